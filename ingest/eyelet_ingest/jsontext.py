@@ -1,0 +1,129 @@
+"""JSON text in and out, at the hook's price: CPython's C scanner and encoder without the `json` package.
+
+Importing `json` pulls in `re`, which costs a hook more than storing its event. What is read here is exactly
+what a partition can hold: SQLite's own JSON functions must be able to take it apart again.
+"""
+
+import _json
+
+from eyelet_ingest.errors import BadInput
+
+# SQLite refuses more than 1,000 levels and CPython's scanner about as many; recorded payloads have under 20.
+MAX_DEPTH = 900
+MAX_INT_DIGITS = 4_000
+
+_WHITESPACE = " \t\n\r"
+
+
+def parse(text: str) -> object:
+    """The value that `text` spells.
+
+    Of duplicate keys the first wins, as in SQLite's `json_extract`. BadInput, with the reason, for what SQLite
+    could not hold: not JSON, cut short, NaN or Infinity, nested deeper than 900.
+    """
+    start = 0
+    while start < len(text) and text[start] in _WHITESPACE:
+        start += 1
+    try:
+        value, end = _scan(text, start)
+    except StopIteration as stop:
+        raise BadInput("parse", reason=_not_json(text, stop.value)) from None
+    except RecursionError:
+        raise BadInput("parse", reason=f"nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError as bad:  # json.JSONDecodeError, which only a failing scan imports
+        raise BadInput("parse", reason=f"not JSON: {bad}") from None
+    if text[end:].strip(_WHITESPACE):
+        raise BadInput("parse", reason=f"not JSON: more text after the value at character {end}")
+    if text.count("[") + text.count("{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
+        raise BadInput("parse", reason=f"nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def depth(value: object) -> int:
+    """How many arrays and objects lie inside one another at the deepest place; 0 for a scalar."""
+    deepest, level = 0, [value]
+    while level:
+        inner: list[object] = []
+        nested = False
+        for item in level:
+            if isinstance(item, dict):
+                nested = True
+                inner.extend(item.values())
+            elif isinstance(item, list):
+                nested = True
+                inner.extend(item)
+        deepest += nested
+        level = inner
+    return deepest
+
+
+def dumps(value: object) -> str:
+    """Compact JSON text of a small value of dicts, lists and scalars; for whole payloads use `json.dumps`."""
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return _json.encode_basestring(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_json.encode_basestring(str(key))}:{dumps(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(dumps(item) for item in value) + "]"
+    raise TypeError(f"no JSON for a {type(value).__name__}")
+
+
+def may_hold_surrogates(text: str) -> bool:
+    """Whether JSON `text` may spell a lone surrogate, which UTF-8 and so SQLite cannot hold."""
+    return "\\ud" in text or "\\uD" in text
+
+
+def _first_wins(pairs: "list[tuple[str, object]]") -> "dict[str, object]":
+    value = dict(pairs)
+    return value if len(value) == len(pairs) else dict(reversed(pairs))
+
+
+def _constant(name: str) -> object:
+    raise BadInput("parse", reason=f"{name} is not JSON")
+
+
+def _integer(digits: str) -> int | float:
+    # CPython refuses to convert more than 4,300 digits; what is stored is the text, so the value may be rough.
+    return int(digits) if len(digits) <= MAX_INT_DIGITS else float(digits)
+
+
+class _Rules:
+    """What the C scanner asks its decoder for."""
+
+    strict = True
+    object_hook = None
+    object_pairs_hook = staticmethod(_first_wins)
+    parse_float = float
+    parse_int = int
+    parse_constant = staticmethod(_constant)
+    memo: "dict[str, str]" = {}  # noqa: RUF012  the scanner keeps its own; the attribute has to exist
+
+
+class _RoughRules(_Rules):
+    parse_int = staticmethod(_integer)
+
+
+_scan_exact = _json.make_scanner(_Rules())
+_scan_rough = _json.make_scanner(_RoughRules())
+
+
+def _scan(text: str, start: int) -> "tuple[object, int]":
+    try:
+        found: tuple[object, int] = _scan_exact(text, start)
+    except ValueError as bad:
+        if type(bad) is not ValueError:
+            raise
+        found = _scan_rough(text, start)
+    return found
+
+
+def _not_json(text: str, at: object) -> str:
+    if not text.strip(_WHITESPACE):
+        return "empty"
+    return f"not JSON: no value at character {at}"

@@ -1,0 +1,241 @@
+"""The only choice of SQLite, the only place that connects, sets pragmas and takes a day's lock.
+
+One SQLite a process: two copies of it on one file drop each other's POSIX locks and lose committed rows. Datasette
+and sqlite-utils take `pysqlite3` where it is installed, so we do too, by the same rule; nothing else imports either.
+
+The lock protocol: whoever writes, removes, seals, rewrites or checkpoints a day holds the flock on `logs.lock`
+beside the database, alone, for one transaction. SQLite lets one writer in at a time anyhow; the flock in front of it
+halves the worst wait of many one-row writers, and makes an unlink or a checkpoint safe from all of them. After the
+lock is taken the file is compared with the one on disk: a day removed meanwhile is made anew, not written to a ghost.
+"""
+
+import os
+import sys
+import time
+
+from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
+from eyelet_ingest.store.identity import make_private_dir
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock: SQLite's own locks have to do
+    fcntl = None  # type: ignore[assignment]
+
+# Rows committed while another process checkpoints may vanish before these (the WAL-reset bug).
+FIXED_WAL_RESET = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+POLL_MS = (1, 8)  # between two tries for a lock; jitter between them keeps 64 waiters from marching in step
+
+CACHE_KIB_SMALL = 2_000
+CACHE_KIB_LARGE = 64_000
+MMAP_BYTES_SERVER = 256 * 2**20
+JOURNAL_LIMIT_BYTES = 64 * 2**20
+
+
+def driver():  # type: ignore[no-untyped-def]  # the module differs by platform
+    """The DB-API module of this process: `pysqlite3` where it is installed, else `sqlite3`."""
+    try:
+        import pysqlite3.dbapi2 as chosen
+    except ImportError:
+        import sqlite3 as chosen  # type: ignore[no-redef]
+    return chosen
+
+
+def light_driver():  # type: ignore[no-untyped-def]
+    """The C module under `driver()`, without the Python around it, found by path: works under `-I -S`.
+
+    Only for a process that does nothing else (the hook): the copy it loads is known as `_sqlite3`.
+    """
+    if "_sqlite3" not in sys.modules and "pysqlite3" not in sys.modules:
+        for folder in _pysqlite3_folders():
+            sys.path.insert(0, folder)
+            try:
+                import _sqlite3  # noqa: F401
+            except ImportError:
+                continue
+            finally:
+                sys.path.remove(folder)
+            break
+    import _sqlite3
+
+    return _sqlite3
+
+
+def open_writer(path: str, *, busy_ms: int = 5_000, chosen=None, small: bool = False):  # type: ignore[no-untyped-def]
+    """A connection that may write the database at `path`, which is made with mode 0600 (folders 0700) if it is new.
+
+    Autocommit: every write is inside `transaction`. PartitionUnreadable where SQLite cannot open it.
+    """
+    chosen = chosen or driver()
+    fresh = _create_private(path)
+    try:
+        conn = chosen.connect(path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
+    except chosen.Error as bad:
+        raise PartitionUnreadable("open", path, str(bad), "is it a file you may write?") from bad
+    try:
+        conn.text_factory = _replacing
+        if fresh or not os.path.getsize(path):
+            conn.execute("pragma journal_mode = wal")
+        conn.execute("pragma synchronous = normal")
+        if not small:
+            conn.execute(f"pragma cache_size = -{CACHE_KIB_LARGE}")
+            conn.execute(f"pragma journal_size_limit = {JOURNAL_LIMIT_BYTES}")
+            conn.execute("pragma foreign_keys = on")
+        if not may_checkpoint(chosen.sqlite_version):
+            conn.execute("pragma wal_autocheckpoint = 0")
+    except chosen.Error as bad:
+        conn.close()
+        raise PartitionUnreadable("open", path, str(bad), "restore it from a back-up, or move it away") from bad
+    return conn
+
+
+def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False):  # type: ignore[no-untyped-def]
+    """A connection that can only read the existing database at `path`; PartitionUnreadable where it cannot.
+
+    Where the folder or file system forbids the side files of a WAL database, it is read as it stands.
+    """
+    chosen = driver()
+    uri = "file:" + os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    problem: Exception | None = None
+    for mode in ("?mode=ro", "?mode=ro&immutable=1"):
+        if "immutable" in mode and (not os.path.isfile(path) or os.path.exists(path + "-wal")):
+            break  # immutable would miss what is in the WAL
+        try:
+            conn = chosen.connect(
+                uri + mode, uri=True, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
+            )
+        except chosen.Error as bad:
+            problem = bad
+            continue
+        try:
+            conn.text_factory = _replacing
+            conn.execute(f"pragma cache_size = -{CACHE_KIB_SMALL}")
+            if server:
+                conn.execute(f"pragma mmap_size = {MMAP_BYTES_SERVER}")
+            conn.execute("select count(*) from sqlite_master").fetchone()
+            return conn
+        except chosen.OperationalError as bad:
+            conn.close()
+            problem = bad
+        except chosen.Error as bad:
+            conn.close()
+            raise PartitionUnreadable("open", path, str(bad), "restore it from a back-up, or move it away") from bad
+    raise PartitionUnreadable("open", path, str(problem), "is it there, and may you read it?") from problem
+
+
+class transaction:  # noqa: N801  reads as a keyword
+    """`with transaction(conn):` is BEGIN IMMEDIATE … COMMIT, or ROLLBACK where the block raises."""
+
+    __slots__ = ("conn",)
+
+    def __init__(self, conn) -> None:  # type: ignore[no-untyped-def]
+        self.conn = conn
+
+    def __enter__(self) -> None:
+        self.conn.execute("begin immediate")
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            self.conn.execute("commit")
+        elif self.conn.in_transaction:
+            self.conn.execute("rollback")
+
+
+class DayLock:
+    """Alone with one day: `with DayLock(path, deadline_ns):`, deadline on `time.monotonic_ns`.
+
+    PartitionBusy where others keep it until then. The lock file may go with its day: a lock on a file that is
+    no longer the one on disk is no lock, and is taken again.
+    """
+
+    __slots__ = ("deadline_ns", "handle", "path")
+
+    def __init__(self, path: str, deadline_ns: int) -> None:
+        self.path, self.deadline_ns = path, deadline_ns
+        self.handle = -1
+
+    def __enter__(self) -> "DayLock":
+        while True:
+            try:
+                handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            except FileNotFoundError:
+                make_private_dir(os.path.dirname(self.path))
+                continue
+            except OSError as bad:
+                raise PartitionUnreadable("lock", self.path, str(bad), "may you write in this folder?") from bad
+            try:
+                self._take(handle)
+                if _same_file(handle, self.path):
+                    self.handle = handle
+                    return self
+            except BaseException:
+                os.close(handle)
+                raise
+            os.close(handle)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.handle)
+        self.handle = -1
+
+    def _take(self, handle: int) -> None:
+        if fcntl is None:
+            return
+        low_ms, high_ms = POLL_MS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                left_ms = (self.deadline_ns - time.monotonic_ns()) / 1e6
+                if left_ms <= 0:
+                    raise PartitionBusy("lock", self.path, "others kept it until the deadline", "try again") from None
+                jitter = (time.perf_counter_ns() // 64 + os.getpid() * 7919) % 1000 / 1000
+                time.sleep(min(left_ms, low_ms + (high_ms - low_ms) * jitter) / 1000)
+
+
+def may_checkpoint(sqlite_version: str) -> bool:
+    """Whether this SQLite may checkpoint while others write: it has the fix of the WAL-reset bug."""
+    version = tuple(int(part) for part in sqlite_version.split("."))
+    if version >= FIXED_WAL_RESET[0]:
+        return True
+    return any(version[:2] == fixed[:2] and version >= fixed for fixed in FIXED_WAL_RESET)
+
+
+def _replacing(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _same_file(handle: int, path: str) -> bool:
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        return False
+    mine = os.fstat(handle)
+    return (mine.st_ino, mine.st_dev) == (there.st_ino, there.st_dev)
+
+
+def _create_private(path: str) -> bool:
+    """Make an empty file with mode 0600 unless one is there; side files inherit the mode."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return False
+    except FileNotFoundError:
+        make_private_dir(os.path.dirname(path))
+        return _create_private(path)
+    except OSError as bad:
+        raise PartitionUnreadable("make", path, str(bad), "is the folder writable and the disk not full?") from bad
+    return True
+
+
+def _pysqlite3_folders() -> "list[str]":
+    """Where pysqlite3 may lie: on the path, beside this package, or in the interpreter's virtual environment."""
+    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    lib = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    env = os.path.dirname(os.path.dirname(sys.executable or ""))
+    places = [*sys.path, here, os.path.join(env, "lib", lib, "site-packages"), os.path.join(env, "Lib", "site-packages")]
+    folders = []
+    for place in places:
+        folder = os.path.join(place, "pysqlite3")
+        if folder not in folders and os.path.isfile(os.path.join(folder, "dbapi2.py")):
+            folders.append(folder)
+    return folders

@@ -1,0 +1,100 @@
+"""The same event once: `uid`, 16 bytes of BLAKE2b keyed with the root's `secret.key`.
+
+It is taken over the payload before redaction, so that new rules of redaction double nothing; it is keyed, so that
+it tells nobody whether a guessed secret was in it. What goes in is fixed for ever: a uid made today must meet the
+same event made again in ten years. Every part is preceded by its length, so that no two inputs spell the same bytes.
+"""
+
+import os
+import time
+from _blake2 import blake2b
+
+from eyelet_ingest.errors import RootError
+
+UID_BYTES = 16
+KEY_BYTES = 32
+
+
+def load_key(root: str) -> bytes:
+    """The root's key, made at first sight with mode 0600; of many makers at once exactly one wins.
+
+    RootError where it can neither be read nor made, or does not have 32 bytes.
+    """
+    path = os.path.join(root, "secret.key")
+    try:
+        return _read_key(path)
+    except FileNotFoundError:
+        pass
+    make_private_dir(root)
+    mine = f"{path}.{os.getpid()}.{time.time_ns()}"
+    try:
+        handle = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(handle, os.urandom(KEY_BYTES))
+        finally:
+            os.close(handle)
+        try:
+            os.link(mine, path)  # fails where another was first, and never shows a half-written key
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(mine)
+        return _read_key(path)
+    except OSError as bad:
+        raise RootError("make the key", path, str(bad), "is the folder writable?") from bad
+
+
+def record_uid(key: bytes, agent: str, record_uuid: str) -> bytes:
+    """Of a record that has an identifier of its own: a fork's copy of it is the same record."""
+    return _uid(key, b"uuid", agent.encode(), record_uuid.encode("utf-8", "surrogatepass"))
+
+
+def live_uid(key: bytes, payload: bytes, received_ns: int, pid: int) -> bytes:
+    """Of a payload that a running hook received: two equal events are two events."""
+    return _uid(key, b"live", payload, b"%d" % received_ns, b"%d" % pid)
+
+
+def timed_uid(key: bytes, canonical: bytes, time_us: int) -> bytes:
+    """Of a recorded payload with a time, as canonical JSON: compact, keys sorted."""
+    return _uid(key, b"time", canonical, b"%d" % time_us)
+
+
+def timeless_uid(key: bytes, canonical: bytes, occurrence: int, generation: bytes = b"") -> bytes:
+    """Of a recorded payload without a time: the `occurrence`-th among equal ones of its file (and generation)."""
+    return _uid(key, b"nth", canonical, b"%d" % occurrence, generation)
+
+
+def make_private_dir(path: str) -> None:
+    """The folder and its parents, 0700 where they are new; RootError with the reason where that fails."""
+    try:
+        os.makedirs(path, 0o700, exist_ok=True)
+    except OSError as bad:
+        raise RootError("make the folder", path, str(bad), "name another with --root or EYELET_ROOT") from bad
+
+
+def _uid(key: bytes, *parts: bytes) -> bytes:
+    digest = blake2b(digest_size=UID_BYTES, key=key)
+    for part in parts:
+        digest.update(b"%d:" % len(part))
+        digest.update(part)
+    return digest.digest()
+
+
+def _read_key(path: str) -> bytes:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except NotADirectoryError as bad:
+        raise RootError("read the key", path, "the root is a file, not a folder", "name a folder with --root") from bad
+    except FileNotFoundError:
+        raise
+    except OSError as bad:
+        raise RootError("read the key", path, str(bad), "does the folder belong to you?") from bad
+    try:
+        key = os.read(handle, KEY_BYTES + 1)
+    finally:
+        os.close(handle)
+    if len(key) != KEY_BYTES:
+        raise RootError(
+            "read the key", path, f"it has {len(key)} bytes, not {KEY_BYTES}", "restore it from a back-up, or remove it"
+        )
+    return key
