@@ -1,1 +1,80 @@
-"""The command line."""
+"""The command line: one click group, behind the doors `eyelet`, `sqlite-utils eyelet` and `datasette eyelet`.
+
+A command's module is imported when the command is asked for: start-up time is a promise.
+"""
+
+import errno
+from importlib import import_module
+
+import click
+
+from eyelet_ingest import __version__
+from eyelet_ingest.errors import BadInput, EyeletError
+
+COMMANDS = {
+    "ingest": "eyelet_ingest.cli.ingest:ingest",
+    "quarantine": "eyelet_ingest.cli.ingest:quarantine",
+    "query": "eyelet_ingest.cli.query:query",
+    "serve": "eyelet_ingest.cli.serve:serve",
+    "demo": "eyelet_ingest.cli.demo:demo",
+    "drain": "eyelet_ingest.cli.spool:drain",
+}
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+class _Trouble(click.ClickException):
+    """One of our errors as click shows it: one line on stderr, no traceback."""
+
+    def __init__(self, error: EyeletError | OSError) -> None:
+        from eyelet_ingest.cli.output import visible
+
+        super().__init__(visible(str(error)))
+
+
+class _Refusal(_Trouble):
+    """What was asked for cannot be: the way of the user's own mistakes."""
+
+    exit_code = 2
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands by name only, and turns our errors into one line each, whichever door was used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        target = COMMANDS.get(cmd_name)
+        if target is None:
+            return None
+        module, _, attribute = target.partition(":")
+        command = getattr(import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{target} is not a click command")
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except EyeletError as error:
+            raise (_Refusal if isinstance(error, BadInput) else _Trouble)(error) from error
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+        except OSError as error:
+            # A reader that went away (`| head`) is no trouble: click ends quietly.
+            if error.errno == errno.EPIPE:
+                raise
+            raise _Trouble(error) from error
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(__version__, prog_name="eyelet")
+def cli() -> None:
+    """The flight recorder for AI coding agents: every hook event, by day, in SQLite."""
+
+
+def main() -> None:
+    """The console script."""
+    cli(prog_name="eyelet")

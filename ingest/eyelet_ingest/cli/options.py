@@ -1,0 +1,155 @@
+"""The flags that commands share, each named once, and what they become: a root, a context, a Filter."""
+
+import functools
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+from eyelet_ingest.errors import EyeletError
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from eyelet_ingest.store.select import Filter
+    from eyelet_ingest.store.store import Store
+
+DEFAULT_ROOT = "~/.eyelet"
+DEFAULT_CONTEXT = "default"
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class Chosen(NamedTuple):
+    """What the vocabulary's flags said: which events, and the zone in which people see times."""
+
+    where: "Filter"
+    tz: "tzinfo"
+    tz_name: str
+    label: str
+
+
+def root_option(command: _Command) -> _Command:
+    """`--root DIR`: the folder that holds `logs/`, as an absolute path in the argument `root`."""
+    return click.option(
+        "--root",
+        metavar="DIR",
+        envvar="EYELET_ROOT",
+        default=DEFAULT_ROOT,
+        show_envvar=True,
+        callback=_absolute,
+        help="The folder that holds logs/.",
+    )(command)
+
+
+def context_option(command: _Command) -> _Command:
+    """`--context NAME`: the one context to record into, in the argument `context`."""
+    return click.option(
+        "--context",
+        metavar="NAME",
+        envvar="EYELET_CONTEXT",
+        default=DEFAULT_CONTEXT,
+        show_envvar=True,
+        help="The context to record into.",
+    )(command)
+
+
+def filter_options(*, without: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The flags that choose events, as the one argument `chosen: Chosen`.
+
+    `without` names the flag that the command has another way to say (`--session`, `--text`).
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_chosen(*args: Any, **given: Any) -> Any:
+            flags = {name: given.pop(name) for name in FILTER_FLAGS if name in given}
+            return command(*args, chosen=_chosen(flags), **given)
+
+        decorated: Callable[..., Any] = with_chosen
+        for name, (names, said, help_text) in reversed(FILTER_FLAGS.items()):
+            if without not in names:
+                decorated = click.option(*names, name, help=help_text, **said)(decorated)
+        return decorated
+
+    return decorate
+
+
+_ONE: dict[str, Any] = {"default": "", "show_default": False}
+_SEVERAL: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
+
+# argument → (flags, how click takes it, help). The column vocabulary of docs/decisions.md, in its order.
+FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
+    "since": (
+        ("--since",),
+        _ONE | {"metavar": "TIME"},
+        "From this time on: 6h, today, 2026-07-31, an epoch.",
+    ),
+    "until": (("--until",), _ONE | {"metavar": "TIME"}, "Before this time; a day or a month is included."),
+    "range": (
+        ("--range",),
+        _ONE | {"metavar": "RANGE"},
+        "15m, 1h, 6h, 24h, 7d, 30d, today, yesterday or all.",
+    ),
+    "tz": (
+        ("--tz",),
+        _ONE | {"metavar": "ZONE"},
+        "The zone to read and show times in: Europe/Berlin. Else UTC.",
+    ),
+    "contexts": (("--context",), _SEVERAL, "Only this context."),
+    "src": (("--src",), _SEVERAL, "Only this src and what is below its dots; `x*` is a plain prefix."),
+    "hook_type": (("--type", "--hook-type"), _SEVERAL, "Only this type of event."),
+    "tool_name": (("--tool",), _SEVERAL, "Only this tool."),
+    "session_id": (("--session",), _SEVERAL, "Only this session."),
+    "status": (
+        ("--status",),
+        _SEVERAL,
+        "Only this status: ok, error, interrupted, denied, pending, unknown.",
+    ),
+    "errors": (("--errors",), {"is_flag": True}, "Only events that failed."),
+    "git_branch": (("--branch",), _SEVERAL, "Only this git branch."),
+    "agent": (("--agent",), _SEVERAL, "Only this agent."),
+    "model": (("--model",), _SEVERAL, "Only this model."),
+    "text": (("--text",), _ONE | {"metavar": "TEXT"}, "Only events whose payload holds this text."),
+}
+
+
+@contextmanager
+def opened_store(root: str) -> "Iterator[Store]":
+    """The Store of `root`, what was spooled drained into it; closed at the end.
+
+    A spool that cannot be drained is one line on stderr: the rows that are there can be read all the same.
+    """
+    from eyelet_ingest.store.store import Store
+
+    with Store(root) as store:
+        try:
+            store.drain_spool()
+        except EyeletError as error:
+            from eyelet_ingest.cli.output import visible
+
+            click.echo(f"eyelet: the spool stays as it is: {visible(str(error))}", err=True)
+        yield store
+
+
+def now_us() -> int:
+    return time.time_ns() // 1_000
+
+
+def _absolute(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("the name of the folder is empty", ctx=ctx, param=param)
+    return os.path.abspath(os.path.expanduser(value))
+
+
+def _chosen(flags: dict[str, Any]) -> Chosen:
+    from eyelet_ingest import ranges
+    from eyelet_ingest.store.select import Filter
+
+    times = {name: flags.pop(name) for name in ("range", "since", "until", "tz")}
+    found = ranges.resolve(**times, now_us=now_us())
+    where = Filter(since_us=found.since_us, until_us=found.until_us, **flags)
+    return Chosen(where, ranges.zone(times["tz"]), found.tz, found.label)

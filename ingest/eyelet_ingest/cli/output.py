@@ -1,0 +1,239 @@
+"""What commands print: tables for people, JSON and CSV for programs, and the truth about a search.
+
+Recorded text is hostile. On its way to a terminal every control character, bidi control and line break
+becomes a visible escape; JSON is pure ASCII; a CSV cell is one line, quoted where it begins like a formula.
+"""
+
+import csv
+import io
+import json
+import math
+import os
+import re
+import shutil
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TextIO
+
+import click
+
+from eyelet_ingest.errors import BadInput
+
+if TYPE_CHECKING:
+    from eyelet_ingest.store.search import Partitions
+
+Row = Mapping[str, object]
+
+WIDTH_PIPED = 1_000  # a pipe has no width: nothing is cut there but what is absurd
+GAP = "  "
+_FORMULA = ("=", "+", "-", "@")
+_JOINERS = "\u200c\u200d"  # Persian words and emoji families fall apart without them, and they move nothing
+_SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_BEYOND_ASCII = re.compile(r"[^\t\x20-\x7e]+")
+_FAILED = frozenset({"error", "interrupted", "denied"})
+
+
+class Column(NamedTuple):
+    """A column of a table: never wider than `most`; where the terminal is narrow it shrinks to `least`."""
+
+    title: str
+    least: int
+    most: int
+
+
+def visible(text: str) -> str:
+    """`text` on one line, moving no cursor: control, bidi and invisible characters as `\\x1b`, `\\u202e`."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def shown_width(text: str) -> int:
+    """How many columns of a terminal `text` takes: wide characters two, combining ones none."""
+    return len(text) if text.isascii() else sum(map(_char_width, text))
+
+
+def fit(text: str, width: int) -> str:
+    """`text` cut, with an ellipsis, to `width` columns of a terminal."""
+    if shown_width(text) <= width:
+        return text
+    taken, kept = 1, []
+    for char in text:
+        taken += _char_width(char)
+        if taken > width:
+            break
+        kept.append(char)
+    return "".join(kept) + "…"
+
+
+def terminal_width(out: TextIO) -> int:
+    """The width to fit a table in: COLUMNS, else the terminal's; a pipe is as good as unbounded."""
+    if out.isatty() or os.environ.get("COLUMNS"):
+        return shutil.get_terminal_size((100, 24)).columns
+    return WIDTH_PIPED
+
+
+def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """The lines of an aligned table with a header, safe for a terminal, fitting `width` where it can."""
+    safe = [[visible(cell) for cell in row] for row in rows]
+    widths = _widths(columns, safe, width)
+    yield GAP.join(_padded(column.title, w) for column, w in zip(columns, widths, strict=True)).rstrip()
+    for row in safe:
+        yield GAP.join(_padded(cell, w) for cell, w in zip(row, widths, strict=True)).rstrip()
+
+
+def write_lines(out: TextIO, lines: Iterable[str]) -> None:
+    """Each line on `out`; what its encoding cannot say becomes an escape."""
+    for line in lines:
+        try:
+            out.write(line + "\n")
+        except UnicodeEncodeError:
+            encoding = out.encoding or "ascii"
+            out.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    out.flush()
+
+
+def coloured(line: str, row: Row, out: TextIO) -> str:
+    """The table's line of a failed event in red, on a terminal that wants colours."""
+    failed = bool(row.get("error")) or row.get("status") in _FAILED
+    if not failed or not out.isatty() or os.environ.get("NO_COLOR"):
+        return line
+    return click.style(line, fg="red")
+
+
+def json_value(value: object) -> str:
+    """Pure ASCII JSON on one line, without NaN: what is not finite is null, bytes are hexadecimal."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "null"
+    return _ascii(json.dumps(value, allow_nan=False, default=_hexadecimal))
+
+
+def json_row(row: Row) -> str:
+    """An event as a JSON object on one line: every column, `data` and `meta` whole and as they were stored."""
+    members = []
+    for name, value in row.items():
+        if name == "data_chars":
+            continue
+        text = stored_json(value) if name in ("data", "meta") else json_value(value)
+        members.append(f"{json.dumps(name)}: {text}")
+    return "{" + ", ".join(members) + "}"
+
+
+def stored_json(value: object) -> str:
+    """Stored JSON text as pure ASCII on one line, number for number; text that is not JSON as a JSON string.
+
+    Spliced rather than parsed and printed anew: a number of 40 digits keeps them.
+    """
+    from eyelet_ingest import jsontext
+
+    if not isinstance(value, str):
+        return json_value(value)
+    try:
+        jsontext.parse(value)
+    except BadInput:
+        return json_value(value)
+    # Between tokens a line break is white space, and inside a string JSON allows none.
+    return _ascii(value.replace("\n", " ").replace("\r", " "))
+
+
+def json_array(rows: Iterable[Row]) -> Iterator[str]:
+    """The lines of a JSON array, one event a line, without ever holding more than one."""
+    before = None
+    for row in rows:
+        yield "[" if before is None else before + ","
+        before = json_row(row)
+    if before is None:
+        yield "[]"
+    else:
+        yield before
+        yield "]"
+
+
+def csv_lines(names: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
+    """The lines of a CSV table with a header; every cell is one line and no formula."""
+    yield csv_line(names)
+    for row in rows:
+        yield csv_line([_csv_cell(name, row.get(name)) for name in names])
+
+
+def csv_line(cells: Sequence[object]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow(cells)
+    return buffer.getvalue()
+
+
+def csv_safe(text: str) -> str:
+    """`text` as a cell that no spreadsheet takes for a formula: such a beginning gets an apostrophe."""
+    shown = visible(text)
+    return "'" + shown if shown.lstrip().startswith(_FORMULA) else shown
+
+
+def truth(partitions: "Partitions", elapsed_ms: float, pages: int = 1) -> str:
+    """What a search has looked at, as one line: `4 of 31 partitions scanned, 18 ms, 1 unreadable: …`."""
+    bad = partitions.unreadable
+    total = partitions.scanned + partitions.skipped + len(bad)
+    noun = "partition" if total == 1 else "partitions"
+    if pages == 1:
+        line = f"{partitions.scanned} of {total} {noun} scanned, {elapsed_ms:.0f} ms"
+    else:
+        line = f"{pages} pages over {total} {noun}, {elapsed_ms:.0f} ms"
+    if bad:
+        named = "; ".join(f"{day.context} {day.day} ({day.error})" for day in bad)
+        line += f", {len(bad)} unreadable: {named}"
+    return visible(line)
+
+
+def _escape(char: str) -> str:
+    if char in _JOINERS or unicodedata.category(char) in ("Co", "Cn"):
+        return char
+    if unicodedata.category(char) == "Zs":
+        return " "
+    return _SHORT_ESCAPES.get(char) or ascii(char)[1:-1]
+
+
+def _ascii(text: str) -> str:
+    """JSON text without DEL and without anything beyond ASCII, which stand in its strings only."""
+    return _BEYOND_ASCII.sub(lambda found: json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f"), text)
+
+
+def _char_width(char: str) -> int:
+    if char in _JOINERS or unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    widths = []
+    for at, column in enumerate(columns):
+        longest = max((shown_width(row[at]) for row in rows), default=0)
+        widths.append(max(min(longest, column.most), shown_width(column.title)))
+    spare = width - len(GAP) * (len(columns) - 1) - sum(widths)
+    # From the right: the last column says most, and is the one that reads well when it is cut.
+    for at in reversed(range(len(columns))):
+        if spare >= 0:
+            break
+        given = min(-spare, max(widths[at] - columns[at].least, 0))
+        widths[at] -= given
+        spare += given
+    return widths
+
+
+def _padded(text: str, width: int) -> str:
+    cut = fit(text, width)
+    return cut + " " * (width - shown_width(cut))
+
+
+def _csv_cell(name: str, value: object) -> object:
+    if value is None:
+        return ""
+    if name in ("data", "meta"):
+        return stored_json(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return csv_safe(value) if isinstance(value, str) else value
+
+
+def _hexadecimal(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    raise TypeError(f"no JSON for a {type(value).__name__}")

@@ -1,0 +1,217 @@
+"""One line of what happened, for lists: the command, the file, the prompt, the answer. Pure.
+
+Takes rows as the search gives them, also with `data` cut off in the middle: then the beginning that is there is
+read. The line is recorded text and as hostile as that: whoever shows it escapes it.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+LENGTH = 200
+DEPTH = 20
+LINE_BREAK = " ⏎ "
+
+# The fields of a tool's input that say most, the best first. Other tools: the first text of their input.
+_TOOL_INPUT = {
+    "Bash": ("command",),
+    "BashOutput": ("bash_id", "shell_id"),
+    "KillShell": ("shell_id",),
+    "Read": ("file_path",),
+    "Edit": ("file_path",),
+    "MultiEdit": ("file_path",),
+    "Write": ("file_path",),
+    "NotebookEdit": ("notebook_path",),
+    "Glob": ("pattern",),
+    "Grep": ("pattern",),
+    "LS": ("path",),
+    "Task": ("description", "prompt"),
+    "Agent": ("description", "prompt"),
+    "WebFetch": ("url",),
+    "WebSearch": ("query",),
+    "ToolSearch": ("query",),
+    "Skill": ("skill", "command"),
+    "SlashCommand": ("command",),
+}
+# What an event without a tool says, in order of weight.
+_EVENT = (
+    "prompt",
+    "message",
+    "last_assistant_message",
+    "error_details",
+    "error",
+    "reason",
+    "compact_summary",
+    "task_subject",
+    "file_path",
+    "summary",
+    "content",
+    "operation",
+    "subtype",
+    "aiTitle",
+    "customTitle",
+    "lastPrompt",
+    "new_cwd",
+    "directory",
+    "to_model",
+    "teammate_name",
+    "agent_type",
+    "mcp_server_name",
+    "trigger",
+    "source",
+)
+# The same inside the `data` of a progress record and inside an attachment.
+_INNER = ("content", "prompt", "output", "taskDescription", "hookName", "command", "filename", "type")
+_BLOCK = ("text", "thinking")
+
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+|"', re.DOTALL)
+_STRING_START = re.compile(r'"(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*', re.DOTALL)
+
+
+def synopsis(row: Mapping[str, object]) -> str:
+    """What happened, in one line of at most 200 characters; the type of the event where it says nothing."""
+    payload = _payload(row.get("data"))
+    tool = row.get("tool_name")
+    if isinstance(payload, dict):
+        for text in _texts(payload, tool if isinstance(tool, str) else ""):
+            line = _one_line(text)
+            if line:
+                return line
+    elif isinstance(payload, str | int | float):
+        return _one_line(str(payload))
+    return _one_line(str(row.get("hook_type") or ""))
+
+
+def _texts(payload: dict[str, object], tool: str) -> Iterator[str]:
+    """What the payload says, the most telling text first; blank ones among them."""
+    if "_raw" in payload:
+        yield f"not readable as JSON: {payload.get('_why', '')}"
+    tool = tool or _text(payload.get("tool_name"))
+    folder = _text(payload.get("cwd"))
+    for given in ("tool_input", "toolArgs", "tool_args"):
+        if given in payload:
+            failure = _text(payload.get("error")) or _text(payload.get("reason"))
+            for said in _tool_texts(tool, payload[given], folder):
+                yield f"{said} — {failure}" if failure and said.strip() else said
+    yield from _message_texts(payload.get("message"), folder)
+    yield from _fields(payload, _EVENT)
+    for inner in (payload.get("data"), payload.get("attachment")):
+        if isinstance(inner, dict):
+            yield from _message_texts(inner.get("message"), folder)
+            yield from _fields(inner, _INNER)
+    yield _text(payload.get("type"))
+
+
+def _tool_texts(tool: str, given: object, folder: str) -> Iterator[str]:
+    """What a tool was asked to do."""
+    if not isinstance(given, dict):
+        yield _text(given)
+        return
+    for name in _TOOL_INPUT.get(tool, ()):
+        text = _text(given.get(name))
+        if name == "command":
+            yield LINE_BREAK.join(line for line in text.splitlines() if line.strip())
+        elif name == "pattern" and _text(given.get("path")):
+            yield f"{text} in {_beside(_text(given.get('path')), folder)}"
+        else:
+            yield _beside(text, folder)
+    yield from _strings(given)
+    yield ", ".join(f"{name}={value}" for name, value in given.items() if isinstance(value, int | float))
+    yield tool
+
+
+def _message_texts(message: object, folder: str) -> Iterator[str]:
+    """What a record of a transcript says: its text, the tool it calls, the answer it got."""
+    if not isinstance(message, dict):
+        return
+    inner = message.get("message")  # a subagent's progress wraps its message in another
+    content = inner.get("content") if isinstance(inner, dict) else message.get("content")
+    for block in content if isinstance(content, list) else [content]:
+        if not isinstance(block, dict):
+            yield _text(block)
+            continue
+        yield from _fields(block, _BLOCK)
+        if "input" in block:
+            yield from _tool_texts(_text(block.get("name")), block["input"], folder)
+        yield from _strings(block.get("content"))
+        if block.get("type") == "image":
+            yield "an image"
+
+
+def _fields(holder: dict[str, object], names: tuple[str, ...]) -> Iterator[str]:
+    return (_text(holder.get(name)) for name in names)
+
+
+def _strings(value: object, levels: int = DEPTH) -> Iterator[str]:
+    """The texts inside, in order, the keys left out, not deeper than `levels`."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        value = [item for key, item in value.items() if key != "type"]
+    if isinstance(value, list) and levels:
+        for item in value:
+            yield from _strings(item, levels - 1)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _beside(path: str, folder: str) -> str:
+    """The path as seen from the session's folder: a list is narrow, and the end of a path says most."""
+    inside = folder.rstrip("/") + "/"
+    return path[len(inside) :] if len(inside) > 1 and path.startswith(inside) else path
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text[: LENGTH * 10].split())
+    if len(line) > LENGTH:
+        line = line[: LENGTH - 1].rstrip() + "…"
+    # Half of a pair may stand where `data` was cut; no encoding could say it.
+    return line if line.isascii() else line.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _payload(data: object) -> object:
+    """The value of `data`, or of as much of it as is there."""
+    if not isinstance(data, str):
+        return data
+    for text in (data, None):
+        try:
+            return json.loads(_mended(data) if text is None else text)
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+def _mended(text: str) -> str:
+    """The longest beginning of cut-off JSON that is JSON once its strings, arrays and objects are closed."""
+    open_until: list[str] = []
+    whole, awaits_value = "", False
+    for found in _TOKEN.finditer(text):
+        token, at = found[0], found.end()
+        if token in "{[":
+            open_until.append("}" if token == "{" else "]")
+            awaits_value = False
+        elif token in "}]":
+            if not open_until or open_until.pop() != token:
+                break
+        elif token == ":":
+            awaits_value = True
+            continue
+        elif token == ",":
+            continue
+        elif open_until[-1:] == ["}"] and not awaits_value:
+            continue  # a key
+        elif token == '"':
+            begun = _STRING_START.match(text, found.start())
+            return f'{begun[0] if begun else token}"'.join((text[: found.start()], _closed(open_until)))
+        elif token[0] != '"' and at == len(text):
+            break  # a number or a word that may go on
+        else:
+            awaits_value = False
+        whole = text[:at] + _closed(open_until)
+    return whole
+
+
+def _closed(open_until: list[str]) -> str:
+    return "".join(reversed(open_until))
