@@ -94,13 +94,13 @@ def _integer(digits: str) -> int | float:
 
 
 class _Rules:
-    """What the C scanner asks its decoder for."""
+    """What the C scanner asks its decoder for: the attributes of `json.JSONDecoder`."""
 
     strict = True
     object_hook = None
     object_pairs_hook = staticmethod(_first_wins)
     parse_float = float
-    parse_int = int
+    parse_int: "object" = int
     parse_constant = staticmethod(_constant)
     memo: "dict[str, str]" = {}  # noqa: RUF012  the scanner keeps its own; the attribute has to exist
 
@@ -109,8 +109,8 @@ class _RoughRules(_Rules):
     parse_int = staticmethod(_integer)
 
 
-_scan_exact = _json.make_scanner(_Rules())
-_scan_rough = _json.make_scanner(_RoughRules())
+_scan_exact = _json.make_scanner(_Rules())  # type: ignore[arg-type]  # the stubs name the decoder a scanner
+_scan_rough = _json.make_scanner(_RoughRules())  # type: ignore[arg-type]
 
 
 def _scan(text: str, start: int) -> "tuple[object, int]":

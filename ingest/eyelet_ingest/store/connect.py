@@ -21,6 +21,10 @@ try:
 except ImportError:  # Windows has no flock: SQLite's own locks have to do
     fcntl = None  # type: ignore[assignment]
 
+TYPE_CHECKING = False  # importing typing costs the hook more than its insert
+if TYPE_CHECKING:
+    from typing import Any
+
 # Rows committed while another process checkpoints may vanish before these (the WAL-reset bug).
 FIXED_WAL_RESET = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 POLL_MS = (1, 8)  # between two tries for a lock; jitter between them keeps 64 waiters from marching in step
@@ -31,16 +35,16 @@ MMAP_BYTES_SERVER = 256 * 2**20
 JOURNAL_LIMIT_BYTES = 64 * 2**20
 
 
-def driver():  # type: ignore[no-untyped-def]  # the module differs by platform
+def driver() -> "Any":
     """The DB-API module of this process: `pysqlite3` where it is installed, else `sqlite3`."""
     try:
         import pysqlite3.dbapi2 as chosen
     except ImportError:
-        import sqlite3 as chosen  # type: ignore[no-redef]
+        import sqlite3 as chosen
     return chosen
 
 
-def light_driver():  # type: ignore[no-untyped-def]
+def light_driver() -> "Any":
     """The C module under `driver()`, without the Python around it, found by path: works under `-I -S`.
 
     Only for a process that does nothing else (the hook): the copy it loads is known as `_sqlite3`.
@@ -49,7 +53,7 @@ def light_driver():  # type: ignore[no-untyped-def]
         for folder in _pysqlite3_folders():
             sys.path.insert(0, folder)
             try:
-                import _sqlite3  # noqa: F401
+                import _sqlite3
             except ImportError:
                 continue
             finally:
@@ -60,7 +64,7 @@ def light_driver():  # type: ignore[no-untyped-def]
     return _sqlite3
 
 
-def open_writer(path: str, *, busy_ms: int = 5_000, chosen=None, small: bool = False):  # type: ignore[no-untyped-def]
+def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small: bool = False) -> "Any":
     """A connection that may write the database at `path`, which is made with mode 0600 (folders 0700) if it is new.
 
     Autocommit: every write is inside `transaction`. PartitionUnreadable where SQLite cannot open it.
@@ -72,11 +76,11 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen=None, small: bool = F
     except chosen.Error as bad:
         raise PartitionUnreadable("open", path, str(bad), "is it a file you may write?") from bad
     try:
-        conn.text_factory = _replacing
         if fresh or not os.path.getsize(path):
             conn.execute("pragma journal_mode = wal")
         conn.execute("pragma synchronous = normal")
         if not small:
+            conn.text_factory = _replacing()
             conn.execute(f"pragma cache_size = -{CACHE_KIB_LARGE}")
             conn.execute(f"pragma journal_size_limit = {JOURNAL_LIMIT_BYTES}")
             conn.execute("pragma foreign_keys = on")
@@ -88,7 +92,7 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen=None, small: bool = F
     return conn
 
 
-def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False):  # type: ignore[no-untyped-def]
+def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False) -> "Any":
     """A connection that can only read the existing database at `path`; PartitionUnreadable where it cannot.
 
     Where the folder or file system forbids the side files of a WAL database, it is read as it stands.
@@ -107,7 +111,7 @@ def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False):  # ty
             problem = bad
             continue
         try:
-            conn.text_factory = _replacing
+            conn.text_factory = _replacing()
             conn.execute(f"pragma cache_size = -{CACHE_KIB_SMALL}")
             if server:
                 conn.execute(f"pragma mmap_size = {MMAP_BYTES_SERVER}")
@@ -122,12 +126,12 @@ def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False):  # ty
     raise PartitionUnreadable("open", path, str(problem), "is it there, and may you read it?") from problem
 
 
-class transaction:  # noqa: N801  reads as a keyword
+class transaction:
     """`with transaction(conn):` is BEGIN IMMEDIATE … COMMIT, or ROLLBACK where the block raises."""
 
     __slots__ = ("conn",)
 
-    def __init__(self, conn) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, conn: "Any") -> None:
         self.conn = conn
 
     def __enter__(self) -> None:
@@ -200,8 +204,11 @@ def may_checkpoint(sqlite_version: str) -> bool:
     return any(version[:2] == fixed[:2] and version >= fixed for fixed in FIXED_WAL_RESET)
 
 
-def _replacing(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
+def _replacing() -> object:
+    """A text factory that never raises: recorded text may be no UTF-8. Built from C parts: it runs for every cell."""
+    from functools import partial
+
+    return partial(str, encoding="utf-8", errors="replace")
 
 
 def _same_file(handle: int, path: str) -> bool:
@@ -232,7 +239,12 @@ def _pysqlite3_folders() -> "list[str]":
     here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     lib = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     env = os.path.dirname(os.path.dirname(sys.executable or ""))
-    places = [*sys.path, here, os.path.join(env, "lib", lib, "site-packages"), os.path.join(env, "Lib", "site-packages")]
+    places = [
+        *sys.path,
+        here,
+        os.path.join(env, "lib", lib, "site-packages"),
+        os.path.join(env, "Lib", "site-packages"),
+    ]
     folders = []
     for place in places:
         folder = os.path.join(place, "pysqlite3")

@@ -95,6 +95,9 @@ def _read_key(path: str) -> bytes:
         os.close(handle)
     if len(key) != KEY_BYTES:
         raise RootError(
-            "read the key", path, f"it has {len(key)} bytes, not {KEY_BYTES}", "restore it from a back-up, or remove it"
+            "read the key",
+            path,
+            f"it has {len(key)} bytes, not {KEY_BYTES}",
+            "restore it from a back-up, or remove it",
         )
     return key

@@ -1,6 +1,9 @@
 """Filter → (sql, params). Pure: opens nothing, knows no path. The one place where a filter becomes SQL."""
 
+import json
 from dataclasses import dataclass
+
+from eyelet_ingest.errors import BadInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +29,68 @@ class Filter:
     git_branch: tuple[str, ...] = ()
     errors: bool = False
     text: str = ""
+
+    def on_rows(self) -> bool:
+        """Whether anything beyond time and context is asked for."""
+        return bool(self.errors or self.text or any(getattr(self, name) for name in (*_EQUAL, "src")))
+
+
+# Fields whose values are compared as they are; the names are columns of `hooks`.
+_EQUAL = ("hook_type", "tool_name", "session_id", "status", "agent", "model", "git_branch")
+TEXT_MAX_CHARS = 10_000  # SQLite refuses LIKE patterns beyond 50,000 bytes
+_AFTER_ALL = "\U0010ffff"
+
+
+def conditions(where: Filter) -> tuple[list[str], list[object]]:
+    """The filter's conditions on a row of `hooks`, without time and context, each value bound."""
+    clauses: list[str] = []
+    params: list[object] = []
+    for column in _EQUAL:
+        values = getattr(where, column)
+        if values:
+            clauses.append(f"{column} = ?" if len(values) == 1 else f"{column} in ({', '.join('?' * len(values))})")
+            params += values
+    if where.src:
+        clauses.append("(" + " or ".join(_src_condition(value, params) for value in where.src) + ")")
+    if where.errors:
+        clauses.append("error = 1")
+    if where.text:
+        patterns = _text_patterns(where.text)
+        clauses.append("(" + " or ".join(["data like ? escape '!'"] * len(patterns)) + ")")
+        params += patterns
+    return clauses, params
+
+
+def id_range(low: int | None, high: int | None) -> tuple[list[str], list[object]]:
+    """Conditions for low ≤ id < high."""
+    clauses: list[str] = []
+    params: list[object] = []
+    if low is not None:
+        clauses.append("id >= ?")
+        params.append(low)
+    if high is not None:
+        clauses.append("id < ?")
+        params.append(high)
+    return clauses, params
+
+
+def where_sql(clauses: list[str]) -> str:
+    return f" where {' and '.join(clauses)}" if clauses else ""
+
+
+def _src_condition(value: str, params: list[object]) -> str:
+    """`hero.proc` is itself and what lies below it, never `hero.process`; `hero.pro*` is a plain prefix."""
+    if value.endswith("*"):
+        prefix = value[:-1]
+        params += [prefix, prefix + _AFTER_ALL]
+        return "(src >= ? and src < ?)"
+    params += [value, value + ".", value + "/"]
+    return "(src = ? or (src >= ? and src < ?))"
+
+
+def _text_patterns(text: str) -> list[str]:
+    """LIKE patterns for the ways JSON may spell `text`: as it is, or with other than ASCII escaped."""
+    if len(text) > TEXT_MAX_CHARS:
+        raise BadInput("search", reason=f"the text has {len(text)} characters, {TEXT_MAX_CHARS} are the most")
+    spelt = dict.fromkeys((json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1]))
+    return ["%" + one.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%" for one in spelt]

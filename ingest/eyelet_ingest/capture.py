@@ -1,0 +1,151 @@
+"""The hook's hot path: one payload from stdin into its day, silently, exit status 0 whatever happens.
+
+Runs as the console script `eyelet-hook`, or cheaper by path: `python -I -S …/eyelet_ingest/capture.py`. It imports
+only plain modules beside it and CPython's own C modules: no json, re, typing, pathlib, datetime, sqlite3 package.
+
+What cannot be stored in time is spooled; what waited is stored by the next capture that has time left.
+"""
+
+import os
+import sys
+import time
+
+if not __package__:  # run by path: the package's folder is the one above this file's
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from eyelet_ingest import intake, redaction
+from eyelet_ingest.errors import BadInput, EyeletError
+from eyelet_ingest.events import Event
+from eyelet_ingest.jsontext import parse
+from eyelet_ingest.sources import claude_hooks, times
+from eyelet_ingest.store import connect, identity, layout, spool, writer
+
+# From the first line of main to the spool: an agent's session end allows 1.5 s to all its hooks together.
+LIFE_MS = 600  # the interpreter's own start and end are outside it: 0.8 s in all
+IDLE_INPUT_MS = 500  # how long a silent, open stdin is waited for
+DRAIN_MS = 100  # what a capture may spend on what others left behind
+DRAIN_MOST = 200
+TRUSTED_CLOCK_US = 24 * 3600 * 1_000_000  # a payload's own time counts when it is this near to the receipt
+READ_BYTES = 1 << 20
+
+
+def main() -> None:
+    """Record the payload on stdin. Never raises, prints nothing, always exits 0."""
+    started_ns = time.monotonic_ns()
+    try:
+        options = _options(sys.argv[1:])
+        raw = _read_input()
+        if raw.strip() and os.environ.get("EYELET_DISABLED", "0") in ("", "0"):
+            record(raw, options["root"], options["context"], started_ns)
+    except BaseException:  # noqa: BLE001, S110  the agent must never fail because we could not log
+        pass
+    os._exit(0)  # nothing is left to flush, and taking the interpreter down costs more than the insert
+
+
+def record(raw: bytes, root: str, given: str, started_ns: int) -> None:
+    """Store one payload of the context `given` under `root`, or spool it; then store what others spooled."""
+    deadline_ns = started_ns + LIFE_MS * 1_000_000
+    received_ns = time.time_ns()
+    event = _event(raw, received_ns)
+    event.uid = _uid(root, raw, received_ns)
+    key = layout.key_for(layout.safe_context(given), event.time_us)
+    row = writer.row_of(event)
+    chosen = connect.light_driver()
+    try:
+        writer.insert(root, key, given, [row], deadline_ns, chosen=chosen)
+    except (EyeletError, chosen.Error, OSError) as bad:
+        spool.put(root, key, given, row, str(bad))
+        return
+    left_ns = min(deadline_ns, time.monotonic_ns() + DRAIN_MS * 1_000_000)
+    spool.drain(root, left_ns, chosen=chosen, most=DRAIN_MOST)
+
+
+def _event(raw: bytes, received_ns: int) -> Event:
+    """What the payload says, redacted; a payload that says nothing is kept as it came."""
+    text, is_utf8 = intake.decode(raw)
+    received_us = received_ns // 1_000
+    try:
+        value, data = intake.clean(text, parse(text))
+        payload = value if isinstance(value, dict) else {}
+        event = claude_hooks.normalise(payload, data)
+        _set_time(event, payload, received_us)
+    except BadInput as bad:
+        event = _raw_event(raw, bad.reason)
+        event.time_us = received_us
+    except Exception as bad:  # noqa: BLE001  a payload no rule foresaw is kept, not lost
+        event = _raw_event(raw, f"{type(bad).__name__} while it was read")
+        event.time_us = received_us
+    if not is_utf8:
+        event.meta["source"] = {"invalid_utf8": True}
+    event.hostname = os.uname().nodename if hasattr(os, "uname") else None
+    project = os.environ.get("CLAUDE_PROJECT_DIR")
+    if project:
+        event.project_dir = redaction.redact_text(project) if redaction.may_hold_secret(project) else project
+    return event
+
+
+def _raw_event(raw: bytes, why: str) -> Event:
+    return Event(
+        hook_type="unknown",
+        src="claude.unknown",
+        agent="claude",
+        loglevel="warn",
+        data=writer.raw_payload(redaction.redact_bytes(raw), why),
+    )
+
+
+def _set_time(event: Event, payload: "dict[str, object]", received_us: int) -> None:
+    event.time_us = received_us
+    for name in times.KEYS:
+        if name not in payload:
+            continue
+        own_us = times.payload_time_us(payload[name])
+        if own_us is not None and abs(own_us - received_us) <= TRUSTED_CLOCK_US:
+            event.time_us = own_us
+        else:
+            event.meta["original_timestamp"] = str(payload[name])[:100]
+        return
+
+
+def _uid(root: str, raw: bytes, received_ns: int) -> bytes:
+    try:
+        key = identity.load_key(root)
+    except EyeletError:
+        return os.urandom(identity.UID_BYTES)  # nobody makes a live event's uid a second time
+    return identity.live_uid(key, raw, received_ns, os.getpid())
+
+
+def _read_input() -> bytes:
+    """Everything on stdin until its end, or until it has been silent for IDLE_INPUT_MS."""
+    if os.isatty(0):
+        return b""
+    from select import select
+
+    parts = []
+    while select([0], [], [], IDLE_INPUT_MS / 1000)[0]:
+        part = os.read(0, READ_BYTES)
+        if not part:
+            break
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _options(args: "list[str]") -> "dict[str, str]":
+    """`--root DIR` and `--context NAME`, before the environment's; what else is given is passed over."""
+    options = {
+        "root": os.environ.get("EYELET_ROOT") or os.path.join("~", ".eyelet"),
+        "context": os.environ.get("EYELET_CONTEXT") or layout.DEFAULT_CONTEXT,
+    }
+    for at, arg in enumerate(args):
+        name, equals, value = arg.lstrip("-").partition("=")
+        if name in options and arg.startswith("--"):
+            if equals:
+                options[name] = value
+            elif at + 1 < len(args):
+                options[name] = args[at + 1]
+    options["root"] = os.path.abspath(os.path.expanduser(options["root"]))
+    return options
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""From bytes to what may be stored: decoded, parsed, redacted. The same for a live hook and for a file.
+
+Light like everything the hook imports: `json` and `re` are loaded only for a payload that needs a change.
+"""
+
+from eyelet_ingest import redaction
+from eyelet_ingest.jsontext import may_hold_surrogates
+
+BOM = b"\xef\xbb\xbf"
+
+
+def decode(raw: bytes) -> "tuple[str, bool]":
+    """The text of UTF-8 bytes without a byte order mark, and whether all of it was UTF-8; what is not is replaced."""
+    if raw.startswith(BOM):
+        raw = raw[len(BOM) :]
+    try:
+        return raw.decode(), True
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "replace"), False
+
+
+def clean(text: str, value: object) -> "tuple[object, str]":
+    """What may be stored of JSON `text` that spells `value`: the redacted value and its text.
+
+    Where nothing has to go, the text is kept as it was received.
+    """
+    safe = redaction.redact_value(value) if redaction.may_hold_secret(text) else value
+    if safe is value and not may_hold_surrogates(text):
+        return value, text.strip()
+    return _rewritten(safe)
+
+
+def _rewritten(value: object) -> "tuple[object, str]":
+    from json import dumps, loads
+
+    text = dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+        return value, text
+    except UnicodeEncodeError:  # a lone surrogate: UTF-8 has no bytes for it
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return loads(text), text

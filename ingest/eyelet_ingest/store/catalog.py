@@ -1,0 +1,90 @@
+"""Which partitions exist. Answers from folder names alone: no database is opened to find out.
+
+Listings are remembered per folder and trusted while the folder's modification time stands, so that asking again
+costs a stat per context and year, not a look at every day.
+"""
+
+import os
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from eyelet_ingest.errors import RootError
+from eyelet_ingest.store import layout
+from eyelet_ingest.store.layout import PartitionKey
+
+# A folder changed this recently may change again within the same tick of the file system's clock.
+SETTLED_NS = 2_000_000_000
+
+
+class Catalog:
+    """The partitions under one root, in order of time and context. May be shared by threads."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._lock = threading.Lock()
+        self._listings: dict[str, tuple[int, list[str]]] = {}  # guarded by _lock: folder → (mtime_ns, names)
+        self._seen: tuple[tuple[str, int], ...] = ()  # guarded by _lock: the folders behind _keys
+        self._keys: list[PartitionKey] = []  # guarded by _lock
+
+    def partitions(self) -> list[PartitionKey]:
+        """Every partition there is, oldest first; none where the root is not there, RootError where it is unreadable."""
+        with self._lock:
+            found: list[tuple[str, str, list[str]]] = []
+            logs = layout.logs_dir(self.root)
+            for context in self._names(logs):
+                if layout.safe_context(context) != context:
+                    continue
+                folder = os.path.join(logs, context)
+                for year in self._names(folder):
+                    found.append((context, year, self._names(os.path.join(folder, year))))
+            seen = tuple((folder, listing[0]) for folder, listing in sorted(self._listings.items()))
+            if seen != self._seen or not self._settled():
+                keys = [
+                    key
+                    for context, year, days in found
+                    for day in days
+                    if (key := layout.key_from_parts(context, year, day)) is not None
+                ]
+                self._keys = sorted(keys)
+                self._seen = seen
+            return self._keys
+
+    def prune(
+        self, *, since_us: int | None = None, until_us: int | None = None, contexts: Iterable[str] = ()
+    ) -> tuple[list[PartitionKey], int]:
+        """The partitions that may hold since ≤ event < until of these safe contexts, oldest first, and how many not."""
+        keys = self.partitions()
+        low, high = 0, len(keys)
+        if since_us is not None:
+            low = bisect_left(keys, since_us + 1, key=lambda key: key.bounds_us[1])
+        if until_us is not None:
+            high = bisect_left(keys, until_us, key=lambda key: key.bounds_us[0])
+        wanted = set(contexts)
+        chosen = [key for key in keys[low:high] if not wanted or key.context in wanted]
+        return chosen, len(keys) - len(chosen)
+
+    def _names(self, folder: str) -> list[str]:
+        try:
+            changed_ns = os.stat(folder).st_mtime_ns
+            known = self._listings.get(folder)
+            if known and known[0] == changed_ns and changed_ns < time.time_ns() - SETTLED_NS:
+                return known[1]
+            names = sorted(os.listdir(folder))
+        except FileNotFoundError:
+            self._listings.pop(folder, None)
+            return []
+        except NotADirectoryError:
+            self._listings.pop(folder, None)
+            if folder == layout.logs_dir(self.root):
+                raise RootError("read", folder, "it is a file, not a folder", "name a folder with --root") from None
+            return []
+        except OSError as bad:
+            raise RootError("read", folder, str(bad), "does the folder belong to you?") from bad
+        self._listings[folder] = (changed_ns, names)
+        return names
+
+    def _settled(self) -> bool:
+        newest_ns = max((listing[0] for listing in self._listings.values()), default=0)
+        return newest_ns < time.time_ns() - SETTLED_NS

@@ -1,0 +1,187 @@
+"""The only DDL: the schema's steps, append-only, and what it means for a file to be of this version.
+
+`pragma user_version` counts the steps a partition has taken. A step that has been released is never edited; a fresh
+file takes all steps, an older one those it lacks, each in one transaction. Plain code: the hook imports this file.
+"""
+
+from eyelet_ingest.errors import PartitionNewer, PartitionUnreadable
+from eyelet_ingest.store.connect import transaction
+
+TYPE_CHECKING = False  # importing typing costs the hook more than its insert
+if TYPE_CHECKING:
+    from typing import Any
+
+APPLICATION_ID = 0x45794C74  # "EyLt" in the header of every partition
+
+COLUMNS = (
+    "id",
+    "uid",
+    "arrived",
+    "timestamp",
+    "session_id",
+    "hook_type",
+    "tool_name",
+    "tool_use_id",
+    "status",
+    "src",
+    "loglevel",
+    "error",
+    "origin",
+    "agent",
+    "agent_id",
+    "role",
+    "model",
+    "duration_ms",
+    "project_dir",
+    "hostname",
+    "ip_address",
+    "data",
+    "meta",
+)
+DERIVED = ("error_code", "git_branch")
+INSERT = f"insert into hooks ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  our own names
+
+# rowid tables append the id to every index entry, so an index on (src) serves (src, id).
+_STEP_1 = (
+    """
+    create table eyelet_partition (
+        key text primary key,
+        value
+    ) without rowid
+    """,
+    """
+    create table hooks (
+        id integer primary key,
+        uid blob unique,
+        arrived integer,
+        timestamp real not null default ((julianday('now') - 2440587.5) * 86400.0)
+            constraint "timestamp is in seconds since 1970 UTC" check (typeof(timestamp) = 'real'),
+        session_id text not null default '',
+        hook_type text not null,
+        tool_name text,
+        tool_use_id text,
+        status text default 'ok',
+        src text not null default '',
+        loglevel text default 'info',
+        error integer default 0,
+        origin text default 'log',
+        agent text,
+        agent_id text,
+        role text,
+        model text,
+        duration_ms real,
+        project_dir text,
+        hostname text,
+        ip_address text,
+        data text not null default '{}' constraint "data is JSON" check (json_valid(data)),
+        meta text not null default '{}' constraint "meta is JSON" check (json_valid(meta)),
+        error_code text generated always as (json_extract(meta, '$.execution.error_code')) virtual,
+        git_branch text generated always as (json_extract(meta, '$.git.branch')) virtual
+    )
+    """,
+    "create unique index hooks_arrived on hooks (arrived)",
+    "create index hooks_session on hooks (session_id)",
+    "create index hooks_src on hooks (src)",
+    "create index hooks_type on hooks (hook_type)",
+    "create index hooks_tool on hooks (tool_name) where tool_name is not null",
+    "create index hooks_tool_use on hooks (tool_use_id) where tool_use_id is not null",
+    "create index hooks_error on hooks (error) where error = 1",
+    "create index hooks_error_code on hooks (error_code) where error_code is not null",
+    "create index hooks_branch on hooks (git_branch) where git_branch is not null",
+    # A row made by hand has no uid: it gets one, its place in time, and its place in the order of arrival.
+    """
+    create trigger hooks_by_hand after insert on hooks when new.uid is null
+    begin
+        select raise(abort, 'timestamp lies outside the UTC day of this partition')
+            where cast(round(new.timestamp * 1000000.0) as integer) not between
+                (select value from eyelet_partition where key = 'start_us')
+                and (select value from eyelet_partition where key = 'end_us') - 1;
+        update hooks set
+            uid = randomblob(16),
+            arrived = max(
+                cast((julianday('now') - 2440587.5) * 86400000000.0 as integer),
+                coalesce((select max(arrived) from hooks), 0) + 1
+            ),
+            id = case
+                when not exists (
+                    select 1 from hooks taken
+                    where taken.id = cast(round(new.timestamp * 1000000.0) as integer) and taken.id <> new.id
+                ) then cast(round(new.timestamp * 1000000.0) as integer)
+                else (
+                    select taken.id + 1 from hooks taken
+                    where taken.id >= cast(round(new.timestamp * 1000000.0) as integer)
+                        and not exists (select 1 from hooks next where next.id = taken.id + 1 and next.id <> new.id)
+                    order by taken.id limit 1
+                )
+            end
+        where id = new.id;
+    end
+    """,
+)
+STEPS: "tuple[tuple[str, ...], ...]" = (_STEP_1,)
+VERSION = len(STEPS)
+
+
+def version_of(conn: "Any") -> int:
+    """How many steps the file has taken; 0 for one that is new and empty."""
+    version: int = conn.execute("pragma user_version").fetchone()[0]
+    return version
+
+
+def bring_up(conn: "Any", path: str, context: str, given: str, bounds_us: "tuple[int, int]") -> None:
+    """Take the steps the partition at `path` lacks. The caller holds the day's lock.
+
+    `given` is the context's name as it was given, kept inside. PartitionNewer for a file of a newer version, which
+    is never changed; PartitionUnreadable for a database that is not ours or is damaged.
+    """
+    try:
+        version = version_of(conn)
+        if version == VERSION:
+            return
+        if version > VERSION:
+            raise PartitionNewer(
+                "write to",
+                path,
+                f"its schema is version {version}, this software knows {VERSION}",
+                "upgrade eyelet",
+            )
+        if version == 0 and conn.execute("select count(*) from sqlite_master where name = 'hooks'").fetchone()[0]:
+            raise PartitionUnreadable(
+                "write to", path, "its table `hooks` was not made by this software", "move it away"
+            )
+        with transaction(conn):
+            for step in STEPS[version_of(conn) :]:
+                for statement in step:
+                    conn.execute(statement)
+            if version == 0:
+                facts = {"context": context, "given": given, "start_us": bounds_us[0], "end_us": bounds_us[1]}
+                conn.executemany("insert or ignore into eyelet_partition values (?, ?)", list(facts.items()))
+                conn.execute(f"pragma application_id = {APPLICATION_ID}")
+            conn.execute(f"pragma user_version = {VERSION}")
+    except conn.DatabaseError as bad:
+        if isinstance(bad, conn.OperationalError) and _passing(str(bad)):
+            raise
+        raise PartitionUnreadable("write to", path, str(bad), "restore it from a back-up, or move it away") from bad
+
+
+def is_ready(conn: "Any") -> bool:
+    """Whether the file holds anything: one whose maker was stopped before the first commit is empty, not broken."""
+    return bool(version_of(conn) or conn.execute("select count(*) from sqlite_master").fetchone()[0])
+
+
+def diagnosis(conn: "Any", bad: Exception) -> "tuple[str, str]":
+    """Why reading failed and what helps, as (reason, hint)."""
+    try:
+        version = version_of(conn)
+    except conn.DatabaseError:
+        version = 0
+    if version > VERSION:
+        return f"its schema is version {version}, this software knows {VERSION} ({bad})", "upgrade eyelet"
+    if "no such" in str(bad):
+        return str(bad), "it was not made by this software; move it away"
+    return str(bad), "restore it from a back-up, or move it away"
+
+
+def _passing(reason: str) -> bool:
+    """Whether an OperationalError may be gone at the next try."""
+    return "locked" in reason or "busy" in reason

@@ -1,0 +1,143 @@
+"""The store: everything one may do with a root of partitions, behind one object that somebody opens and closes."""
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from eyelet_ingest.errors import PartitionError, RootError
+from eyelet_ingest.events import Event
+from eyelet_ingest.store import identity, layout, spool, writer
+from eyelet_ingest.store.catalog import Catalog
+from eyelet_ingest.store.layout import PartitionKey
+from eyelet_ingest.store.search import CountResult, Row, Search, SearchResult, Summary
+from eyelet_ingest.store.select import Filter
+
+APPEND_DEADLINE_MS = 30_000  # for one partition of one batch
+DRAIN_DEADLINE_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Events of one partition that it could not take, and why: the caller still has them and must keep them."""
+
+    key: PartitionKey
+    events: list[Event]
+    error: PartitionError
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a batch: events stored, events known already, the partitions that hold them, what was refused."""
+
+    stored: int
+    duplicates: int
+    partitions: frozenset[PartitionKey]
+    refused: list[Refused] = field(default_factory=list)
+
+
+class Store:
+    """The partitions under `root`. May be shared by threads; holds no file open between two calls."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(os.path.expanduser(root))
+        if os.path.exists(self.root) and not os.path.isdir(self.root):
+            raise RootError("open", self.root, "it is a file, not a folder", "name a folder with --root or EYELET_ROOT")
+        self.catalog = Catalog(self.root)
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing stays open between calls yet; closing twice is closing once."""
+
+    def append(self, events: Iterable[Event], context: str = layout.DEFAULT_CONTEXT) -> Appended:
+        """Store events of the context given by name: each in its UTC day, each uid once, one transaction a partition.
+
+        Every event needs its `uid` and `time_us`. A partition that cannot take its events hinders no other: they
+        come back in `refused`.
+        """
+        identity.make_private_dir(self.root)
+        safe = layout.safe_context(context)
+        days: dict[PartitionKey, list[Event]] = {}
+        bounds, day = (0, 0), []  # batches come mostly in order: the last event's day is the next one's
+        for event in events:
+            if not bounds[0] <= event.time_us < bounds[1]:
+                key = layout.key_for(safe, event.time_us)
+                bounds, day = key.bounds_us, days.setdefault(key, [])
+            day.append(event)
+        stored = duplicates = 0
+        held, refused = set(), []
+        for key, some in days.items():
+            deadline_ns = time.monotonic_ns() + APPEND_DEADLINE_MS * 1_000_000
+            rows = [writer.row_of(event) for event in some]
+            try:
+                fresh = writer.insert(self.root, key, context, rows, deadline_ns)
+            except PartitionError as bad:
+                refused.append(Refused(key, some, bad))
+                continue
+            stored += fresh
+            duplicates += len(rows) - fresh
+            held.add(key)
+        return Appended(stored, duplicates, frozenset(held), refused)
+
+    def search(
+        self,
+        where: Filter,
+        *,
+        limit: int = 100,
+        after: str | None = None,
+        oldest_first: bool = False,
+        cut_chars: int | None = None,
+    ) -> SearchResult:
+        """One page of what matches, newest first; `after` is the `next` of the page before.
+
+        Partitions that cannot be read are named in the result, never raised. BadInput for a cursor or limit that
+        cannot be; RootError where the root itself cannot be read.
+        """
+        return Search(self.catalog, where).page(limit, after, oldest_first, cut_chars)
+
+    def count(self, where: Filter) -> CountResult:
+        """How many events match."""
+        return Search(self.catalog, where).count()
+
+    def summary(self, where: Filter) -> Summary:
+        """Totals, and counts by type, tool, status and context."""
+        return Search(self.catalog, where).summary()
+
+    def error_codes(self, where: Filter) -> dict[str, int]:
+        """Failures by code, most frequent first; '' for those without one."""
+        return Search(self.catalog, where).error_codes()
+
+    def event(self, context: str, id: int) -> Row | None:
+        """One whole event, or None where there is none; PartitionError where its day cannot be read."""
+        try:
+            key = layout.key_for(layout.safe_context(context), id)
+        except (ValueError, OverflowError, OSError):
+            return None
+        question = Search(self.catalog, Filter(contexts=(key.context,)))
+        row = question.event(key, id)
+        if row is None and question.unreadable:
+            raise PartitionError("read", layout.db_path(self.root, key), question.unreadable[0].error)
+        return row
+
+    def contexts(self) -> list[str]:
+        """The safe names of the contexts that have a partition, in order."""
+        return sorted({key.context for key in self.catalog.partitions()})
+
+    def newest_day(self, contexts: Sequence[str] = ()) -> PartitionKey | None:
+        """The newest partition there is, of these contexts where some are given."""
+        keys, _ = self.catalog.prune(contexts=[layout.safe_context(context) for context in contexts])
+        return keys[-1] if keys else None
+
+    def newest_event_us(self, where: Filter) -> int | None:
+        """The time of the newest event that matches, or None."""
+        rows = self.search(where, limit=1, cut_chars=0).rows
+        return int(str(rows[0]["id"])) if rows else None
+
+    def drain_spool(self) -> spool.Drained:
+        """Store what captures had to leave in the spool; at once done where nothing waits."""
+        return spool.drain(self.root, time.monotonic_ns() + DRAIN_DEADLINE_MS * 1_000_000)

@@ -1,0 +1,207 @@
+"""The only INSERT: rows into one partition, each event once, in one transaction under the day's lock.
+
+Plain code, like everything the hook imports. A row travels as a tuple: uid, time_us, then the values of
+`schema.COLUMNS` from `session_id` on; id, arrived and timestamp are given here, where the taken ones are known.
+"""
+
+import time
+
+from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
+from eyelet_ingest.events import Event
+from eyelet_ingest.jsontext import dumps
+from eyelet_ingest.store import layout, schema
+from eyelet_ingest.store.connect import DayLock, open_writer, transaction
+
+TYPE_CHECKING = False  # importing typing costs the hook more than its insert
+if TYPE_CHECKING:
+    from typing import Any
+
+    Row = tuple[Any, ...]  # uid: bytes, time_us: int, then a value for each of ROW_COLUMNS
+
+ROW_COLUMNS = schema.COLUMNS[4:]
+CHUNK = 500  # values in one `in (…)`: SQLite before 3.32 allows 999
+
+
+def row_of(event: Event) -> "Row":
+    """The event as the tuple a partition takes; `meta` becomes JSON text here."""
+    return (
+        event.uid,
+        event.time_us,
+        event.session_id,
+        event.hook_type,
+        event.tool_name,
+        event.tool_use_id,
+        event.status,
+        event.src,
+        event.loglevel,
+        event.error,
+        event.origin,
+        event.agent,
+        event.agent_id,
+        event.role,
+        event.model,
+        event.duration_ms,
+        event.project_dir,
+        event.hostname,
+        event.ip_address,
+        event.data,
+        dumps(event.meta) if event.meta else "{}",
+    )
+
+
+def insert(
+    root: str, key: layout.PartitionKey, given: str, rows: "list[Row]", deadline_ns: int, *, chosen: "Any" = None
+) -> int:
+    """Store what is new of `rows`, all of the day `key`, and return how many that were; the rest was known.
+
+    Lock, open, commit and close, all before `deadline_ns` (time.monotonic_ns): PartitionBusy where others keep the
+    day until then, PartitionUnreadable or PartitionNewer where it cannot be written. A payload that passes for JSON
+    everywhere but in SQLite is kept as `{"_raw": …, "_why": …}`.
+    """
+    path = layout.db_path(root, key)
+    with DayLock(layout.lock_path(root, key), deadline_ns):
+        busy_ms = max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000)
+        conn = open_writer(path, busy_ms=busy_ms, chosen=chosen, small=chosen is not None)
+        try:
+            schema.bring_up(conn, path, key.context, given, key.bounds_us)
+            try:
+                with transaction(conn):
+                    return insert_rows(conn, key, rows)
+            except conn.IntegrityError:
+                wrapped = _wrap_invalid(conn, rows)
+                with transaction(conn):
+                    return insert_rows(conn, key, wrapped)
+        except conn.DatabaseError as bad:
+            raise _trouble(conn, path, bad) from bad
+        finally:
+            conn.close()  # under the lock: as the sole opener it checkpoints, and nobody else may write then
+
+
+def _trouble(conn: "Any", path: str, bad: Exception) -> Exception:
+    reason = str(bad)
+    if not isinstance(bad, conn.OperationalError):
+        return PartitionUnreadable("write to", path, reason, "restore it from a back-up, or move it away")
+    if "locked" in reason or "busy" in reason:
+        return PartitionBusy("write to", path, reason, "another program keeps it; try again")
+    return PartitionUnreadable("write to", path, reason, "is the disk full, or the file read-only?")
+
+
+def raw_payload(payload: bytes, why: str) -> str:
+    """What is no JSON, as JSON: `{"_raw": base64, "_why": reason}`. The caller has redacted `payload`."""
+    from binascii import b2a_base64
+
+    return dumps({"_raw": b2a_base64(payload, newline=False).decode(), "_why": why})
+
+
+def _wrap_invalid(conn: "Any", rows: "list[Row]") -> "list[Row]":
+    at = len(ROW_COLUMNS)  # uid and time stand before, so data is the last but one
+    wrapped = []
+    for row in rows:
+        data = str(row[at])
+        if not conn.execute("select json_valid(?)", (data,)).fetchone()[0]:
+            why = "SQLite does not take it as JSON"
+            row = (*row[:at], raw_payload(data.encode("utf-8", "replace"), why), row[at + 1])
+        wrapped.append(row)
+    return wrapped
+
+
+def insert_rows(conn: "Any", key: layout.PartitionKey, rows: "list[Row]") -> int:
+    """Insert the rows whose uid the partition does not hold yet; returns how many. Inside a transaction."""
+    fresh = _unknown(conn, rows)
+    if not fresh:
+        return 0
+    last = conn.execute("select max(arrived) from hooks").fetchone()[0] or 0
+    arrived = max(last + 1, time.time_ns() // 1_000)
+    ids = _allocate(conn, key, [row[1] for row in fresh])
+    conn.executemany(
+        schema.INSERT,
+        [(ids[at], row[0], arrived + at, ids[at] / 1e6, *row[2:]) for at, row in enumerate(fresh)],
+    )
+    return len(fresh)
+
+
+def _unknown(conn: "Any", rows: "list[Row]") -> "list[Row]":
+    """The rows whose uid is new to the partition, the first of each uid."""
+    by_uid: dict[bytes, Row] = {}
+    for row in rows:
+        by_uid.setdefault(row[0], row)
+    uids = list(by_uid)
+    for start in range(0, len(uids), CHUNK):
+        some = uids[start : start + CHUNK]
+        marks = ",".join("?" * len(some))
+        for (known,) in conn.execute(f"select uid from hooks where uid in ({marks})", some):  # noqa: S608  marks only
+            del by_uid[known]
+    return list(by_uid.values())
+
+
+def _allocate(conn: "Any", key: layout.PartitionKey, times_us: "list[int]") -> "list[int]":
+    """An id for each time: the time itself, moved on to the next free microsecond, never out of the day.
+
+    One pass with a cursor: what is taken is asked for in ranges, never one by one (quadratic for equal times).
+    """
+    first, end = key.bounds_us
+    taken = _Taken(conn)
+    ids = [0] * len(times_us)
+    for at in sorted(range(len(times_us)), key=times_us.__getitem__):
+        time_us = times_us[at]
+        found = taken.free_from(time_us)
+        if found >= end:
+            found = taken.free_below(min(time_us, end - 1))
+        if found < first:
+            raise PartitionUnreadable("write to", key.mount_name, "every microsecond of the day is taken")
+        ids[at] = found
+        taken.add(found)
+    return ids
+
+
+class _Taken:
+    """Which ids are in use, read from the partition in runs and remembered for the batch."""
+
+    def __init__(self, conn: "Any") -> None:
+        self.conn = conn
+        self.mine: set[int] = set()
+        self.skip: dict[int, int] = {}  # a time that is known to be taken → where to look next
+        newest = conn.execute("select max(id) from hooks").fetchone()[0]
+        self.known_to = newest if newest is not None else -1  # nothing of the partition lies above
+
+    def add(self, used: int) -> None:
+        self.mine.add(used)
+
+    def free_from(self, time_us: int) -> int:
+        at, passed = time_us, []
+        while True:
+            if at in self.skip:
+                passed.append(at)
+                at = self.skip[at]
+            elif at in self.mine:
+                passed.append(at)
+                at += 1
+            elif at <= self.known_to and (run_end := self._run_end(at)) > at:
+                passed.append(at)
+                at = run_end
+            else:
+                break
+        for step in passed:
+            self.skip[step] = at
+        return at
+
+    def free_below(self, time_us: int) -> int:
+        at = time_us
+        for (used,) in self.conn.execute("select id from hooks where id <= ? order by id desc", (time_us,)):
+            while at in self.mine:
+                at -= 1
+            if used < at:
+                break
+            if used == at:
+                at -= 1
+        while at in self.mine:
+            at -= 1
+        return at
+
+    def _run_end(self, at: int) -> int:
+        """The first id from `at` on that the partition does not hold."""
+        for (used,) in self.conn.execute("select id from hooks where id >= ? order by id", (at,)):
+            if used != at:
+                break
+            at += 1
+        return at
