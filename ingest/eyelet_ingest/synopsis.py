@@ -1,7 +1,7 @@
 """One line of what happened, for lists: the command, the file, the prompt, the answer. Pure.
 
-Takes rows as the search gives them, also with `data` cut off in the middle: then the beginning that is there is
-read. The line is recorded text and as hostile as that: whoever shows it escapes it.
+Takes rows as the search gives them, also with `data` cut off in the middle: then the beginning that is there
+is read. The line is recorded text and as hostile as that: whoever shows it escapes it.
 """
 
 import json

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from eyelet_ingest.store.select import Filter
+    from eyelet_ingest.store.spool import Drained
     from eyelet_ingest.store.store import Store
 
 DEFAULT_ROOT = "~/.eyelet"
@@ -121,22 +122,42 @@ FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
 def opened_store(root: str) -> "Iterator[Store]":
     """The Store of `root`, what was spooled drained into it; closed at the end.
 
-    A spool that cannot be drained is one line on stderr: the rows that are there can be read all the same.
+    Events that cannot leave the spool yet are one line on stderr: what is stored can be read all the same.
     """
     from eyelet_ingest.store.store import Store
 
     with Store(root) as store:
         try:
-            store.drain_spool()
+            drained = store.drain_spool()
         except EyeletError as error:
-            from eyelet_ingest.cli.output import visible
-
-            click.echo(f"eyelet: the spool stays as it is: {visible(str(error))}", err=True)
+            _say(f"the spool stays as it is: {error}")
+        else:
+            if drained.left or drained.bad:
+                _say("; ".join([spool_story(drained), *drained.reasons]))
         yield store
+
+
+def spool_story(drained: "Drained") -> str:
+    """One drain in a sentence: `3 events stored from the spool, 1 still waiting`."""
+    parts = [f"{drained.stored} {'event' if drained.stored == 1 else 'events'} stored from the spool"]
+    for number, what in (
+        (drained.known, "known already"),
+        (drained.bad, "set aside as unreadable"),
+        (drained.left, "still waiting"),
+    ):
+        if number:
+            parts.append(f"{number} {what}")
+    return ", ".join(parts)
 
 
 def now_us() -> int:
     return time.time_ns() // 1_000
+
+
+def _say(text: str) -> None:
+    from eyelet_ingest.cli.output import visible
+
+    click.echo(f"eyelet: {visible(text)}", err=True)
 
 
 def _absolute(ctx: click.Context, param: click.Parameter, value: str) -> str:

@@ -18,14 +18,17 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 import click
 
 from eyelet_ingest.errors import BadInput
+from eyelet_ingest.store import schema
 
 if TYPE_CHECKING:
     from eyelet_ingest.store.search import Partitions
 
 Row = Mapping[str, object]
 
+EVENT_FIELDS = ("context_name", *schema.COLUMNS, *schema.DERIVED)
 WIDTH_PIPED = 1_000  # a pipe has no width: nothing is cut there but what is absurd
 GAP = "  "
+NARROWEST = 4  # so that six columns fit into 40 characters
 _FORMULA = ("=", "+", "-", "@")
 _JOINERS = "\u200c\u200d"  # Persian words and emoji families fall apart without them, and they move nothing
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -73,13 +76,24 @@ def terminal_width(out: TextIO) -> int:
     return WIDTH_PIPED
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
-    """The lines of an aligned table with a header, safe for a terminal, fitting `width` where it can."""
-    safe = [[visible(cell) for cell in row] for row in rows]
-    widths = _widths(columns, safe, width)
-    yield GAP.join(_padded(column.title, w) for column, w in zip(columns, widths, strict=True)).rstrip()
-    for row in safe:
-        yield GAP.join(_padded(cell, w) for cell, w in zip(row, widths, strict=True)).rstrip()
+class Table:
+    """An aligned table that fits the terminal, given batch by batch: the first one decides how wide columns are."""
+
+    def __init__(self, columns: Sequence[Column], width: int) -> None:
+        self._columns, self._width = columns, width
+        self._widths: list[int] = []
+
+    def lines(self, rows: Sequence[Sequence[str]]) -> Iterator[str]:
+        """A line for each row, safe for a terminal; before the first batch, the header."""
+        safe = [[visible(cell) for cell in row] for row in rows]
+        if not self._widths:
+            self._widths = _widths(self._columns, safe, self._width)
+            yield self._line([column.title for column in self._columns])
+        for row in safe:
+            yield self._line(row)
+
+    def _line(self, cells: Sequence[str]) -> str:
+        return GAP.join(_padded(cell, width) for cell, width in zip(cells, self._widths, strict=True)).rstrip()
 
 
 def write_lines(out: TextIO, lines: Iterable[str]) -> None:
@@ -209,12 +223,11 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int
         widths.append(max(min(longest, column.most), shown_width(column.title)))
     spare = width - len(GAP) * (len(columns) - 1) - sum(widths)
     # From the right: the last column says most, and is the one that reads well when it is cut.
-    for at in reversed(range(len(columns))):
-        if spare >= 0:
-            break
-        given = min(-spare, max(widths[at] - columns[at].least, 0))
-        widths[at] -= given
-        spare += given
+    for least in ([column.least for column in columns], [NARROWEST] * len(columns)):
+        for at in reversed(range(len(columns))):
+            given = min(max(-spare, 0), max(widths[at] - least[at], 0))
+            widths[at] -= given
+            spare += given
     return widths
 
 

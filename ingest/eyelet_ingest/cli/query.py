@@ -1,0 +1,323 @@
+"""`eyelet query …`: what was recorded, found by the one vocabulary, as a table for people or JSON and CSV for programs.
+
+Rows go to stdout and nothing else does; how the search went (what was scanned, what could not be read, how to go
+on) goes to stderr. A partition that cannot be read is named there and the exit code stays 0: rows were given.
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from eyelet_ingest.cli import output
+from eyelet_ingest.cli.options import Chosen, filter_options, opened_store, root_option
+from eyelet_ingest.errors import BadInput, EyeletError
+from eyelet_ingest.ranges import display_time
+from eyelet_ingest.store.select import Filter
+from eyelet_ingest.synopsis import synopsis
+
+if TYPE_CHECKING:
+    from eyelet_ingest.store.search import Partitions, SearchResult, Summary, Unreadable
+    from eyelet_ingest.store.store import Store
+
+LIMIT = 100
+PAGE_ROWS = 100  # at a time, so that a result of any length takes the memory of one page
+CUT_CHARS = 4_096  # of a payload: enough for its one line in a table
+NARROW = 100  # a terminal below this shows whole seconds
+SUMMARY_LINES = 15
+
+EVENT_COLUMNS = (
+    output.Column("time", 19, 23),
+    output.Column("context", 7, 20),
+    output.Column("src", 16, 40),
+    output.Column("tool", 8, 24),
+    output.Column("status", 6, 11),
+    output.Column("what", 12, 200),
+)
+FAILURE_COLUMNS = (*EVENT_COLUMNS[:4], output.Column("code", 6, 24), EVENT_COLUMNS[5])
+
+
+@click.group()
+def query() -> None:
+    """Find what was recorded."""
+
+
+def _format_options(*, rows: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--json`, `--nl`, `--csv`: what comes out, in the argument `form`; without one, a table."""
+    what = "every column, data and meta whole" if rows else "one object"
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        flag = functools.partial(click.option, "form", show_default=False)
+        command = flag("--csv", flag_value="csv", help="CSV with a header.")(command)
+        command = flag("--nl", flag_value="nl", help=f"JSON, one line each: {what}.")(command)
+        return flag("--json", flag_value="json", help=f"JSON: {what}.")(command)
+
+    return decorate
+
+
+def _page_options(default: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--limit` and `--after`: how many rows, and where to go on."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        limit = click.IntRange(min=0)
+        command = click.option("--after", metavar="CURSOR", help="Go on where a search stopped.")(command)
+        text = "At most so many events; 0 is all of them."
+        return click.option("--limit", type=limit, default=default, metavar="N", help=text)(command)
+
+    return decorate
+
+
+@query.command()
+@filter_options()
+@_page_options(LIMIT)
+@_format_options()
+@root_option
+def search(chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
+    """The events that match, newest first."""
+    with opened_store(root) as store:
+        _show(_Pages(store, chosen.where, limit, after, whole=form is not None), form, chosen)
+
+
+@query.command()
+@click.argument("text")
+@filter_options(without="--text")
+@_page_options(LIMIT)
+@_format_options()
+@root_option
+def grep(text: str, chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
+    """The events whose payload holds TEXT, newest first; the same as search --text TEXT."""
+    if not text:
+        raise BadInput("grep", reason="the text to look for is empty")
+    with opened_store(root) as store:
+        where = replace(chosen.where, text=text)
+        _show(_Pages(store, where, limit, after, whole=form is not None), form, chosen)
+
+
+@query.command()
+@filter_options(without="--errors")
+@_page_options(LIMIT)
+@_format_options()
+@root_option
+def errors(chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
+    """Which errors there were, most frequent first, and the newest failures."""
+    with opened_store(root) as store:
+        where = replace(chosen.where, errors=True)
+        if form is None:
+            codes = store.error_codes(where)
+            listed = {code or "(no code)": count for code, count in codes.items()}
+            output.write_lines(sys.stdout, _counted("error code", listed))
+        pages = _Pages(store, where, limit, after, whole=form is not None)
+        _show(pages, form, chosen, columns=FAILURE_COLUMNS)
+
+
+@query.command()
+@click.argument("session_id", metavar="ID")
+@filter_options(without="--session")
+@_page_options(0)
+@_format_options()
+@root_option
+def session(session_id: str, chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
+    """The story of the session ID, oldest event first."""
+    with opened_store(root) as store:
+        whole = Filter(contexts=chosen.where.contexts, session_id=(session_id,))
+        known = store.search(whole, limit=1, cut_chars=0)
+        if not known.rows:
+            _name_unreadable(known.partitions)
+            hint = "eyelet query search lists what there is"
+            raise EyeletError("there is no session", repr(session_id), f"not under {root}", hint)
+        where = replace(chosen.where, session_id=(session_id,))
+        if form is None:
+            output.write_lines(sys.stdout, _story_head(store.summary(where), known.rows[0], chosen))
+        pages = _Pages(store, where, limit, after, whole=form is not None, oldest_first=True)
+        _show(pages, form, chosen)
+
+
+@query.command()
+@filter_options()
+@_format_options(rows=False)
+@root_option
+def summary(chosen: Chosen, form: str | None, root: str) -> None:
+    """How many events, errors and sessions there are, by type, tool, status and context."""
+    with opened_store(root) as store:
+        found = store.summary(chosen.where)
+    if form is None:
+        lines: Iterator[str] = _summary_lines(found, chosen)
+    elif form == "csv":
+        lines = _summary_csv(found)
+    else:
+        lines = iter([output.json_value(_summary_object(found))])
+    output.write_lines(sys.stdout, lines)
+    click.echo(output.truth(found.partitions, found.elapsed_ms), err=True)
+
+
+class _Pages:
+    """The rows of a search of any length, a page at a time, and afterwards the truth about all of its pages."""
+
+    def __init__(
+        self,
+        store: "Store",
+        where: Filter,
+        limit: int,
+        after: str | None,
+        *,
+        whole: bool,
+        oldest_first: bool = False,
+    ) -> None:
+        self._store, self._where, self._limit = store, where, limit
+        self._oldest_first, self._cut_chars = oldest_first, None if whole else CUT_CHARS
+        self.next, self.count, self.elapsed_ms = after, 0, 0.0
+        self.partitions: Partitions | None = None
+
+    def __iter__(self) -> "Iterator[list[dict[str, object]]]":
+        left = self._limit
+        unreadable: dict[tuple[str, str], Unreadable] = {}
+        while True:
+            found = self._page(min(left, PAGE_ROWS) if left else PAGE_ROWS)
+            unreadable |= {(day.context, day.day): day for day in found.partitions.unreadable}
+            self.partitions = replace(found.partitions, unreadable=tuple(unreadable.values()))
+            self.count += 1
+            self.elapsed_ms += found.elapsed_ms
+            self.next = found.next
+            yield found.rows
+            left -= len(found.rows)
+            if found.next is None or (self._limit and left <= 0):
+                return
+
+    def _page(self, rows: int) -> "SearchResult":
+        return self._store.search(
+            self._where,
+            limit=rows,
+            after=self.next,
+            oldest_first=self._oldest_first,
+            cut_chars=self._cut_chars,
+        )
+
+    def rows(self) -> "Iterator[dict[str, object]]":
+        for page in self:
+            yield from page
+
+
+def _show(pages: _Pages, form: str | None, chosen: Chosen, columns: Sequence[output.Column] = EVENT_COLUMNS) -> None:
+    """The rows on stdout in the form asked for; how to go on and what was looked at on stderr."""
+    out = sys.stdout
+    if form == "json":
+        output.write_lines(out, output.json_array(pages.rows()))
+    elif form == "nl":
+        output.write_lines(out, map(output.json_row, pages.rows()))
+    elif form == "csv":
+        output.write_lines(out, output.csv_lines(output.EVENT_FIELDS, pages.rows()))
+    else:
+        _show_table(pages, chosen, columns)
+    if pages.next:
+        click.echo(f"more: --after {pages.next}", err=True)
+    if pages.partitions:
+        click.echo(output.truth(pages.partitions, pages.elapsed_ms, pages.count), err=True)
+
+
+def _show_table(pages: _Pages, chosen: Chosen, columns: Sequence[output.Column]) -> None:
+    out, shown = sys.stdout, 0
+    width = output.terminal_width(out)
+    drawn = output.Table(columns, width)
+    for page in pages:
+        shown += len(page)
+        cells = [[_cell(column.title, row, chosen, width) for column in columns] for row in page]
+        if not cells:
+            continue
+        lines = list(drawn.lines(cells))
+        head, body = lines[: len(lines) - len(page)], lines[len(lines) - len(page) :]
+        coloured = [output.coloured(line, row, out) for line, row in zip(body, page, strict=True)]
+        output.write_lines(out, head + coloured)
+    if not shown:
+        click.echo(f"no events found ({chosen.label})", err=True)
+
+
+def _cell(title: str, row: Mapping[str, object], chosen: Chosen, width: int) -> str:
+    if title == "time":
+        time = display_time(int(str(row["id"])), chosen.tz)
+        return time[:19] if width < NARROW else time
+    if title == "what":
+        return synopsis(row)
+    column = {"context": "context_name", "tool": "tool_name", "code": "error_code"}.get(title, title)
+    value = row.get(column)
+    return "" if value is None else str(value)
+
+
+def _story_head(found: "Summary", row: Mapping[str, object], chosen: Chosen) -> Iterator[str]:
+    """What a session was, in a line or two before its events."""
+    facts = [f"{found.events:,} events", f"{found.errors:,} errors"]
+    for name in ("project_dir", "git_branch", "model"):
+        if row.get(name):
+            facts.append(str(row[name]))
+    yield output.visible(f"session {row['session_id']}: {', '.join(facts)}")
+    if found.first_us is not None and found.last_us is not None:
+        first, last = display_time(found.first_us, chosen.tz), display_time(found.last_us, chosen.tz)
+        yield f"{first} to {last}, {chosen.tz_name}"
+    yield ""
+
+
+def _counted(title: str, counts: Mapping[str, int], most: int = SUMMARY_LINES) -> Iterator[str]:
+    """A table of counts, the largest first, with a line for the rest; nothing for no counts."""
+    if not counts:
+        return
+    listed = list(counts.items())
+    cells = [[name, f"{count:,}"] for name, count in listed[:most]]
+    drawn = output.Table((output.Column(title, 20, 60), output.Column("events", 6, 15)), 80)
+    yield from drawn.lines(cells)
+    if len(listed) > most:
+        rest = sum(count for _, count in listed[most:])
+        yield f"… and {len(listed) - most:,} more with {rest:,} events"
+    yield ""
+
+
+def _summary_lines(found: "Summary", chosen: Chosen) -> Iterator[str]:
+    yield f"{found.events:,} events, {found.errors:,} errors, {found.sessions:,} sessions ({chosen.label})"
+    if found.first_us is not None and found.last_us is not None:
+        first, last = display_time(found.first_us, chosen.tz), display_time(found.last_us, chosen.tz)
+        yield f"{first} to {last}, {chosen.tz_name}"
+    yield ""
+    for title, counts in _groups(found).items():
+        yield from _counted(title, counts)
+
+
+def _groups(found: "Summary") -> dict[str, dict[str, int]]:
+    return {
+        "type": found.by_type,
+        "tool": found.by_tool,
+        "status": found.by_status,
+        "context": found.by_context,
+    }
+
+
+def _summary_object(found: "Summary") -> dict[str, object]:
+    partitions = found.partitions
+    return {
+        "events": found.events,
+        "errors": found.errors,
+        "sessions": found.sessions,
+        "first_us": found.first_us,
+        "last_us": found.last_us,
+        **{f"by_{title}": counts for title, counts in _groups(found).items()},
+        "partitions": {
+            "scanned": partitions.scanned,
+            "skipped": partitions.skipped,
+            "unreadable": [
+                {"context": bad.context, "day": bad.day, "error": bad.error} for bad in partitions.unreadable
+            ],
+        },
+        "elapsed_ms": found.elapsed_ms,
+    }
+
+
+def _summary_csv(found: "Summary") -> Iterator[str]:
+    yield output.csv_line(("group", "value", "events"))
+    for title, counts in _groups(found).items():
+        for name, count in counts.items():
+            yield output.csv_line((title, output.csv_safe(name), count))
+
+
+def _name_unreadable(partitions: "Partitions") -> None:
+    if partitions.unreadable:
+        click.echo(output.truth(partitions, 0.0), err=True)
