@@ -29,7 +29,7 @@ class Catalog:
         self._keys: list[PartitionKey] = []  # guarded by _lock
 
     def partitions(self) -> list[PartitionKey]:
-        """Every partition there is, oldest first; none where the root is not there, RootError where it is unreadable."""
+        """Every partition, oldest first; none where the root is not there, RootError where it cannot be read."""
         with self._lock:
             found: list[tuple[str, str, list[str]]] = []
             logs = layout.logs_dir(self.root)

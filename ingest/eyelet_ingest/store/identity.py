@@ -13,6 +13,7 @@ from eyelet_ingest.errors import RootError
 
 UID_BYTES = 16
 KEY_BYTES = 32
+_OTHER_ROOT = "name another root with --root or EYELET_ROOT"
 
 
 def load_key(root: str) -> bytes:
@@ -67,9 +68,15 @@ def timeless_uid(key: bytes, canonical: bytes, occurrence: int, generation: byte
 def make_private_dir(path: str) -> None:
     """The folder and its parents, 0700 where they are new; RootError with the reason where that fails."""
     try:
-        os.makedirs(path, 0o700, exist_ok=True)
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise RootError("make the folder", path, "a file is there", _OTHER_ROOT) from None
+    except FileNotFoundError:
+        make_private_dir(os.path.dirname(path))  # os.makedirs would give the parents whatever the umask leaves
+        make_private_dir(path)
     except OSError as bad:
-        raise RootError("make the folder", path, str(bad), "name another with --root or EYELET_ROOT") from bad
+        raise RootError("make the folder", path, str(bad), _OTHER_ROOT) from bad
 
 
 def _uid(key: bytes, *parts: bytes) -> bytes:

@@ -116,6 +116,7 @@ class Search:
             if more or (len(rows) >= limit and self._any_left(days, oldest_first)):
                 more = True
                 break
+        days.close()  # counts the days that were not needed
         next_cursor = _Cursor(int(str(rows[-1]["id"])), str(rows[-1]["context_name"])).text if more and rows else None
         return SearchResult(rows, next_cursor, self.truth(), self._elapsed_ms())
 

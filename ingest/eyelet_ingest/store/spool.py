@@ -13,7 +13,7 @@ import time
 
 from eyelet_ingest.errors import BadInput, PartitionError, RootError
 from eyelet_ingest.jsontext import dumps, parse
-from eyelet_ingest.store import layout, writer
+from eyelet_ingest.store import identity, layout, writer
 from eyelet_ingest.store.connect import DayLock
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
@@ -30,20 +30,19 @@ PARTITION_DEADLINE_MS = 5_000
 def put(root: str, key: layout.PartitionKey, given: str, row: "Row", reason: str) -> str:
     """Keep one redacted row until it can be stored; returns the file's path.
 
-    Raises OSError (of the last try) only where no place at all takes it.
+    Raises RootError only where no place at all takes it.
     """
     uid, time_us, *values = row
     record = {"v": FORMAT, "given": given, "uid": uid.hex(), "time_us": time_us, "why": reason, "row": values}
     content = dumps(record).encode("utf-8", "replace")
     name = f"{time.time_ns():020d}-{os.getpid()}-{key.mount_name}.json"
-    trouble: OSError | None = None
     for folder in folders(root):
         try:
             make_own_dir(folder)
             return _write(folder, name, content)
-        except OSError as bad:
+        except (OSError, RootError) as bad:
             trouble = bad
-    raise trouble or OSError("no folder to spool in")
+    raise RootError("spool", root, str(trouble), "is every disk full?")
 
 
 def folders(root: str) -> "list[str]":
@@ -58,8 +57,8 @@ def folders(root: str) -> "list[str]":
 
 
 def make_own_dir(folder: str) -> None:
-    """The folder, mode 0700; OSError where it cannot be made or another user prepared it."""
-    os.makedirs(folder, 0o700, exist_ok=True)
+    """The folder, mode 0700; RootError or OSError where it cannot be made or another user prepared it."""
+    identity.make_private_dir(folder)
     there = os.lstat(folder)
     if hasattr(os, "getuid") and (there.st_uid != os.getuid() or there.st_mode & 0o077):
         raise PermissionError(13, "not a private folder of this user", folder)
@@ -168,7 +167,7 @@ def _set_aside(path: str, reason: str) -> None:
         make_own_dir(folder)
         os.replace(path, os.path.join(folder, os.path.basename(path)))
         _write(folder, os.path.basename(path) + ".why", (reason + "\n").encode("utf-8", "replace"))
-    except OSError:
+    except (OSError, RootError):
         pass  # it stays where it is; the next drain tries again
 
 

@@ -1,0 +1,162 @@
+"""What waits in the spool comes out exactly once, in order, whatever happens in between."""
+
+import json
+import os
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
+from eyelet_ingest.events import Event
+from eyelet_ingest.store import connect, layout, spool, writer
+from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store.store import Store
+
+DAY = layout.PartitionKey("default", 2026, 79)
+NOON = DAY.bounds_us[0] + layout.DAY_US // 2
+MakeEvent = Callable[..., Event]
+
+
+def put(root: str, event: Event, key: layout.PartitionKey = DAY, given: str = "default") -> str:
+    return spool.put(root, key, given, writer.row_of(event), "the reason")
+
+
+def test_what_was_spooled_is_stored_whole_and_in_order(store: Store, make_event: MakeEvent) -> None:
+    events = [make_event(NOON - at, session_id=f"s{at}", data=f'{{"é\\n":{at}}}', meta={"a": [at]}) for at in range(20)]
+    for event in events:
+        put(store.root, event)
+    done = store.drain_spool()
+    assert (done.stored, done.known, done.bad, done.left) == (20, 0, 0, 0)
+    rows = sorted(store.search(Filter()).rows, key=lambda row: int(str(row["arrived"])))
+    assert [row["session_id"] for row in rows] == [f"s{at}" for at in range(20)]
+    assert [(row["data"], row["meta"]) for row in rows] == [
+        (e.data, json.dumps(e.meta).replace(" ", "")) for e in events
+    ]
+    assert store.drain_spool().stored == 0
+
+
+def test_a_crash_between_commit_and_unlink_doubles_nothing(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store.root, make_event(NOON))
+
+    def die(path: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool.os, "unlink", die)
+        with pytest.raises(KeyboardInterrupt):
+            store.drain_spool()
+    done = store.drain_spool()
+    assert (done.stored, done.known, done.left) == (0, 1, 0)
+    assert store.count(Filter()).count == 1
+
+
+def test_the_spool_is_private(store: Store, make_event: MakeEvent) -> None:
+    path = put(store.root, make_event(NOON))
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode) == 0o700
+
+
+def test_a_file_that_is_no_event_is_set_aside_with_the_reason(store: Store, make_event: MakeEvent) -> None:
+    folder = Path(put(store.root, make_event(NOON))).parent
+    contents = [b"", b"{", b"[]", b'{"v":1}', b'{"v":1,"given":"x","uid":"zz","time_us":1,"row":[]}', b"\xff\x00"]
+    for at, content in enumerate(contents):
+        (folder / f"{at:020d}-1-default-2026-079.json").write_bytes(content)
+    (folder / "whatever.json").write_bytes(b"{}")
+    done = store.drain_spool()
+    assert (done.stored, done.bad, done.left) == (1, 7, 0)
+    kept = sorted((folder / "bad").iterdir())
+    assert len([path for path in kept if path.suffix == ".json"]) == 7
+    assert all(path.read_text().strip() for path in kept if path.suffix == ".why")
+
+
+def test_a_day_that_cannot_take_its_events_leaves_them_waiting_and_hinders_no_other(
+    store: Store, make_event: MakeEvent
+) -> None:
+    store.append([make_event(NOON)])
+    Path(layout.db_path(store.root, DAY)).write_bytes(b"garbage " * 1000)
+    next_day = layout.PartitionKey("default", 2026, 80)
+    for at in range(3):
+        put(store.root, make_event(NOON + at))
+        put(store.root, make_event(NOON + layout.DAY_US + at), next_day)
+    done = store.drain_spool()
+    assert (done.stored, done.left) == (3, 3)
+    assert "not a database" in done.reasons[0]
+    os.unlink(layout.db_path(store.root, DAY))
+    assert store.drain_spool().stored == 3
+
+
+def test_two_drains_at_once_do_the_work_once(store: Store, make_event: MakeEvent) -> None:
+    put(store.root, make_event(NOON))
+    with connect.DayLock(os.path.join(store.root, "spool", "drain.lock"), time.monotonic_ns()):
+        assert store.drain_spool().stored == 0
+    assert store.drain_spool().stored == 1
+
+
+def test_a_root_that_takes_nothing_sends_its_events_to_another_disk_and_gets_them_back(
+    tmp_path: Path, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    (tmp_path / "run").mkdir()
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "spool").write_text("a file where the folder should be")
+    path = put(str(root), make_event(NOON))
+    assert path.startswith(str(tmp_path / "run"))
+    assert put(str(tmp_path / "other"), make_event(NOON)).startswith(str(tmp_path / "other"))
+    (root / "spool").unlink()
+    with Store(str(root)) as store:
+        assert store.drain_spool().stored == 1
+        assert store.count(Filter()).count == 1
+
+
+def test_a_folder_that_another_user_prepared_is_not_used(tmp_path: Path) -> None:
+    folder = tmp_path / "eyelet-0-abc"
+    folder.mkdir(mode=0o755)
+    folder.chmod(0o777)
+    with pytest.raises(PermissionError):
+        spool.make_own_dir(str(folder))
+
+
+def test_a_busy_day_is_given_up_at_the_deadline_and_named(store: Store, make_event: MakeEvent) -> None:
+    store.append([make_event(NOON)])
+    row = writer.row_of(make_event(NOON))
+    with connect.DayLock(layout.lock_path(store.root, DAY), time.monotonic_ns()), pytest.raises(PartitionBusy):
+        writer.insert(store.root, DAY, "default", [row], time.monotonic_ns() + 10_000_000)
+
+
+def test_a_day_that_another_program_keeps_locked_is_busy_not_broken(store: Store, make_event: MakeEvent) -> None:
+    store.append([make_event(NOON)])
+    other = connect.open_writer(layout.db_path(store.root, DAY))
+    other.execute("begin immediate")
+    row = writer.row_of(make_event(NOON))
+    with pytest.raises(PartitionBusy):
+        writer.insert(store.root, DAY, "default", [row], time.monotonic_ns() + 10_000_000)
+    other.execute("rollback")
+    other.close()
+    assert writer.insert(store.root, DAY, "default", [row], time.monotonic_ns() + 10**9) == 1
+
+
+def test_a_full_disk_refuses_the_events_and_stores_them_later(store: Store, make_event: MakeEvent) -> None:
+    """A limit on the file's pages is what a full disk looks like to SQLite: SQLITE_FULL."""
+    store.append([make_event(NOON)])
+    path = layout.db_path(store.root, DAY)
+    opened = connect.open_writer
+
+    def full(path: str, **options: object) -> object:
+        conn = opened(path, **options)  # type: ignore[arg-type]
+        conn.execute("pragma max_page_count = 1")
+        return conn
+
+    big = make_event(NOON + 1, data=json.dumps({"a": "x" * 200_000}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "open_writer", full)
+        (refused,) = store.append([big]).refused
+    assert isinstance(refused.error, PartitionUnreadable)
+    assert "full" in str(refused.error)
+    assert os.path.exists(path)
+    assert store.append(refused.events).stored == 1
