@@ -1,0 +1,57 @@
+# `make serve` and `make test` do all their own set-up. They need python3 with venv, make and git.
+PYTHON ?= python3
+ROOT ?= $(if $(EYELET_ROOT),$(EYELET_ROOT),$(HOME)/.eyelet)
+PORT ?=
+DATASETTE ?= 0.65
+VENV_1 := .venv-datasette-1.0
+SOURCES := ingest datasette_eyelet tests benchmarks
+
+.PHONY: serve test check soak bench wheel clean
+
+# Records a generated demonstration first where the root is empty; never reads private files unasked.
+serve: .venv/installed
+	.venv/bin/eyelet demo --root "$(ROOT)" --unless-used
+	.venv/bin/eyelet serve --root "$(ROOT)" $(if $(PORT),--port $(PORT),)
+
+test: check
+	.venv/bin/python -m pytest
+	$(VENV_1)/bin/python -m pytest -m "not store"
+
+check: .venv/installed-test $(VENV_1)/installed-test
+	.venv/bin/ruff check $(SOURCES)
+	.venv/bin/ruff format --check $(SOURCES)
+	.venv/bin/mypy
+
+# The long proofs in full: hours of processes and kills where `make test` runs a short seeded form.
+soak: .venv/installed-test
+	EYELET_SOAK=1 .venv/bin/python -m pytest tests/store tests/ingest
+
+bench: .venv/installed-test
+	.venv/bin/python benchmarks/capture.py
+	.venv/bin/python benchmarks/ingest.py
+	.venv/bin/python benchmarks/search.py
+
+wheel: .venv/installed
+	.venv/bin/pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf .venv $(VENV_1) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/installed: pyproject.toml constraints/datasette-$(DATASETTE).txt
+	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 10)' \
+	  || { echo "Python 3.10 or later is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "python3 with venv is needed (Debian: apt install python3-venv)" >&2; exit 1; }
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints/datasette-$(DATASETTE).txt --editable .
+	@touch $@
+
+.venv/installed-test: .venv/installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints/datasette-$(DATASETTE).txt --editable '.[test]'
+	@touch $@
+
+$(VENV_1)/installed-test: pyproject.toml constraints/datasette-1.0.txt
+	@$(PYTHON) -m venv $(VENV_1)
+	$(VENV_1)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints/datasette-1.0.txt --editable '.[test]'
+	@touch $@
