@@ -42,6 +42,7 @@ class Column(NamedTuple):
     title: str
     least: int
     most: int
+    right: bool = False  # numbers
 
 
 def visible(text: str) -> str:
@@ -93,7 +94,8 @@ class Table:
             yield self._line(row)
 
     def _line(self, cells: Sequence[str]) -> str:
-        return GAP.join(_padded(cell, width) for cell, width in zip(cells, self._widths, strict=True)).rstrip()
+        placed = zip(self._columns, cells, self._widths, strict=True)
+        return GAP.join(_padded(cell, width, column.right) for column, cell, width in placed).rstrip()
 
 
 def write_lines(out: TextIO, lines: Iterable[str]) -> None:
@@ -231,9 +233,10 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int
     return widths
 
 
-def _padded(text: str, width: int) -> str:
+def _padded(text: str, width: int, right: bool) -> str:
     cut = fit(text, width)
-    return cut + " " * (width - shown_width(cut))
+    space = " " * (width - shown_width(cut))
+    return space + cut if right else cut + space
 
 
 def _csv_cell(name: str, value: object) -> object:

@@ -34,8 +34,8 @@ EVENT_COLUMNS = (
     output.Column("context", 7, 20),
     output.Column("src", 16, 40),
     output.Column("tool", 8, 24),
-    output.Column("status", 6, 11),
-    output.Column("what", 12, 200),
+    output.Column("status", 7, 11),
+    output.Column("what", 30, 200),
 )
 FAILURE_COLUMNS = (*EVENT_COLUMNS[:4], output.Column("code", 6, 24), EVENT_COLUMNS[5])
 
@@ -264,7 +264,7 @@ def _counted(title: str, counts: Mapping[str, int], most: int = SUMMARY_LINES) -
         return
     listed = list(counts.items())
     cells = [[name, f"{count:,}"] for name, count in listed[:most]]
-    drawn = output.Table((output.Column(title, 20, 60), output.Column("events", 6, 15)), 80)
+    drawn = output.Table((output.Column(title, 20, 60), output.Column("events", 6, 15, right=True)), 80)
     yield from drawn.lines(cells)
     if len(listed) > most:
         rest = sum(count for _, count in listed[most:])
