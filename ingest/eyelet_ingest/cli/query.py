@@ -82,17 +82,17 @@ def search(chosen: Chosen, limit: int, after: str | None, form: str | None, root
 
 
 @query.command()
-@click.argument("text")
+@click.argument("wanted", metavar="TEXT")
 @filter_options(without="--text")
 @_page_options(LIMIT)
 @_format_options()
 @root_option
-def grep(text: str, chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
+def grep(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
     """The events whose payload holds TEXT, newest first; the same as search --text TEXT."""
-    if not text:
+    if not wanted:
         raise BadInput("grep", reason="the text to look for is empty")
     with opened_store(root) as store:
-        where = replace(chosen.where, text=text)
+        where = replace(chosen.where, text=wanted)
         _show(_Pages(store, where, limit, after, whole=form is not None), form, chosen)
 
 
@@ -114,21 +114,21 @@ def errors(chosen: Chosen, limit: int, after: str | None, form: str | None, root
 
 
 @query.command()
-@click.argument("session_id", metavar="ID")
+@click.argument("wanted", metavar="ID")
 @filter_options(without="--session")
 @_page_options(0)
 @_format_options()
 @root_option
-def session(session_id: str, chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
+def session(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
     """The story of the session ID, oldest event first."""
     with opened_store(root) as store:
-        whole = Filter(contexts=chosen.where.contexts, session_id=(session_id,))
+        whole = Filter(contexts=chosen.where.contexts, session_id=(wanted,))
         known = store.search(whole, limit=1, cut_chars=0)
         if not known.rows:
             _name_unreadable(known.partitions)
             hint = "eyelet query search lists what there is"
-            raise EyeletError("there is no session", repr(session_id), f"not under {root}", hint)
-        where = replace(chosen.where, session_id=(session_id,))
+            raise EyeletError("there is no session", repr(wanted), f"not under {root}", hint)
+        where = replace(chosen.where, session_id=(wanted,))
         if form is None:
             output.write_lines(sys.stdout, _story_head(store.summary(where), known.rows[0], chosen))
         pages = _Pages(store, where, limit, after, whole=form is not None, oldest_first=True)
@@ -172,18 +172,18 @@ class _Pages:
         self.partitions: Partitions | None = None
 
     def __iter__(self) -> "Iterator[list[dict[str, object]]]":
-        left = self._limit
+        shown = 0
         unreadable: dict[tuple[str, str], Unreadable] = {}
         while True:
-            found = self._page(min(left, PAGE_ROWS) if left else PAGE_ROWS)
+            found = self._page(min(self._limit - shown, PAGE_ROWS) if self._limit else PAGE_ROWS)
             unreadable |= {(day.context, day.day): day for day in found.partitions.unreadable}
             self.partitions = replace(found.partitions, unreadable=tuple(unreadable.values()))
             self.count += 1
             self.elapsed_ms += found.elapsed_ms
             self.next = found.next
             yield found.rows
-            left -= len(found.rows)
-            if found.next is None or (self._limit and left <= 0):
+            shown += len(found.rows)
+            if found.next is None or (self._limit and shown >= self._limit):
                 return
 
     def _page(self, rows: int) -> "SearchResult":
