@@ -1,0 +1,189 @@
+"""Records of a Claude Code transcript → Events. The format is internal and drifts: any object is taken.
+
+hook_type is the record's own type; what its status and src are stands in docs/events.md, and a test reads that table.
+"""
+
+from eyelet_ingest.events import Event
+from eyelet_ingest.sources.failure import INTERRUPTED, REJECTED, api_error_name, code_of, message_of
+from eyelet_ingest.sources.src import src, tool_parts
+from eyelet_ingest.sources.text import PATH_MAX_CHARS, duration_ms, optional, plain
+
+AGENT = "claude"
+UNKNOWN = "unknown"
+SYNTHETIC_MODEL = "<synthetic>"
+TOOLS_REMEMBERED = 10_000  # tool calls of a file whose answer may still come; an answer follows its call closely
+
+# Fields of which a transcript's record has at least one.
+MARKS = frozenset(
+    ("uuid", "parentUuid", "logicalParentUuid", "sessionId", "leafUuid", "messageId", "isSidechain", "isSnapshotUpdate")
+)
+# Types that may come without any of them.
+TYPES = frozenset(
+    (
+        *(
+            "user",
+            "assistant",
+            "system",
+            "attachment",
+            "progress",
+            "summary",
+            "file-history-snapshot",
+            "queue-operation",
+        ),
+        *("pr-link", "permission-mode", "last-prompt", "mode", "ai-title", "custom-title", "cost-state"),
+    )
+)
+_LEVELS = {"error": "error", "interrupted": "warn", "denied": "warn"}
+_SYSTEM_LEVELS = {"error": "error", "warning": "warn", "warn": "warn", "debug": "debug"}
+
+
+def is_record(record: "dict[str, object]") -> bool:
+    """Whether a record of unknown origin belongs to a transcript."""
+    if not MARKS.isdisjoint(record):
+        return True
+    kind = record.get("type")
+    return isinstance(kind, str) and kind in TYPES and "payload" not in record
+
+
+def record_uuid(record: "dict[str, object]") -> str | None:
+    """The record's own identity, which a fork's copy of it keeps, or None."""
+    uuid = record.get("uuid")
+    return uuid if isinstance(uuid, str) and 0 < len(uuid) <= 200 else None
+
+
+class Transcript:
+    """The records of one file, in their order: an answer's tool is known from the call that came before it."""
+
+    __slots__ = ("_tools",)
+
+    def __init__(self) -> None:
+        self._tools: dict[str, str] = {}
+
+    def normalise(self, record: "dict[str, object]", data: str) -> Event:
+        """The event of a redacted record and its JSON text. The time, the uid and the session of a record without
+        one are the caller's to set."""
+        get = record.get
+        kind = plain(get("type")) or UNKNOWN
+        message = get("message")
+        parts = message if isinstance(message, dict) else {}
+        tool_name, tool_use_id = self._call(parts.get("content"))
+        status, code, text = _outcome(kind, record, parts)
+        model = parts.get("model")
+        version, branch = plain(get("version")), plain(get("gitBranch"))
+        meta: dict[str, object] = {}
+        if status != "ok":
+            execution: dict[str, object] = {"status": status}
+            if text:
+                execution["error_message"] = text
+            if code:
+                execution["error_code"] = code
+            meta["execution"] = execution
+        if branch:
+            meta["git"] = {"branch": branch}
+        if version:
+            meta["agent"] = {"version": version}
+        return Event(
+            hook_type=kind,
+            session_id=plain(get("sessionId")),
+            tool_name=tool_name,
+            tool_use_id=tool_use_id,
+            status=status,
+            src=src(AGENT, "transcript", kind, *tool_parts(tool_name)),
+            loglevel=_level(kind, status, record),
+            error=1 if status == "error" else 0,
+            origin="transcript",
+            agent=AGENT,
+            agent_id=optional(get("agentId")),
+            role=optional(parts.get("role")),
+            model=optional(model) if isinstance(model, str) and model != SYNTHETIC_MODEL else None,
+            duration_ms=_duration_ms(record),
+            project_dir=optional(get("cwd"), PATH_MAX_CHARS),
+            data=data,
+            meta=meta,
+        )
+
+    def _call(self, content: object) -> "tuple[str | None, str | None]":
+        """Name and id of the first tool call of a message, or of the call that its first answer belongs to."""
+        if not isinstance(content, list):
+            return None, None
+        first: tuple[str | None, str | None] = (None, None)
+        for block in content:
+            kind = block.get("type") if isinstance(block, dict) else None
+            if kind == "tool_use":
+                name, use_id = optional(block.get("name")), optional(block.get("id"))
+                if name and use_id:
+                    self._remember(use_id, name)
+            elif kind == "tool_result":
+                use_id = optional(block.get("tool_use_id"))
+                name = self._tools.get(use_id) if use_id else None
+            else:
+                continue
+            if first == (None, None):
+                first = (name, use_id)
+        return first
+
+    def _remember(self, use_id: str, name: str) -> None:
+        if len(self._tools) >= TOOLS_REMEMBERED:
+            del self._tools[next(iter(self._tools))]
+        self._tools[use_id] = name
+
+
+def _outcome(kind: str, record: "dict[str, object]", message: "dict[str, object]") -> "tuple[str, str | None, str]":
+    """status, error code and error message of a record."""
+    if record.get("isApiErrorMessage") is True:
+        text = message_of(message.get("content"))
+        return "error", api_error_name(record.get("error")) or code_of(text) or "api_error", text
+    if kind == "system":
+        if record.get("level") != "error":
+            return "ok", None, ""
+        text = message_of(record.get("content")) or message_of(record.get("error"))
+        return "error", api_error_name(record.get("error")) or code_of(text), text
+    return _content_outcome(message.get("content"), record.get("toolUseResult")) if kind == "user" else ("ok", None, "")
+
+
+def _content_outcome(content: object, result: object) -> "tuple[str, str | None, str]":
+    """Of what a `user` record holds: a tool's answer, or the note that the user has stopped it."""
+    if isinstance(content, str):
+        return _stopped(content) or ("ok", None, "")
+    for block in content if isinstance(content, list) else ():
+        if not isinstance(block, dict):
+            continue
+        if block.get("type") == "tool_result" and block.get("is_error") is True:
+            text = message_of(block.get("content"))
+            return _stopped(text) or ("error", code_of(text), text)
+        if block.get("type") == "text" and (stopped := _stopped(block.get("text"))):
+            return stopped
+    if isinstance(result, dict) and (result.get("interrupted") is True or result.get("wasInterrupted") is True):
+        return "interrupted", "interrupted", message_of(result.get("stderr"))
+    return "ok", None, ""
+
+
+def _stopped(text: object) -> "tuple[str, str | None, str] | None":
+    if not isinstance(text, str):
+        return None
+    if text.startswith(INTERRUPTED):
+        return "interrupted", "interrupted", message_of(text)
+    if text.startswith(REJECTED):
+        return "denied", None, message_of(text)
+    return None
+
+
+def _level(kind: str, status: str, record: "dict[str, object]") -> str:
+    if status != "ok":
+        return _LEVELS[status]
+    if kind == "progress":
+        return "debug"
+    level = record.get("level")
+    return _SYSTEM_LEVELS.get(level, "info") if kind == "system" and isinstance(level, str) else "info"
+
+
+def _duration_ms(record: "dict[str, object]") -> float | None:
+    for holder, name in (
+        (record, "durationMs"),
+        (record.get("toolUseResult"), "durationMs"),
+        (record.get("toolUseResult"), "totalDurationMs"),
+        (record.get("attachment"), "durationMs"),
+    ):
+        if isinstance(holder, dict) and (found := duration_ms(holder.get(name))) is not None:
+            return found
+    return None
