@@ -1,1 +1,75 @@
-"""The Datasette plugin: hook implementations only."""
+"""The Datasette plugin: hook implementations only.
+
+pluggy ignores the hooks that the running Datasette does not have, so those of 0.65 and of 1.0 stand side by side.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pluggy import HookimplMarker
+
+from datasette_eyelet import compat, instance, permissions, routes, sign_in
+from datasette_eyelet.links import SEARCH
+from datasette_eyelet.visible import visible
+
+hookimpl = HookimplMarker("datasette")
+
+
+@hookimpl
+def startup(datasette: Any) -> Callable[[], Awaitable[None]]:
+    async def start() -> None:
+        await instance.start(datasette)
+        sign_in.start(datasette)
+
+    return start
+
+
+@hookimpl
+def shutdown(datasette: Any) -> None:
+    """Datasette 1.0."""
+    instance.stop(datasette)
+
+
+@hookimpl
+def register_routes(datasette: Any) -> list[tuple[str, Callable[..., Awaitable[Any]]]]:
+    return routes.ROUTES
+
+
+@hookimpl
+def asgi_wrapper(datasette: Any) -> Callable[[Any], Any]:
+    return sign_in.landing_on_search(datasette)
+
+
+@hookimpl
+def permission_allowed(datasette: Any, actor: dict[str, Any] | None, action: str) -> bool | None:
+    """Datasette 0.65."""
+    return permissions.verdict(datasette, actor, action)
+
+
+@hookimpl
+def register_actions(datasette: Any) -> list[Any]:
+    """Datasette 1.0."""
+    return compat.actions(permissions.ACTIONS)
+
+
+@hookimpl
+def permission_resources_sql(datasette: Any, actor: dict[str, Any] | None, action: str) -> Any:
+    """Datasette 1.0, which grants everything to its root user by itself."""
+    if permissions.granted_by_settings(datasette, actor, action):
+        return compat.permission_sql("the allow block of the plugin datasette-eyelet")
+    return None
+
+
+@hookimpl
+def menu_links(datasette: Any, actor: dict[str, Any] | None) -> Callable[[], Awaitable[list[dict[str, str]]]]:
+    async def links() -> list[dict[str, str]]:
+        if not await permissions.may_view(datasette, actor):
+            return []
+        return [{"href": datasette.urls.path(SEARCH), "label": "Eyelet"}]
+
+    return links
+
+
+@hookimpl
+def prepare_jinja2_environment(env: Any) -> None:
+    env.filters["visible"] = visible

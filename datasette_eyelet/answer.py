@@ -1,0 +1,55 @@
+"""Query → answer: the search behind the page and the JSON, with the newest day in place of an empty today."""
+
+from dataclasses import dataclass, replace
+
+from datasette_eyelet.query import Query, day_of
+from eyelet_ingest.store.search import Partitions, SearchResult
+from eyelet_ingest.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`query` as it was answered: over another day than asked where `moved`. `next` is ready for the URL."""
+
+    query: Query
+    result: SearchResult
+    moved: bool
+
+    @property
+    def next(self) -> str | None:
+        return self.query.cursor(self.result.next) if self.result.next else None
+
+
+def answer(store: Store, query: Query, cut_chars: int | None) -> Answer:
+    """One page. Where nobody asked for a range and today holds nothing, the newest day that holds something.
+
+    "Something" are the conditions without the text: whether a text occurs at all would take reading everything.
+    """
+    result = _page(store, query, cut_chars)
+    if result.rows or query.range_asked:
+        return Answer(query, result, moved=False)
+    newest_us = store.newest_event_us(replace(query.where, since_us=None, until_us=None, text=""))
+    if newest_us is None or _holds(query, newest_us):
+        return Answer(query, result, moved=False)
+    moved = query.over(day_of(newest_us, query.range.tz))
+    found = _page(store, moved, cut_chars)
+    return Answer(moved, replace(found, partitions=_both(result, found), elapsed_ms=_sum_ms(result, found)), moved=True)
+
+
+def _page(store: Store, query: Query, cut_chars: int | None) -> SearchResult:
+    return store.search(query.where, limit=query.size, after=query.after, cut_chars=cut_chars)
+
+
+def _holds(query: Query, us: int) -> bool:
+    return (query.range.since_us or 0) <= us and (query.range.until_us is None or us < query.range.until_us)
+
+
+def _both(first: SearchResult, second: SearchResult) -> Partitions:
+    """The second search's partitions, and what today could not be read: an unreadable today is not an empty one."""
+    more = tuple(bad for bad in first.partitions.unreadable if bad not in second.partitions.unreadable)
+    found = second.partitions
+    return Partitions(found.scanned, max(found.skipped - len(more), 0), found.unreadable + more)
+
+
+def _sum_ms(first: SearchResult, second: SearchResult) -> float:
+    return round(first.elapsed_ms + second.elapsed_ms, 3)

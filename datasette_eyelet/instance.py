@@ -1,0 +1,74 @@
+"""What one Datasette instance holds for us: the one Store, and when its spool was last drained.
+
+It hangs on the instance, so that two Datasettes in one process share nothing.
+"""
+
+import asyncio
+import os
+import threading
+import time
+from typing import Any
+
+from datasette_eyelet import permissions
+from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.store.store import Store
+
+DEFAULT_ROOT = "~/.eyelet"
+DRAIN_INTERVAL_S = 30.0
+
+
+class Instance:
+    """The Store of one root. `trouble` is why the spool could not be drained, empty where it could.
+
+    `_draining` guards `_drained_at_s` and `trouble`: whoever comes while another drains does without.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.store = Store(root)
+        self.overlays: dict[Any, Any] = {}
+        self.trouble = ""
+        self._draining = threading.Lock()
+        self._drained_at_s: float | None = None
+
+    def drain_when_due(self) -> None:
+        """Takes in what captures spooled, at most once in DRAIN_INTERVAL_S. Not for the event loop."""
+        if not self._draining.acquire(blocking=False):
+            return
+        try:
+            now_s = time.monotonic()
+            if self._drained_at_s is not None and now_s - self._drained_at_s < DRAIN_INTERVAL_S:
+                return
+            self._drained_at_s = now_s
+            self.store.drain_spool()
+            self.trouble = ""
+        except EyeletError as error:
+            self.trouble = str(error)
+        finally:
+            self._draining.release()
+
+
+def of(datasette: Any) -> Instance:
+    """The Instance of this Datasette, made on first use. Called on the event loop only, so never made twice."""
+    found: Instance | None = getattr(datasette, "_eyelet", None)
+    if found is None:
+        found = datasette._eyelet = Instance(root_of(datasette))
+    return found
+
+
+def root_of(datasette: Any) -> str:
+    """The plugin's setting `root`, else EYELET_ROOT, else ~/.eyelet, as an absolute path."""
+    given = permissions.settings(datasette).get("root") or os.environ.get("EYELET_ROOT") or DEFAULT_ROOT
+    return os.path.abspath(os.path.expanduser(given))
+
+
+async def start(datasette: Any) -> None:
+    """Reads the settings, and takes in what was spooled while no server ran."""
+    await asyncio.to_thread(of(datasette).drain_when_due)
+
+
+def stop(datasette: Any) -> None:
+    """Closes the Store, where there is one."""
+    found: Instance | None = getattr(datasette, "_eyelet", None)
+    if found is not None:
+        found.store.close()

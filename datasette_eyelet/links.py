@@ -1,0 +1,49 @@
+"""URLs of our pages. What was recorded goes into them quoted, whatever it holds."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+SEARCH = "/-/eyelet"
+SEARCH_JSON = "/-/eyelet.json"
+EVENT = "/-/eyelet/event"
+STATIC = "/-/static-plugins/datasette-eyelet"
+
+Pairs = tuple[tuple[str, str], ...]
+
+RANGE_NAMES = ("range", "from", "to")
+
+
+class Links:
+    """The URLs of one request: `pairs` are its own parameters, without `_next`."""
+
+    def __init__(self, datasette: Any, pairs: Pairs) -> None:
+        self.path, self.pairs = datasette.urls.path, pairs
+
+    def search(self, pairs: Sequence[tuple[str, str]] = ()) -> str:
+        return _with_query(str(self.path(SEARCH)), pairs)
+
+    def json(self) -> str:
+        return _with_query(str(self.path(SEARCH_JSON)), self.pairs)
+
+    def event(self, context: str, event_id: int, suffix: str = "") -> str:
+        return f"{self.path(EVENT)}/{quote(context, safe='')}/{event_id}{suffix}"
+
+    def next(self, cursor: str) -> str:
+        return self.search((*self.pairs, ("_next", cursor)))
+
+    def narrowed(self, name: str, value: str) -> str:
+        """This search with only `value` for `name`."""
+        return self.search((*(pair for pair in self.pairs if pair[0] != name), (name, value)))
+
+    def without(self, name: str, value: str) -> str:
+        """This search with one condition less."""
+        return self.search([pair for pair in self.pairs if pair != (name, value)])
+
+    def ranged(self, *times: tuple[str, str]) -> str:
+        """This search over another range."""
+        return self.search((*(pair for pair in self.pairs if pair[0] not in RANGE_NAMES), *times))
+
+
+def _with_query(path: str, pairs: Sequence[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(pairs, errors='replace')}" if pairs else path

@@ -1,0 +1,1 @@
+"""One file a page: request → store call → context."""

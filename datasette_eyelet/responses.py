@@ -1,0 +1,108 @@
+"""What every answer of ours has in common: the headers, the template environment, the shape of a problem."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+from typing import Any
+
+from datasette import Response
+from jinja2 import ChoiceLoader, FileSystemLoader
+
+from datasette_eyelet import compat, instance
+from datasette_eyelet.links import SEARCH, STATIC
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+_INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+
+
+async def page(datasette: Any, request: Any, template: str, context: dict[str, Any], status: int = 200) -> Response:
+    """A page of ours, inside Datasette's base template."""
+    environment = _environment(datasette, request)
+    body = await datasette.render_template(
+        environment.get_template(f"eyelet/{template}"),
+        {**context, "eyelet_static": _static(datasette), "search_url": str(datasette.urls.path(SEARCH))},
+        request=request,
+        view_name="eyelet",
+    )
+    return Response.html(body, status=status, headers=_headers(_policy(environment)))
+
+
+def json_text(body: str, status: int = 200) -> Response:
+    headers = _headers("default-src 'none'; frame-ancestors 'none'")
+    return Response(body, status=status, headers=headers, content_type="application/json; charset=utf-8")
+
+
+async def problem(
+    datasette: Any,
+    request: Any,
+    *,
+    status: int,
+    title: str,
+    reason: str,
+    as_json: bool,
+    template: str = "problem.html",
+    **context: Any,
+) -> Response:
+    """A refusal or an error: a page that says what helps, or `{"ok": false, "error": …}`."""
+    if as_json:
+        return json_text(json.dumps({"ok": False, "error": reason}), status)
+    return await page(datasette, request, template, {"title": title, "reason": reason, **context}, status)
+
+
+def _headers(policy: str) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+    }
+
+
+def _policy(environment: Any) -> str:
+    """Nothing from elsewhere, nothing inline but the scripts that stand in the base template itself."""
+    scripts = " ".join(("'self'", *(f"'{digest}'" for digest in _inline_scripts(environment))))
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def _inline_scripts(environment: Any) -> list[str]:
+    """The CSP hashes of the base template's fixed inline scripts: of its source, never of a rendered page, which holds
+    what was recorded."""
+    from datasette.version import __version__
+
+    source = environment.loader.get_source(environment, "base.html")[0]
+    scripts = (text.replace("{{ datasette_version }}", __version__) for text in _INLINE_SCRIPT.findall(source))
+    return [
+        "sha256-" + base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+        for script in scripts
+        if "{{" not in script and "{%" not in script
+    ]
+
+
+def _environment(datasette: Any, request: Any) -> Any:
+    """Datasette's Jinja environment, with our script file in the place of its inline one that closes menus (and, in
+    0.65, every opened row)."""
+    base = compat.environment(datasette, request)
+    overlays = instance.of(datasette).overlays
+    if base not in overlays:
+        ours = FileSystemLoader(os.path.join(HERE, "templates", "eyelet", "base"))
+        overlays[base] = base.overlay(loader=ChoiceLoader([ours, base.loader]))
+    return overlays[base]
+
+
+def _static(datasette: Any) -> dict[str, str]:
+    """The URLs of our static files, each with the digest of what it holds: a new version is fetched at once."""
+    return {
+        name.replace(".", "_"): f"{datasette.urls.path(STATIC)}/{name}?{_digest(name)}"
+        for name in ("eyelet.css", "eyelet.js")
+    }
+
+
+def _digest(name: str) -> str:
+    with open(os.path.join(HERE, "static", name), "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()[:8]

@@ -1,0 +1,181 @@
+"""Row → what a page shows of it. Everything recorded passes `visible` here; the templates escape it for HTML."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone, tzinfo
+from itertools import groupby
+
+from datasette_eyelet.json_text import pretty
+from datasette_eyelet.links import Links
+from datasette_eyelet.summary import summarise
+from datasette_eyelet.visible import one_line, visible
+from eyelet_ingest.ranges import display_time
+
+CUT_CHARS = 4_096
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+WHAT_MAX_CHARS = 240
+CELL_MAX_CHARS = 120
+FIELD_MAX_CHARS = 1_000
+
+# column → (label, URL name of the filter it can narrow the search by)
+_FIELDS = {
+    "context_name": ("context", "context"),
+    "session_id": ("session", "session"),
+    "src": ("src", "src"),
+    "hook_type": ("type", "type"),
+    "tool_name": ("tool", "tool"),
+    "status": ("status", "status"),
+    "error_code": ("error code", ""),
+    "agent": ("agent", "agent"),
+    "agent_id": ("subagent", ""),
+    "role": ("role", ""),
+    "model": ("model", "model"),
+    "git_branch": ("branch", "branch"),
+    "project_dir": ("project", ""),
+    "tool_use_id": ("tool use", ""),
+    "loglevel": ("level", ""),
+    "origin": ("origin", ""),
+    "hostname": ("host", ""),
+    "ip_address": ("address", ""),
+}
+_MORE_FIELDS = ("id", "uid", "arrived", "timestamp", "duration_ms", "error", "data_chars")
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of a row: its `url` is the search for this value, empty where there is none."""
+
+    label: str
+    value: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """What the list shows of one event, and what it opens to."""
+
+    at: str
+    at_iso: str
+    day: str
+    context: str
+    src: str
+    kind: str
+    what: str
+    duration: str
+    status: str
+    failed: bool
+    fields: tuple[Field, ...]
+    payload: str
+    payload_is_cut: bool
+    payload_size: str
+    url: str
+    json_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayView:
+    """The rows of one day of the zone, newest first."""
+
+    label: str
+    rows: tuple[RowView, ...]
+
+
+def days(rows: Iterable[Row], links: Links, tz: tzinfo) -> list[DayView]:
+    """The rows under the days they belong to, in the order given."""
+    views = [row_view(row, links, tz) for row in rows]
+    return [DayView(day, tuple(group)) for day, group in groupby(views, key=lambda view: view.day)]
+
+
+def row_view(row: Row, links: Links, tz: tzinfo) -> RowView:
+    data, event_id = text(row["data"]), _number(row["id"])
+    date, _, clock = moment(row["id"], tz).partition(" ")
+    return RowView(
+        at=clock or date,
+        at_iso=_iso(row["id"]),
+        day=_day(row["id"], tz),
+        context=one_line(text(row["context_name"]), CELL_MAX_CHARS),
+        src=one_line(text(row["src"]), CELL_MAX_CHARS),
+        kind=one_line(text(row["tool_name"]) or text(row["hook_type"]), CELL_MAX_CHARS),
+        what=one_line(summarise(data), WHAT_MAX_CHARS),
+        duration=duration(row["duration_ms"]),
+        status=one_line(text(row["status"]), CELL_MAX_CHARS),
+        failed=bool(row["error"]),
+        fields=fields(row, links.narrowed),
+        payload=visible(pretty(data[:CUT_CHARS])),
+        payload_is_cut=_number(row["data_chars"]) > min(len(data), CUT_CHARS),
+        payload_size=size(_number(row["data_chars"])),
+        url=links.event(text(row["context_name"]), event_id),
+        json_url=links.event(text(row["context_name"]), event_id, ".json"),
+    )
+
+
+def fields(row: Row, narrowed: Callable[[str, str], str], *, every: bool = False) -> tuple[Field, ...]:
+    """The columns that hold something, with `every` those too that only machines read."""
+    found = []
+    for column, (label, name) in _FIELDS.items():
+        value = text(row.get(column))
+        if value:
+            shown = one_line(value, FIELD_MAX_CHARS if every else CELL_MAX_CHARS)
+            found.append(Field(label, shown, narrowed(name, value) if name else ""))
+    if every:
+        found += (Field(name, one_line(text(row.get(name)), FIELD_MAX_CHARS), "") for name in _MORE_FIELDS)
+    return tuple(field for field in found if field.value)
+
+
+def text(value: object) -> str:
+    """A column's value as text: nothing is empty, bytes and numbers a hand-made row may hold are written out."""
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else str(value)
+
+
+def moment(event_id: object, tz: tzinfo) -> str:
+    """`2026-03-20 14:03:22.123` in the zone; the number itself where it is no time."""
+    try:
+        return display_time(_number(event_id), tz)
+    except (OverflowError, ValueError):
+        return text(event_id)
+
+
+def duration(milliseconds: object) -> str:
+    """`12 ms`, `1.2 s`, `3 m 20 s`; empty for what is no duration."""
+    if not isinstance(milliseconds, (int, float)) or not 0 <= milliseconds < 1e12:
+        return ""
+    if milliseconds < 1_000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1_000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} m {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} m"
+
+
+def size(chars: int) -> str:
+    """A number of characters for people, in powers of 1,024."""
+    if chars < 1_024:
+        return f"{chars} B"
+    return f"{chars / 1_024:.1f} KB" if chars < 1_024**2 else f"{chars / 1_024**2:.1f} MB"
+
+
+def _number(value: object) -> int:
+    return int(value) if isinstance(value, (int, float)) else 0
+
+
+def _iso(event_id: object) -> str:
+    try:
+        return f"{_EPOCH + timedelta(microseconds=_number(event_id)):%Y-%m-%dT%H:%M:%S.%fZ}"
+    except OverflowError:
+        return ""
+
+
+def _day(event_id: object, tz: tzinfo) -> str:
+    try:
+        then = _EPOCH + timedelta(microseconds=_number(event_id))
+        return f"{then.astimezone(tz):%A %-d %B %Y}"
+    except (OverflowError, ValueError):
+        return "No day"
