@@ -105,7 +105,9 @@ def resolve(*, range: str = "", since: str = "", until: str = "", tz: str = "", 
     if since.strip() or until.strip():
         start = parse_instant(since, now_us=now_us, tz=where) if since.strip() else None
         stop = parse_instant(until, now_us=now_us, tz=where, end=True) if until.strip() else None
-        if start is not None and stop is not None and start > stop:
+        # From the 31st to the 30th ends where it starts, and is not what anybody means.
+        turned = start is not None and stop is not None and start >= stop
+        if start is not None and turned and start > parse_instant(until, now_us=now_us, tz=where):
             raise BadInput("the range ends before it starts", f"{_quoted(since)} to {_quoted(until)}")
         return Range(start, stop, f"{_between(start, stop, where)}, {zone_name}", zone_name)
     return _named(range.strip().lower(), now_us, where, zone_name)

@@ -73,13 +73,11 @@ def synopsis(row: Mapping[str, object]) -> str:
     payload = _payload(row.get("data"))
     tool = row.get("tool_name")
     if isinstance(payload, dict):
-        for text in _texts(payload, tool if isinstance(tool, str) else ""):
-            line = _one_line(text)
-            if line:
-                return line
-    elif isinstance(payload, str | int | float):
-        return _one_line(str(payload))
-    return _one_line(str(row.get("hook_type") or ""))
+        texts = _texts(payload, tool if isinstance(tool, str) else "")
+    else:
+        texts = iter([str(payload)] if isinstance(payload, str | int | float) else [])
+    lines = (_one_line(text) for text in texts)
+    return next(filter(None, lines), "") or _one_line(str(row.get("hook_type") or ""))
 
 
 def _texts(payload: dict[str, object], tool: str) -> Iterator[str]:

@@ -1,0 +1,109 @@
+"""One line of what happened, whatever was recorded and however little of it is at hand."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eyelet_ingest.synopsis import LENGTH, synopsis
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=20,
+)
+said = {
+    "a command": ("Bash", {"tool_input": {"command": "git push"}}, "git push"),
+    "a command of several lines": ("Bash", {"tool_input": {"command": "cd x\n\nmake\n"}}, "cd x ⏎ make"),
+    "a file in the project": ("Read", {"cwd": "/p", "tool_input": {"file_path": "/p/a/b.py"}}, "a/b.py"),
+    "a file elsewhere": ("Edit", {"cwd": "/p", "tool_input": {"file_path": "/pq/b.py"}}, "/pq/b.py"),
+    "a file that is written": ("Write", {"tool_input": {"content": "x", "file_path": "/a"}}, "/a"),
+    "a pattern and where": ("Grep", {"cwd": "/p", "tool_input": {"pattern": "x+", "path": "/p/src"}}, "x+ in src"),
+    "a subagent's task": ("Task", {"tool_input": {"prompt": "long", "description": "Look around"}}, "Look around"),
+    "a page": ("WebFetch", {"tool_input": {"url": "https://example.org", "prompt": "?"}}, "https://example.org"),
+    "a list of things to do": ("TodoWrite", {"tool_input": {"todos": [{"content": "Test"}]}}, "Test"),
+    "an unknown tool": ("mcp__db__run", {"tool_input": {"limit": 3, "sql": "select 1"}}, "select 1"),
+    "a tool asked for numbers": ("mcp__db__run", {"tool_input": {"limit": 3}}, "limit=3"),
+    "a tool asked for nothing": ("mcp__db__run", {"tool_input": {}}, "mcp__db__run"),
+    "a failure": ("Bash", {"tool_input": {"command": "make"}, "error": "Exit code 2\nno"}, "make — Exit code 2 no"),
+    "a refusal": ("Bash", {"tool_input": {"command": "rm x"}, "reason": "not now"}, "rm x — not now"),
+    "a prompt": (None, {"prompt": "Fix\n  it"}, "Fix it"),
+    "a notification": (None, {"message": "Claude waits"}, "Claude waits"),
+    "an end": (None, {"reason": "logout"}, "logout"),
+    "a prompt in a transcript": (None, {"type": "user", "message": {"content": "Hello"}}, "Hello"),
+    "an answer after an empty one": (
+        None,
+        {"message": {"content": [{"type": "text", "text": "\n"}, {"type": "text", "text": "Yes"}]}},
+        "Yes",
+    ),
+    "a call in a transcript": (
+        None,
+        {"cwd": "/p", "message": {"content": [{"type": "tool_use", "name": "Read", "input": {"file_path": "/p/x"}}]}},
+        "x",
+    ),
+    "a result in a transcript": (
+        None,
+        {"message": {"content": [{"type": "tool_result", "content": [{"type": "text", "text": "7 rows"}]}]}},
+        "7 rows",
+    ),
+    "a subagent's progress": (
+        None,
+        {"type": "progress", "data": {"message": {"type": "user", "message": {"content": "Go"}}}},
+        "Go",
+    ),
+    "a hook's progress": (None, {"data": {"type": "hook_progress", "hookName": "Stop"}}, "Stop"),
+    "a log line": (None, {"message": "disk full", "level": "error"}, "disk full"),
+    "what was no JSON": (None, {"_raw": "AAAA", "_why": "cut short"}, "not readable as JSON: cut short"),
+    "nothing at all": (None, {}, "Stop"),
+}
+
+
+@pytest.mark.parametrize("name", said)
+def test_the_line_says_what_matters_most(name: str) -> None:
+    tool, payload, expected = said[name]
+    assert synopsis({"data": json.dumps(payload), "tool_name": tool, "hook_type": "Stop"}) == expected
+    assert synopsis({"data": payload, "tool_name": tool, "hook_type": "Stop"}) == expected
+
+
+@given(json_values, st.none() | st.text(max_size=8), st.integers(0, 200))
+def test_any_row_has_one_short_line_also_where_its_payload_is_cut(value: object, tool: str | None, cut: int) -> None:
+    for data in (json.dumps(value), json.dumps(value)[:cut], json.dumps(value, ensure_ascii=False)[:cut], value):
+        line = synopsis({"data": data, "tool_name": tool, "hook_type": "Stop"})
+        assert len(line) <= LENGTH and line == " ".join(line.split()) and line.encode("utf-8")
+
+
+@given(st.integers(1, 400), st.sampled_from(["x", "é", "\U0001f600", "\\", '"', "\n", "\x1b"]))
+def test_a_cut_payload_says_as_much_as_is_there(cut: int, char: str) -> None:
+    head = '{"session_id": "s", "nested": {"a": [1, true, "]"]}, "prompt": "'
+    data = json.dumps({"session_id": "s", "nested": {"a": [1, True, "]"]}, "prompt": "Now " + char * 500})
+    assert data.startswith(head)
+    line = synopsis({"data": data[: len(head) + cut], "hook_type": "UserPromptSubmit"})
+    assert line.startswith("Now"[:cut])
+
+
+@pytest.mark.parametrize(
+    "data", ["", "{", '{"a', '{"a":', '{"a":tru', "[[[[", "}", '"', "nul", "12", None, b"\xff", []]
+)
+def test_a_payload_without_anything_to_say_is_named_by_its_type(data: object) -> None:
+    line = synopsis({"data": data, "hook_type": "Stop"})
+    assert line in ("Stop", "12")
+
+
+def test_a_payload_of_900_levels_is_one_line_too() -> None:
+    deep = '{"a":' * 900 + '"x"' + "}" * 900
+    assert synopsis({"data": deep, "hook_type": "Stop"}) == "Stop"
+    assert synopsis({"data": '{"tool_input":' + deep + "}", "tool_name": "T", "hook_type": "Stop"}) == "T"
+
+
+def test_every_real_record_has_a_line(real: Path) -> None:
+    seen = 0
+    for path in sorted(real.rglob("*.jsonl")):
+        for line in path.read_text("utf-8-sig").splitlines():
+            payload = json.loads(line)
+            kind = payload.get("hook_event_name") or payload.get("type") or "?"
+            whole = synopsis({"data": line, "hook_type": kind, "tool_name": payload.get("tool_name")})
+            assert 0 < len(whole) <= LENGTH
+            seen += 1
+    assert seen > 0
