@@ -1,6 +1,7 @@
 """The Datasette plugin: hook implementations only.
 
-pluggy ignores the hooks that the running Datasette does not have, so those of 0.65 and of 1.0 stand side by side.
+pluggy ignores the hooks that the running Datasette does not have, so those of 0.65 and of 1.0 stand side by side;
+those of permissions come from `compat`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -8,9 +9,12 @@ from typing import Any
 
 from pluggy import HookimplMarker
 
-from datasette_eyelet import compat, instance, permissions, routes, sign_in
+from datasette_eyelet import instance, permissions, routes, sign_in
+from datasette_eyelet.compat import actions_of_1_0, permissions_of_0_65, permissions_of_1_0
 from datasette_eyelet.links import SEARCH
 from datasette_eyelet.visible import visible
+
+__all__ = ["actions_of_1_0", "permissions_of_0_65", "permissions_of_1_0"]
 
 hookimpl = HookimplMarker("datasette")
 
@@ -38,26 +42,6 @@ def register_routes(datasette: Any) -> list[tuple[str, Callable[..., Awaitable[A
 @hookimpl
 def asgi_wrapper(datasette: Any) -> Callable[[Any], Any]:
     return sign_in.landing_on_search(datasette)
-
-
-@hookimpl
-def permission_allowed(datasette: Any, actor: dict[str, Any] | None, action: str) -> bool | None:
-    """Datasette 0.65."""
-    return permissions.verdict(datasette, actor, action)
-
-
-@hookimpl
-def register_actions(datasette: Any) -> list[Any]:
-    """Datasette 1.0."""
-    return compat.actions(permissions.ACTIONS)
-
-
-@hookimpl
-def permission_resources_sql(datasette: Any, actor: dict[str, Any] | None, action: str) -> Any:
-    """Datasette 1.0, which grants everything to its root user by itself."""
-    if permissions.granted_by_settings(datasette, actor, action):
-        return compat.permission_sql("the allow block of the plugin datasette-eyelet")
-    return None
 
 
 @hookimpl

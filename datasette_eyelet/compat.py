@@ -1,7 +1,13 @@
-"""The only file that knows two Datasette versions exist: 0.65 and the 1.0 alphas."""
+"""The only file that knows two Datasette versions exist: 0.65 and the 1.0 alphas.
 
-from collections.abc import Mapping
+The hook implementations here import `permissions` when they are called: it asks this file in turn.
+"""
+
 from typing import Any
+
+from pluggy import HookimplMarker
+
+hookimpl = HookimplMarker("datasette")
 
 
 async def allowed(datasette: Any, actor: dict[str, Any] | None, action: str) -> bool:
@@ -11,18 +17,36 @@ async def allowed(datasette: Any, actor: dict[str, Any] | None, action: str) -> 
     return bool(await datasette.permission_allowed(actor, action, default=False))
 
 
-def actions(named: Mapping[str, str]) -> list[Any]:
-    """1.0: our actions, name → description, as Datasette registers them."""
+@hookimpl(specname="permission_allowed")
+def permissions_of_0_65(datasette: Any, actor: dict[str, Any] | None, action: str) -> bool | None:
+    """True where this actor may, None where we have no say. In 0.65 nobody grants root a plugin's action for us."""
+    from datasette_eyelet import permissions
+
+    if action not in permissions.ACTIONS:
+        return None
+    is_root = actor is not None and actor.get("id") == "root"
+    return True if is_root or permissions.granted_by_settings(datasette, actor, action) else None
+
+
+@hookimpl(specname="register_actions")
+def actions_of_1_0() -> list[Any]:
     from datasette.permissions import Action
 
-    return [Action(name=name, description=description) for name, description in named.items()]
+    from datasette_eyelet import permissions
+
+    return [Action(name=name, description=description) for name, description in permissions.ACTIONS.items()]
 
 
-def permission_sql(reason: str) -> Any:
-    """1.0: a yes, with its reason for `/-/rules`."""
+@hookimpl(specname="permission_resources_sql")
+def permissions_of_1_0(datasette: Any, actor: dict[str, Any] | None, action: str) -> Any:
+    """A yes with its reason, or None. 1.0 grants everything to its root user by itself."""
     from datasette.permissions import PermissionSQL
 
-    return PermissionSQL.allow(reason=reason)
+    from datasette_eyelet import permissions
+
+    if permissions.granted_by_settings(datasette, actor, action):
+        return PermissionSQL.allow(reason=f"the allow block of the plugin {permissions.PLUGIN}")
+    return None
 
 
 def has_permission_settings(datasette: Any) -> bool:

@@ -40,8 +40,8 @@ class Instance:
             if self._drained_at_s is not None and now_s - self._drained_at_s < DRAIN_INTERVAL_S:
                 return
             self._drained_at_s = now_s
-            self.store.drain_spool()
-            self.trouble = ""
+            drained = self.store.drain_spool()
+            self.trouble = f"{drained.left} waiting: {'; '.join(drained.reasons)}" if drained.left else ""
         except EyeletError as error:
             self.trouble = str(error)
         finally:
@@ -63,8 +63,16 @@ def root_of(datasette: Any) -> str:
 
 
 async def start(datasette: Any) -> None:
-    """Reads the settings, and takes in what was spooled while no server ran."""
-    await asyncio.to_thread(of(datasette).drain_when_due)
+    """Checks the settings, and takes in what was spooled while no server ran.
+
+    A root that cannot be used does not stop the server: our pages say what is wrong with it.
+    """
+    permissions.settings(datasette)
+    try:
+        held = of(datasette)
+    except EyeletError:
+        return
+    await asyncio.to_thread(held.drain_when_due)
 
 
 def stop(datasette: Any) -> None:

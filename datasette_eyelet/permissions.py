@@ -44,13 +44,5 @@ def granted_by_settings(datasette: Any, actor: dict[str, Any] | None, action: st
     return action == VIEW and block is not None and bool(actor_matches_allow(actor, block))
 
 
-def verdict(datasette: Any, actor: dict[str, Any] | None, action: str) -> bool | None:
-    """0.65: True where this actor may, None where we have no say."""
-    if action not in ACTIONS:
-        return None
-    is_root = bool(actor) and actor is not None and actor.get("id") == "root"
-    return True if is_root or granted_by_settings(datasette, actor, action) else None
-
-
 async def may_view(datasette: Any, actor: dict[str, Any] | None) -> bool:
     return await compat.allowed(datasette, actor, VIEW)

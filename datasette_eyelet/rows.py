@@ -7,9 +7,9 @@ from itertools import groupby
 
 from datasette_eyelet.json_text import pretty
 from datasette_eyelet.links import Links
-from datasette_eyelet.summary import summarise
 from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest.ranges import display_time
+from eyelet_ingest.synopsis import synopsis
 
 CUT_CHARS = 4_096
 
@@ -99,7 +99,7 @@ def row_view(row: Row, links: Links, tz: tzinfo) -> RowView:
         context=one_line(text(row["context_name"]), CELL_MAX_CHARS),
         src=one_line(text(row["src"]), CELL_MAX_CHARS),
         kind=one_line(text(row["tool_name"]) or text(row["hook_type"]), CELL_MAX_CHARS),
-        what=one_line(summarise(data), WHAT_MAX_CHARS),
+        what=one_line(synopsis(row), WHAT_MAX_CHARS),
         duration=duration(row["duration_ms"]),
         status=one_line(text(row["status"]), CELL_MAX_CHARS),
         failed=bool(row["error"]),

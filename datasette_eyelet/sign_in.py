@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -23,6 +24,7 @@ OPEN_VARIABLE = "EYELET_SERVE_OPEN"
 AUTH_TOKEN = "/-/auth-token"
 
 
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 WAIT_S = 60.0
 POLL_S = 0.05
 
@@ -38,6 +40,8 @@ def start(datasette: Any) -> None:
     token = compat.root_token(datasette)
     sign_in_url = f"{url}{datasette.urls.path(AUTH_TOKEN)}?token={token}"
     search_url = f"{url}{datasette.urls.path(SEARCH)}"
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, _end_quietly)
     threading.Thread(target=_announce, args=(url, sign_in_url, search_url), daemon=True).start()
 
 
@@ -62,6 +66,11 @@ def landing_on_search(datasette: Any) -> Callable[[Any], Any]:
         return wrapped
 
     return wrap
+
+
+def _end_quietly(*_: object) -> None:
+    """Ctrl-C, once the server has shut down: neither a traceback nor Datasette 1.0's `Aborted!`."""
+    raise SystemExit(INTERRUPTED)
 
 
 def _announce(url: str, sign_in_url: str, search_url: str) -> None:

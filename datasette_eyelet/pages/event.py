@@ -49,7 +49,7 @@ def _context(row: dict[str, object], links: Links) -> dict[str, object]:
     at = rows.moment(row["id"], utc)
     context = ("context", rows.text(row["context_name"]))
     return {
-        "row": rows.row_view(row, links, utc),
+        "row": rows.row_view({**row, "data": data[: rows.CUT_CHARS]}, links, utc),
         "at": at,
         "fields": rows.fields(row, lambda name, value: links.search((("range", "all"), (name, value))), every=True),
         "payload": visible(pretty(data[:PAGE_MAX_CHARS])),
