@@ -8,7 +8,6 @@ are then read. Memory is bounded by the page, whatever is recorded.
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import groupby
@@ -24,12 +23,12 @@ from eyelet_ingest.store.select import Filter
 Row = dict[str, object]
 Found = TypeVar("Found")
 
-# Rows that are tried in order of time before a partition is asked by its indexes: a value that is common fills the
-# page from the newest rows at once, where its index would first have to be sorted.
-TRY_ROWS = 1_000
+# A prefix of src with this many events in a day is common: walking the day in order of time meets a page of them at
+# once, where the index on src would first have to be sorted. A rarer one is asked by its index. (The wrong choice
+# costs a hundred times the right one, either way; the probe is a look at as many index entries at most.)
+COMMON_EVENTS = 1_000
 FETCH_CHUNK = 500
-# Columns that come from a column's place in the row, before the payload: asking for them reads no overflow page.
-_CHEAP = tuple(name for name in schema.COLUMNS if name not in ("data", "meta"))
+KEPT_OPEN = 8  # partitions one question keeps open for its second look, which reads the rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,15 @@ class Search:
         )
         self.unreadable: list[Unreadable] = []
         self.scanned = 0
+        self._open: dict[PartitionKey, Any] = {}
+
+    def __enter__(self) -> "Search":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for conn in self._open.values():
+            conn.close()
+        self._open.clear()
 
     def page(self, limit: int, after: str | None, oldest_first: bool, cut_chars: int | None) -> SearchResult:
         """Up to `limit` rows beyond the cursor `after`; BadInput for a cursor this software did not make."""
@@ -208,17 +216,18 @@ class Search:
             low, high = beyond.narrow(key, oldest_first, low, high)
         order = "asc" if oldest_first else "desc"
         in_range, range_params = select.id_range(low, high)
-        clauses, params = select.conditions(self.where)
-        tail = f" order by id {order} limit ?"
-        if clauses and not self.where.text:
-            inner = f"select {', '.join(_CHEAP)}, error_code, git_branch from hooks"  # noqa: S608
-            tried = f"{inner}{select.where_sql(in_range)}{tail}"
-            sql = f"select id from ({tried}){select.where_sql(clauses)}{tail}"  # noqa: S608
-            ids = [row[0] for row in conn.execute(sql, [*range_params, TRY_ROWS, *params, most])]
-            if len(ids) >= most:
-                return ids
-        sql = f"select id from hooks{select.where_sql(in_range + clauses)}{tail}"  # noqa: S608
+        by_time = self._src_is_common(conn)
+        clauses, params = select.conditions(self.where, by_time=by_time)
+        place = "+id" if self.where.src and not by_time else "id"  # +id: sort, rather than walk the day to be sorted
+        sql = f"select id from hooks{select.where_sql(in_range + clauses)} order by {place} {order} limit ?"  # noqa: S608
         return [row[0] for row in conn.execute(sql, [*range_params, *params, most])]
+
+    def _src_is_common(self, conn: Any) -> bool:
+        if not self.where.src:
+            return False
+        clauses, params = select.conditions(Filter(src=self.where.src))
+        sql = f"select count(*) from (select 1 from hooks{select.where_sql(clauses)} limit ?)"  # noqa: S608
+        return bool(conn.execute(sql, [*params, COMMON_EVENTS]).fetchone()[0] >= COMMON_EVENTS)
 
     def _rows(self, found: list[tuple[int, PartitionKey]], cut_chars: int | None) -> list[Row]:
         wanted: dict[PartitionKey, list[int]] = {}
@@ -246,19 +255,26 @@ class Search:
                 self.skipped += 1  # a day that is being made, or was just removed
                 continue
             try:
-                with closing(open_reader(path)) as conn:
-                    try:
-                        if not schema.is_ready(conn):
-                            self.scanned += 1
-                            continue
-                        answer = ask(conn, key)
-                    except conn.DatabaseError as bad:
-                        raise PartitionUnreadable("read", path, *schema.diagnosis(conn, bad)) from bad
+                conn = self._reader(key, path)
+                try:
+                    if not schema.is_ready(conn):
+                        self.scanned += 1
+                        continue
+                    answer = ask(conn, key)
+                except conn.DatabaseError as bad:
+                    raise PartitionUnreadable("read", path, *schema.diagnosis(conn, bad)) from bad
             except PartitionUnreadable as bad:
                 self.unreadable.append(Unreadable(key.context, key.date, f"{bad.reason} ({bad.hint})"))
                 continue
             self.scanned += 1
             yield key, answer
+
+    def _reader(self, key: PartitionKey, path: str) -> Any:
+        conn = self._open.pop(key, None) or open_reader(path)
+        self._open[key] = conn
+        if len(self._open) > KEPT_OPEN:
+            self._open.pop(next(iter(self._open))).close()
+        return conn
 
     def _elapsed_ms(self) -> float:
         return round((time.perf_counter() - self.started) * 1000, 3)

@@ -41,8 +41,11 @@ TEXT_MAX_CHARS = 10_000  # SQLite refuses LIKE patterns beyond 50,000 bytes
 _AFTER_ALL = "\U0010ffff"
 
 
-def conditions(where: Filter) -> tuple[list[str], list[object]]:
-    """The filter's conditions on a row of `hooks`, without time and context, each value bound."""
+def conditions(where: Filter, *, by_time: bool = False) -> tuple[list[str], list[object]]:
+    """The filter's conditions on a row of `hooks`, without time and context, each value bound.
+
+    `by_time` keeps SQLite from using the index on src, so that rows are met in order of time.
+    """
     clauses: list[str] = []
     params: list[object] = []
     for column in _EQUAL:
@@ -52,6 +55,8 @@ def conditions(where: Filter) -> tuple[list[str], list[object]]:
             params += values
     if where.src:
         clauses.append("(" + " or ".join(_src_condition(value, params) for value in where.src) + ")")
+        if by_time:
+            clauses[-1] = clauses[-1].replace("src", "+src")
     if where.errors:
         clauses.append("error = 1")
     if where.text:

@@ -98,19 +98,23 @@ class Store:
         Partitions that cannot be read are named in the result, never raised. BadInput for a cursor or limit that
         cannot be; RootError where the root itself cannot be read.
         """
-        return Search(self.catalog, where).page(limit, after, oldest_first, cut_chars)
+        with Search(self.catalog, where) as question:
+            return question.page(limit, after, oldest_first, cut_chars)
 
     def count(self, where: Filter) -> CountResult:
         """How many events match."""
-        return Search(self.catalog, where).count()
+        with Search(self.catalog, where) as question:
+            return question.count()
 
     def summary(self, where: Filter) -> Summary:
         """Totals, and counts by type, tool, status and context."""
-        return Search(self.catalog, where).summary()
+        with Search(self.catalog, where) as question:
+            return question.summary()
 
     def error_codes(self, where: Filter) -> dict[str, int]:
         """Failures by code, most frequent first; '' for those without one."""
-        return Search(self.catalog, where).error_codes()
+        with Search(self.catalog, where) as question:
+            return question.error_codes()
 
     def event(self, context: str, id: int) -> Row | None:
         """One whole event, or None where there is none; PartitionError where its day cannot be read."""
@@ -118,8 +122,8 @@ class Store:
             key = layout.key_for(layout.safe_context(context), id)
         except (ValueError, OverflowError, OSError):
             return None
-        question = Search(self.catalog, Filter(contexts=(key.context,)))
-        row = question.event(key, id)
+        with Search(self.catalog, Filter(contexts=(key.context,))) as question:
+            row = question.event(key, id)
         if row is None and question.unreadable:
             raise PartitionError("read", layout.db_path(self.root, key), question.unreadable[0].error)
         return row
