@@ -6,7 +6,7 @@ on) goes to stderr. A partition that cannot be read is named there and the exit 
 
 import functools
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -105,12 +105,9 @@ def errors(chosen: Chosen, limit: int, after: str | None, form: str | None, root
     """Which errors there were, most frequent first, and the newest failures."""
     with opened_store(root) as store:
         where = replace(chosen.where, errors=True)
-        if form is None:
-            codes = store.error_codes(where)
-            listed = {code or "(no code)": count for code, count in codes.items()}
-            output.write_lines(sys.stdout, _counted("error code", listed))
+        codes = {code or "(no code)": count for code, count in store.error_codes(where).items()}
         pages = _Pages(store, where, limit, after, whole=form is not None)
-        _show(pages, form, chosen, columns=FAILURE_COLUMNS)
+        _show(pages, form, chosen, FAILURE_COLUMNS, _counted("error code", codes))
 
 
 @query.command()
@@ -129,10 +126,9 @@ def session(wanted: str, chosen: Chosen, limit: int, after: str | None, form: st
             hint = "eyelet query search lists what there is"
             raise EyeletError("there is no session", repr(wanted), f"not under {root}", hint)
         where = replace(chosen.where, session_id=(wanted,))
-        if form is None:
-            output.write_lines(sys.stdout, _story_head(store.summary(where), known.rows[0], chosen))
         pages = _Pages(store, where, limit, after, whole=form is not None, oldest_first=True)
-        _show(pages, form, chosen)
+        head = _story_head(store.summary(where), known.rows[0], chosen)
+        _show(pages, form, chosen, EVENT_COLUMNS, head)
 
 
 @query.command()
@@ -200,8 +196,14 @@ class _Pages:
             yield from page
 
 
-def _show(pages: _Pages, form: str | None, chosen: Chosen, columns: Sequence[output.Column] = EVENT_COLUMNS) -> None:
-    """The rows on stdout in the form asked for; how to go on and what was looked at on stderr."""
+def _show(
+    pages: _Pages,
+    form: str | None,
+    chosen: Chosen,
+    columns: Sequence[output.Column] = EVENT_COLUMNS,
+    head: Iterable[str] = (),
+) -> None:
+    """The rows on stdout in the form asked for, `head` before a table; how the search went on stderr."""
     out = sys.stdout
     if form == "json":
         output.write_lines(out, output.json_array(pages.rows()))
@@ -210,26 +212,28 @@ def _show(pages: _Pages, form: str | None, chosen: Chosen, columns: Sequence[out
     elif form == "csv":
         output.write_lines(out, output.csv_lines(output.EVENT_FIELDS, pages.rows()))
     else:
-        _show_table(pages, chosen, columns)
+        _show_table(pages, chosen, columns, head)
     if pages.next:
         click.echo(f"more: --after {pages.next}", err=True)
     if pages.partitions:
         click.echo(output.truth(pages.partitions, pages.elapsed_ms, pages.count), err=True)
 
 
-def _show_table(pages: _Pages, chosen: Chosen, columns: Sequence[output.Column]) -> None:
+def _show_table(pages: _Pages, chosen: Chosen, columns: Sequence[output.Column], head: Iterable[str]) -> None:
     out, shown = sys.stdout, 0
     width = output.terminal_width(out)
     drawn = output.Table(columns, width)
     for page in pages:
+        output.write_lines(out, head)
+        head = ()
         shown += len(page)
         cells = [[_cell(column.title, row, chosen, width) for column in columns] for row in page]
         if not cells:
             continue
         lines = list(drawn.lines(cells))
-        head, body = lines[: len(lines) - len(page)], lines[len(lines) - len(page) :]
+        titles, body = lines[: len(lines) - len(page)], lines[len(lines) - len(page) :]
         coloured = [output.coloured(line, row, out) for line, row in zip(body, page, strict=True)]
-        output.write_lines(out, head + coloured)
+        output.write_lines(out, titles + coloured)
     if not shown:
         click.echo(f"no events found ({chosen.label})", err=True)
 
@@ -247,7 +251,7 @@ def _cell(title: str, row: Mapping[str, object], chosen: Chosen, width: int) -> 
 
 def _story_head(found: "Summary", row: Mapping[str, object], chosen: Chosen) -> Iterator[str]:
     """What a session was, in a line or two before its events."""
-    facts = [f"{found.events:,} events", f"{found.errors:,} errors"]
+    facts = [_number(found.events, "event"), _number(found.errors, "error")]
     for name in ("project_dir", "git_branch", "model"):
         if row.get(name):
             facts.append(str(row[name]))
@@ -268,12 +272,13 @@ def _counted(title: str, counts: Mapping[str, int], most: int = SUMMARY_LINES) -
     yield from drawn.lines(cells)
     if len(listed) > most:
         rest = sum(count for _, count in listed[most:])
-        yield f"… and {len(listed) - most:,} more with {rest:,} events"
+        yield f"… and {len(listed) - most:,} more with {_number(rest, 'event')}"
     yield ""
 
 
 def _summary_lines(found: "Summary", chosen: Chosen) -> Iterator[str]:
-    yield f"{found.events:,} events, {found.errors:,} errors, {found.sessions:,} sessions ({chosen.label})"
+    totals = (found.events, "event"), (found.errors, "error"), (found.sessions, "session")
+    yield f"{', '.join(_number(*total) for total in totals)} ({chosen.label})"
     if found.first_us is not None and found.last_us is not None:
         first, last = display_time(found.first_us, chosen.tz), display_time(found.last_us, chosen.tz)
         yield f"{first} to {last}, {chosen.tz_name}"
@@ -316,6 +321,10 @@ def _summary_csv(found: "Summary") -> Iterator[str]:
     for title, counts in _groups(found).items():
         for name, count in counts.items():
             yield output.csv_line((title, output.csv_safe(name), count))
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _name_unreadable(partitions: "Partitions") -> None:
