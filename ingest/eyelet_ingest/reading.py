@@ -19,7 +19,7 @@ from eyelet_ingest.jsontext import parse
 PIECE_BYTES = 1 << 16
 RECORD_MAX_CHARS = 128 * 2**20
 # Of what is damaged, this much is kept to look at; the file still has the rest.
-DAMAGED_KEPT_CHARS = 2**20
+DAMAGED_KEPT_CHARS = 2**20 + 2**16
 GZIP_MAGIC = b"\x1f\x8b"
 BOM = "\ufeff"
 

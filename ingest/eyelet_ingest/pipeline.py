@@ -1,0 +1,383 @@
+"""Record → uid → redacted → Event → partition. Recordings on their way in; the live hook has `capture.py`.
+
+Twice is once, because a uid is made from the payload before redaction, and because a record without a time gets the
+time it was given when it was first seen. Whatever is killed may be run again: the ledger's part of a batch is
+committed before its rows, and rows that are there already are duplicates.
+"""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import chain
+from json import JSONEncoder
+from typing import BinaryIO
+
+from eyelet_ingest import intake, reading, recordings, redaction
+from eyelet_ingest.events import Event
+from eyelet_ingest.ledger import CONTENT_MAX_CHARS, Ledger, Quarantined, Seen
+from eyelet_ingest.reading import Found
+from eyelet_ingest.sources import claude_hooks, claude_transcripts
+from eyelet_ingest.sources.text import plain
+from eyelet_ingest.sources.times import KEYS, of_payload
+from eyelet_ingest.store import identity, layout
+from eyelet_ingest.store.store import Refused, Store
+
+READ_BYTES = 1 << 18
+BATCH_EVENTS = 5_000
+BATCH_CHARS = 16 * 2**20
+# How far is looked ahead for what a file's first records do not say themselves: a time, a session.
+HEAD_RECORDS, HEAD_CHARS = 10_000, 8 * 2**20
+KNOWN_BY_RECORDS = 64  # a file is known again by the digest of so many of its first records
+FORMAT_RECORDS = 100
+TROUBLES_KEPT = 10
+PROGRESS_RECORDS = 256
+
+DAY_US = 86_400_000_000
+EARLIEST_US = 946_684_800_000_000  # 2000-01-01: a recorded time before it comes from a clock that was not set
+
+NEITHER = "neither a hook payload nor a transcript record"
+
+# Compact and sorted, so that the same payload is the same bytes as a line, in an array or pretty-printed.
+_canonical = JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of every record: read = stored + duplicates + quarantined. `troubles` are the first ten of these."""
+
+    read: int
+    stored: int
+    duplicates: int
+    quarantined: int
+    partitions: int
+    seconds: float
+    troubles: tuple[Quarantined, ...]
+
+
+def ingest(
+    paths: Iterable[str],
+    root: str,
+    context: str = layout.DEFAULT_CONTEXT,
+    *,
+    progress: Callable[[int], None] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Ingested:
+    """Store every record of the recordings that `paths` name, each once, in the partitions of the context.
+
+    `progress` is told the bytes read since the last call. BadInput, before anything is read, for a path that
+    names nothing; RootError where the root cannot be used. What cannot be stored is quarantined and counted.
+    """
+    started = time.monotonic()
+    files = recordings.find(paths)
+    with Store(root) as store, Ledger(store.root) as ledger:
+        run = _Run(store, ledger, context, progress or (lambda read_bytes: None))
+        for path in files:
+            if path == recordings.STDIN:
+                run.stream(stdin or sys.stdin.buffer, path)
+                continue
+            with open(path, "rb", buffering=READ_BYTES) as raw:
+                run.stream(raw, path)
+        run.flush()
+        return run.result(time.monotonic() - started)
+
+
+class _Head:
+    """The first records of a file, held back until they have told what they have to."""
+
+    def __init__(self, found: Iterator[Found], key: bytes, clock: "_Clock") -> None:
+        self.records: list[Found] = []
+        self.first_time_us: int | None = None
+        self.digests: list[bytes] = []  # of the first record, of the first two, …
+        self.sessions: list[str] = []  # the first two that differ
+        hooks = transcripts = chars = 0
+        for record in found:
+            self.records.append(record)
+            chars += len(record.text)
+            value = record.value
+            if value is not None:
+                if len(self.digests) < KNOWN_BY_RECORDS:
+                    before = self.digests[-1] if self.digests else b""
+                    payload = _canonical(value).encode()
+                    self.digests.append(blake2b(before + payload, key=key, digest_size=16).digest())
+                if len(self.records) <= FORMAT_RECORDS:
+                    is_hook = claude_hooks.is_hook(value)
+                    hooks += is_hook
+                    transcripts += not is_hook and claude_transcripts.is_record(value)
+                self._note_session(value)
+                if self.first_time_us is None:
+                    self.first_time_us = clock.usable(of_payload(value))
+            count = len(self.records)
+            told = self.first_time_us is not None and self.sessions and count >= FORMAT_RECORDS
+            if told or count >= HEAD_RECORDS or chars >= HEAD_CHARS:
+                break
+        self.is_transcript = transcripts > hooks
+
+    def _note_session(self, value: "dict[str, object]") -> None:
+        session = value.get("session_id") or value.get("sessionId")
+        if isinstance(session, str) and len(self.sessions) < 2 and session not in self.sessions:
+            self.sessions.append(session)
+
+
+class _Clock:
+    """Which recorded times are believed: from 2000 to the end of tomorrow, UTC."""
+
+    __slots__ = ("end_us", "now_us")
+
+    def __init__(self) -> None:
+        self.now_us = time.time_ns() // 1_000
+        self.end_us = (self.now_us // DAY_US + 2) * DAY_US
+
+    def usable(self, time_us: int | None) -> int | None:
+        return time_us if time_us is not None and EARLIEST_US <= time_us < self.end_us else None
+
+
+class _File:
+    """One recording while it is read: what its later records take from its earlier ones."""
+
+    __slots__ = (
+        *("fallback_us", "is_transcript", "known_bad", "last_time_us", "many_sessions", "path", "records"),
+        *("resolved_lines", "seen", "session", "transcript"),
+    )
+
+    def __init__(self, seen: Seen, head: _Head, fallback_us: int) -> None:
+        self.seen = seen
+        self.path = seen.path
+        self.is_transcript = head.is_transcript
+        self.transcript = claude_transcripts.Transcript()
+        self.last_time_us = head.first_time_us
+        self.fallback_us = fallback_us
+        # A log of hooks mixes sessions, and then nothing tells whose a record without one is.
+        self.many_sessions = not head.is_transcript and len(head.sessions) > 1
+        self.session = plain(redacted(head.sessions[0])) if head.sessions else _session_of(seen.path)
+        self.records = 0
+        self.known_bad: dict[bytes, int] = {}  # of earlier runs: uid → line
+        self.resolved_lines: set[int] = set()
+
+
+class _Run:
+    """One import: the batch that is being filled, and the count of what became of every record."""
+
+    def __init__(self, store: Store, ledger: Ledger, context: str, progress: Callable[[int], None]) -> None:
+        self.store, self.ledger, self.context, self.progress = store, ledger, context, progress
+        self.safe_context = layout.safe_context(context)
+        self.key = identity.load_key(store.root)
+        self.clock = _Clock()
+        self.read = self.stored = self.duplicates = self.quarantined = 0
+        self.partitions: set[layout.PartitionKey] = set()
+        self.troubles: list[Quarantined] = []
+        self.events: list[Event] = []
+        self.chars = 0
+        self.timeless: list[Event] = []  # those of the batch whose time the ledger decides
+        self.bad: list[tuple[bytes, Quarantined]] = []
+        self.read_whole: list[_File] = []  # read to the end, and not settled before their last batch is stored
+        self.still_bad: set[bytes] = set()  # the uids of what this run has quarantined
+
+    def result(self, seconds: float) -> Ingested:
+        counts = (self.read, self.stored, self.duplicates, self.quarantined, len(self.partitions))
+        return Ingested(*counts, round(seconds, 3), tuple(self.troubles))
+
+    def stream(self, raw: BinaryIO, path: str) -> None:
+        """Take every record of one open file or pipe."""
+        stream = reading.open_stream(raw)  # held on to: it would close `raw` with itself
+        found = reading.records(stream)
+        head = _Head(found, self.key, self.clock)
+        if not head.records:
+            return
+        is_file = path != recordings.STDIN
+        shown = redacted(path)
+        size_bytes, mtime_us = _stat(raw, self.clock) if is_file else (0, self.clock.now_us)
+        seen, is_new_content = self._recognise(path, shown, head)
+        file = _File(seen, head, mtime_us)
+        if is_file and head.digests:
+            self.ledger.saw(seen, head.digests[0], size_bytes, mtime_us)
+        if is_file and not is_new_content:
+            file.known_bad = self.ledger.quarantined_uids(self.safe_context, shown)
+        occurrences = self.ledger.occurrences()
+        before, told_bytes = self.read, 0
+        for record in chain(head.records, found):
+            self.read += 1
+            self._take(record, file, occurrences.next)
+            if len(self.events) >= BATCH_EVENTS or self.chars >= BATCH_CHARS:
+                self.flush()
+            if not self.read % PROGRESS_RECORDS:
+                told_bytes = self._tell(raw, told_bytes)
+        occurrences.close()
+        self._tell(raw, told_bytes)
+        if is_file:
+            file.records = self.read - before
+            self.read_whole.append(file)
+
+    def flush(self) -> None:
+        """Store the batch. The times the ledger gives are committed before any row."""
+        if self.timeless:
+            wanted = [(event.uid, event.time_us) for event in self.timeless]
+            times_us = self.ledger.times(self.safe_context, wanted)
+            for event in self.timeless:
+                event.time_us = times_us[event.uid]
+        if self.events:
+            appended = self.store.append(self.events, self.context)
+            self.stored += appended.stored
+            self.duplicates += appended.duplicates
+            self.partitions |= appended.partitions
+            for refused in appended.refused:
+                self._refuse(refused)
+        if self.bad:
+            self.ledger.quarantine(self.bad)
+        for file in self.read_whole:
+            self._settle(file)
+        self.events, self.timeless, self.bad, self.read_whole, self.chars = [], [], [], [], 0
+
+    def _recognise(self, path: str, shown: str, head: _Head) -> tuple[Seen, bool]:
+        """Which content the file holds, as far as payloads without a time are concerned, and whether it is a new one.
+
+        The same beginning is the same content, wherever it lies. A path whose content was replaced, while a sibling
+        has what it held before, was rotated: equal payloads in it are new events.
+        """
+        digests = head.digests
+        digest = digests[-1] if digests else b""
+        same = self.ledger.same_content(digests, shown)
+        if same is not None:
+            return Seen(shown, same.generation, len(digests), digest), False
+        before = self.ledger.at_path(shown) if path != recordings.STDIN and digests else None
+        if before is None:
+            return Seen(shown, b"", len(digests), digest), False
+        for sibling in recordings.siblings(path):
+            if self._begins_like(sibling, before):
+                parts = before.generation + before.head_digest
+                generation = blake2b(parts, key=self.key, digest_size=8).digest()
+                return Seen(shown, generation, len(digests), digest), True
+        return Seen(shown, before.generation, len(digests), digest), False
+
+    def _begins_like(self, path: str, before: Seen) -> bool:
+        try:
+            with open(path, "rb") as raw:
+                digests = _Head(reading.records(reading.open_stream(raw)), self.key, self.clock).digests
+        except OSError:
+            return False
+        return len(digests) >= before.head_records and digests[before.head_records - 1] == before.head_digest
+
+    def _take(self, found: Found, file: _File, occurrence_of: Callable[[int], int]) -> None:
+        value = found.value
+        if value is None:
+            self._quarantine(found, found.reason, file)
+            return
+        is_hook = "hook_event_name" in value or claude_hooks.is_hook(value)
+        if not (is_hook or claude_transcripts.is_record(value) or (file.is_transcript and value)):
+            self._quarantine(found, NEITHER, file)
+            return
+        own_us = of_payload(value)
+        uuid = None if is_hook else claude_transcripts.record_uuid(value)
+        if uuid is not None:
+            uid = identity.record_uid(self.key, claude_transcripts.AGENT, uuid)
+        else:
+            canonical = _canonical(value)
+            if own_us is not None:
+                uid = identity.timed_uid(self.key, canonical.encode(), own_us)
+            else:
+                nth = occurrence_of(hash(canonical))
+                uid = identity.timeless_uid(self.key, canonical.encode(), nth, file.seen.generation)
+        clean, text = intake.clean(found.text, value)
+        payload = clean if isinstance(clean, dict) else {}
+        event = (claude_hooks.normalise if is_hook else file.transcript.normalise)(payload, text)
+        event.uid = uid
+        self._set_time(event, own_us, payload, file)
+        self._set_session(event, file, is_hook)
+        source: dict[str, object] = {"file": file.path, "line": found.line}
+        if not found.is_utf8:
+            source["invalid_utf8"] = True
+        event.meta["source"] = source
+        if file.known_bad:
+            file.resolved_lines.add(found.line)
+        self.events.append(event)
+        self.chars += len(text)
+
+    def _set_time(self, event: Event, own_us: int | None, payload: "dict[str, object]", file: _File) -> None:
+        usable_us = self.clock.usable(own_us)
+        if usable_us is not None:
+            event.time_us = file.last_time_us = usable_us
+            return
+        if own_us is not None:
+            event.time_us = self.clock.now_us
+            event.meta["timestamp_suspect"] = True
+            event.meta["original_timestamp"] = _original_time(payload)
+        else:
+            event.time_us = file.fallback_us if file.last_time_us is None else file.last_time_us
+        self.timeless.append(event)
+
+    def _set_session(self, event: Event, file: _File, is_hook: bool) -> None:
+        session = event.session_id
+        if not session:
+            if not file.many_sessions:
+                event.session_id = file.session
+        elif session != file.session:
+            file.many_sessions = file.many_sessions or (is_hook and bool(file.session))
+            file.session = session
+
+    def _quarantine(self, found: Found, reason: str, file: _File) -> None:
+        # Redacted before it is cut: half a secret would not be known as one.
+        content = redacted(found.text[: reading.DAMAGED_KEPT_CHARS])
+        self._keep(file.path, found.line, redacted(reason), found.text, content)
+        self.chars += len(content)
+
+    def _refuse(self, refused: Refused) -> None:
+        """Keep what a partition could not take; a later run over the same file stores it, once the partition can."""
+        for event in refused.events:
+            source = event.meta["source"]
+            if isinstance(source, dict):
+                self._keep(source["file"], source["line"], redacted(str(refused.error)), event.data, event.data)
+
+    def _keep(self, file: str, line: int, reason: str, text: str, content: str) -> None:
+        parts = (self.safe_context, file, str(line), text)
+        uid = blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), key=self.key, digest_size=16).digest()
+        cut = content[:CONTENT_MAX_CHARS]
+        entry = Quarantined(self.safe_context, file, line, reason, cut, len(text), self.clock.now_us)
+        self.still_bad.add(uid)
+        self.quarantined += 1
+        self.bad.append((uid, entry))
+        if len(self.troubles) < TROUBLES_KEPT:
+            self.troubles.append(entry)
+
+    def _settle(self, file: _File) -> None:
+        """The file was read to its end and stored: what was quarantined where a good record stands now may go."""
+        self.ledger.read_whole(file.seen, file.records)
+        lines = file.resolved_lines
+        gone = [uid for uid, line in file.known_bad.items() if line in lines and uid not in self.still_bad]
+        if gone:
+            self.ledger.release(gone)
+
+    def _tell(self, raw: BinaryIO, told_bytes: int) -> int:
+        if not raw.seekable():
+            return 0
+        now_bytes = raw.tell()
+        if now_bytes > told_bytes:
+            self.progress(now_bytes - told_bytes)
+        return max(now_bytes, told_bytes)
+
+
+def redacted(text: str) -> str:
+    """Text that is stored beside payloads: a path, a reason, what was not JSON."""
+    return redaction.redact_text(text) if redaction.may_hold_secret(text) else text
+
+
+def _original_time(payload: "dict[str, object]") -> str:
+    return next((plain(payload[name], 100) for name in KEYS if name in payload), "")
+
+
+def _stat(raw: BinaryIO, clock: _Clock) -> tuple[int, int]:
+    """Size and modification time of an open file; the time of receipt where its clock was not set."""
+    there = os.fstat(raw.fileno())
+    return there.st_size, clock.usable(there.st_mtime_ns // 1_000) or clock.now_us
+
+
+def _session_of(path: str) -> str:
+    """The session that a transcript's place names: `<session>.jsonl`, or `<session>/subagents/agent-….jsonl`."""
+    folder = os.path.dirname(path)
+    names = [recordings.stem(path)]
+    if os.path.basename(folder) == "subagents":
+        names.append(os.path.basename(os.path.dirname(folder)))
+    return next((name for name in names if _UUID.fullmatch(name)), "")

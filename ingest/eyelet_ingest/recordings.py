@@ -1,0 +1,94 @@
+"""Paths as people give them → the recordings they name: files, folders, globs, `-` for standard input.
+
+Everything is looked for before anything is read, so that a misspelt path is an error with nothing half done.
+"""
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+
+from eyelet_ingest.errors import BadInput
+
+STDIN = "-"
+ENDINGS = (".jsonl", ".ndjson", ".json")
+COMPRESSED = ".gz"
+
+
+def find(paths: Iterable[str]) -> list[str]:
+    """The files that `paths` name, absolute, each real file once, in order; `-` stays `-`.
+
+    A folder stands for every file with one of ENDINGS in and below it (also `.gz`), a transcript for the subagents'
+    transcripts in the folder beside it too. BadInput for a path that names nothing or cannot be read.
+    """
+    found: dict[str, str] = {}
+    for path in paths:
+        for file in _of(path):
+            real = file if file == STDIN else os.path.realpath(file)
+            found.setdefault(real, file)
+    for file in found.values():
+        if file != STDIN and not os.access(file, os.R_OK):
+            raise BadInput("cannot read", file, "permission denied", "is it yours?")
+    return list(found.values())
+
+
+def stem(path: str) -> str:
+    """The file's name without the endings that recordings have: `a` of `/x/a.jsonl.gz`."""
+    name = os.path.basename(path).removesuffix(COMPRESSED)
+    for ending in ENDINGS:
+        name = name.removesuffix(ending)
+    return name
+
+
+def siblings(path: str) -> list[str]:
+    """The other files of the folder whose names begin like this one's: where rotation puts what it moves away."""
+    folder, name = os.path.split(os.path.abspath(path))
+    beginning = stem(path)
+    try:
+        entries = [entry.name for entry in os.scandir(folder) if entry.is_file()]
+    except OSError:
+        return []
+    return [os.path.join(folder, other) for other in sorted(entries) if other != name and other.startswith(beginning)]
+
+
+def _of(path: str) -> Iterator[str]:
+    if path == STDIN:
+        yield STDIN
+        return
+    path = os.path.abspath(os.path.expanduser(path))
+    if os.path.isdir(path):
+        yield from _below(path, set())
+    elif os.path.exists(path):
+        yield path
+        yield from _subagents(path)
+    elif glob.has_magic(path):
+        matches = sorted(glob.glob(path, recursive=True))
+        if not matches:
+            raise BadInput("cannot find", path, "no file matches this pattern")
+        for match in matches:
+            yield from _below(match, set()) if os.path.isdir(match) else (match, *_subagents(match))
+    else:
+        reason = "it is a link to nothing" if os.path.islink(path) else "there is no such file or folder"
+        raise BadInput("cannot find", path, reason)
+
+
+def _below(folder: str, above: "set[str]") -> Iterator[str]:
+    """The recordings in and below `folder`; `above` holds the real folders on the way, against links in a circle."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as bad:
+        raise BadInput("cannot read", folder, bad.strerror or str(bad), "is it yours?") from bad
+    for entry in entries:
+        if entry.is_dir():
+            yield from _below(entry.path, above | {real})
+        elif entry.name.removesuffix(COMPRESSED).endswith(ENDINGS) and entry.is_file():
+            yield entry.path
+
+
+def _subagents(path: str) -> list[str]:
+    folder = os.path.join(os.path.dirname(path), stem(path), "subagents")
+    if not path.removesuffix(COMPRESSED).endswith(".jsonl") or not os.path.isdir(folder):
+        return []
+    return list(_below(folder, set()))
