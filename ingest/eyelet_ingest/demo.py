@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
+from eyelet_ingest import intake
 from eyelet_ingest.demo_projects import (
     FOLLOW_UPS,
     FORBIDDEN,
@@ -21,7 +22,7 @@ from eyelet_ingest.demo_projects import (
     Project,
 )
 from eyelet_ingest.events import Event
-from eyelet_ingest.sources import claude_hooks
+from eyelet_ingest.sources import claude_hooks, times
 from eyelet_ingest.store import identity
 from eyelet_ingest.store.store import Appended, Store
 
@@ -66,11 +67,12 @@ def record(store: Store, now_us: int, days: int = 7, seed: int = 1) -> Appended:
 
 
 def _event(key: bytes, branch: str, payload: dict[str, object]) -> Event:
-    data = json.dumps(payload, ensure_ascii=False)
-    event = claude_hooks.normalise(payload, data)
-    then = datetime.fromisoformat(str(payload["timestamp"]).replace("Z", "+00:00"))
-    event.time_us = (then - _EPOCH) // timedelta(microseconds=1)
-    event.uid = identity.timed_uid(key, data.encode(), event.time_us)
+    """The event of a payload by the same steps as an imported one, so that importing it would be a duplicate."""
+    canonical = json.dumps(payload, sort_keys=True, separators=(",", ":"))
+    clean, data = intake.clean(json.dumps(payload, ensure_ascii=False), payload)
+    event = claude_hooks.normalise(clean if isinstance(clean, dict) else {}, data)
+    event.time_us = times.of_payload(payload) or 0
+    event.uid = identity.timed_uid(key, canonical.encode(), event.time_us)
     event.meta |= {"git": {"branch": branch}, "demonstration": True}
     return event
 

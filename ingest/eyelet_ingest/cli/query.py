@@ -105,8 +105,8 @@ def errors(chosen: Chosen, limit: int, after: str | None, form: str | None, root
     """Which errors there were, most frequent first, and the newest failures."""
     with opened_store(root) as store:
         where = replace(chosen.where, errors=True)
-        codes = {code or "(no code)": count for code, count in store.error_codes(where).items()}
         pages = _Pages(store, where, limit, after, whole=form is not None)
+        codes = {} if form else {code or "(no code)": n for code, n in store.error_codes(where).items()}
         _show(pages, form, chosen, FAILURE_COLUMNS, _counted("error code", codes))
 
 
@@ -127,7 +127,7 @@ def session(wanted: str, chosen: Chosen, limit: int, after: str | None, form: st
             raise EyeletError("there is no session", repr(wanted), f"not under {root}", hint)
         where = replace(chosen.where, session_id=(wanted,))
         pages = _Pages(store, where, limit, after, whole=form is not None, oldest_first=True)
-        head = _story_head(store.summary(where), known.rows[0], chosen)
+        head = [] if form else _story_head(store.summary(where), known.rows[0], chosen)
         _show(pages, form, chosen, EVENT_COLUMNS, head)
 
 
