@@ -1,6 +1,6 @@
 """The hook's hot path: one payload from stdin into its day, silently, exit status 0 whatever happens.
 
-Runs as the console script `eyelet-hook`, or cheaper by path: `python -I -S …/eyelet_ingest/capture.py`. It imports
+Runs as the console script `eyelet-hook`, or cheaper by path: `python -I -S …/eyelet_ingest/capture.py`. It loads
 only plain modules beside it and CPython's own C modules: no json, re, typing, pathlib, datetime, sqlite3 package.
 
 What cannot be stored in time is spooled; what waited is stored by the next capture that has time left.
@@ -79,19 +79,17 @@ def _event(raw: bytes, received_ns: int) -> Event:
         event.meta["source"] = {"invalid_utf8": True}
     event.hostname = os.uname().nodename if hasattr(os, "uname") else None
     project = os.environ.get("CLAUDE_PROJECT_DIR")
-    if project:
-        event.project_dir = redaction.redact_text(project) if redaction.may_hold_secret(project) else project
+    if project and not redaction.may_hold_secret(project):  # else the payload's own, which is redacted
+        event.project_dir = intake.decode(os.fsencode(project))[0]
     return event
 
 
 def _raw_event(raw: bytes, why: str) -> Event:
-    return Event(
-        hook_type="unknown",
-        src="claude.unknown",
-        agent="claude",
-        loglevel="warn",
-        data=writer.raw_payload(redaction.redact_bytes(raw), why),
-    )
+    try:
+        data = writer.raw_payload(redaction.redact_bytes(raw), why)
+    except Exception as bad:  # noqa: BLE001  what cannot be redacted is not written; that it came is
+        data = writer.withheld_payload(len(raw), f"{why}; {type(bad).__name__} while it was redacted")
+    return Event(hook_type="unknown", src="claude.unknown", agent="claude", loglevel="warn", data=data)
 
 
 def _set_time(event: Event, payload: "dict[str, object]", received_us: int) -> None:

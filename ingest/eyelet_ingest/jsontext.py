@@ -116,6 +116,10 @@ _scan_rough = _json.make_scanner(_RoughRules())  # type: ignore[arg-type]
 def _scan(text: str, start: int) -> "tuple[object, int]":
     try:
         found: tuple[object, int] = _scan_exact(text, start)
+    except SystemError:  # before 3.12 the scanner can only name a fault when json.decoder is there to name it with
+        import json.decoder  # noqa: F401
+
+        return _scan(text, start)
     except ValueError as bad:
         if type(bad) is not ValueError:
             raise

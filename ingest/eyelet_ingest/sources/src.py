@@ -95,7 +95,7 @@ _SUBCOMMANDS |= dict.fromkeys(
         *("gem", "gradle", "gradlew", "heroku", "hg", "jj", "mise", "mix", "mvn", "netlify", "nix"),
         *("pacman", "php", "pip", "pip3", "pipenv", "pipx", "prisma", "rails", "rake", "rustup"),
         *("sqlite-utils", "stack", "supabase", "svn", "swift", "tofu", "vercel", "wrangler", "yum"),
-        *("zig"),
+        "zig",
     ),
     (),
 )

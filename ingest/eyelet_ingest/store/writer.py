@@ -93,6 +93,11 @@ def raw_payload(payload: bytes, why: str) -> str:
     return dumps({"_raw": b2a_base64(payload, newline=False).decode(), "_why": why})
 
 
+def withheld_payload(size_bytes: int, why: str) -> str:
+    """In place of a payload that nothing could redact: how much came, and why it is not here."""
+    return dumps({"_withheld_bytes": size_bytes, "_why": why})
+
+
 def _wrap_invalid(conn: "Any", rows: "list[Row]") -> "list[Row]":
     at = len(ROW_COLUMNS)  # uid and time stand before, so data is the last but one
     wrapped = []
