@@ -133,6 +133,8 @@ def test_a_root_that_holds_events_is_left_as_it_is_unless_forced(root: str) -> N
     refused = run("demo", "--days", "3", root=root)
     assert refused.exit_code == 0 and "already holds events" in refused.stdout
     assert json.loads(run("query", "summary", "--json", root=root).stdout)["events"] == json.loads(before)["events"]
+    silent = run("demo", "--unless-used", root=root)
+    assert (silent.exit_code, silent.output) == (0, "")
     assert run("demo", "--days", "3", "--force", root=root).exit_code == 0
     assert json.loads(run("query", "summary", "--json", root=root).stdout)["events"] > json.loads(before)["events"]
 

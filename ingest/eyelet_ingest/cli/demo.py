@@ -13,16 +13,18 @@ from eyelet_ingest.cli.options import DEFAULT_ROOT, now_us, opened_store, root_o
 @click.command()
 @click.option("--days", type=click.IntRange(1, 90), default=7, metavar="N", help="How many days up to now.")
 @click.option("--force", is_flag=True, help="Also where something is recorded already.")
+@click.option("--unless-used", is_flag=True, help="Say nothing where something is recorded already.")
 @root_option
-def demo(days: int, force: bool, root: str) -> None:
+def demo(days: int, force: bool, unless_used: bool, root: str) -> None:
     """Record a generated demonstration into the context demo. It reads no file of yours."""
     from eyelet_ingest import demo as demonstration
     from eyelet_ingest.cli import output
 
     with opened_store(root) as store:
         if store.newest_day() is not None and not force:
-            click.echo(f"{output.visible(root)} already holds events: no demonstration was recorded.")
-            click.echo("To add one all the same: eyelet demo --force")
+            if not unless_used:
+                click.echo(f"{output.visible(root)} already holds events: no demonstration was recorded.")
+                click.echo("To add one all the same: eyelet demo --force")
             return
         done = demonstration.record(store, now_us(), days)
     output.write_lines(sys.stdout, map(output.visible, _told(root, days, done.stored)))
