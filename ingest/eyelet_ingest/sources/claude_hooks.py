@@ -31,11 +31,10 @@ def normalise(payload: "dict[str, object]", data: str) -> Event:
     hook_type = plain(get("hook_event_name")) or UNKNOWN
     tool_name = optional(get("tool_name"))
     status, code, message = _outcome(hook_type, payload)
-    execution: dict[str, object] = {}
-    if message:
-        execution["error_message"] = message
-    if code:
-        execution["error_code"] = code
+    level = _LEVELS.get(status)
+    meta: dict[str, object] | None = None
+    if level is not None:
+        meta = {"execution": execution(status, code, message)}
     return Event(
         hook_type=hook_type,
         session_id=plain(get("session_id")),
@@ -43,7 +42,7 @@ def normalise(payload: "dict[str, object]", data: str) -> Event:
         tool_use_id=optional(get("tool_use_id")),
         status=status,
         src=src(AGENT, hook_type, *tool_parts(tool_name, get("tool_input"))),
-        loglevel=_LEVELS.get(status, "info"),
+        loglevel=level or "info",
         error=1 if status == "error" else 0,
         origin="hook",
         agent=AGENT,
@@ -52,8 +51,18 @@ def normalise(payload: "dict[str, object]", data: str) -> Event:
         duration_ms=duration_ms(get("duration_ms")),
         project_dir=optional(get("cwd"), PATH_MAX_CHARS),
         data=data,
-        meta={"execution": {"status": status, **execution}} if execution else None,
+        meta=meta,
     )
+
+
+def execution(status: str, code: str | None, message: str) -> "dict[str, object]":
+    """What `meta.execution` says of an event that failed."""
+    found: dict[str, object] = {"status": status}
+    if message:
+        found["error_message"] = message
+    if code:
+        found["error_code"] = code
+    return found
 
 
 def _outcome(hook_type: str, payload: "dict[str, object]") -> "tuple[str, str | None, str]":

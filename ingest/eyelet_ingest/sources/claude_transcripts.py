@@ -4,12 +4,11 @@ hook_type is the record's own type; what its status and src are stands in docs/e
 """
 
 from eyelet_ingest.events import Event
+from eyelet_ingest.sources.claude_hooks import AGENT, UNKNOWN, execution
 from eyelet_ingest.sources.failure import INTERRUPTED, REJECTED, api_error_name, code_of, message_of
 from eyelet_ingest.sources.src import src, tool_parts
 from eyelet_ingest.sources.text import PATH_MAX_CHARS, duration_ms, optional, plain
 
-AGENT = "claude"
-UNKNOWN = "unknown"
 SYNTHETIC_MODEL = "<synthetic>"
 TOOLS_REMEMBERED = 10_000  # tool calls of a file whose answer may still come; an answer follows its call closely
 
@@ -72,12 +71,7 @@ class Transcript:
         version, branch = plain(get("version")), plain(get("gitBranch"))
         meta: dict[str, object] = {}
         if status != "ok":
-            execution: dict[str, object] = {"status": status}
-            if text:
-                execution["error_message"] = text
-            if code:
-                execution["error_code"] = code
-            meta["execution"] = execution
+            meta["execution"] = execution(status, code, text)
         if branch:
             meta["git"] = {"branch": branch}
         if version:
