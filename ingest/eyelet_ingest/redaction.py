@@ -1,0 +1,214 @@
+"""What may never reach the disk: secrets become typed markers such as `[redacted:github-token]`.
+
+The hook imports this file on every tool call, so it holds literal probes only and imports nothing. The rules
+(`redaction_rules.py`) and `re` are loaded when a probe hits: importing them costs more than storing an event.
+
+Two laws hold everything together, and the tests prove both: where `may_hold_secret` says no of a JSON text, its
+value is left as it is; and redacting twice is redacting once. `docs/redaction.md` names what is covered.
+"""
+
+TYPE_CHECKING = False  # as typing has it, without its import
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Probes run on a folded copy: ASCII in lower case, and letters that make one family of prefixes the same, so that
+# one search finds ghp_, gho_, ghu_, ghs_ and ghr_. Only ASCII is folded: `str.lower` would also map the Kelvin
+# sign to k, and a text that spells it as an escape would then hide what its parsed value shows.
+_FOLD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ" + b"ousrdOUSRD", b"abcdefghijklmnopqrstuvwxyz" + b"p" * 10)
+_PROBES = tuple(
+    probe.translate(_FOLD)
+    for probe in (
+        *(b"ghp_", b"github_pat_", b"glpat-", b"gldt-", b"xapp-", b"hooks.slack.com", b"/webhooks"),
+        *(b"dop_v1_", b"hvs.", b"ya29.", b"pypi-age", b"k_live_", b"k_test_", b"bearer"),
+    )
+)
+_NAMES = tuple(name.translate(_FOLD) for name in (b"secret", b"credential", b"cookie"))
+_TOKEN, _KEY, _PASS, _AUTH, _PWD = (stem.translate(_FOLD) for stem in (b"token", b"key", b"pass", b"auth", b"pwd"))
+_CASED_PROBES = ("AKIA", "ASIA", "AIza", "xox", ".eyJ", ":AA", "SG.")
+# A prefix that ordinary words end with, and how many characters of a token have to follow it.
+_PREFIXES = (("sk-", 16), ("npm_", 30), ("hf_", 30), ("dapi", 32))
+_KEY_NAMES = (
+    *(b"apikey", b"accesskey", b"privatekey", b"secretkey", b"signingkey", b"encryptionkey", b"masterkey"),
+    *(b"accountkey", b"sharedkey", b"servicekey", b"servicerolekey", b"authkey", b"appkey"),
+)
+# What may stand behind the last word of a telling name, and the words that may follow it there.
+_ENDS_NAME = b"\"'`:=]>*0123456789"
+_QUOTES = b"\"'`\\"
+_SEPARATES = b"=:!*\"'`\\"
+_TRAILING = (
+    *(b"prod", b"dev", b"stag", b"test", b"live", b"sandbox", b"local", b"base", b"b64", b"value", b"new", b"old"),
+    *(b"current", b"confirm", b"primary", b"secondary", b"main", b"default", b"backup", b"root", b"admin"),
+    *(b"master", b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"),
+)
+_NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789_.-"
+_PRINTABLE_ESCAPES = ("\\u002", "\\u003", "\\u004", "\\u005", "\\u006", "\\u007")
+# Longer than what the rules take for user and password, each character of it escaped.
+_USERINFO_WINDOW = 8192
+
+
+def may_hold_secret(text: str) -> bool:
+    """Whether `redact_text(text)`, or `redact_value` of the value that JSON `text` spells, could change anything.
+
+    Literal searches only, no imports. No is certain; yes is a reason to look. Yes also for JSON that spells
+    printable ASCII as `\\u00XX`: a prefix could hide behind it.
+    """
+    raw = text.encode("utf-8", "surrogatepass")
+    folded = raw.translate(_FOLD)
+    for probe in _PROBES:
+        if probe in folded:
+            return True
+    for cased in _CASED_PROBES:
+        if cased in text:
+            return True
+    return (
+        _names_secret(raw, folded)
+        or any(prefix in text and _run_follows(text, prefix, length) for prefix, length in _PREFIXES)
+        or ("SK" in text and _run_follows(text, "SK", 32))
+        or ("@" in text and _holds_userinfo(text))
+        or ("curl" in text and ("-u" in text or "--user" in text))
+        or ("mysql" in text and "-p" in text)
+        or ("\\u00" in text and any(escape in text for escape in _PRINTABLE_ESCAPES))
+    )
+
+
+def redact_text(text: str) -> str:
+    """`text` with every secret replaced by its marker; the same object where there is none. Idempotent."""
+    if not may_hold_secret(text):
+        return text
+    from eyelet_ingest import redaction_rules
+
+    return redaction_rules.redact(text)
+
+
+def redact_value(value: object) -> object:
+    """Parsed JSON with every string redacted, keys too, and whole values under telling keys.
+
+    The same object where nothing had to go, else a new one that shares what did not change. Any depth.
+    """
+    from eyelet_ingest import redaction_walk
+
+    return redaction_walk.redact_value(value)
+
+
+def redact_bytes(raw: bytes) -> bytes:
+    """Bytes that are not JSON, such as a payload cut short: redacted as text, secrets behind JSON's escapes too.
+
+    The same object where there is no secret. Bytes that are not UTF-8 survive as they are.
+    """
+    text = raw.decode("utf-8", "surrogateescape")
+    if not may_hold_secret(text):
+        return raw
+    from eyelet_ingest import redaction_rules
+
+    safe = redaction_rules.redact_escaped(text)
+    return raw if safe is text else safe.encode("utf-8", "surrogateescape")
+
+
+def marker(kind: str, secret: str) -> str:
+    """What stands where `secret` stood. The only place that makes a marker: `[redacted:<kind>]`."""
+    return f"[redacted:{kind}]"
+
+
+def may_tell(name: str) -> bool:
+    """Whether `name`, a key or a variable, could be a telling one: the probe that the law rests on for names."""
+    raw = name.encode("utf-8", "surrogatepass") + b'"'
+    return _names_secret(raw, raw.translate(_FOLD))
+
+
+def _names_secret(raw: bytes, folded: bytes) -> bool:
+    """Whether the UTF-8 text holds what could be a telling name, e.g. `db_password` or `"apiKey"`."""
+    for name in _NAMES:
+        if name in folded:
+            return True
+    if _KEY in folded:
+        squeezed = raw.lower().translate(None, b"_-. ")
+        if any(name in squeezed for name in _KEY_NAMES):
+            return True
+    return (
+        (_TOKEN in folded and any(_ends_name(raw.lower(), b"token")))
+        or (_PASS in folded and _holds_pass(raw))
+        or (_AUTH in folded and _holds_auth(raw.lower()))
+        or (_PWD in folded and _holds_pwd(raw.lower()))
+    )
+
+
+def _holds_pass(raw: bytes) -> bool:
+    """`password` and its kin, or `pass` as a name; not /etc/passwd, `bypass_all`, `tests pass`, `PASS: test_x`."""
+    low = raw.lower()
+    if low.count(b"passw") > low.count(b"/passwd"):
+        return True
+    if b"passphrase" in low or b"passcode" in low or b"sshpass" in low:
+        return True
+    for end in _ends_name(low, b"pass"):
+        before = low[end - 5 : end - 4] if end > 4 else b""
+        is_verdict = raw[end - 4 : end] == b"PASS" and not (before and before in b"_-.")
+        if not is_verdict and low[max(0, end - 6) : end - 4] != b"by":
+            return True
+    return False
+
+
+def _holds_auth(low: bytes) -> bool:
+    return b"authorization" in low or any(_ends_name(low, b"auth"))
+
+
+def _holds_pwd(low: bytes) -> bool:
+    """`DB_PWD`, `dbPwd`, `--db-pwd`; the command and the variable that name the folder are no secret."""
+    for end in _ends_name(low, b"pwd"):
+        before = low[end - 4 : end - 3] if end > 3 else b""
+        if before.isalnum() or (before and before in b"_-."):
+            return True
+    return False
+
+
+def _ends_name(low: bytes, stem: bytes) -> "Iterator[int]":
+    """Where `stem` ends what could be a name with a value behind it.
+
+    Of JSON text at least every place that its parsed strings have: what JSON escapes is asked for both ways.
+    """
+    at = low.find(stem)
+    while at >= 0:
+        end = at + len(stem)
+        behind = low[end : end + 1]
+        if not behind:
+            return
+        if (
+            behind in _ENDS_NAME
+            or (behind == b"\\" and (low[end + 1 : end + 2] in _QUOTES or b"value:" in low[end : end + 96]))
+            or (behind == b"\n" and b"value:" in low[end : end + 48])
+            or (behind in b"_-" and low.startswith(_TRAILING, end + 1))
+            or (behind == b" " and _is_separated(low, at, end))
+        ):
+            yield end
+        at = low.find(stem, end)
+
+
+def _is_separated(low: bytes, at: int, end: int) -> bool:
+    """Whether a sign stands behind the spaces, or the name is an option: `token = …`, `--token …`."""
+    behind = low[end : end + 9].lstrip(b" ")[:1]
+    if behind and behind in _SEPARATES:
+        return True
+    head = low[max(0, at - 40) : at]
+    return b"--" in head[len(head.rstrip(_NAME_BYTES)) :]
+
+
+def _run_follows(text: str, prefix: str, length: int) -> bool:
+    """Whether `length` characters of a token stand behind `prefix` somewhere."""
+    at = text.find(prefix)
+    while at >= 0:
+        start = at + len(prefix)
+        run = text[start : start + length]
+        if len(run) == length and run.isascii() and run.replace("-", "").replace("_", "").isalnum():
+            return True
+        at = text.find(prefix, start)
+    return False
+
+
+def _holds_userinfo(text: str) -> bool:
+    """Whether an @ stands in what could be the authority of a URL, `//` before it, escaped or not."""
+    at = text.find("@")
+    while at >= 0:
+        slash = text.rfind("/", max(0, at - _USERINFO_WINDOW), at)
+        if slash > 0 and text[max(0, slash - 8) : slash].rstrip("\\").endswith("/") and " " not in text[slash:at]:
+            return True
+        at = text.find("@", at + 1)
+    return False

@@ -1,0 +1,206 @@
+"""The rules of redaction: what a secret looks like, and which marker takes its place.
+
+Loaded by `redaction.py` only when a probe hits. Shapes of tokens are facts from the providers' documentation and
+from the public rule sets gitleaks, detect-secrets and trufflehog; docs/redaction.md names them kind by kind.
+
+Every pattern runs in linear time: one quantifier a run, bounded where a match can still fail behind it, and no
+quantifier around another. Every rule leaves a marker where it stands, so that redacting twice is redacting once.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from eyelet_ingest.redaction import marker
+from eyelet_ingest.redaction_names import is_placeholder, redact_named
+
+# How often the rules run over a text that changed: a marker may complete what another rule looks for.
+_ROUNDS = 4
+
+# The left edge of a prefix that words end with. Escapes and terminal colours end in letters, and are an edge too.
+_EDGE = (
+    r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"
+    r"|(?<=%[0-9A-Fa-f]{2})|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m))"
+)
+_W = r"[A-Za-z0-9_-]"
+# (kind, literals of which one must be there, pattern; a group is kept in front of the marker)
+_PROVIDERS = (
+    ("aws-access-key-id", ("AKIA", "ASIA"), r"A(?:KIA|SIA)[A-Z0-9]{16,}"),
+    ("github-token", ("gh",), rf"gh[pousr]_\w{{30,}}(?:\.{_W}{{10,}})?(?:\.{_W}{{10,}})?"),
+    ("github-token", ("github_pat_",), r"github_pat_\w{22,}"),
+    ("gitlab-token", ("glpat-", "gldt-", "glrt-"), rf"gl(?:pat|dt|rt)-{_W}{{20,}}(?:\.[0-9a-z]{{2}}\.[0-9a-z]{{9}})?"),
+    ("slack-token", ("xox",), r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}"),
+    ("slack-token", ("xapp-",), r"xapp-[0-9]-[A-Za-z0-9-]{16,}"),
+    (
+        "slack-webhook",
+        ("hooks.slack.com",),
+        r"(hooks\.slack\.com\\{0,7}/(?:services|workflows|triggers)\\{0,7}/)(?:[A-Za-z0-9+_-]|\\{0,7}/){10,}",
+    ),
+    ("discord-webhook", ("/webhooks",), rf"(/webhooks\\{{0,7}}/[0-9]{{15,21}}\\{{0,7}}/){_W}{{40,}}"),
+    ("stripe-key", ("_live_", "_test_"), r"[sr]k_(?:live|test)_[A-Za-z0-9]{10,}"),
+    ("anthropic-key", ("sk-ant-",), rf"sk-ant-{_W}{{16,}}"),
+    (
+        "openai-key",
+        ("sk-",),
+        rf"{_EDGE}sk-(?:(?:proj|svcacct|admin|None|or|lf)-{_W}{{16,}}|[A-Za-z0-9]{{20,}}{_W}*)",
+    ),
+    ("google-api-key", ("AIza",), rf"AIza{_W}{{35,}}"),
+    ("google-oauth-token", ("ya29.",), r"ya29\.[A-Za-z0-9_.-]{20,}"),
+    ("npm-token", ("npm_",), r"npm_[A-Za-z0-9]{30,}"),
+    ("pypi-token", ("pypi-AgE",), rf"pypi-AgE{_W}{{40,}}"),
+    ("huggingface-token", ("hf_",), r"hf_[A-Za-z0-9]{30,}"),
+    ("sendgrid-key", ("SG.",), rf"SG\.{_W}{{16,}}\.{_W}{{16,}}"),
+    ("twilio-key", ("SK",), rf"{_EDGE}SK[0-9a-fA-F]{{32}}(?![0-9A-Za-z])"),
+    ("digitalocean-token", ("_v1_",), r"do[opr]_v1_[a-f0-9]{40,}"),
+    ("databricks-token", ("dapi",), r"dapi[a-f0-9]{32}(?:-[0-9]{1,2})?"),
+    ("vault-token", ("hvs.", "hvr."), rf"hv[sr]\.{_W}{{24,}}"),
+    ("age-key", ("AGE-SECRET-KEY-",), r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
+    ("telegram-token", (":AA",), rf"(?<![0-9])[0-9]{{6,12}}:AA{_W}{{32,}}"),
+)
+_BEARER = r"(\bbearer(?:[ \t]{1,4}|[:=+]|%20)\\{0,7}[\"']?)((?=[A-Za-z._~+/=-]{0,80}[0-9])[A-Za-z0-9._~+/=-]{16,})"
+_JWT_TAIL = rf"\.eyJ{_W}{{8,}}(?:\.{_W}*)?"
+_JWT_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+_JWT_HEADER_MAX_CHARS = 4096
+_BEGIN = r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
+_END = r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
+# What tells a key that was cut off from a BEGIN line in a program: base64 soon after it, or nothing else at all.
+_KEY_BODY = r"(?=[\s\S]{0,400}?[A-Za-z0-9+/]{32})|[A-Za-z0-9+/=\s\\:,|>-]{0,400}\Z"
+_MARKED = r"\[redacted:[a-z0-9-]{1,40}\]"
+_USERINFO = (
+    rf"(:(?:\\{{0,7}}/){{2}})(?:({_MARKED}|[^\s/:\"'<>\\`?#\[\]]{{0,256}}):([^\s/\"'<>\\`]{{1,512}})"
+    r"|([^\s/:@\"'<>\\`?#\[\]]{16,512}))@"
+)
+_LIKE_TOKEN = r"(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[A-Za-z0-9_-]{20,}"
+# (kind, literal, pattern with the kept part, the secret): commands that take a password as an argument
+_ARGUMENT = r"\\{0,7}[\"']?)([^\s\"'\\]{1,256})"
+_COMMANDS = (
+    (
+        "basic-auth",
+        "curl",
+        r"(\bcurl\b[^\n|;&]{0,200}?\s(?:-u|--user)[ =]{0,2}\\{0,7}[\"']?[^\s:\"'\\]{1,64}:)([^\s\"'\\]{1,256})",
+    ),
+    ("password", "mysql", r"(\bmysql(?:dump|admin|import)?\b[^\n|;&]{0,200}?\s-p" + _ARGUMENT),
+    ("password", "sshpass", r"(\bsshpass[ \t]{1,4}-p[ \t]{0,4}" + _ARGUMENT),
+    ("password", "login", r"(\blogin[ \t]{1,4}\S{1,64}\s{1,8}password[ \t]{1,4})([^\s\"'\\]{1,256})"),
+)
+
+
+def redact(text: str) -> str:
+    """`text` with every secret replaced by its marker; the same object where there is none."""
+    for _ in range(_ROUNDS):
+        safe = _round(text)
+        if safe == text:
+            break
+        text = safe
+    return text
+
+
+def redact_escaped(text: str) -> str:
+    """The same for text that is not JSON but may be a part of it: prefixes behind `\\u00XX` escapes are found too."""
+    safe = redact(text)
+    plain = _plain_escapes().sub(lambda escape: chr(int(escape[1], 16)), safe)
+    if plain == safe:
+        return safe
+    found = redact(plain)
+    return safe if found == plain else found
+
+
+def _round(text: str) -> str:
+    if "PRIVATE KEY" in text:
+        text = _redact_key_blocks(text)
+    for kind, literals, pattern in _PROVIDERS:
+        if any(literal in text for literal in literals):
+            text = _compiled(pattern).sub(_keeping_first(kind), text)
+    if ".eyJ" in text:
+        text = _redact_jwts(text)
+    if "@" in text:
+        text = _compiled(_USERINFO).sub(_without_userinfo, text)
+    text = redact_named(text)
+    text = _compiled(_BEARER, re.I).sub(_unless_placeholder("bearer-token"), text)
+    for kind, literal, pattern in _COMMANDS:
+        if literal in text:
+            text = _compiled(pattern).sub(_unless_placeholder(kind), text)
+    return text
+
+
+def _keeping_first(kind: str) -> "Callable[[re.Match[str]], str]":
+    def replaced(match: "re.Match[str]") -> str:
+        kept = match[1] if match.re.groups else ""
+        return kept + marker(kind, match[0][len(kept) :])
+
+    return replaced
+
+
+def _unless_placeholder(kind: str) -> "Callable[[re.Match[str]], str]":
+    def replaced(match: "re.Match[str]") -> str:
+        return match[0] if is_placeholder(match[2]) else match[1] + marker(kind, match[2])
+
+    return replaced
+
+
+def _without_userinfo(match: "re.Match[str]") -> str:
+    """The password goes, and a user that is a token; a plain user stays."""
+    scheme, user, password, alone = match.groups()
+    name = user if alone is None else alone
+    if _compiled(_LIKE_TOKEN).fullmatch(name):
+        name = marker("url-token", name)
+    if alone is not None:
+        return f"{scheme}{name}@"
+    is_port = password.isdigit() and len(password) <= 5 and (user == "localhost" or "." in user)
+    if not is_port and not is_placeholder(password):
+        password = marker("url-password", password)
+    return f"{scheme}{name}:{password}@"
+
+
+def _redact_jwts(text: str) -> str:
+    """JSON web tokens, found by their second part: searching forward from every `eyJ` would be quadratic."""
+    pieces: list[str] = []
+    done = 0
+    for match in _compiled(_JWT_TAIL).finditer(text):
+        head = text[max(done, match.start() - _JWT_HEADER_MAX_CHARS) : match.start()]
+        header = head[len(head.rstrip(_JWT_CHARS)) :]
+        begin = header.find("eyJ")
+        if begin < 0:
+            continue
+        start = match.start() - len(header) + begin
+        pieces += (text[done:start], marker("jwt", text[start : match.end()]))
+        done = match.end()
+    return "".join((*pieces, text[done:]))
+
+
+def _redact_key_blocks(text: str) -> str:
+    """Private key blocks, to their END line; one that was cut off before it goes to the end of the text.
+
+    A BEGIN line that is only spoken of, with no key behind it, stays.
+    """
+    pieces: list[str] = []
+    done = 0
+    ends = _compiled(_END).finditer(text)
+    end = next(ends, None)
+    begins = list(_compiled(_BEGIN).finditer(text))
+    for nth, begin in enumerate(begins):
+        if begin.start() < done:
+            continue
+        following = begins[nth + 1] if nth + 1 < len(begins) else None
+        while end is not None and end.start() < begin.end():
+            end = next(ends, None)
+        is_closed = end is not None and (following is None or end.start() < following.start())
+        if end is not None and is_closed:
+            stop = end.end()
+        elif _compiled(_KEY_BODY).match(text, begin.end()):
+            stop = len(text) if following is None else following.start()
+        else:
+            continue
+        pieces += (text[done : begin.start()], marker("private-key", text[begin.start() : stop]))
+        done = stop
+    return "".join((*pieces, text[done:]))
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str, flags: int = 0) -> "re.Pattern[str]":
+    return re.compile(pattern, re.A | flags)
+
+
+def _plain_escapes() -> "re.Pattern[str]":
+    """The escapes of letters, digits and what tokens and names are joined with."""
+    return _compiled(r"\\u00(2[b-f]|3[0-9ad]|4[0-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])", re.I)
