@@ -273,7 +273,7 @@ class _Run:
         own_us = of_payload(value)
         uuid = None if is_hook else claude_transcripts.record_uuid(value)
         if uuid is not None:
-            uid = identity.record_uid(self.key, claude_transcripts.AGENT, uuid)
+            uid = identity.record_uid(self.key, claude_hooks.AGENT, uuid)
         else:
             canonical = _canonical(value)
             if own_us is not None:
