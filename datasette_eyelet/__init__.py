@@ -20,6 +20,14 @@ hookimpl = HookimplMarker("datasette")
 
 
 @hookimpl
+def register_commands(cli: Any) -> None:
+    """`datasette eyelet …`: the third door to the one command group, and all that this package takes of it."""
+    from eyelet_ingest.cli import cli as eyelet
+
+    cli.add_command(eyelet, name="eyelet")
+
+
+@hookimpl
 def startup(datasette: Any) -> Callable[[], Awaitable[None]]:
     async def start() -> None:
         await instance.start(datasette)
