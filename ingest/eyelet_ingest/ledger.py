@@ -18,7 +18,8 @@ from eyelet_ingest.store import connect, identity
 FILE_NAME = "ingest.sqlite"
 CHUNK = 500  # values in one `in (…)`: SQLite before 3.32 allows 999
 VERSION = 1
-OCCURRENCES_HELD = 500_000  # equal payloads are counted in memory up to here (about 50 MB), then on disk
+OCCURRENCES_HELD = 100_000  # equal payloads are counted in memory up to here (about 8 MB), then on disk
+CACHE_KIB = 8_000
 CONTENT_MAX_CHARS = 2**20
 
 _SCHEMA = """
@@ -92,6 +93,7 @@ class Ledger:
         except EyeletError as bad:
             raise RootError("open", self.path, bad.reason, _HINT) from bad
         with self._work("open", writes=False):
+            self._conn.execute(f"pragma cache_size = -{CACHE_KIB}")
             version = self._conn.execute("pragma user_version").fetchone()[0]
         if version > VERSION:
             self.close()

@@ -30,7 +30,7 @@ READ_BYTES = 1 << 18
 BATCH_EVENTS = 5_000
 BATCH_CHARS = 16 * 2**20
 # How far is looked ahead for what a file's first records do not say themselves: a time, a session.
-HEAD_RECORDS, HEAD_CHARS = 10_000, 8 * 2**20
+HEAD_RECORDS, HEAD_CHARS = 10_000, 4 * 2**20
 KNOWN_BY_RECORDS = 64  # a file is known again by the digest of so many of its first records
 FORMAT_RECORDS = 100
 TROUBLES_KEPT = 10

@@ -36,10 +36,9 @@ def payload_time_us(value: object) -> int | None:
 def of_payload(payload: "dict[str, object]") -> int | None:
     """The first usable time among the payload's own KEYS, or None."""
     for name in KEYS:
-        if name in payload:
-            time_us = payload_time_us(payload[name])
-            if time_us is not None:
-                return time_us
+        value = payload.get(name)
+        if value is not None and (time_us := payload_time_us(value)) is not None:
+            return time_us
     return None
 
 
