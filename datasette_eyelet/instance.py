@@ -20,16 +20,32 @@ DRAIN_INTERVAL_S = 30.0
 class Instance:
     """The Store of one root. `trouble` is why the spool could not be drained, empty where it could.
 
-    `_draining` guards `_drained_at_s` and `trouble`: whoever comes while another drains does without.
+    `_opening` guards `_store`. `_draining` guards `_drained_at_s` and `trouble`: whoever comes while another drains
+    does without.
     """
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self.store = Store(root)
+        self._store: Store | None = None
+        self._opening = threading.Lock()
         self.overlays: dict[Any, Any] = {}
         self.trouble = ""
         self._draining = threading.Lock()
         self._drained_at_s: float | None = None
+
+    @property
+    def store(self) -> Store:
+        """Opened by the first who asks: a refusal opens nothing. RootError where the root cannot be one."""
+        with self._opening:
+            if self._store is None:
+                self._store = Store(self.root)
+            return self._store
+
+    def close(self) -> None:
+        with self._opening:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
 
     def drain_when_due(self) -> None:
         """Takes in what captures spooled, at most once in DRAIN_INTERVAL_S. Not for the event loop."""
@@ -63,20 +79,15 @@ def root_of(datasette: Any) -> str:
 
 
 async def start(datasette: Any) -> None:
-    """Checks the settings, and takes in what was spooled while no server ran.
+    """Reads the settings, and takes in what was spooled while no server ran.
 
     A root that cannot be used does not stop the server: our pages say what is wrong with it.
     """
-    permissions.settings(datasette)
-    try:
-        held = of(datasette)
-    except EyeletError:
-        return
-    await asyncio.to_thread(held.drain_when_due)
+    await asyncio.to_thread(of(datasette).drain_when_due)
 
 
 def stop(datasette: Any) -> None:
-    """Closes the Store, where there is one."""
+    """Closes the Store, where it was opened."""
     found: Instance | None = getattr(datasette, "_eyelet", None)
     if found is not None:
-        found.store.close()
+        found.close()

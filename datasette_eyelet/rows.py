@@ -17,6 +17,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 WHAT_MAX_CHARS = 240
 CELL_MAX_CHARS = 120
 FIELD_MAX_CHARS = 1_000
+LINK_MAX_CHARS = 500  # nine links of 1 MB each would be a page of 9 MB
 
 # column → (label, URL name of the filter it can narrow the search by)
 _FIELDS = {
@@ -119,7 +120,8 @@ def fields(row: Row, narrowed: Callable[[str, str], str], *, every: bool = False
         value = text(row.get(column))
         if value:
             shown = one_line(value, FIELD_MAX_CHARS if every else CELL_MAX_CHARS)
-            found.append(Field(label, shown, narrowed(name, value) if name else ""))
+            linked = name and len(value) <= LINK_MAX_CHARS
+            found.append(Field(label, shown, narrowed(name, value) if linked else ""))
     if every:
         found += (Field(name, one_line(text(row.get(name)), FIELD_MAX_CHARS), "") for name in _MORE_FIELDS)
     return tuple(field for field in found if field.value)

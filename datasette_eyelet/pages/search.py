@@ -38,6 +38,7 @@ ZONES = (
     "Asia/Tokyo",
 )
 CHIP_MAX_CHARS = 80
+OPTION_MAX_CHARS = 200
 WIDER = ("24h", "7d", "30d", "all")
 
 
@@ -81,7 +82,7 @@ def _time(found: Answer, query: Query, links: Links, now_us: int) -> dict[str, o
     names = [*RANGES, *([current] if current and current not in RANGES else [])]
     return {
         "ranges": [(name, links.ranged(("range", name)), name == current) for name in names],
-        "resolved": _resolved(found.query.range),
+        "resolved": _resolved(found.query.range, exact),
         "tz": query.range.tz,
         "is_exact": exact,
         "moved_to": _date(found.query.range) if found.moved else "",
@@ -120,15 +121,20 @@ def _form(query: Query, shown: list[dict[str, object]], contexts: list[str]) -> 
         "value": {name: values.get(name, [""])[0] for name in (*SEVERAL, *RANGE_NAMES, "tz", "q")},
         "errors": query.where.errors,
         "hidden": hidden,
-        "options": {name: [text for text in found if text == visible(text)] for name, found in options.items()},
+        "options": {name: [text for text in found if _is_plain(text)] for name, found in options.items()},
         "zones": ZONES,
+        "is_filtered": any(values.get(name) for name in (*SEVERAL, "from", "to", "tz")),
         "more_is_open": any(values.get(name) for name in ("session", "branch", "agent", "model")),
     }
 
 
+def _is_plain(text: str) -> bool:
+    return len(text) <= OPTION_MAX_CHARS and text == visible(text)
+
+
 def _conditions(query: Query, links: Links) -> list[tuple[str, str, str]]:
     return [
-        (name, one_line(value, CHIP_MAX_CHARS), links.without(name, value))
+        ("text" if name == "q" else name, one_line(value, CHIP_MAX_CHARS), links.without(name, value))
         for name, value in query.pairs
         if name in CONDITIONS and (name != "errors" or query.where.errors)
     ]
@@ -144,11 +150,13 @@ def _truth(partitions: Partitions, elapsed_ms: float) -> dict[str, object]:
     }
 
 
-def _resolved(range: Range) -> str:
+def _resolved(range: Range, exact: bool) -> str:
+    """The range in words; without the fractions of a second that nobody wrote."""
     if range.since_us is None and range.until_us is None:
         return f"all time, shown in {range.tz}"
     where = zone(range.tz)
-    since, until = (_short(us, where) for us in (range.since_us, range.until_us))
+    end = None if exact else len("2026-03-20 14:03:22")
+    since, until = (_short(us, where)[:end] for us in (range.since_us, range.until_us))
     return f"from {since or 'the beginning'} to {until or 'now and later'} {range.tz}"
 
 
