@@ -4,7 +4,7 @@ Light like everything the hook imports: `json` and `re` are loaded only for a pa
 """
 
 from eyelet_ingest import redaction
-from eyelet_ingest.jsontext import may_hold_surrogates
+from eyelet_ingest.jsontext import has_duplicate_keys, may_hold_surrogates, parse_numbers_as_text
 
 BOM = b"\xef\xbb\xbf"
 
@@ -24,19 +24,27 @@ def clean(text: str, value: object) -> "tuple[object, str]":
 
     Where nothing has to go, the text is kept as it was received.
     """
-    safe = redaction.redact_value(value) if redaction.may_hold_secret(text) else value
+    safe = value
+    if redaction.may_hold_secret(text):
+        safe = redaction.redact_value(value)
+        if safe is value and has_duplicate_keys(text):  # what the value left out of the text was not looked at
+            return _rewritten(text, safe)
     if safe is value and not may_hold_surrogates(text):
         return value, text.strip()
-    return _rewritten(safe)
+    return _rewritten(text, safe)
 
 
-def _rewritten(value: object) -> "tuple[object, str]":
+def _rewritten(text: str, safe: object) -> "tuple[object, str]":
     from json import dumps, loads
 
-    text = dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
-        text.encode()
-        return value, text
+        written = dumps(safe, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:  # a number beyond what Python holds: as text it is whole, and still JSON
+        safe = redaction.redact_value(parse_numbers_as_text(text))
+        written = dumps(safe, ensure_ascii=False, separators=(",", ":"))
+    try:
+        written.encode()
+        return safe, written
     except UnicodeEncodeError:  # a lone surrogate: UTF-8 has no bytes for it
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return loads(text), text
+        written = written.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return loads(written), written

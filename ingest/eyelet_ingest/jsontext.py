@@ -76,7 +76,29 @@ def dumps(value: object) -> str:
 
 def may_hold_surrogates(text: str) -> bool:
     """Whether JSON `text` may spell a lone surrogate, which UTF-8 and so SQLite cannot hold."""
-    return "\\ud" in text or "\\uD" in text
+    return "\\u" in text and ("\\ud" in text or "\\uD" in text)
+
+
+def has_duplicate_keys(text: str) -> bool:
+    """Whether an object in JSON `text` names a key twice, so that the text says more than its value."""
+    from json import loads
+
+    found = False
+
+    def look(pairs: "list[tuple[str, object]]") -> None:
+        nonlocal found
+        found = found or len({key for key, _ in pairs}) < len(pairs)
+
+    loads(text, object_pairs_hook=look, parse_int=str, parse_float=str)
+    return found
+
+
+def parse_numbers_as_text(text: str) -> object:
+    """The value of JSON `text` that `parse` has taken, with every number as the text that spells it."""
+    from json import loads
+
+    value: object = loads(text, object_pairs_hook=_first_wins, parse_int=str, parse_float=str)
+    return value
 
 
 def _first_wins(pairs: "list[tuple[str, object]]") -> "dict[str, object]":

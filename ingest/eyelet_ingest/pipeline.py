@@ -75,6 +75,7 @@ def ingest(
     started = time.monotonic()
     files = recordings.find(paths)
     with Store(root) as store, Ledger(store.root) as ledger:
+        store.drain_spool()
         run = _Run(store, ledger, context, progress or (lambda read_bytes: None))
         for path in files:
             if path == recordings.STDIN:

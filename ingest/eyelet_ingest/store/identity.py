@@ -80,11 +80,8 @@ def make_private_dir(path: str) -> None:
 
 
 def _uid(key: bytes, *parts: bytes) -> bytes:
-    digest = blake2b(digest_size=UID_BYTES, key=key)
-    for part in parts:
-        digest.update(b"%d:" % len(part))
-        digest.update(part)
-    return digest.digest()
+    spelt = b"".join([b"%d:%b" % (len(part), part) for part in parts])
+    return blake2b(spelt, digest_size=UID_BYTES, key=key).digest()
 
 
 def _read_key(path: str) -> bytes:
