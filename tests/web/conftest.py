@@ -1,7 +1,12 @@
 """What the web tests share: a Datasette on a root of one's own, of whichever version is installed, and who asks it."""
 
+import os
+import re
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -78,3 +83,51 @@ def record(store: Store, make_event: Callable[..., Event]) -> Record:
         return list(times_us)
 
     return recorded
+
+
+Serve = Callable[..., "Served"]
+
+
+class Served:
+    """One running `eyelet serve`: its links as it printed them."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.said: list[str] = []
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.said.append(line)
+            if line.startswith("Search:"):
+                break
+        text = "".join(self.said)
+        found = re.search(r"Sign in: (\S+)\nSearch: +(\S+)\n", text)
+        assert found, f"no links in {text!r}"
+        self.sign_in_url, self.search_url = found.groups()
+
+    def end(self, how: int = signal.SIGINT) -> tuple[int, str]:
+        self.process.send_signal(how)
+        _, errors = self.process.communicate(timeout=30)
+        return self.process.returncode, errors
+
+
+@pytest.fixture
+def serve(root: str) -> Iterator[Serve]:
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, **environment: str) -> Served:
+        command = [sys.executable, "-c", "from eyelet_ingest.cli import main; main()", "serve", "--root", root]
+        process = subprocess.Popen(
+            [*command, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+        )
+        running.append(process)
+        return Served(process)
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

@@ -1,0 +1,204 @@
+"""The page in a real browser: Chromium, the real `eyelet serve`, the printed link. Screenshots go into the test folder."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WIDE = {"width": 1400, "height": 900}
+NARROW = {"width": 390, "height": 844}
+
+REFUSED = "status of 400"  # Chromium notes each page that answers wrong input
+
+Visit = Callable[..., Any]
+
+
+def missing() -> str:
+    if not CHROMIUM:
+        return "no chromium is installed"
+    try:
+        import playwright.sync_api  # noqa: F401  only whether it is there
+    except ImportError:
+        return "playwright is not installed"
+    return ""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    why = missing()
+    if why and os.environ.get("EYELET_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"EYELET_REQUIRE_BROWSER=1, and {why}")
+    if why:
+        pytest.skip(why)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Any, serve: Any, record: Any, noon_us: int) -> Iterator[Visit]:
+    """Opens the search page of a running server, signed in; keywords as for a browser context. Every message on the
+    console fails the test."""
+    bash = '{"tool_name":"Bash","tool_input":{"command":"make test-%d"}}'
+    for number in range(150):
+        record(
+            noon_us + number * 1_000_000,
+            hook_type="PostToolUse",
+            tool_name="Bash" if number % 3 else "Read",
+            session_id=f"session-{number % 4}",
+            src="claude.posttooluse.bash.make" if number % 3 else "claude.posttooluse.read",
+            data=bash % number,
+            error=int(number % 10 == 0),
+            status="error" if number % 10 == 0 else "ok",
+            duration_ms=float(number),
+        )
+    record(noon_us + 200_000_000, hook_type="UserPromptSubmit", data='{"prompt":"<b>\u202ebold</b>"}')
+    served = serve()
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def opened(**options: Any) -> Any:
+        given = {"viewport": WIDE, "timezone_id": "UTC", **options}
+        if contexts:
+            given["storage_state"] = contexts[0].storage_state()
+        context = chromium.new_context(**given)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(served.search_url if contexts else served.sign_in_url)
+        contexts.append(context)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert [said for said in complaints if REFUSED not in said] == []
+
+
+def asked(page: Any) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def submit(page: Any) -> None:
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def test_a_person_signs_in_searches_filters_pages_and_opens_a_row(visit: Visit, tmp_path: Path) -> None:
+    page = visit()
+    rows = page.locator("tr.eyelet-row")
+    assert urlsplit(page.url).path == "/-/eyelet"
+    assert "Nothing was recorded today" in page.locator("main").inner_text()
+    assert rows.count() == 100
+    assert "\\u202ebold" in rows.first.inner_text()
+
+    page.get_by_role("link", name="Older").click()
+    assert rows.count() == 51
+    page.get_by_role("link", name="Newest").click()
+    assert rows.count() == 100
+
+    page.get_by_role("link", name="7d", exact=True).click()
+    assert asked(page) == {"range": ["7d"]}
+    page.get_by_label("tool", exact=True).fill("Read")
+    page.get_by_label("errors only").check()
+    page.get_by_role("button", name="Search").click()
+    assert asked(page) == {"range": ["7d"], "tool": ["Read"], "errors": ["1"]}
+    assert rows.count() == 5
+    page.reload()
+    assert rows.count() == 5
+
+    page.get_by_role("link", name="Drop errors 1").click()
+    assert rows.count() == 50
+    page.go_back()
+    assert rows.count() == 5
+
+    summary = rows.nth(1).locator("summary")
+    summary.click()
+    assert rows.nth(1).get_by_label("Payload").is_visible()
+    rows.nth(2).locator("summary").click()
+    assert rows.nth(1).get_by_label("Payload").is_visible(), "opening one row leaves the others open"
+    page.screenshot(path=tmp_path / "wide.png")
+    rows.nth(1).get_by_role("link", name="session-2").click()
+    assert asked(page)["session"] == ["session-2"]
+    assert "session-2" in page.locator(".eyelet-conditions").inner_text()
+
+    page.locator("td.at a").first.click()
+    assert "/-/eyelet/event/default/" in page.url
+    assert page.get_by_label("Payload").is_visible()
+    page.get_by_role("link", name="← Search").click()
+    assert urlsplit(page.url).path == "/-/eyelet"
+
+
+def test_text_and_times_are_searched_from_the_form(visit: Visit, noon_us: int) -> None:
+    page = visit()
+    page.get_by_role("searchbox").fill("make test-7")
+    page.get_by_label("from", exact=True).fill("now-7d")
+    submit(page)
+    assert asked(page) == {"q": ["make test-7"], "from": ["now-7d"]}, "what is empty stays out of the URL"
+    assert page.locator("tr.eyelet-row").count() == 11
+    page.get_by_label("from", exact=True).fill("never")
+    submit(page)
+    assert "cannot read the time" in page.get_by_role("alert").inner_text()
+
+
+def test_everything_works_by_keyboard_and_without_javascript(visit: Visit) -> None:
+    visit()
+    page = visit(java_script_enabled=False)
+    assert page.locator("tr.eyelet-row").count() == 100
+    page.locator("tr.eyelet-row summary").first.focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_label("Payload").first.is_visible()
+    page.get_by_role("searchbox").fill("test-149")
+    submit(page)
+    assert page.locator("tr.eyelet-row").count() == 1
+
+
+def test_the_bare_address_shows_the_browsers_zone(visit: Visit) -> None:
+    visit()
+    page = visit(timezone_id="Asia/Tokyo")
+    page.wait_for_url("**/-/eyelet?tz=Asia%2FTokyo")
+    assert "Asia/Tokyo" in page.locator(".eyelet-resolved").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("narrow", {"viewport": NARROW}),
+        ("dark", {"color_scheme": "dark"}),
+        ("narrow-dark", {"viewport": NARROW, "color_scheme": "dark"}),
+    ],
+)
+def test_nothing_sticks_out_of_the_window(visit: Visit, tmp_path: Path, name: str, options: dict[str, Any]) -> None:
+    visit()
+    page = visit(**options)
+    page.locator("tr.eyelet-row summary").nth(2).click()
+    page.screenshot(path=tmp_path / f"{name}.png")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_the_table_is_a_table_to_those_who_listen(visit: Visit) -> None:
+    page = visit()
+    table = page.get_by_role("table")
+    assert table.get_by_role("columnheader").count() == 7
+    assert table.get_by_role("row").nth(3).get_by_role("cell").count() == 7
+    for control in page.locator("form.eyelet-form input:not([type=hidden]), form.eyelet-form select").all():
+        assert control.evaluate("element => element.labels.length") == 1
