@@ -81,7 +81,7 @@ def _time(found: Answer, query: Query, links: Links, now_us: int) -> dict[str, o
     current = "" if exact else given.get("range", "today")
     names = [*RANGES, *([current] if current and current not in RANGES else [])]
     return {
-        "ranges": [(name, links.ranged(("range", name)), name == current) for name in names],
+        "ranges": [(name, links.ranged(("range", name)), name == current and not found.moved) for name in names],
         "resolved": _resolved(found.query.range, exact),
         "tz": query.range.tz,
         "is_exact": exact,

@@ -1,4 +1,4 @@
-"""The page in a real browser: Chromium, the real `eyelet serve`, the printed link. Screenshots go into the test folder."""
+"""The page in a real browser: Chromium, the real `eyelet serve`, the printed link. Screenshots: the test folder."""
 
 import os
 import shutil
