@@ -184,7 +184,7 @@ def _payload(data: object) -> object:
 def _mended(text: str) -> str:
     """The longest beginning of cut-off JSON that is JSON once its strings, arrays and objects are closed."""
     open_until: list[str] = []
-    whole, awaits_value = "", False
+    end, closing, awaits_value = 0, "", False
     for found in _TOKEN.finditer(text):
         token, at = found[0], found.end()
         if token in "{[":
@@ -207,8 +207,8 @@ def _mended(text: str) -> str:
             break  # a number or a word that may go on
         else:
             awaits_value = False
-        whole = text[:at] + _closed(open_until)
-    return whole
+        end, closing = at, _closed(open_until)
+    return text[:end] + closing
 
 
 def _closed(open_until: list[str]) -> str:

@@ -96,8 +96,8 @@ class Search:
             until_us=where.until_us,
             contexts=[layout.safe_context(c) for c in where.contexts],
         )
-        self.unreadable: list[Unreadable] = []
-        self.scanned = 0
+        self.unreadable: dict[PartitionKey, Unreadable] = {}
+        self.scanned: set[PartitionKey] = set()
         self._open: dict[PartitionKey, Any] = {}
 
     def __enter__(self) -> "Search":
@@ -173,7 +173,7 @@ class Search:
         return None
 
     def truth(self) -> Partitions:
-        return Partitions(self.scanned, self.skipped, tuple(self.unreadable))
+        return Partitions(len(self.scanned), self.skipped, tuple(self.unreadable.values()))
 
     def _days(self, beyond: "_Cursor | None", oldest_first: bool) -> Generator[list[PartitionKey], None, None]:
         """The partitions day by day in the order of the answer; those a cursor has passed and those never asked count
@@ -237,7 +237,6 @@ class Search:
         for key, ids in wanted.items():
             for _, fetched in self._each([key], partial(_fetch, ids=ids, cut_chars=cut_chars)):
                 rows.update({(event_id, key.context): row for event_id, row in fetched.items()})
-            self.scanned -= 1  # it was counted when it gave its ids
         return [rows[at] for event_id, key in found if (at := (event_id, key.context)) in rows]
 
     def _conditions(self) -> tuple[list[str], list[object]]:
@@ -258,15 +257,16 @@ class Search:
                 conn = self._reader(key, path)
                 try:
                     if not schema.is_ready(conn):
-                        self.scanned += 1
+                        self.scanned.add(key)
                         continue
                     answer = ask(conn, key)
                 except conn.DatabaseError as bad:
                     raise PartitionUnreadable("read", path, *schema.diagnosis(conn, bad)) from bad
             except PartitionUnreadable as bad:
-                self.unreadable.append(Unreadable(key.context, key.date, f"{bad.reason} ({bad.hint})"))
+                self.unreadable[key] = Unreadable(key.context, key.date, f"{bad.reason} ({bad.hint})")
+                self.scanned.discard(key)
                 continue
-            self.scanned += 1
+            self.scanned.add(key)
             yield key, answer
 
     def _reader(self, key: PartitionKey, path: str) -> Any:

@@ -125,7 +125,7 @@ class Store:
         with Search(self.catalog, Filter(contexts=(key.context,))) as question:
             row = question.event(key, id)
         if row is None and question.unreadable:
-            raise PartitionError("read", layout.db_path(self.root, key), question.unreadable[0].error)
+            raise PartitionError("read", layout.db_path(self.root, key), question.truth().unreadable[0].error)
         return row
 
     def contexts(self) -> list[str]:
