@@ -12,7 +12,8 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from eyelet_ingest.redaction import marker
-from eyelet_ingest.redaction_names import is_placeholder, redact_named
+from eyelet_ingest.redaction_assignments import redact_named
+from eyelet_ingest.redaction_names import is_placeholder
 
 # How often the rules run over a text that changed: a marker may complete what another rule looks for.
 _ROUNDS = 4

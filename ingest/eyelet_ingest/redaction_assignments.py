@@ -1,0 +1,213 @@
+"""Secrets behind telling names in a text, in whatever language it is written: shell, YAML, JSON, code, headers.
+
+A name is found by its stem, its value by what separates the two. Only the value goes: quotes, brackets and what
+comes next stay, also where JSON stands in a string of JSON.
+"""
+
+import re
+from collections.abc import Iterator
+
+from eyelet_ingest.redaction import marker
+from eyelet_ingest.redaction_names import SCHEME, Candidate, is_secret, kind_of_name, starts_with_marker
+
+# Behind a telling stem: the rest of its name, what separates it from its value, and the quote that opens the value.
+_STEMS = ("pass", "pwd", "secret", "token", "credential", "auth", "cookie", "key")
+_BEHIND_STEM = re.compile(
+    r"(?P<rest>[\w.-]{0,40})"
+    r"(?:(?P<close>\\{0,7}[\"'`])[\])]?)?\*{0,2}"
+    r"(?P<sep>:[ ]{0,2}[&A-Za-z][\w.\[\]|<>, ?&]{0,40}?[ ]{1,4}=[ ]{1,4}"  # a type between: `token: str = "…"`
+    r"|[ \t]{0,4},\s{0,40}\\{0,7}[\"'][vV]alue\\{0,7}[\"'][ \t]{0,4}:[ \t]{0,4}"  # "name": "…", "value": "…"
+    r"|[ \t]{0,4}\\?[rn]?\r?\n?[ \t]{1,40}value:[ \t]{1,4}"  # the same in YAML
+    r"|[ \t]{0,8}(?:===?|!==?|=>|[:?+]=|[=:>])\*{0,2}[ \t]{0,8}"
+    r"|[ \t]{0,4},\s{0,40}"
+    r"|[ \t]{1,4})"
+    r"(?P<open>[fFrRbBuU]{0,2}\\{0,7}[\"'`])?",
+    re.I | re.A,
+)
+_NAME_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_BARE_MAX_CHARS = 200
+_BARE = re.compile(
+    r"(?:\[redacted:[a-z0-9-]{1,40}\]|\$\{\{[^}\n]{0,80}\}\}|\{\{[^}\n]{0,80}\}\}|<[^<>\n]{1,80}>)(?![\w-])"
+    r"|(?:[^\s\"'`\\<&;,]|\\\\|\\(?![nrtu\"'`\s\\]).|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
+    r"|[;,](?![\s\"'`\\]|[\w.-]{1,40}[=:]|$)){1,200}",
+    re.A,
+)
+_BARE_MORE = re.compile(r"[A-Za-z0-9+/=_.~%-]*")
+_SCHEMED = re.compile(r"AWS4-HMAC-SHA256[^\n\"'`\\]*|[^\s\"'`\\,;]{1,200}", re.A)
+_ELEMENT_END = re.compile(r"<\\{0,7}/")
+_LINE_END = re.compile(r"[ \t]{0,8}(?:$|[\n\r]|\\[nr]|[\"'`#]|\\{1,7}[\"'`]|//)")
+_REST_OF_LINE = re.compile(r"[^\n\r\"'`\\]*")
+
+
+def redact_named(text: str) -> str:
+    """`text` with the secrets behind telling names replaced; names, quotes and what follows stay."""
+    pieces: list[str] = []
+    done = at = 0
+    for stem, length in _stems(text):
+        if stem < at:
+            continue
+        match = _BEHIND_STEM.match(text, stem + length)
+        if match is None:
+            continue
+        kind, name, start = _name(text, stem, match.end("rest"))
+        span = _value_span(text, match, kind, name, start) if kind else None
+        at = match.end("rest")
+        if span is not None:
+            begin, end, is_gone = span
+            if is_gone:
+                pieces += (text[done:begin], marker(kind, text[begin:end]))
+                done = end
+            at = max(end, at)
+    return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _stems(text: str) -> Iterator[tuple[int, int]]:
+    """Where telling stems stand in `text`, in order, and how long they are.
+
+    Searching for each is many times faster than one pattern with all of them.
+    """
+    low = text.lower()
+    if len(low) != len(text):
+        low = text.replace("\u0130", "i").lower()  # the one letter whose lower case is longer
+    found = []
+    for stem in _STEMS:
+        at = low.find(stem)
+        while at >= 0:
+            found.append((at, len(stem)))
+            at = low.find(stem, at + len(stem))
+    return iter(sorted(found))
+
+
+def _name(text: str, stem: int, end: int) -> tuple[str, str, int]:
+    """Kind, name and start of the name that `stem` is in: what stands before the stem belongs to it."""
+    head = text[max(0, stem - 64) : stem]
+    before = head.rstrip(_NAME_CHARS)
+    prefix = head[len(before) :]
+    if prefix[:1] in ("n", "r", "t") and before.endswith("\\"):
+        prefix = prefix[1:]  # the end of an escaped line, not of a name
+    elif before[-1:] in ("[", ";") and prefix.lstrip("0123456789").startswith("m"):
+        prefix = prefix.lstrip("0123456789")[1:]  # the end of a terminal colour
+    name = prefix + text[stem:end]
+    if not prefix and before.endswith(" ") and text[stem : stem + 3].lower() == "key":
+        words = before.rsplit(None, 1)
+        name = f"{words[-1]} {name}" if words else name
+    return kind_of_name(name), name, stem - len(prefix)
+
+
+def _value_span(
+    text: str, match: "re.Match[str]", kind: str, name: str, name_start: int
+) -> "tuple[int, int, bool] | None":
+    """Where the value is and whether it has to go; None where there is nothing to pass over."""
+    style = _style(text, match, kind, name, name_start)
+    begin = match.end()
+    if not style:
+        return None
+    if match["open"]:
+        if _is_closing_quote(text, begin, match["open"][-1]):
+            return None
+        end = _closing(text, begin, match["open"])
+        scheme = SCHEME.match(text, begin, end) if kind == "authorization" else None
+        found = Candidate(kind, name, text[begin:end], style)
+        return (scheme.end() if scheme else begin, end, True) if is_secret(found) else None
+    if kind == "cookie":
+        if "=" not in text[begin : begin + 80]:
+            return None
+        end = _matched(_REST_OF_LINE, text, begin)
+        return begin, end, is_secret(Candidate(kind, name, text[begin:end], style))
+    scheme = SCHEME.match(text, begin) if kind == "authorization" else None
+    secret_begin = scheme.end() if scheme else begin
+    end = _bare_end(text, secret_begin, kind)
+    if end == secret_begin:
+        return None
+    is_whole = _ELEMENT_END.match(text, end) or (end == len(text) and text[begin] not in "@:/")
+    if style == "element" and not is_whole:
+        return None
+    ends_line = _LINE_END.match(text, end) is not None
+    line = text[max(0, name_start - 64) : name_start].rsplit("\n", 1)[-1]
+    found = Candidate(kind, name, text[begin:end], style, text[end : end + 1], ends_line, not line.strip(" \t+>"))
+    return (secret_begin, end, True) if is_secret(found) else None
+
+
+def _style(text: str, match: "re.Match[str]", kind: str, name: str, name_start: int) -> str:
+    """How the value is written, or "" where what follows the name is no value."""
+    sep = match["sep"]
+    core = sep.strip().strip("*")
+    is_flag = name.startswith("--")
+    if not core:
+        if is_flag:
+            return "flag"
+        is_word = name.lower() == "pass"
+        return (
+            "quoted"
+            if kind == "password" and not is_word and (match["open"] or "").endswith("'") and not match["close"]
+            else ""
+        )
+    if core == ",":
+        is_list = match["close"] and match["open"] and text[max(0, name_start - 1) : name_start] in ('"', "'", "`")
+        return ("flag" if is_flag else "listed") if is_list else ""
+    if core == ">":
+        return "element" if text[max(0, name_start - 1) : name_start] in ("<", ":") else ""
+    if match["open"]:
+        return "quoted"
+    if is_flag:
+        return "flag"
+    if core.lower().endswith("value:"):
+        return "env"
+    if name.isupper() and sep == "=":
+        return "env"
+    if ":" in core or core == "=>":
+        return "colon"
+    return "spaced" if " " in sep else "equals"
+
+
+def _bare_end(text: str, begin: int, kind: str) -> int:
+    """The end of a value without quotes: punctuation that closes what stands around it is left."""
+    end = _matched(_SCHEMED if kind == "authorization" else _BARE, text, begin)
+    if end - begin >= _BARE_MAX_CHARS:
+        end = _matched(_BARE_MORE, text, end)
+    if starts_with_marker(text[begin : begin + 80]):
+        return end
+    trimmed = begin + len(text[begin:end].rstrip(")]},;.:"))
+    return trimmed if trimmed > begin else end
+
+
+def _matched(pattern: "re.Pattern[str]", text: str, begin: int) -> int:
+    match = pattern.match(text, begin)
+    return match.end() if match else begin
+
+
+def _is_closing_quote(text: str, begin: int, quote: str) -> bool:
+    """Whether the quote before `begin` ends a string that only names a secret: `getpass("Password: ")`."""
+    if text[begin : begin + 1] not in (")", ",", ";", ":", "]", "}", "+", "%", ".", " "):
+        return False
+    line = text[max(0, begin - 200) : begin - 1].rsplit("\n", 1)[-1]
+    return line.count(quote) % 2 == 1
+
+
+def _closing(text: str, begin: int, opener: str) -> int:
+    """Where the value that `opener` opens ends: at its own quote, an outer one, the line's or the text's end.
+
+    In JSON within JSON a quote has 1, 3, 7 backslashes before it: as many as the opener has close the value,
+    fewer close what it stands in, more belong to it.
+    """
+    quote = opener[-1]
+    level = opener.count("\\")
+    pattern = _QUOTES[quote]
+    at = begin
+    while True:
+        match = pattern.search(text, at)
+        if match is None:
+            return len(text)
+        end = match.start()
+        if text[end] == "\n":
+            return end
+        slashes = end
+        while slashes > begin and text[slashes - 1] == "\\":
+            slashes -= 1
+        count = end - slashes
+        if count < level or (count - level) % (2 * level + 2) == 0:
+            return end - min(count, level)
+        at = end + 1
+
+
+_QUOTES = {quote: re.compile(f"[{quote}\n]") for quote in "\"'`"}
