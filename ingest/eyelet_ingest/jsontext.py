@@ -58,20 +58,8 @@ def depth(value: object) -> int:
 
 
 def dumps(value: object) -> str:
-    """Compact JSON text of a small value of dicts, lists and scalars; for whole payloads use `json.dumps`."""
-    if value is None:
-        return "null"
-    if isinstance(value, str):
-        return _json.encode_basestring(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{_json.encode_basestring(str(key))}:{dumps(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(dumps(item) for item in value) + "]"
-    raise TypeError(f"no JSON for a {type(value).__name__}")
+    """Compact JSON text of a value of dicts with text keys, lists and scalars; ValueError for NaN and Infinity."""
+    return "".join(_encode(value, 0))
 
 
 def may_hold_surrogates(text: str) -> bool:
@@ -131,6 +119,12 @@ class _RoughRules(_Rules):
     parse_int = staticmethod(_integer)
 
 
+def _no_default(value: object) -> object:
+    raise TypeError(f"no JSON for a {type(value).__name__}")
+
+
+# As json.JSONEncoder calls it: no check for circles, no indent, text as it is.
+_encode = _json.make_encoder(None, _no_default, _json.encode_basestring, None, ":", ",", False, False, False)
 _scan_exact = _json.make_scanner(_Rules())  # type: ignore[arg-type]  # the stubs name the decoder a scanner
 _scan_rough = _json.make_scanner(_RoughRules())  # type: ignore[arg-type]
 

@@ -18,6 +18,7 @@ from eyelet_ingest.store import connect, identity
 FILE_NAME = "ingest.sqlite"
 CHUNK = 500  # values in one `in (…)`: SQLite before 3.32 allows 999
 VERSION = 1
+BUSY_MS = 30_000
 OCCURRENCES_HELD = 100_000  # equal payloads are counted in memory up to here (about 8 MB), then on disk
 CACHE_KIB = 8_000
 CONTENT_MAX_CHARS = 2**20
@@ -89,7 +90,9 @@ class Ledger:
         self.path = os.path.join(root, FILE_NAME)
         identity.make_private_dir(root)
         try:
-            self._conn = connect.open_writer(self.path, busy_ms=30_000)
+            # Of two who make it at once, one would find it locked: setting WAL does not wait.
+            with connect.FileLock(self.path + ".lock", time.monotonic_ns() + BUSY_MS * 1_000_000):
+                self._conn = connect.open_writer(self.path, busy_ms=BUSY_MS)
         except EyeletError as bad:
             raise RootError("open", self.path, bad.reason, _HINT) from bad
         with self._work("open", writes=False):

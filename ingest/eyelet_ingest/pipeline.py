@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 from json import JSONEncoder
@@ -21,6 +22,7 @@ from eyelet_ingest.events import Event
 from eyelet_ingest.ledger import CONTENT_MAX_CHARS, Ledger, Quarantined, Seen
 from eyelet_ingest.reading import Found
 from eyelet_ingest.sources import claude_hooks, claude_transcripts
+from eyelet_ingest.sources.src import of_tool
 from eyelet_ingest.sources.text import plain
 from eyelet_ingest.sources.times import KEYS, of_payload
 from eyelet_ingest.store import identity, layout
@@ -34,6 +36,7 @@ HEAD_RECORDS, HEAD_CHARS = 10_000, 4 * 2**20
 KNOWN_BY_RECORDS = 64  # a file is known again by the digest of so many of its first records
 FORMAT_RECORDS = 100
 TROUBLES_KEPT = 10
+SRCS_REMEMBERED = 4_096
 PROGRESS_RECORDS = 256
 
 DAY_US = 86_400_000_000
@@ -168,6 +171,7 @@ class _Run:
         self.safe_context = layout.safe_context(context)
         self.key = identity.load_key(store.root)
         self.clock = _Clock()
+        self.src_of = lru_cache(SRCS_REMEMBERED)(of_tool)  # Pre and Post of one call have the same command
         self.read = self.stored = self.duplicates = self.quarantined = 0
         self.partitions: set[layout.PartitionKey] = set()
         self.troubles: list[Quarantined] = []
@@ -284,7 +288,10 @@ class _Run:
                 uid = identity.timeless_uid(self.key, canonical.encode(), nth, file.seen.generation)
         clean, text = intake.clean(found.text, value)
         payload = clean if isinstance(clean, dict) else {}
-        event = (claude_hooks.normalise if is_hook else file.transcript.normalise)(payload, text)
+        if is_hook:
+            event = claude_hooks.normalise(payload, text, self.src_of)
+        else:
+            event = file.transcript.normalise(payload, text)
         event.uid = uid
         self._set_time(event, own_us, payload, file)
         self._set_session(event, file, is_hook)

@@ -218,7 +218,7 @@ def test_a_day_that_is_taken_sends_the_event_to_the_spool_and_the_next_capture_f
     hook(root, payload(session_id="first"))
     with Store(root) as store:
         (key,) = store.catalog.partitions()
-    with connect.DayLock(layout.lock_path(root, key), time.monotonic_ns()):
+    with connect.FileLock(layout.lock_path(root, key), time.monotonic_ns()):
         hook(root, payload(session_id="second"))
         assert len(list(Path(root).glob("spool/*.json"))) == 1
     hook(root, payload(session_id="third"))

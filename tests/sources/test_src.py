@@ -72,7 +72,7 @@ def test_a_command_is_named_by_its_first_real_program_and_subcommand(command: st
     ],
 )
 def test_an_arguments_value_never_gets_into_src(command: str) -> None:
-    assert "hunter2" not in src("claude", "PreToolUse", *tool_parts("Bash", {"command": command})).lower()
+    assert "hunter2" not in src("claude", "PreToolUse", *tool_parts("Bash", command)).lower()
 
 
 def test_an_mcp_tool_is_named_by_server_and_tool() -> None:
@@ -100,7 +100,7 @@ def test_src_is_always_well_formed(parts: list[str]) -> None:
 
 @given(st.text(max_size=300))
 def test_no_text_of_a_command_raises(command: str) -> None:
-    made = src("claude", "PreToolUse", *tool_parts("Bash", {"command": command}))
+    made = src("claude", "PreToolUse", *tool_parts("Bash", command))
     assert WELL_FORMED.fullmatch(made)
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_arrival_is_strictly_rising_whatever_the_times_say(store: Store, make_ev
         store.append(late_first)
     rows = plain(store.root).execute("select session_id, arrived from hooks order by arrived").fetchall()
     assert [name for name, _ in rows] == names
-    assert all(one < two for (_, one), (_, two) in zip(rows, rows[1:], strict=False))
+    assert all(one < two for (_, one), (_, two) in pairwise(rows))
 
 
 def test_arrival_rises_even_where_the_clock_stepped_back(store: Store, make_event: MakeEvent) -> None:
@@ -300,9 +301,9 @@ def test_invalid_utf8_in_a_row_does_not_raise(store: Store, make_event: MakeEven
 def test_writers_take_turns_and_a_late_one_gives_up_at_its_deadline(store: Store, make_event: MakeEvent) -> None:
     store.append([make_event(NOON)])
     path = layout.lock_path(store.root, DAY)
-    with connect.DayLock(path, time.monotonic_ns()), pytest.raises(PartitionBusy):
-        connect.DayLock(path, time.monotonic_ns() + 20_000_000).__enter__()
-    with connect.DayLock(path, time.monotonic_ns()):
+    with connect.FileLock(path, time.monotonic_ns()), pytest.raises(PartitionBusy):
+        connect.FileLock(path, time.monotonic_ns() + 20_000_000).__enter__()
+    with connect.FileLock(path, time.monotonic_ns()):
         pass
 
 
@@ -310,9 +311,9 @@ def test_a_lock_on_a_removed_day_is_no_lock(store: Store, make_event: MakeEvent)
     """Whoever waited while the day was removed gets the lock of the day that is there now."""
     store.append([make_event(NOON)])
     path = layout.lock_path(store.root, DAY)
-    with connect.DayLock(path, time.monotonic_ns()):
+    with connect.FileLock(path, time.monotonic_ns()):
         os.unlink(path)
-        with connect.DayLock(path, time.monotonic_ns()) as second:
+        with connect.FileLock(path, time.monotonic_ns()) as second:
             assert os.fstat(second.handle).st_ino == os.stat(path).st_ino
 
 
@@ -331,7 +332,10 @@ def test_the_driver_is_pysqlite3_where_it_is_installed() -> None:
 
 
 def test_of_many_makers_of_the_key_one_wins(tmp_path: Path) -> None:
-    code = "import sys; sys.path.append(sys.argv[2]); from eyelet_ingest.store import identity; print(identity.load_key(sys.argv[1]).hex())"
+    code = (
+        "import sys; sys.path.append(sys.argv[2]); from eyelet_ingest.store import identity; "
+        "print(identity.load_key(sys.argv[1]).hex())"
+    )
     source = str(Path(identity.__file__).parents[2])
     makers = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "r"), source], stdout=subprocess.PIPE, text=True)

@@ -92,7 +92,7 @@ def test_a_day_that_cannot_take_its_events_leaves_them_waiting_and_hinders_no_ot
 
 def test_two_drains_at_once_do_the_work_once(store: Store, make_event: MakeEvent) -> None:
     put(store.root, make_event(NOON))
-    with connect.DayLock(os.path.join(store.root, "spool", "drain.lock"), time.monotonic_ns()):
+    with connect.FileLock(os.path.join(store.root, "spool", "drain.lock"), time.monotonic_ns()):
         assert store.drain_spool().stored == 0
     assert store.drain_spool().stored == 1
 
@@ -125,7 +125,7 @@ def test_a_folder_that_another_user_prepared_is_not_used(tmp_path: Path) -> None
 def test_a_busy_day_is_given_up_at_the_deadline_and_named(store: Store, make_event: MakeEvent) -> None:
     store.append([make_event(NOON)])
     row = writer.row_of(make_event(NOON))
-    with connect.DayLock(layout.lock_path(store.root, DAY), time.monotonic_ns()), pytest.raises(PartitionBusy):
+    with connect.FileLock(layout.lock_path(store.root, DAY), time.monotonic_ns()), pytest.raises(PartitionBusy):
         writer.insert(store.root, DAY, "default", [row], time.monotonic_ns() + 10_000_000)
 
 

@@ -5,8 +5,12 @@ What an event's status is and how its src is made stands in docs/events.md, and 
 
 from eyelet_ingest.events import Event
 from eyelet_ingest.sources.failure import api_error_name, code_of, exit_code_of, message_of
-from eyelet_ingest.sources.src import src, tool_parts
+from eyelet_ingest.sources.src import of_tool
 from eyelet_ingest.sources.text import PATH_MAX_CHARS, duration_ms, optional, plain
+
+TYPE_CHECKING = False  # importing `typing` would cost the hook more than all of this file
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 AGENT = "claude"
 UNKNOWN = "unknown"
@@ -22,12 +26,16 @@ def is_hook(record: "dict[str, object]") -> bool:
     return "session_id" in record and ("tool_name" in record or "transcript_path" in record or "cwd" in record)
 
 
-def normalise(payload: "dict[str, object]", data: str) -> Event:
+def normalise(
+    payload: "dict[str, object]", data: str, src_of: "Callable[[str, str, str | None, str | None], str]" = of_tool
+) -> Event:
     """The event of a redacted payload and its JSON text. Takes any object: what is missing or of a wrong type is empty.
 
-    The time and the uid are the caller's to set.
+    The time and the uid are the caller's to set. `src_of` stands for `src.of_tool`, for callers who remember answers.
     """
     get = payload.get
+    tool_input = get("tool_input")
+    command = tool_input.get("command") if isinstance(tool_input, dict) else None
     hook_type = plain(get("hook_event_name")) or UNKNOWN
     tool_name = optional(get("tool_name"))
     status, code, message = _outcome(hook_type, payload)
@@ -41,7 +49,7 @@ def normalise(payload: "dict[str, object]", data: str) -> Event:
         tool_name=tool_name,
         tool_use_id=optional(get("tool_use_id")),
         status=status,
-        src=src(AGENT, hook_type, *tool_parts(tool_name, get("tool_input"))),
+        src=src_of(AGENT, hook_type, tool_name, command if isinstance(command, str) else None),
         loglevel=level or "info",
         error=1 if status == "error" else 0,
         origin="hook",

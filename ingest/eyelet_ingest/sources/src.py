@@ -108,15 +108,19 @@ def src(*parts: str) -> str:
     return ".".join(kept[:MAX_PARTS])[:MAX_CHARS].rstrip(".")
 
 
-def tool_parts(tool_name: str | None, tool_input: object = None) -> "list[str]":
+def of_tool(agent: str, event: str, tool_name: str | None, command: str | None = None) -> str:
+    """`<agent>.<event>`, then what there is to say of the tool: of Bash the program and subcommand of its command."""
+    return src(agent, event, *tool_parts(tool_name, command))
+
+
+def tool_parts(tool_name: str | None, command: str | None = None) -> "list[str]":
     """What `src` says of a tool: its name, of an MCP tool its server and name, of Bash the program and subcommand."""
     if not tool_name:
         return []
     if tool_name.startswith("mcp__"):
         return ["mcp", *tool_name[5:].split("__", 1)]
-    if tool_name == "Bash" and isinstance(tool_input, dict):
-        command = tool_input.get("command")
-        return [tool_name, *command_parts(command)] if isinstance(command, str) else [tool_name]
+    if tool_name == "Bash" and command is not None:
+        return [tool_name, *command_parts(command)]
     return [tool_name]
 
 

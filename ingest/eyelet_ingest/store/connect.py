@@ -144,10 +144,10 @@ class transaction:
             self.conn.execute("rollback")
 
 
-class DayLock:
-    """Alone with one day: `with DayLock(path, deadline_ns):`, deadline on `time.monotonic_ns`.
+class FileLock:
+    """Alone with a day, or with what else a lock file stands for: `with FileLock(path, deadline_ns):`.
 
-    PartitionBusy where others keep it until then. The lock file may go with its day: a lock on a file that is
+    The deadline is on `time.monotonic_ns`; PartitionBusy where others keep it until then. The lock file may go with its day: a lock on a file that is
     no longer the one on disk is no lock, and is taken again.
     """
 
@@ -157,7 +157,7 @@ class DayLock:
         self.path, self.deadline_ns = path, deadline_ns
         self.handle = -1
 
-    def __enter__(self) -> "DayLock":
+    def __enter__(self) -> "FileLock":
         while True:
             try:
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)

@@ -14,7 +14,7 @@ import time
 from eyelet_ingest.errors import BadInput, PartitionError, RootError
 from eyelet_ingest.jsontext import dumps, parse
 from eyelet_ingest.store import identity, layout, writer
-from eyelet_ingest.store.connect import DayLock
+from eyelet_ingest.store.connect import FileLock
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def drain(root: str, deadline_ns: int, *, chosen: "Any" = None, most: int | None
     if not paths:
         return result
     try:
-        with DayLock(os.path.join(root, "spool", "drain.lock"), 0):
+        with FileLock(os.path.join(root, "spool", "drain.lock"), 0):
             stuck: set[str] = set()
             for start in range(0, len(paths), BATCH):
                 if time.monotonic_ns() >= deadline_ns:

@@ -10,7 +10,7 @@ from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import dumps
 from eyelet_ingest.store import layout, schema
-from eyelet_ingest.store.connect import DayLock, open_writer, transaction
+from eyelet_ingest.store.connect import FileLock, open_writer, transaction
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ def insert(
     everywhere but in SQLite is kept as `{"_raw": …, "_why": …}`.
     """
     path = layout.db_path(root, key)
-    with DayLock(layout.lock_path(root, key), deadline_ns):
+    with FileLock(layout.lock_path(root, key), deadline_ns):
         busy_ms = max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000)
         conn = open_writer(path, busy_ms=busy_ms, chosen=chosen, small=chosen is not None)
         try:
             schema.bring_up(conn, path, key.context, given, key.bounds_us)
             try:
                 with transaction(conn):
-                    return insert_rows(conn, key, rows)
+                    return insert_rows(conn, key, rows, _lies_beyond(conn, rows))
             except conn.IntegrityError:
                 wrapped = _wrap_invalid(conn, rows)
                 with transaction(conn):
@@ -110,9 +110,12 @@ def _wrap_invalid(conn: "Any", rows: "list[Row]") -> "list[Row]":
     return wrapped
 
 
-def insert_rows(conn: "Any", key: layout.PartitionKey, rows: "list[Row]") -> int:
-    """Insert the rows whose uid the partition does not hold yet; returns how many. Inside a transaction."""
-    fresh = _unknown(conn, rows)
+def insert_rows(conn: "Any", key: layout.PartitionKey, rows: "list[Row]", are_new: bool = False) -> int:
+    """Insert the rows whose uid the partition does not hold yet; returns how many. Inside a transaction.
+
+    `are_new` spares looking for their uids; the unique index holds all the same, and IntegrityError says it was wrong.
+    """
+    fresh = _first_of_each(rows) if are_new else _unknown(conn, rows)
     if not fresh:
         return 0
     last = conn.execute("select max(arrived) from hooks").fetchone()[0] or 0
@@ -125,13 +128,22 @@ def insert_rows(conn: "Any", key: layout.PartitionKey, rows: "list[Row]") -> int
     return len(fresh)
 
 
-def _unknown(conn: "Any", rows: "list[Row]") -> "list[Row]":
-    """The rows whose uid is new to the partition, the first of each uid."""
+def _lies_beyond(conn: "Any", rows: "list[Row]") -> bool:
+    """Whether every row is later than all the partition holds: a known event would have the time it has there."""
+    newest = conn.execute("select max(id) from hooks").fetchone()[0]
+    return newest is None or min(row[1] for row in rows) > newest
+
+
+def _first_of_each(rows: "list[Row]") -> "list[Row]":
     by_uid: dict[bytes, Row] = {}
     for row in rows:
         by_uid.setdefault(row[0], row)
-    if conn.execute("select 1 from hooks limit 1").fetchone() is None:
-        return list(by_uid.values())
+    return list(by_uid.values())
+
+
+def _unknown(conn: "Any", rows: "list[Row]") -> "list[Row]":
+    """The rows whose uid is new to the partition, the first of each uid."""
+    by_uid: dict[bytes, Row] = {row[0]: row for row in _first_of_each(rows)}
     uids = list(by_uid)
     for start in range(0, len(uids), CHUNK):
         some = uids[start : start + CHUNK]
