@@ -147,8 +147,8 @@ class transaction:
 class FileLock:
     """Alone with a day, or with what else a lock file stands for: `with FileLock(path, deadline_ns):`.
 
-    The deadline is on `time.monotonic_ns`; PartitionBusy where others keep it until then. The lock file may go with its day: a lock on a file that is
-    no longer the one on disk is no lock, and is taken again.
+    The deadline is on `time.monotonic_ns`; PartitionBusy where others keep it until then. The lock file may go with
+    its day: a lock on a file that is no longer the one on disk is no lock, and is taken again.
     """
 
     __slots__ = ("deadline_ns", "handle", "path")
