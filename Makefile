@@ -37,13 +37,17 @@ wheel: .venv/installed
 clean:
 	rm -rf .venv $(VENV_1) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.venv/installed: pyproject.toml constraints/datasette-$(DATASETTE).txt
+# Says which Datasette .venv holds: another `make DATASETTE=…` installs that one.
+.venv/datasette-$(DATASETTE):
+	@rm -f .venv/installed .venv/datasette-*
+
+.venv/installed: pyproject.toml constraints/datasette-$(DATASETTE).txt .venv/datasette-$(DATASETTE)
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 10)' \
 	  || { echo "Python 3.10 or later is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo "python3 with venv is needed (Debian: apt install python3-venv)" >&2; exit 1; }
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints/datasette-$(DATASETTE).txt --editable .
-	@touch $@
+	@touch .venv/datasette-$(DATASETTE) $@
 
 .venv/installed-test: .venv/installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check \

@@ -53,7 +53,7 @@ def record(raw: bytes, root: str, given: str, started_ns: int) -> None:
     chosen = connect.light_driver()
     try:
         writer.insert(root, key, given, [row], deadline_ns, chosen=chosen)
-    except (EyeletError, chosen.Error, OSError) as bad:
+    except Exception as bad:  # noqa: BLE001  whatever it was, the event waits and is tried again
         spool.put(root, key, given, row, str(bad))
         return
     left_ns = min(deadline_ns, time.monotonic_ns() + DRAIN_MS * 1_000_000)
@@ -108,7 +108,7 @@ def _set_time(event: Event, payload: "dict[str, object]", received_us: int) -> N
 def _uid(root: str, raw: bytes, received_ns: int) -> bytes:
     try:
         key = identity.load_key(root)
-    except EyeletError:
+    except (EyeletError, OSError):
         return os.urandom(identity.UID_BYTES)  # nobody makes a live event's uid a second time
     return identity.live_uid(key, raw, received_ns, os.getpid())
 

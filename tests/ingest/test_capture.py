@@ -303,3 +303,10 @@ def test_a_killed_hook_costs_no_acknowledged_event(root: str, tmp_path: Path) ->
             conn = connect.open_reader(layout.db_path(root, key))
             assert conn.execute("pragma integrity_check").fetchone() == ("ok",)
             conn.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder where no folder can be made")
+def test_a_root_that_cannot_be_made_sends_the_event_to_another_disk(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    hook("/proc/nowhere/root", payload(), env={"XDG_RUNTIME_DIR": str(tmp_path / "run")})
+    assert len(list((tmp_path / "run").glob("eyelet-*/*.json"))) == 1

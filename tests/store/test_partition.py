@@ -283,6 +283,27 @@ def test_a_root_that_is_a_file_is_said_to_be_one(tmp_path: Path) -> None:
         Store(str(tmp_path / "root"))
 
 
+def test_a_root_that_cannot_be_made_is_an_error_with_the_path(tmp_path: Path, make_event: MakeEvent) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    for root, reason in ((tmp_path / "link", "link to nothing"), (Path("/proc/nowhere/root"), "No such file")):
+        with Store(str(root)) as store, pytest.raises(RootError, match=reason):
+            store.append([make_event(NOON)])
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ("database or disk is full", "make room"),
+        ("disk I/O error", "disk full, or failing"),
+        ("attempt to write a readonly database", "may read"),
+        ("database is locked", "try again"),
+        ("file is not a database", "restore it"),
+    ],
+)
+def test_the_remedy_fits_the_trouble(tmp_path: Path, reason: str, hint: str) -> None:
+    assert hint in connect.remedy(str(tmp_path / "logs.sqlite"), ValueError(reason))
+
+
 def test_a_missing_root_has_no_rows_and_stays_missing(store: Store) -> None:
     assert store.search(Filter()).rows == []
     assert store.count(Filter()).count == 0

@@ -74,7 +74,7 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small:
     try:
         conn = chosen.connect(path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
     except chosen.Error as bad:
-        raise PartitionUnreadable("open", path, str(bad), "is it a file you may write?") from bad
+        raise PartitionUnreadable("open", path, str(bad), remedy(path, bad)) from bad
     try:
         if fresh or not os.path.getsize(path):
             conn.execute("pragma journal_mode = wal")
@@ -88,7 +88,7 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small:
             conn.execute("pragma wal_autocheckpoint = 0")
     except chosen.Error as bad:
         conn.close()
-        raise PartitionUnreadable("open", path, str(bad), "restore it from a back-up, or move it away") from bad
+        raise PartitionUnreadable("open", path, str(bad), remedy(path, bad)) from bad
     return conn
 
 
@@ -122,8 +122,8 @@ def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False) -> "An
             problem = bad
         except chosen.Error as bad:
             conn.close()
-            raise PartitionUnreadable("open", path, str(bad), "restore it from a back-up, or move it away") from bad
-    raise PartitionUnreadable("open", path, str(problem), "is it there, and may you read it?") from problem
+            raise PartitionUnreadable("open", path, str(bad), remedy(path, bad)) from bad
+    raise PartitionUnreadable("open", path, str(problem), remedy(path, problem)) from problem
 
 
 class transaction:
@@ -194,6 +194,22 @@ class FileLock:
                     raise PartitionBusy("lock", self.path, "others kept it until the deadline", "try again") from None
                 jitter = (time.perf_counter_ns() // 64 + os.getpid() * 7919) % 1000 / 1000
                 time.sleep(min(left_ms, low_ms + (high_ms - low_ms) * jitter) / 1000)
+
+
+def remedy(path: str, bad: "Exception | None") -> str:
+    """What helps against this error of SQLite's at this path: a good file must not be thrown away for a full disk."""
+    reason = str(bad)
+    if os.path.isdir(path):
+        return "it is a folder: move it away"
+    if "full" in reason:
+        return "the disk is full: make room"
+    if "I/O" in reason:
+        return "is the disk full, or failing?"
+    if "readonly" in reason or "unable to open" in reason or "not authorized" in reason:
+        return "is it a file that you may read, in a folder where you may write?"
+    if "locked" in reason or "busy" in reason:
+        return "another program keeps it: try again"
+    return "restore it from a back-up, or move it away"
 
 
 def may_checkpoint(sqlite_version: str) -> bool:

@@ -8,6 +8,7 @@ same event made again in ten years. Every part is preceded by its length, so tha
 import os
 import time
 from _blake2 import blake2b
+from errno import EDQUOT, ENOSPC
 
 from eyelet_ingest.errors import RootError
 
@@ -42,7 +43,7 @@ def load_key(root: str) -> bytes:
             os.unlink(mine)
         return _read_key(path)
     except OSError as bad:
-        raise RootError("make the key", path, str(bad), "is the folder writable?") from bad
+        raise RootError("make the key", path, bad.strerror or str(bad), _remedy(bad)) from bad
 
 
 def record_uid(key: bytes, agent: str, record_uuid: str) -> bytes:
@@ -71,12 +72,18 @@ def make_private_dir(path: str) -> None:
         os.mkdir(path, 0o700)
     except FileExistsError:
         if not os.path.isdir(path):
-            raise RootError("make the folder", path, "a file is there", _OTHER_ROOT) from None
-    except FileNotFoundError:
-        make_private_dir(os.path.dirname(path))  # os.makedirs would give the parents whatever the umask leaves
-        make_private_dir(path)
+            what = "a link to nothing is there" if os.path.islink(path) else "a file is there"
+            raise RootError("make the folder", path, what, _OTHER_ROOT) from None
     except OSError as bad:
-        raise RootError("make the folder", path, str(bad), _OTHER_ROOT) from bad
+        above = os.path.dirname(path)
+        if not isinstance(bad, FileNotFoundError) or os.path.isdir(above) or above == path:
+            raise RootError("make the folder", path, bad.strerror or str(bad), _remedy(bad)) from bad
+        make_private_dir(above)  # os.makedirs would give the parents whatever the umask leaves
+        make_private_dir(path)
+
+
+def _remedy(bad: OSError) -> str:
+    return "the disk is full: make room" if bad.errno in (ENOSPC, EDQUOT) else _OTHER_ROOT
 
 
 def _uid(key: bytes, *parts: bytes) -> bytes:

@@ -5,7 +5,7 @@ file takes all steps, an older one those it lacks, each in one transaction. Plai
 """
 
 from eyelet_ingest.errors import PartitionNewer, PartitionUnreadable
-from eyelet_ingest.store.connect import transaction
+from eyelet_ingest.store.connect import remedy, transaction
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def bring_up(conn: "Any", path: str, context: str, given: str, bounds_us: "tuple
     except conn.DatabaseError as bad:
         if isinstance(bad, conn.OperationalError) and _passing(str(bad)):
             raise
-        raise PartitionUnreadable("write to", path, str(bad), "restore it from a back-up, or move it away") from bad
+        raise PartitionUnreadable("write to", path, str(bad), remedy(path, bad)) from bad
 
 
 def is_ready(conn: "Any") -> bool:
@@ -169,7 +169,7 @@ def is_ready(conn: "Any") -> bool:
     return bool(version_of(conn) or conn.execute("select count(*) from sqlite_master").fetchone()[0])
 
 
-def diagnosis(conn: "Any", bad: Exception) -> "tuple[str, str]":
+def diagnosis(conn: "Any", path: str, bad: Exception) -> "tuple[str, str]":
     """Why reading failed and what helps, as (reason, hint)."""
     try:
         version = version_of(conn)
@@ -179,7 +179,7 @@ def diagnosis(conn: "Any", bad: Exception) -> "tuple[str, str]":
         return f"its schema is version {version}, this software knows {VERSION} ({bad})", "upgrade eyelet"
     if "no such" in str(bad):
         return str(bad), "it was not made by this software; move it away"
-    return str(bad), "restore it from a back-up, or move it away"
+    return str(bad), remedy(path, bad)
 
 
 def _passing(reason: str) -> bool:

@@ -261,7 +261,7 @@ class Search:
                         continue
                     answer = ask(conn, key)
                 except conn.DatabaseError as bad:
-                    raise PartitionUnreadable("read", path, *schema.diagnosis(conn, bad)) from bad
+                    raise PartitionUnreadable("read", path, *schema.diagnosis(conn, path, bad)) from bad
             except PartitionUnreadable as bad:
                 self.unreadable[key] = Unreadable(key.context, key.date, f"{bad.reason} ({bad.hint})")
                 self.scanned.discard(key)

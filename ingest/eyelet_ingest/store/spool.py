@@ -11,7 +11,7 @@ directory, shared memory, temporary directory), and is fetched from there by the
 import os
 import time
 
-from eyelet_ingest.errors import BadInput, PartitionError, RootError
+from eyelet_ingest.errors import BadInput, PartitionBusy, PartitionError, RootError
 from eyelet_ingest.jsontext import dumps, parse
 from eyelet_ingest.store import identity, layout, writer
 from eyelet_ingest.store.connect import FileLock
@@ -91,10 +91,13 @@ def drain(root: str, deadline_ns: int, *, chosen: "Any" = None, most: int | None
             stuck: set[str] = set()
             for start in range(0, len(paths), BATCH):
                 if time.monotonic_ns() >= deadline_ns:
+                    result.reasons.append("the time for one drain is up; the next goes on")
                     break
                 _drain_some(root, paths[start : start + BATCH], deadline_ns, stuck, chosen, result)
-    except (PartitionError, RootError):
-        pass  # another drain is at work, or the root takes nothing now: the events keep waiting
+    except PartitionBusy:
+        result.reasons.append("another drain is at work")
+    except (PartitionError, RootError) as bad:
+        result.reasons.append(str(bad))
     result.left = len(waiting(root))
     return result
 

@@ -10,7 +10,7 @@ from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import dumps
 from eyelet_ingest.store import layout, schema
-from eyelet_ingest.store.connect import FileLock, open_writer, transaction
+from eyelet_ingest.store.connect import FileLock, open_writer, remedy, transaction
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
@@ -79,23 +79,23 @@ def insert(
 
 def _trouble(conn: "Any", path: str, bad: Exception) -> Exception:
     reason = str(bad)
-    if not isinstance(bad, conn.OperationalError):
-        return PartitionUnreadable("write to", path, reason, "restore it from a back-up, or move it away")
-    if "locked" in reason or "busy" in reason:
-        return PartitionBusy("write to", path, reason, "another program keeps it; try again")
-    return PartitionUnreadable("write to", path, reason, "is the disk full, or the file read-only?")
+    is_busy = isinstance(bad, conn.OperationalError) and ("locked" in reason or "busy" in reason)
+    return (PartitionBusy if is_busy else PartitionUnreadable)("write to", path, reason, remedy(path, bad))
 
 
 def raw_payload(payload: bytes, why: str) -> str:
-    """What is no JSON, as JSON: `{"_raw": base64, "_why": reason}`. The caller has redacted `payload`."""
+    """What is no JSON, as JSON: `{"_why": reason, "_raw": base64}`. The caller has redacted `payload`.
+
+    The reason stands first, where a list that cuts payloads still shows it.
+    """
     from binascii import b2a_base64
 
-    return dumps({"_raw": b2a_base64(payload, newline=False).decode(), "_why": why})
+    return dumps({"_why": why, "_raw": b2a_base64(payload, newline=False).decode()})
 
 
 def withheld_payload(size_bytes: int, why: str) -> str:
     """In place of a payload that nothing could redact: how much came, and why it is not here."""
-    return dumps({"_withheld_bytes": size_bytes, "_why": why})
+    return dumps({"_why": why, "_withheld_bytes": size_bytes})
 
 
 def _wrap_invalid(conn: "Any", rows: "list[Row]") -> "list[Row]":
