@@ -82,8 +82,9 @@ def synopsis(row: Mapping[str, object]) -> str:
 
 def _texts(payload: dict[str, object], tool: str) -> Iterator[str]:
     """What the payload says, the most telling text first; blank ones among them."""
-    if "_raw" in payload:
-        yield f"not readable as JSON: {payload.get('_why', '')}"
+    if "_why" in payload or "_raw" in payload:  # what could not be taken as JSON, as the writer keeps it
+        why = _text(payload.get("_why")).removeprefix("not JSON: ")  # one written long ago may be cut before its reason
+        yield f"not readable as JSON: {why}" if why else "not readable as JSON"
     tool = tool or _text(payload.get("tool_name"))
     folder = _text(payload.get("cwd"))
     for given in ("tool_input", "toolArgs", "tool_args"):

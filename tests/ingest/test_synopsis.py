@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyelet_ingest.store import writer
 from eyelet_ingest.synopsis import LENGTH, synopsis
 
 json_values = st.recursive(
@@ -56,6 +57,13 @@ said = {
     "a hook's progress": (None, {"data": {"type": "hook_progress", "hookName": "Stop"}}, "Stop"),
     "a log line": (None, {"message": "disk full", "level": "error"}, "disk full"),
     "what was no JSON": (None, {"_raw": "AAAA", "_why": "cut short"}, "not readable as JSON: cut short"),
+    "what was no JSON, in the parser's words": (
+        None,
+        {"_why": "not JSON: no value at character 7", "_raw": "AAAA"},
+        "not readable as JSON: no value at character 7",
+    ),
+    "what was withheld": (None, {"_why": "empty", "_withheld_bytes": 9}, "not readable as JSON: empty"),
+    "what was kept without a reason": (None, {"_raw": "AAAA"}, "not readable as JSON"),
     "nothing at all": (None, {}, "Stop"),
 }
 
@@ -81,6 +89,15 @@ def test_a_cut_payload_says_as_much_as_is_there(cut: int, char: str) -> None:
     assert data.startswith(head)
     line = synopsis({"data": data[: len(head) + cut], "hook_type": "UserPromptSubmit"})
     assert line.startswith("Now"[:cut])
+
+
+def test_a_large_payload_that_was_no_json_says_why_however_it_is_cut() -> None:
+    data = writer.raw_payload(b"x" * 20_000, "not JSON: no value at character 0")
+    for cut in (100, 4_096):
+        line = synopsis({"data": data[:cut], "hook_type": "unknown"})
+        assert line == "not readable as JSON: no value at character 0"
+    written_before = '{"_raw":"' + "AAAA" * 5_000 + '","_why":"empty"}'
+    assert synopsis({"data": written_before[:4_096], "hook_type": "unknown"}) == "not readable as JSON"
 
 
 @pytest.mark.parametrize(
