@@ -29,6 +29,7 @@ FORMS = (
     "2026-07-31T14:03:22Z, or seconds since 1970"
 )
 
+_RANGE_FORMS = f"write one of {', '.join(RANGES)}, or another number of s, m, h, d or w, such as 3h or 10d"
 _END_US = PartitionKey("default", LAST_YEAR, 365).bounds_us[1]
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
@@ -108,7 +109,8 @@ def resolve(*, range: str = "", since: str = "", until: str = "", tz: str = "", 
         # From the 31st to the 30th ends where it starts, and is not what anybody means.
         turned = start is not None and stop is not None and start >= stop
         if start is not None and turned and start > parse_instant(until, now_us=now_us, tz=where):
-            raise BadInput("the range ends before it starts", f"{_quoted(since)} to {_quoted(until)}")
+            said = f"since {_quoted(since)} is later than until {_quoted(until)}"
+            raise BadInput("the range ends before it starts", reason=said, hint="exchange them")
         return Range(start, stop, f"{_between(start, stop, where)}, {zone_name}", zone_name)
     return _named(range.strip().lower(), now_us, where, zone_name)
 
@@ -128,7 +130,7 @@ def _named(name: str, now_us: int, tz: tzinfo, zone_name: str) -> Range:
         return Range(start, stop, f"{name}, {zone_name}", zone_name)
     found = _DURATION.fullmatch(name)
     if found is None:
-        raise BadInput("there is no range", _quoted(name), "", f"write one of {', '.join(RANGES)}")
+        raise BadInput("there is no range", _quoted(name), "", _RANGE_FORMS)
     start = parse_instant(name, now_us=now_us, tz=tz)
     label = RANGES.get(name)
     if label is None:
