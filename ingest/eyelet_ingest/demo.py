@@ -85,10 +85,13 @@ def _session_starts(dice: random.Random, day: int) -> list[int]:
 
 
 def _session_up_to(now_us: int, seed: int) -> list[tuple[int, str, dict[str, object]]]:
-    """The session whose last event has only just happened, so that the newest range is never empty."""
-    draft = _session(random.Random(f"{seed}:now"), 0)
+    """The session whose last event has only just happened, so that the newest range is never empty.
+
+    Drawn from now: one that is recorded an hour later is another session, not more of the same one.
+    """
+    draft = _session(random.Random(f"{seed}:{now_us}"), 0)
     lasted_us = draft[-1][0] - draft[0][0]
-    return _session(random.Random(f"{seed}:now"), now_us - lasted_us - 30 * _US)
+    return _session(random.Random(f"{seed}:{now_us}"), now_us - lasted_us - 30 * _US)
 
 
 def _session(dice: random.Random, start_us: int) -> list[tuple[int, str, dict[str, object]]]:
