@@ -59,6 +59,8 @@ create table quarantine (
 create index quarantine_file on quarantine (file, line);
 """
 
+_OF_FILE = "(? is null or file = ?)"
+
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
@@ -212,14 +214,25 @@ class Ledger:
         with self._work("write to"):
             self._conn.executemany("delete from quarantine where uid = ?", [(uid,) for uid in uids])
 
-    def quarantined(self, limit: int = -1) -> list[Quarantined]:
-        """What is kept, newest first."""
+    def quarantined(self, limit: int = -1, file: str | None = None) -> list[Quarantined]:
+        """What is kept, newest first; only of `file` where it is named."""
         sql = (
-            "select context, file, line, reason, content, chars, at_us from quarantine"
-            " order by at_us desc, file, line, id limit ?"
+            "select context, file, line, reason, content, chars, at_us from quarantine"  # noqa: S608  our own text
+            f" where {_OF_FILE} order by at_us desc, file, line, id limit ?"
         )
         with self._work("read", writes=False):
-            return [Quarantined(*row) for row in self._conn.execute(sql, (limit,))]
+            return [Quarantined(*row) for row in self._conn.execute(sql, (file, file, limit))]
+
+    def count_quarantined(self, file: str | None = None) -> int:
+        with self._work("read", writes=False):
+            sql = f"select count(*) from quarantine where {_OF_FILE}"  # noqa: S608  our own text
+            return int(self._conn.execute(sql, (file, file)).fetchone()[0])
+
+    def clear_quarantine(self, file: str | None = None) -> int:
+        """Forget what is kept, only of `file` where it is named; returns how many entries that were."""
+        with self._work("write to"):
+            sql = f"delete from quarantine where {_OF_FILE}"  # noqa: S608  our own text
+            return int(self._conn.execute(sql, (file, file)).rowcount)
 
     def occurrences(self) -> "Occurrences":
         return Occurrences(self._conn)

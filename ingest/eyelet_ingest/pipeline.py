@@ -144,17 +144,17 @@ class _File:
     """One recording while it is read: what its later records take from its earlier ones."""
 
     __slots__ = (
-        *("fallback_us", "is_transcript", "known_bad", "last_time_us", "many_sessions", "path", "records"),
+        *("fallback", "is_transcript", "known_bad", "last_time_us", "many_sessions", "path", "records"),
         *("resolved_lines", "seen", "session", "transcript"),
     )
 
-    def __init__(self, seen: Seen, head: _Head, fallback_us: int) -> None:
+    def __init__(self, seen: Seen, head: _Head, fallback: "tuple[int, str]") -> None:
         self.seen = seen
         self.path = seen.path
         self.is_transcript = head.is_transcript
         self.transcript = claude_transcripts.Transcript()
         self.last_time_us = head.first_time_us
-        self.fallback_us = fallback_us
+        self.fallback = fallback  # the time where no record has one, and what it was taken from
         # A log of hooks mixes sessions, and then nothing tells whose a record without one is.
         self.many_sessions = not head.is_transcript and len(head.sessions) > 1
         self.session = plain(redacted(head.sessions[0])) if head.sessions else _session_of(seen.path)
@@ -195,11 +195,13 @@ class _Run:
             return
         is_file = path != recordings.STDIN
         shown = redacted(path)
-        size_bytes, mtime_us = _stat(raw, self.clock) if is_file else (0, self.clock.now_us)
+        there = os.fstat(raw.fileno()) if is_file else None
+        mtime_us = self.clock.usable(there.st_mtime_ns // 1_000) if there else None
+        fallback = (self.clock.now_us, "receipt") if mtime_us is None else (mtime_us, "file")
         seen, is_new_content = self._recognise(path, shown, head)
-        file = _File(seen, head, mtime_us)
-        if is_file and head.digests:
-            self.ledger.saw(seen, head.digests[0], size_bytes, mtime_us)
+        file = _File(seen, head, fallback)
+        if there and head.digests:
+            self.ledger.saw(seen, head.digests[0], there.st_size, fallback[0])
         if is_file and not is_new_content:
             file.known_bad = self.ledger.quarantined_uids(self.safe_context, shown)
         occurrences = self.ledger.occurrences()
@@ -310,11 +312,16 @@ class _Run:
             event.time_us = file.last_time_us = usable_us
             return
         if own_us is not None:
-            event.time_us = self.clock.now_us
+            event.time_us, origin = self.clock.now_us, "receipt"
             event.meta["timestamp_suspect"] = True
-            event.meta["original_timestamp"] = _original_time(payload)
+        elif file.last_time_us is not None:
+            event.time_us, origin = file.last_time_us, "neighbour"
         else:
-            event.time_us = file.fallback_us if file.last_time_us is None else file.last_time_us
+            event.time_us, origin = file.fallback
+        event.meta["timestamp_from"] = origin
+        original = _original_time(payload)
+        if original:
+            event.meta["original_timestamp"] = original
         self.timeless.append(event)
 
     def _set_session(self, event: Event, file: _File, is_hook: bool) -> None:
@@ -373,13 +380,8 @@ def redacted(text: str) -> str:
 
 
 def _original_time(payload: "dict[str, object]") -> str:
-    return next((plain(payload[name], 100) for name in KEYS if name in payload), "")
-
-
-def _stat(raw: BinaryIO, clock: _Clock) -> tuple[int, int]:
-    """Size and modification time of an open file; the time of receipt where its clock was not set."""
-    there = os.fstat(raw.fileno())
-    return there.st_size, clock.usable(there.st_mtime_ns // 1_000) or clock.now_us
+    """What the payload's own time field says, "" where it has none: the first that is written."""
+    return next(filter(None, (plain(payload[name], 100) for name in KEYS if name in payload)), "")
 
 
 def _session_of(path: str) -> str:

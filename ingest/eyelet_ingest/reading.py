@@ -30,6 +30,8 @@ _BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|"|[{}\[\]]', re.DOTALL)
 _SCALAR_ENDS = re.compile(r"[,\]\n]")
 _RESUMES = re.compile(r"\n(?=[{\[])|\n\}[ \t\r]*,?[ \t\r]*(?:\n|$)")
 _AT_END_CHARS = 10  # a token cut by the window's end fails at most so far before it
+# Python's place counts lines and columns of the record, which stands beside the file's own line.
+_PLACE = re.compile(r": line \d+ column \d+ \(char (\d+)\)")
 _decode_one = json.JSONDecoder().raw_decode
 
 
@@ -43,7 +45,7 @@ class Found(NamedTuple):
     is_utf8: bool = True
 
 
-def open_stream(raw: BinaryIO) -> BinaryIO:
+def open_stream(raw: BinaryIO) -> io.BufferedReader:
     """The bytes of an open binary file or pipe, decompressed where they begin as gzip does."""
     buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", raw))
     if buffered.peek(2)[:2] == GZIP_MAGIC:
@@ -51,8 +53,14 @@ def open_stream(raw: BinaryIO) -> BinaryIO:
     return buffered
 
 
-def records(stream: BinaryIO) -> Iterator[Found]:
-    """Every record of the stream in order, the damaged ones too. Blank lines are none."""
+def records(stream: io.BufferedReader) -> Iterator[Found]:
+    """Every record of the stream in order, the damaged ones too. Blank lines are none.
+
+    A stream of UTF-16, which PowerShell writes, is one damaged record that says so.
+    """
+    if _is_utf16(stream.peek(4)[:4]):
+        yield Found(1, "", None, "looks like UTF-16: convert it to UTF-8", False)
+        return
     text = _Text(stream)
     while piece := text.piece():
         stripped = piece.strip(_SPACE)
@@ -70,6 +78,18 @@ def records(stream: BinaryIO) -> Iterator[Found]:
     broken = getattr(getattr(stream, "raw", None), "broken", "")
     if broken:
         yield Found(text.line, "", None, f"the compressed data cannot be read further: {broken}")
+
+
+def _is_utf16(head: bytes) -> bool:
+    """Whether a stream that begins so has the mark of UTF-16, or JSON's first two characters in it."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    if len(head) < 4:
+        return False
+    high, low = (head[1], head[3]), (head[0], head[2])  # of two characters, the low byte first
+    if not low[0]:
+        high, low = low, high
+    return high == (0, 0) and low[0] in b"{[" and low[1] > 0
 
 
 class _Gunzip(io.RawIOBase):
@@ -374,6 +394,7 @@ def _next(pattern: "re.Pattern[str]", buffer: str, at: int) -> int:
 
 
 def _why(text: str, reason: str) -> str:
+    reason = _PLACE.sub(r" at character \1", reason)
     return f"NUL bytes; {reason}" if "\0" in text else reason
 
 

@@ -31,6 +31,14 @@ def find(paths: Iterable[str]) -> list[str]:
     return list(found.values())
 
 
+def absolute(path: str) -> str:
+    """The path from the root on, `~` expanded; BadInput for a relative one in a folder that is gone."""
+    try:
+        return os.path.abspath(os.path.expanduser(path))
+    except OSError as bad:
+        raise BadInput("cannot find", path, "the folder you are in is gone", "name it from / on") from bad
+
+
 def stem(path: str) -> str:
     """The file's name without the endings that recordings have: `a` of `/x/a.jsonl.gz`."""
     name = os.path.basename(path).removesuffix(COMPRESSED)
@@ -54,7 +62,7 @@ def _of(path: str) -> Iterator[str]:
     if path == STDIN:
         yield STDIN
         return
-    path = os.path.abspath(os.path.expanduser(path))
+    path = absolute(path)
     if os.path.isdir(path):
         yield from _below(path, set())
     elif os.path.exists(path):

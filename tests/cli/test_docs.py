@@ -9,6 +9,7 @@ import click
 import pytest
 
 from eyelet_ingest.cli import cli
+from eyelet_ingest.cli.options import STATUSES
 from eyelet_ingest.ranges import RANGES, parse_instant, zone
 
 DOCS = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text("utf-8")
@@ -64,6 +65,14 @@ def test_no_flag_is_documented_that_is_none(flag: str) -> None:
 @pytest.mark.parametrize("name", RANGES)
 def test_every_named_range_is_documented(name: str) -> None:
     assert f"`{name}`" in FILTERS
+
+
+def test_the_statuses_one_can_ask_for_are_those_that_events_have() -> None:
+    events = (Path(__file__).resolve().parents[2] / "docs" / "events.md").read_text("utf-8")
+    table = events[events.index("| status | means") : events.index("## Claude Code hooks")]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == sorted(STATUSES)
+    said = re.search(r"^\| `--status NAME` \| (.*) \|$", FILTERS, re.MULTILINE)
+    assert said and set(re.findall(r"`(\w+)`", said[1])) == set(STATUSES)
 
 
 def test_every_documented_time_can_be_read() -> None:

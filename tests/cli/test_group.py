@@ -2,17 +2,21 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from eyelet_ingest import __version__
-from eyelet_ingest.cli import COMMANDS, cli, sqlite_utils_plugin
+from eyelet_ingest.cli import COMMANDS, cli, options, sqlite_utils_plugin
 from eyelet_ingest.errors import BadInput, EyeletError
+from eyelet_ingest.events import Event
 from eyelet_ingest.store.store import Store
 
 HEAVY = ("sqlite_utils", "datasette", "pysqlite3", "sqlite3", "eyelet_ingest.store", "jinja2", "asyncio", "zoneinfo")
@@ -85,6 +89,7 @@ def test_trouble_is_one_clear_line_and_no_traceback(
     def fail(*_: object, **__: object) -> None:
         raise error
 
+    os.mkdir(root)
     monkeypatch.setattr(Store, "search", fail)
     result = CliRunner().invoke(cli, ["query", "search", "--root", root])
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", line + "\n")
@@ -149,3 +154,62 @@ def test_trouble_behind_the_door_of_sqlite_utils_is_one_line_too(tmp_path: Path)
     command = [sys.executable, "-m", "sqlite_utils", "eyelet", "query", "search", "--root", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+
+
+def eyelet(*args: str, shell: str = "", **given: Any) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own; `shell` is what a shell does before it becomes the command."""
+    command = [sys.executable, "-m", "eyelet_ingest.cli", *args]
+    if shell:
+        command = ["sh", "-c", f"{shell}; exec {shlex.join(command)}"]
+    given = {"stdout": subprocess.PIPE, "stdin": subprocess.DEVNULL, **given}
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, **given)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+@pytest.mark.parametrize(
+    "args", [("query", "search"), ("query", "summary", "--json"), ("quarantine",), ("drain", "--json"), ("--help",)]
+)
+def test_an_output_that_is_full_is_named(args: tuple[str, ...], store: Store, make_event: Callable[..., Event]) -> None:
+    store.append([make_event(1_774_000_000_000_000)])
+    at = () if args == ("--help",) else ("--root", store.root)
+    with open("/dev/full", "w") as full:
+        done = eyelet(*args, *at, stdout=full)
+    assert (done.returncode, done.stderr) == (1, "Error: standard output: No space left on device\n")
+
+
+def test_a_relative_path_in_a_folder_that_is_gone_is_named(tmp_path: Path, root: str) -> None:
+    gone = tmp_path / "gone"
+    for args, code in (
+        (("query", "search", "--root", "here"), 1),
+        (("ingest", "here", "--root", root), 2),
+        (("quarantine", "--file", "here", "--root", root), 2),
+    ):
+        gone.mkdir()
+        done = eyelet(*args, shell=f"cd {gone} && rmdir {gone}")
+        assert done.returncode == code and len(done.stderr.splitlines()) == 1
+        assert " here: " in done.stderr and "the folder you are in is gone" in done.stderr
+
+
+@pytest.mark.parametrize("on_path", ["nothing", "mine", "a link to mine", "another"])
+def test_a_command_that_is_shown_runs_this_installation(
+    on_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bin_dir, path_dir = tmp_path / "an env" / "bin", tmp_path / "path"
+    for folder in (bin_dir, path_dir):
+        folder.mkdir(parents=True)
+    mine, other = bin_dir / "eyelet", path_dir / "eyelet"
+    for script in (mine, other):
+        script.write_text("#!/bin/sh\n")
+        script.chmod(0o700)
+    if on_path == "a link to mine":
+        other.unlink()
+        other.symlink_to(mine)
+    search = {"nothing": tmp_path, "mine": bin_dir}.get(on_path, path_dir)
+    monkeypatch.setattr(sys, "executable", str(bin_dir / "python"))
+    monkeypatch.setenv("PATH", str(search))
+    program = "eyelet" if on_path in ("mine", "a link to mine") else f"'{mine}'"
+    assert options.runnable("demo", str(tmp_path / "home" / ".eyelet")) == f"{program} demo"
+    assert options.runnable("demo", "/a b") == f"{program} demo --root '/a b'"
+    mine.unlink()
+    if on_path == "nothing":
+        assert options.runnable("demo", "/x") == f"'{bin_dir}/python' -m eyelet_ingest.cli demo --root /x"

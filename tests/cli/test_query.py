@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -211,6 +212,7 @@ def test_json_nl_and_csv_hold_the_rows_of_the_store(recorded: str) -> None:
 
 
 def test_nothing_found_is_empty_output_of_the_form_asked_for_and_no_failure(root: str) -> None:
+    os.mkdir(root)
     assert json.loads(run("search", "--json", root=root).stdout) == []
     assert run("search", "--nl", root=root).stdout == ""
     assert run("search", "--csv", root=root).stdout == ",".join(EVENT_FIELDS) + "\n"
@@ -218,6 +220,19 @@ def test_nothing_found_is_empty_output_of_the_form_asked_for_and_no_failure(root
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == "no events found (today, UTC)\n0 of 0 partitions scanned, 0 ms\n"
     assert run("errors", root=root).exit_code == run("summary", root=root).exit_code == 0
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_root_that_is_not_there_is_told_and_is_no_failure(dangling: bool, root: str, tmp_path: Path) -> None:
+    if dangling:
+        Path(root).symlink_to(tmp_path / "gone")
+    what = ", a link to nothing" if dangling else ""
+    for command, stdout in ((("search", "--json"), "[]\n"), (("errors", "--nl"), ""), (("grep", "x"), "")):
+        result = run(*command, root=root)
+        assert (result.exit_code, result.stdout) == (0, stdout)
+        assert result.stderr.startswith(f"eyelet: (no such folder: {root}{what})\n")
+    assert run("session", "s", root=root).exit_code == 1
+    assert not os.path.exists(root)
 
 
 def test_a_table_shows_each_event_in_the_zone_asked_for(recorded: str) -> None:
@@ -251,6 +266,17 @@ def test_a_day_that_is_garbage_is_named_and_hides_no_other(own: str) -> None:
         assert result.exit_code == 0 and result.stdout
         assert "1 unreadable: alpha 2026-03-18 (" in result.stderr
     assert len(everything(own)) == COUNT - 6
+
+
+def test_pages_count_a_day_that_is_garbage_once(own: str) -> None:
+    """Also where the cursor has passed it, and the later pages skip it."""
+    for day in (1, 3):
+        Path(layout.db_path(own, layout.key_for("alpha", START_US + day * 24 * HOUR_US))).write_bytes(b"garbage" * 999)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("eyelet_ingest.cli.query.PAGE_ROWS", 5)
+        for command in (("search", "--limit", "0"), ("search", "--limit", "35"), ("session", "session-0")):
+            result = run(*command, root=own)
+            assert re.search(r"^\d+ pages over 10 partitions, \d+ ms, 2 unreadable: ", result.stderr, re.MULTILINE)
 
 
 def test_a_session_is_told_with_its_facts(recorded: str) -> None:
@@ -343,16 +369,24 @@ def test_hostile_text_reaches_neither_terminal_nor_spreadsheet(store: Store, mak
         (("search", "--range", "fortnight"), "write one of 15m"),
         (("search", "--since", "teatime"), "'teatime'"),
         (("search", "--since", "1969-12-31"), "1970 to 2254"),
-        (("search", "--since", "2026-03-20", "--until", "2026-03-18"), "ends before it starts"),
+        (("search", "--since", "2026-03-20", "--until", "2026-03-18"), "since '2026-03-20' is later than until"),
+        (("search", "--range", "5y"), "such as 3h or 10d"),
+        (("search", "--status", "unknown"), "write one of ok, error, interrupted, denied, pending"),
+        (("search", "--json", "--csv"), "exclude each other"),
+        (("search", "--nl", "--json", "--nl"), "exclude each other"),
+        (("summary", "--nl", "--csv"), "exclude each other"),
         (("search", "--tz", "Mars/Olympus"), "'Mars/Olympus'"),
         (("search", "--after", "forged"), "cursor"),
         (("search", "--after", "12.../../etc"), "cursor"),
         (("session", "session-1", "--after", "1.UPPER"), "cursor"),
         (("search", "--limit", "-1"), "--limit"),
-        (("search", "--limit", "1e9"), "--limit"),
+        (("search", "--limit", "1e9"), "'1e9' is not a whole number from 0 on"),
         (("search", "--limit", "many"), "--limit"),
         (("search", "--colour", "red"), "--colour"),
         (("grep", ""), "empty"),
+        (("grep", "\udcff"), "not UTF-8"),
+        (("session", "\udcff"), "not UTF-8"),
+        (("search", "--text", "a\udcff"), "the value of --text"),
         (("grep",), "TEXT"),
         (("session",), "ID"),
         (("search", "--text", "x" * 10_001), "text"),
@@ -367,8 +401,11 @@ def test_a_question_that_cannot_be_asked_is_refused_with_the_reason(
 
 
 def test_a_value_that_nothing_has_finds_nothing(recorded: str) -> None:
-    for flag in ("--context", "--src", "--type", "--tool", "--session", "--status", "--branch", "--agent", "--model"):
-        assert rows("search", flag, "../../etc\udcff", root=recorded) == []
+    for flag in ("--context", "--src", "--type", "--tool", "--session", "--branch", "--agent", "--model"):
+        assert rows("search", flag, "../../etc\u0fff", root=recorded) == []
+        refused = run("search", flag, "../../etc\udcff", root=recorded)
+        assert refused.exit_code == 2 and f"the value of {flag} " in refused.stderr
+    assert rows("search", "--status", "interrupted", root=recorded) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from eyelet_ingest.cli import cli
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import layout, spool, writer
+from eyelet_ingest.store.connect import FileLock
 
 START_US = 1_773_792_000_000_000  # 2026-03-18T00:00:00Z
 
@@ -60,3 +61,27 @@ def test_events_that_cannot_be_stored_keep_waiting_and_drain_fails(spooled: str)
     asked = run("query", "search", root=spooled)
     assert asked.exit_code == 0 and "3 still waiting" in asked.stderr
     assert len(spool.waiting(spooled)) == 3
+
+
+def test_drain_says_that_another_is_at_work(spooled: str) -> None:
+    with FileLock(f"{spooled}/spool/drain.lock", 0):
+        result = run("drain", "--json", root=spooled)
+        asked = run("query", "search", root=spooled)
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert (told["waiting"], told["reasons"]) == (3, ["another drain is at work"])
+    assert "another drain is at work" in result.stderr
+    assert "3 still waiting; another drain is at work" in asked.stderr
+
+
+def test_drain_says_why_a_root_takes_nothing(spooled: str) -> None:
+    (Path(spooled) / "logs").write_text("a file")
+    result = run("drain", root=spooled)
+    assert result.exit_code == 1 and "3 still waiting" in result.stdout
+    assert str(Path(spooled) / "logs") in result.stderr
+
+
+def test_drain_of_a_root_that_is_not_there_says_so(root: str) -> None:
+    result = run("drain", root=root)
+    assert result.exit_code == 0 and f"(no such folder: {root})" in result.stderr
+    assert not Path(root).exists()

@@ -1,6 +1,7 @@
 """The demonstration: invented, repeatable, and alive up to now."""
 
 import json
+import time
 from collections import Counter
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 from eyelet_ingest import demo
 from eyelet_ingest.cli import cli
 from eyelet_ingest.redaction import redact_value
+from eyelet_ingest.store import layout
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -94,6 +96,20 @@ def test_recording_twice_stores_once(store: Store) -> None:
     assert store.contexts() == [demo.CONTEXT]
 
 
+def test_two_demonstrations_tell_no_session_twice(store: Store) -> None:
+    """What is recorded an hour later has the same events of before, and one session more."""
+    hour_us = 3_600_000_000
+    told: dict[object, set[str]] = {}
+    for now_us in (NOW_US, NOW_US + hour_us):
+        demo.record(store, now_us, days=2)
+        for payload in demo.generate(now_us, days=2):
+            if payload["hook_event_name"] == "SessionStart":
+                told.setdefault(payload["session_id"], set()).add(str(payload["timestamp"]))
+    assert all(len(starts) == 1 for starts in told.values())
+    rows = store.search(Filter(hook_type=("SessionStart",)), limit=1_000).rows
+    assert len(rows) == len({row["session_id"] for row in rows}) == len(told)
+
+
 def test_what_is_recorded_has_every_column_one_searches_by(store: Store) -> None:
     demo.record(store, NOW_US)
     found = store.summary(Filter())
@@ -127,11 +143,25 @@ def test_the_command_says_what_it_recorded_and_how_to_go_on(root: str) -> None:
     assert run("query", "search", "--range", "1h", "--nl", root=root).stdout
 
 
+def test_a_demonstration_that_cannot_be_stored_is_one_line_with_the_reason(root: str) -> None:
+    with Store(root) as store:
+        done = demo.record(store, time.time_ns() // 1_000, days=1)
+    for key in done.partitions:
+        Path(layout.db_path(root, key)).write_bytes(b"garbage, and no database " * 400)
+    days = len(done.partitions)
+    result = run("demo", "--days", "1", "--force", root=root)
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert f"the demonstration is not complete: {days} of {days} days could not be stored: " in line
+    assert layout.db_path(root, min(done.partitions)) in line
+
+
 def test_a_root_that_holds_events_is_left_as_it_is_unless_forced(root: str) -> None:
     run("demo", "--days", "1", root=root)
     before = run("query", "summary", "--json", root=root).stdout
     refused = run("demo", "--days", "3", root=root)
     assert refused.exit_code == 0 and "already holds events" in refused.stdout
+    assert f"demo --force --root {root}\n" in refused.stdout
     assert json.loads(run("query", "summary", "--json", root=root).stdout)["events"] == json.loads(before)["events"]
     silent = run("demo", "--unless-used", root=root)
     assert (silent.exit_code, silent.output) == (0, "")

@@ -1,6 +1,7 @@
 """Twice is once: whatever happens to a recording between two imports, only what is new is added."""
 
 import gzip
+import io
 import json
 import os
 import shutil
@@ -259,6 +260,29 @@ def test_a_clock_that_was_not_set_goes_to_the_day_of_receipt(
     assert meta_of(suspect)["original_timestamp"] == str(when)
     assert round(times_of(root)[1]) == NOON_S  # the record behind it takes the good neighbour's
     assert take(path) == (0, 3, 0)
+
+
+def test_a_time_that_was_not_the_records_own_says_where_it_is_from(take: Take, root: str, tmp_path: Path) -> None:
+    written = [hook(1, timestamp=NOON_S), hook(2), hook(3, timestamp="soon"), hook(4, timestamp=5)]
+    take(write(tmp_path / "a.jsonl", written))
+    take(write(tmp_path / "b.jsonl", [hook(5), hook(6, timestamp=None, ts="later")]))
+    take(write(tmp_path / "c.jsonl", [hook(7)], at_s=5))  # a file whose own clock was not set
+    ingest(["-"], root, stdin=io.BytesIO(json.dumps(hook(8)).encode()))
+    names = ("timestamp_from", "timestamp_suspect", "original_timestamp")
+    said = {}
+    for row in rows(root):
+        meta = meta_of(row)
+        said[json.loads(str(row["data"]))["message"]] = tuple(meta.get(name) for name in names)
+    assert said == {
+        "m1": (None, None, None),
+        "m2": ("neighbour", None, None),
+        "m3": ("neighbour", None, "soon"),
+        "m4": ("receipt", True, "5"),
+        "m5": ("file", None, None),
+        "m6": ("file", None, "later"),
+        "m7": ("receipt", None, None),
+        "m8": ("receipt", None, None),
+    }
 
 
 def test_a_time_given_once_is_kept_for_ever(

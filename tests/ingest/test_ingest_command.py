@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def test_people_read_a_sentence(eyelet: Run, log: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_quarantined_records_are_told_on_stderr_and_exit_1(eyelet: Run, log: Path) -> None:
+def test_quarantined_records_are_told_on_stderr_and_exit_1(eyelet: Run, log: Path, root: str) -> None:
     log.write_text(log.read_text() + "oops\n" * 12)
     done = eyelet("ingest", log, "--json")
     assert done.returncode == 1
@@ -65,7 +66,7 @@ def test_quarantined_records_are_told_on_stderr_and_exit_1(eyelet: Run, log: Pat
     assert told[0].startswith(f"{log}:3: not JSON")
     assert len(told) == 12
     assert told[10] == "… and 2 more"
-    assert "eyelet quarantine" in told[11]
+    assert f"eyelet quarantine --root {root}" in told[11]
 
 
 def test_standard_input_is_a_dash(eyelet: Run) -> None:
@@ -80,6 +81,29 @@ def test_root_and_context_are_options(eyelet: Run, log: Path, tmp_path: Path) ->
     assert not (tmp_path / "etc").exists()
     eyelet("ingest", log, env={"EYELET_ROOT": str(tmp_path / "third"), "EYELET_CONTEXT": "mine"})
     assert (tmp_path / "third" / "logs" / "mine").is_dir()
+
+
+def test_where_nothing_was_found_to_import_is_told(eyelet: Run, log: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text(STOP)
+    done = eyelet("ingest", tmp_path / "empty", log, "--json")
+    assert (done.returncode, json.loads(done.stdout)["read"]) == (0, 2)
+    assert f"nothing to import in {tmp_path / 'empty'}: " in done.stderr and "*.jsonl" in done.stderr
+    log.write_text("\n")
+    done = eyelet("ingest", log)
+    assert (done.returncode, done.stderr) == (0, f"there is no record in {log}\n")
+    assert "any of 2 files" in eyelet("ingest", log, "-").stderr
+
+
+def test_utf16_is_told_and_leaves_the_quarantine_when_it_is_converted(eyelet: Run, log: Path) -> None:
+    text = log.read_text()
+    log.write_text(text, encoding="utf-16")
+    done = eyelet("ingest", log)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{log}:1: looks like UTF-16: convert it to UTF-8\n")
+    log.write_text(text)
+    assert json.loads(eyelet("ingest", log, "--json").stdout)["stored"] == 2
+    assert eyelet("quarantine").stdout == "Nothing is in quarantine.\n"
 
 
 def test_a_missing_path_is_one_line_that_names_it(eyelet: Run, log: Path, root: str) -> None:
@@ -125,3 +149,43 @@ def test_the_commands_say_what_they_do(eyelet: Run) -> None:
     for command in ("ingest", "quarantine"):
         shown = eyelet(command, "--help")
         assert shown.returncode == 0 and "--root" in shown.stdout
+
+
+def test_quarantine_of_a_root_that_is_none_is_the_error_of_every_command(eyelet: Run, log: Path, root: str) -> None:
+    done = eyelet("quarantine", "--root", log)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == eyelet("query", "search", "--root", log).stderr
+    assert eyelet("quarantine").stderr == f"eyelet: (no such folder: {root})\n"
+
+
+def test_what_cannot_be_imported_again_is_cleared_by_file_or_all_at_once(eyelet: Run, log: Path) -> None:
+    log.write_text("oops\nmore\n")
+    eyelet("ingest", log)
+    eyelet("ingest", "-", given="oops\n")
+    listed = json.loads(eyelet("quarantine", "--json", "--file", "-").stdout)
+    assert [(entry["file"], entry["line"]) for entry in listed] == [("-", 1)]
+    asked = eyelet("quarantine", "--clear")
+    assert asked.returncode == 2 and "--yes" in asked.stderr
+    assert len(json.loads(eyelet("quarantine", "--json", "--limit", "0").stdout)) == 3
+    relative = os.path.relpath(log)
+    assert eyelet("quarantine", "--clear", "--yes", "--file", relative).stdout == "2 records cleared from quarantine.\n"
+    assert f"Nothing of {log} is in quarantine." in eyelet("quarantine", "--file", log).stdout
+    assert json.loads(eyelet("quarantine", "--clear", "--yes", "--json").stdout) == {"cleared": 1}
+    assert eyelet("quarantine", "--clear").stdout == "0 records cleared from quarantine.\n"
+
+
+@pytest.mark.parametrize(("answer", "left", "code"), [("y", 0, 0), ("n", 1, 1)])
+def test_on_a_terminal_clearing_asks_first(
+    eyelet: Run, log: Path, root: str, answer: str, left: int, code: int
+) -> None:
+    eyelet("ingest", "-", given="oops\n")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "eyelet_ingest.cli", "quarantine", "--clear", "--root", root]
+    started = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    os.close(theirs)
+    os.write(ours, f"{answer}\n".encode())
+    stdout, stderr = started.communicate()
+    os.close(ours)
+    assert started.returncode == code and "Forget 1 record?" in stderr
+    assert stdout == ("" if left else "1 record cleared from quarantine.\n")
+    assert len(json.loads(eyelet("quarantine", "--json").stdout)) == left

@@ -103,6 +103,23 @@ def test_reasons_say_what_is_wrong() -> None:
     assert "900" in reasons[3]
 
 
+def test_the_place_in_a_reason_counts_from_where_the_record_begins() -> None:
+    found = read('{"a": 1}\n{"a" 2}\n{\n "b": 1,\n "c": zz\n}\n')
+    assert [(one.line, one.reason) for one in found if one.reason] == [
+        (2, "not JSON: Expecting ':' delimiter at character 5"),
+        (3, "not JSON: no value at character 17"),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_utf16_is_one_damaged_record_that_says_what_helps(encoding: str, mark: str) -> None:
+    for content in ('{"a": 1}\n{"b": "é"}\n', '[\n{"a": 1}]', '{ "日": 1}'):
+        found = read((mark + content).encode(encoding))
+        assert [one.reason for one in found] == ["looks like UTF-16: convert it to UTF-8"]
+    assert values('\ufeff{"a": 1}') == [{"a": 1}]
+
+
 def test_bytes_that_are_no_utf8_are_replaced_and_marked() -> None:
     found = read(b'{"a": "\xff"}\n{"b": "\xc3\xa9 \xef\xbf\xbd"}\n')
     assert [one.value for one in found] == [{"a": "\ufffd"}, {"b": "é \ufffd"}]

@@ -77,4 +77,7 @@ def cli() -> None:
 
 def main() -> None:
     """The console script."""
-    cli(prog_name="eyelet")
+    try:
+        cli(prog_name="eyelet")
+    except OSError as error:  # all else was told by the group: --help and --version could not be printed
+        raise SystemExit(f"Error: standard output: {error.strerror or error}") from error

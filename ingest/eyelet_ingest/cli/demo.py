@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import click
 
-from eyelet_ingest.cli.options import DEFAULT_ROOT, now_us, opened_store, root_option
+from eyelet_ingest.cli.options import WholeNumber, now_us, opened_store, root_option, runnable
+from eyelet_ingest.errors import EyeletError
 
 
 @click.command()
-@click.option("--days", type=click.IntRange(1, 90), default=7, metavar="N", help="How many days up to now.")
+@click.option("--days", type=WholeNumber(1, 90), default=7, metavar="N", help="How many days up to now.")
 @click.option("--force", is_flag=True, help="Also where something is recorded already.")
 @click.option("--unless-used", is_flag=True, help="Say nothing where something is recorded already.")
 @root_option
@@ -20,26 +21,28 @@ def demo(days: int, force: bool, unless_used: bool, root: str) -> None:
     from eyelet_ingest import demo as demonstration
     from eyelet_ingest.cli import output
 
-    with opened_store(root) as store:
+    with opened_store(root, only_reads=False) as store:
         if store.newest_day() is not None and not force:
             if not unless_used:
-                click.echo(f"{output.visible(root)} already holds events: no demonstration was recorded.")
-                click.echo("To add one all the same: eyelet demo --force")
+                said = [
+                    f"{root} already holds events: no demonstration was recorded.",
+                    f"To add one all the same: {runnable('demo --force', root)}",
+                ]
+                output.write_lines(sys.stdout, map(output.visible, said))
             return
         done = demonstration.record(store, now_us(), days)
-    output.write_lines(sys.stdout, map(output.visible, _told(root, days, done.stored)))
-    for refused in done.refused:
-        click.echo(f"eyelet: {output.visible(str(refused.error))}", err=True)
     if done.refused:
-        click.get_current_context().exit(1)
+        asked = len(done.partitions) + len(done.refused)
+        failed = f"{len(done.refused)} of {asked} days could not be stored: {done.refused[0].error}"
+        raise EyeletError("the demonstration is not complete", reason=failed)
+    output.write_lines(sys.stdout, map(output.visible, _told(root, days, done.stored)))
 
 
 def _told(root: str, days: int, stored: int) -> Iterator[str]:
-    at = "" if root == os.path.expanduser(DEFAULT_ROOT) else f" --root {shlex.quote(root)}"
     period = "day" if days == 1 else f"{days} days"
     yield f"Recorded a generated demonstration: {stored:,} events of the last {period}, in the context demo."
     yield "All of it is invented; none of your files was read."
     yield ""
-    yield f"  Look around:               eyelet query search --context demo{at}"
-    yield f"  Import your own history:   eyelet ingest ~/.claude/projects{at}"
+    yield f"  Look around:               {runnable('query search --context demo', root)}"
+    yield f"  Import your own history:   {runnable('ingest ~/.claude/projects', root)}"
     yield f"  Remove the demonstration:  rm -r {shlex.quote(os.path.join(root, 'logs', 'demo'))}"

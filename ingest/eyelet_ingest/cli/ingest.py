@@ -1,23 +1,34 @@
-"""`eyelet ingest` brings recordings in; `eyelet quarantine` shows what could not be."""
+"""`eyelet ingest` brings recordings in; `eyelet quarantine` shows what could not be, or forgets it."""
 
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from eyelet_ingest.cli.options import context_option, root_option
+from eyelet_ingest.cli.options import WholeNumber, context_option, root_option, runnable, say_if_missing
+from eyelet_ingest.errors import BadInput
 
 if TYPE_CHECKING:
-    from eyelet_ingest.ledger import Quarantined
+    from eyelet_ingest.ledger import Ledger, Quarantined
     from eyelet_ingest.pipeline import Ingested
 
 SOMETHING_QUARANTINED = 1  # the exit status
 COUNTS = ("read", "stored", "duplicates", "quarantined", "partitions", "seconds")
 CONTENT_SHOWN_CHARS = 200
+
+
+def _listed(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A file as the quarantine lists it: absolute and redacted, `-` for standard input."""
+    from eyelet_ingest import recordings, redaction
+
+    if value is None or value == recordings.STDIN:
+        return value
+    return redaction.redact_text(recordings.absolute(value))
 
 
 @click.command()
@@ -34,6 +45,10 @@ def ingest(ctx: click.Context, paths: tuple[str, ...], root: str, context: str, 
     """
     from eyelet_ingest import pipeline, recordings
 
+    for path in paths:
+        if not recordings.find([path]):
+            names = ", ".join(f"*{ending}" for ending in recordings.ENDINGS)
+            _say(f"nothing to import in {path}: no file there is {names} or one of these with .gz", err=True)
     files = recordings.find(paths)
     total_bytes = sum(os.path.getsize(file) for file in files if file != recordings.STDIN and os.path.isfile(file))
     if as_json or not sys.stderr.isatty():
@@ -41,6 +56,10 @@ def ingest(ctx: click.Context, paths: tuple[str, ...], root: str, context: str, 
     else:
         with click.progressbar(length=total_bytes, label="Importing", file=sys.stderr) as bar:
             done = pipeline.ingest(files, root, context, progress=bar.update)
+    if files and not done.read:
+        _say(f"there is no record in {files[0] if len(files) == 1 else f'any of {len(files):,} files'}", err=True)
+    if done.troubles:
+        _list_troubles(done.troubles, done.quarantined, root)
     _report(done, context, as_json)
     if done.quarantined:
         ctx.exit(SOMETHING_QUARANTINED)
@@ -48,37 +67,62 @@ def ingest(ctx: click.Context, paths: tuple[str, ...], root: str, context: str, 
 
 @click.command()
 @root_option
-@click.option("--limit", default=100, type=click.IntRange(min=0), help="How many at most, newest first; 0 for all.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
-def quarantine(root: str, limit: int, as_json: bool) -> None:
+@click.option("--limit", default=100, type=WholeNumber(min=0), help="How many at most, newest first; 0 for all.")
+@click.option("--file", metavar="FILE", callback=_listed, help="Only records of this file; - is standard input.")
+@click.option("--clear", is_flag=True, help="Forget the records, all of them or those of --file.")
+@click.option("--yes", is_flag=True, help="Clear without asking.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array; with --clear how many went.")
+def quarantine(root: str, limit: int, file: str | None, clear: bool, yes: bool, as_json: bool) -> None:
     """Show the records that could not be stored, where they stand and why.
 
-    A record leaves the list when the same line of the same file is imported well.
+    A record leaves the list when the same line of the same file is imported well, or with --clear.
     """
-    from eyelet_ingest.ledger import FILE_NAME, Ledger
-
-    kept: list[Quarantined] = []
-    if os.path.exists(os.path.join(root, FILE_NAME)):
-        with Ledger(root) as ledger:
-            kept = ledger.quarantined(limit or -1)
+    with _ledger_of(root) as ledger:
+        if clear:
+            count = ledger.count_quarantined(file) if ledger else 0
+            if count and not yes:
+                _ask(count)
+            gone = ledger.clear_quarantine(file) if ledger else 0
+            _say(json.dumps({"cleared": gone}) if as_json else f"{_records(gone)} cleared from quarantine.")
+            return
+        kept = ledger.quarantined(min(limit, sys.maxsize) or -1, file) if ledger else []
     if as_json:
-        click.echo(json.dumps([asdict(entry) for entry in kept], indent=2))
+        _say_lines(json.dumps([asdict(entry) for entry in kept], indent=2).splitlines())
     elif not kept:
-        click.echo("Nothing is in quarantine.")
+        _say("Nothing is in quarantine." if file is None else f"Nothing of {file} is in quarantine.")
     else:
-        from eyelet_ingest.cli.output import visible
-
         for entry in kept:
             _say(f"{_place(entry)}: {entry.reason}")
-            _say(f"    {visible(entry.content[:CONTENT_SHOWN_CHARS])}")
+            _say(f"    {entry.content[:CONTENT_SHOWN_CHARS]}")
+
+
+@contextmanager
+def _ledger_of(root: str) -> "Iterator[Ledger | None]":
+    """The ledger of the root, None where there is none yet. RootError for a root that no other command takes either."""
+    from eyelet_ingest.ledger import FILE_NAME, Ledger
+    from eyelet_ingest.store.store import Store
+
+    with Store(root) as store:
+        store.contexts()
+    say_if_missing(root)
+    if not os.path.exists(os.path.join(root, FILE_NAME)):
+        yield None
+        return
+    with Ledger(root) as ledger:
+        yield ledger
+
+
+def _ask(count: int) -> None:
+    """Go on, or end the command where the person, or nobody, says so."""
+    if not sys.stdin.isatty():
+        raise BadInput("clear the quarantine", reason="there is nobody to ask", hint="say --yes")
+    click.confirm(f"Forget {_records(count)}? What they are of stays as it is.", abort=True, err=True)
 
 
 def _report(done: "Ingested", context: str, as_json: bool) -> None:
-    if done.troubles:
-        _list_troubles(done.troubles, done.quarantined)
     if as_json:
         counts: dict[str, Any] = {name: getattr(done, name) for name in COUNTS}
-        click.echo(json.dumps(counts))
+        _say(json.dumps(counts))
         return
     days = "1 partition" if done.partitions == 1 else f"{done.partitions:,} partitions"
     _say(
@@ -87,19 +131,27 @@ def _report(done: "Ingested", context: str, as_json: bool) -> None:
     )
 
 
-def _list_troubles(troubles: "Sequence[Quarantined]", count: int) -> None:
+def _list_troubles(troubles: "Sequence[Quarantined]", count: int, root: str) -> None:
     for entry in troubles:
         _say(f"{_place(entry)}: {entry.reason}", err=True)
     if count > len(troubles):
         _say(f"… and {count - len(troubles):,} more", err=True)
-    _say("`eyelet quarantine` shows what could not be stored.", err=True)
+    _say(f"`{runnable('quarantine', root)}` shows what could not be stored.", err=True)
 
 
 def _place(entry: "Quarantined") -> str:
     return f"{entry.file}:{entry.line}"
 
 
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{count:,} records"
+
+
 def _say(text: str, *, err: bool = False) -> None:
+    _say_lines([text], err=err)
+
+
+def _say_lines(lines: "Iterable[str]", *, err: bool = False) -> None:
     from eyelet_ingest.cli.output import visible, write_lines
 
-    write_lines(sys.stderr if err else sys.stdout, [visible(text)])
+    write_lines(sys.stderr if err else sys.stdout, map(visible, lines))

@@ -2,6 +2,9 @@
 
 import functools
 import os
+import shlex
+import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.errors import BadInput, EyeletError, RootError
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -20,8 +23,20 @@ if TYPE_CHECKING:
 
 DEFAULT_ROOT = "~/.eyelet"
 DEFAULT_CONTEXT = "default"
+STATUSES = ("ok", "error", "interrupted", "denied", "pending")  # every one that an event may have
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class WholeNumber(click.IntRange):
+    """click's range of numbers, refusing in words that need no knowledge of click."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            span = f"from {self.min} on" if self.max is None else f"from {self.min} to {self.max}"
+            self.fail(f"{value!r} is not a whole number {span}, written in digits", param, ctx)
 
 
 class Chosen(NamedTuple):
@@ -93,7 +108,7 @@ FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
     "range": (
         ("--range",),
         _ONE | {"metavar": "RANGE"},
-        "15m, 1h, 6h, 24h, 7d, 30d, today, yesterday or all.",
+        "15m, 1h, 6h, 24h, 7d, 30d, today, yesterday or all; also 3h or 10d.",
     ),
     "tz": (
         ("--tz",),
@@ -108,7 +123,7 @@ FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
     "status": (
         ("--status",),
         _SEVERAL,
-        "Only this status: ok, error, interrupted, denied, pending, unknown.",
+        f"Only this status: {', '.join(STATUSES)}.",
     ),
     "errors": (("--errors",), {"is_flag": True}, "Only events that failed."),
     "git_branch": (("--branch",), _SEVERAL, "Only this git branch."),
@@ -119,14 +134,17 @@ FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
 
 
 @contextmanager
-def opened_store(root: str) -> "Iterator[Store]":
+def opened_store(root: str, *, only_reads: bool = True) -> "Iterator[Store]":
     """The Store of `root`, what was spooled drained into it; closed at the end.
 
     Events that cannot leave the spool yet are one line on stderr: what is stored can be read all the same.
+    So is a root that is not there, where the command `only_reads`.
     """
     from eyelet_ingest.store.store import Store
 
     with Store(root) as store:
+        if only_reads:
+            say_if_missing(root)
         try:
             drained = store.drain_spool()
         except EyeletError as error:
@@ -150,6 +168,32 @@ def spool_story(drained: "Drained") -> str:
     return ", ".join(parts)
 
 
+def say_if_missing(root: str) -> None:
+    """A line on stderr where the root is not there: to a command that only reads it looks like an empty one."""
+    if not os.path.exists(root):
+        _say(f"(no such folder: {root}{', a link to nothing' if os.path.islink(root) else ''})")
+
+
+def runnable(arguments: str, root: str) -> str:
+    """A command line for this installation's `eyelet` and this root, to be typed into any folder's shell."""
+    on_path, mine = shutil.which("eyelet"), shutil.which("eyelet", path=os.path.dirname(sys.executable))
+    if on_path and (mine is None or os.path.samefile(on_path, mine)):
+        program = "eyelet"
+    else:
+        program = shlex.quote(mine) if mine else f"{shlex.quote(sys.executable)} -m eyelet_ingest.cli"
+    at = "" if root == os.path.expanduser(DEFAULT_ROOT) else f" --root {shlex.quote(root)}"
+    return f"{program} {arguments}{at}"
+
+
+def utf8(what: str, text: str) -> str:
+    """`text`, which a person gave; BadInput where it is not UTF-8, as nothing that is stored could be found by it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadInput(f"cannot use the {what}", repr(text), "it is not UTF-8", "write it in UTF-8") from None
+    return text
+
+
 def now_us() -> int:
     return time.time_ns() // 1_000
 
@@ -163,13 +207,24 @@ def _say(text: str) -> None:
 def _absolute(ctx: click.Context, param: click.Parameter, value: str) -> str:
     if not value.strip():
         raise click.BadParameter("the name of the folder is empty", ctx=ctx, param=param)
-    return os.path.abspath(os.path.expanduser(value))
+    try:
+        return os.path.abspath(os.path.expanduser(value))
+    except OSError as error:  # only a relative path asks for the folder one stands in
+        hint = "the folder you are in is gone: name it from / on"
+        raise RootError("find the root", value, error.strerror or str(error), hint) from error
 
 
 def _chosen(flags: dict[str, Any]) -> Chosen:
     from eyelet_ingest import ranges
     from eyelet_ingest.store.select import Filter
 
+    for name, given in flags.items():
+        for text in given if isinstance(given, tuple) else [given]:
+            if isinstance(text, str):
+                utf8(f"value of {FILTER_FLAGS[name][0][0]}", text)
+    for status in flags.get("status", ()):
+        if status not in STATUSES:
+            raise BadInput("there is no status", repr(status), "", f"write one of {', '.join(STATUSES)}")
     times = {name: flags.pop(name) for name in ("range", "since", "until", "tz")}
     found = ranges.resolve(**times, now_us=now_us())
     where = Filter(since_us=found.since_us, until_us=found.until_us, **flags)

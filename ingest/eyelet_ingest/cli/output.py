@@ -5,6 +5,7 @@ becomes a visible escape; JSON is pure ASCII; a CSV cell is one line, quoted whe
 """
 
 import csv
+import errno
 import io
 import json
 import math
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import click
 
-from eyelet_ingest.errors import BadInput
+from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.store import schema
 
 if TYPE_CHECKING:
@@ -99,14 +100,28 @@ class Table:
 
 
 def write_lines(out: TextIO, lines: Iterable[str]) -> None:
-    """Each line on `out`; what its encoding cannot say becomes an escape."""
+    """Each line on `out`; what its encoding cannot say becomes an escape.
+
+    EyeletError where it takes no more, but the plain OSError where its reader went away.
+    """
     for line in lines:
         try:
             out.write(line + "\n")
         except UnicodeEncodeError:
             encoding = out.encoding or "ascii"
             out.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    out.flush()
+        except OSError as bad:
+            raise _refused(bad) from bad
+    try:
+        out.flush()
+    except OSError as bad:
+        raise _refused(bad) from bad
+
+
+def _refused(bad: OSError) -> Exception:
+    if bad.errno == errno.EPIPE:
+        return bad
+    return EyeletError("standard output", reason=bad.strerror or str(bad))
 
 
 def coloured(line: str, row: Row, out: TextIO) -> str:

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eyelet_ingest.cli import output
-from eyelet_ingest.cli.options import Chosen, filter_options, opened_store, root_option
+from eyelet_ingest.cli.options import (
+    Chosen,
+    WholeNumber,
+    filter_options,
+    opened_store,
+    root_option,
+    runnable,
+    utf8,
+)
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.ranges import display_time
 from eyelet_ingest.store.select import Filter
@@ -46,14 +54,21 @@ def query() -> None:
 
 
 def _format_options(*, rows: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """`--json`, `--nl`, `--csv`: what comes out, in the argument `form`; without one, a table."""
+    """`--json`, `--nl`, `--csv`: what comes out, in the argument `form`; without one, a table. Two: usage error."""
     what = "every column, data and meta whole" if rows else "one object"
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        flag = functools.partial(click.option, "form", show_default=False)
-        command = flag("--csv", flag_value="csv", help="CSV with a header.")(command)
-        command = flag("--nl", flag_value="nl", help=f"JSON, one line each: {what}.")(command)
-        return flag("--json", flag_value="json", help=f"JSON: {what}.")(command)
+        @functools.wraps(command)
+        def with_form(*args: Any, **given: Any) -> Any:
+            asked = [form for form in ("json", "nl", "csv") if given.pop(f"as_{form}")]
+            if len(asked) > 1:
+                raise click.UsageError("--json, --nl and --csv exclude each other: give one of them")
+            return command(*args, form=asked[0] if asked else None, **given)
+
+        flag = functools.partial(click.option, is_flag=True)
+        decorated: Callable[..., Any] = flag("--csv", "as_csv", help="CSV with a header.")(with_form)
+        decorated = flag("--nl", "as_nl", help=f"JSON, one line each: {what}.")(decorated)
+        return flag("--json", "as_json", help=f"JSON: {what}.")(decorated)
 
     return decorate
 
@@ -62,10 +77,9 @@ def _page_options(default: int) -> Callable[[Callable[..., Any]], Callable[..., 
     """`--limit` and `--after`: how many rows, and where to go on."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        limit = click.IntRange(min=0)
         command = click.option("--after", metavar="CURSOR", help="Go on where a search stopped.")(command)
         text = "At most so many events; 0 is all of them."
-        return click.option("--limit", type=limit, default=default, metavar="N", help=text)(command)
+        return click.option("--limit", type=WholeNumber(min=0), default=default, metavar="N", help=text)(command)
 
     return decorate
 
@@ -92,7 +106,7 @@ def grep(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str |
     if not wanted:
         raise BadInput("grep", reason="the text to look for is empty")
     with opened_store(root) as store:
-        where = replace(chosen.where, text=wanted)
+        where = replace(chosen.where, text=utf8("text", wanted))
         _show(_Pages(store, where, limit, after, whole=form is not None), form, chosen)
 
 
@@ -119,11 +133,11 @@ def errors(chosen: Chosen, limit: int, after: str | None, form: str | None, root
 def session(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
     """The story of the session ID, oldest event first."""
     with opened_store(root) as store:
-        whole = Filter(contexts=chosen.where.contexts, session_id=(wanted,))
+        whole = Filter(contexts=chosen.where.contexts, session_id=(utf8("session", wanted),))
         known = store.search(whole, limit=1, cut_chars=0)
         if not known.rows:
             _name_unreadable(known.partitions)
-            hint = "eyelet query search lists what there is"
+            hint = f"{runnable('query search', root)} lists what there is"
             raise EyeletError("there is no session", repr(wanted), f"not under {root}", hint)
         where = replace(chosen.where, session_id=(wanted,))
         pages = _Pages(store, where, limit, after, whole=form is not None, oldest_first=True)
@@ -172,8 +186,13 @@ class _Pages:
         unreadable: dict[tuple[str, str], Unreadable] = {}
         while True:
             found = self._page(min(self._limit - shown, PAGE_ROWS) if self._limit else PAGE_ROWS)
-            unreadable |= {(day.context, day.day): day for day in found.partitions.unreadable}
-            self.partitions = replace(found.partitions, unreadable=tuple(unreadable.values()))
+            page = found.partitions
+            bad = {(day.context, day.day): day for day in page.unreadable}
+            passed = sum(day not in bad for day in unreadable)  # of these, this page says that it skipped them
+            unreadable |= bad
+            self.partitions = replace(
+                page, skipped=max(page.skipped - passed, 0), unreadable=tuple(unreadable.values())
+            )
             self.count += 1
             self.elapsed_ms += found.elapsed_ms
             self.next = found.next

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eyelet_ingest.cli.options import root_option, spool_story
+from eyelet_ingest.cli.options import root_option, say_if_missing, spool_story
 
 if TYPE_CHECKING:
     from eyelet_ingest.store.spool import Drained
@@ -20,6 +20,7 @@ def drain(as_json: bool, root: str) -> None:
     from eyelet_ingest.store.store import Store
 
     with Store(root) as store:
+        say_if_missing(root)
         drained = store.drain_spool()
     output.write_lines(sys.stdout, [output.json_value(_counts(drained)) if as_json else spool_story(drained)])
     for reason in drained.reasons:
