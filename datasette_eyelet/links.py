@@ -15,19 +15,32 @@ RANGE_NAMES = ("range", "from", "to")
 
 
 class Links:
-    """The URLs of one request: `pairs` are its own parameters, without `_next`."""
+    """The URLs of one request: `pairs` are its own parameters, without `_next`, which is `page`."""
 
-    def __init__(self, datasette: Any, pairs: Pairs) -> None:
-        self.path, self.pairs = datasette.urls.path, pairs
+    def __init__(self, datasette: Any, pairs: Pairs, page: str = "") -> None:
+        self.path, self.pairs, self.page = datasette.urls.path, pairs, page
+        self.tz = tuple(pair for pair in pairs if pair[0] == "tz")
 
     def search(self, pairs: Sequence[tuple[str, str]] = ()) -> str:
         return _with_query(str(self.path(SEARCH)), pairs)
 
+    def here(self) -> str:
+        """This search, on this page of it."""
+        return self.search(self._here())
+
     def json(self) -> str:
         return _with_query(str(self.path(SEARCH_JSON)), self.pairs)
 
-    def event(self, context: str, event_id: int, suffix: str = "") -> str:
-        return f"{self.path(EVENT)}/{quote(context, safe='')}/{event_id}{suffix}"
+    def event(self, context: str, event_id: int) -> str:
+        """One event, in the zone of this search."""
+        return _with_query(self._event(context, event_id), self.tz)
+
+    def event_from_here(self, context: str, event_id: int) -> str:
+        """One event, from where a link leads back here."""
+        return _with_query(self._event(context, event_id), self._here())
+
+    def event_json(self, context: str, event_id: int) -> str:
+        return self._event(context, event_id) + ".json"
 
     def next(self, cursor: str) -> str:
         return self.search((*self.pairs, ("_next", cursor)))
@@ -43,6 +56,12 @@ class Links:
     def ranged(self, *times: tuple[str, str]) -> str:
         """This search over another range."""
         return self.search((*(pair for pair in self.pairs if pair[0] not in RANGE_NAMES), *times))
+
+    def _here(self) -> Pairs:
+        return (*self.pairs, ("_next", self.page)) if self.page else self.pairs
+
+    def _event(self, context: str, event_id: int) -> str:
+        return f"{self.path(EVENT)}/{quote(context, safe='')}/{event_id}"
 
 
 def _with_query(path: str, pairs: Sequence[tuple[str, str]]) -> str:

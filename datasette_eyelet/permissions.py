@@ -5,7 +5,7 @@ Nobody may by default but the signed-in root user. The plugin's settings may let
 
 from typing import Any
 
-from datasette.utils import StartupError, actor_matches_allow
+from datasette.utils import actor_matches_allow
 
 from datasette_eyelet import compat
 
@@ -24,17 +24,17 @@ SETTINGS = ("root", "allow")
 
 
 def settings(datasette: Any) -> dict[str, Any]:
-    """The plugin's settings; StartupError, which stops the server with one line, for a key or a kind that is wrong."""
+    """The plugin's settings; WrongSetting, which stops the server with one line, for a key or a kind that is wrong."""
     found = datasette.plugin_config(PLUGIN) or {}
     if not isinstance(found, dict):
-        raise StartupError(f"plugins: {PLUGIN}: must hold settings ({', '.join(SETTINGS)})")
+        raise compat.WrongSetting(f"plugins: {PLUGIN}: must hold settings ({', '.join(SETTINGS)})")
     for key in found:
         if key not in SETTINGS:
-            raise StartupError(f"plugins: {PLUGIN}: has no setting {key!r}; it has {', '.join(SETTINGS)}")
+            raise compat.WrongSetting(f"plugins: {PLUGIN}: has no setting {key!r}; it has {', '.join(SETTINGS)}")
     if not isinstance(found.get("root", ""), str):
-        raise StartupError(f"plugins: {PLUGIN}: root: must be the path of a folder")
+        raise compat.WrongSetting(f"plugins: {PLUGIN}: root: must be the path of a folder")
     if not isinstance(found.get("allow", {}), (dict, bool)):
-        raise StartupError(f"plugins: {PLUGIN}: allow: must be a block like {{id: alice}}, or true or false")
+        raise compat.WrongSetting(f"plugins: {PLUGIN}: allow: must be a block like {{id: alice}}, or true or false")
     return found
 
 

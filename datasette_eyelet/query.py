@@ -1,12 +1,15 @@
 """URL → what is asked: the one reading of the vocabulary for the page and the JSON. Pure."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 from datasette_eyelet.links import RANGE_NAMES, Pairs
 from eyelet_ingest.errors import BadInput
-from eyelet_ingest.ranges import Range, resolve, zone
+from eyelet_ingest.ranges import Range, parse_instant, resolve, zone
 from eyelet_ingest.store.select import Filter
 
 DEFAULT_SIZE = 100
@@ -28,14 +31,27 @@ SEVERAL = {
 ONCE = (*RANGE_NAMES, "tz", "errors", "q", "_size", "_next", "full")
 # Conditions that can be dropped, as the page lists them
 CONDITIONS = (*SEVERAL, "errors", "q")
+STATUSES = ("ok", "error", "interrupted", "denied", "pending")
+
+# What the command line calls it
+_ELSEWHERE = {"since": "from", "until": "to", "text": "q", "hook-type": "type", "limit": "_size", "after": "_next"}
 
 _TRUE, _FALSE = ("1", "on", "true", "yes"), ("", "0", "off", "false", "no")
 _WINDOW = re.compile(r"w(\d{0,16})-(\d{0,16})\.(.+)", re.ASCII)
 
 
+class BadParameter(BadInput):
+    """What the parameter `name` says cannot be meant."""
+
+    def __init__(self, name: str, why: BadInput) -> None:
+        self.name = name
+        super().__init__(why.operation, why.path, why.reason, why.hint)
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`where` holds the range too. `pairs` are the URL's own parameters that mean something, without `_next`.
+    """`where` holds the range too. `pairs` are the URL's own parameters that mean something, without `_next`;
+    `page` is `_next` as the URL has it.
 
     `range_asked` tells whether the URL chose the range (or a page of one) or it is today by default.
     """
@@ -47,6 +63,7 @@ class Query:
     after: str | None
     full: bool
     pairs: Pairs
+    page: str = ""
 
     def over(self, range: Range) -> "Query":
         """The same question over another range."""
@@ -67,20 +84,19 @@ class Query:
 
 def parse(args: Any, now_us: int) -> Query:
     """What a URL's parameters ask; BadInput, with the reason, for what cannot be meant. Empty ones say nothing."""
-    pairs = _pairs(args)
+    pairs = checked_pairs(args)
     given = {name: value for name, value in pairs if name in ONCE}
     asked = any(name in given for name in (*RANGE_NAMES, "_next"))
-    found = resolve(
-        range=given.get("range", "") or ("" if "from" in given or "to" in given else DEFAULT_RANGE),
-        since=given.get("from", ""),
-        until=given.get("to", ""),
-        tz=given.get("tz", ""),
-        now_us=now_us,
-    )
-    after = given.get("_next")
-    if after:
-        after, found = _thawed(after, found)
+    found = _range(given, now_us)
+    page = given.get("_next", "")
+    after: str | None = None
+    if page:
+        after, found = _thawed(page, found)
     several = {field: tuple(value for key, value in pairs if key == name) for name, field in SEVERAL.items()}
+    for status in several["status"]:
+        if status not in STATUSES:
+            why = BadInput("there is no status", repr(status[:60]), "", f"write one of {', '.join(STATUSES)}")
+            raise BadParameter("status", why)
     where = Filter(
         since_us=found.since_us,
         until_us=found.until_us,
@@ -89,7 +105,31 @@ def parse(args: Any, now_us: int) -> Query:
         **several,
     )
     rest = tuple(pair for pair in pairs if pair[0] != "_next")
-    return Query(where, found, asked, _size(given.get("_size")), after, _flag("full", given), rest)
+    return Query(where, found, asked, _size(given.get("_size")), after, _flag("full", given), rest, page)
+
+
+def checked_pairs(args: Any) -> Pairs:
+    """The parameters that are not empty; BadInput for a name that is none of ours, and for two values where one counts.
+
+    Names with an underscore in front are Datasette's to add.
+    """
+    for name in args:
+        if name not in ONCE and name not in SEVERAL and not name.startswith("_"):
+            raise _no_such_parameter(name)
+    pairs = known_pairs(args)
+    names = [name for name, _ in pairs]
+    for name in ONCE:
+        if names.count(name) > 1:
+            why = BadInput("cannot read the address", name, f"{names.count(name)} values", "give it once")
+            raise BadParameter(name, why)
+    return pairs
+
+
+def known_pairs(args: Any) -> Pairs:
+    """The parameters we know that are not empty, whatever they say."""
+    return tuple(
+        (name, value) for name in (*ONCE, *SEVERAL) for value in dict.fromkeys(args.getlist(name)) if value.strip()
+    )
 
 
 def day_of(us: int, tz_name: str) -> Range:
@@ -101,15 +141,34 @@ def day_of(us: int, tz_name: str) -> Range:
     return resolve(since=date, until=date, tz=tz_name, now_us=us)
 
 
-def _pairs(args: Any) -> Pairs:
-    """The parameters we know that are not empty, those given once checked to be so."""
-    pairs: list[tuple[str, str]] = []
-    for name in (*ONCE, *SEVERAL):
-        values = [value for value in args.getlist(name) if value.strip()]
-        if name in ONCE and len(values) > 1:
-            raise BadInput("cannot read the address", name, f"{len(values)} values", "give it once")
-        pairs += ((name, value) for value in dict.fromkeys(values))
-    return tuple(pairs)
+def _no_such_parameter(name: str) -> BadInput:
+    plain = name.strip().lower().replace("_", "-")
+    near = [_ELSEWHERE[plain]] if plain in _ELSEWHERE else get_close_matches(plain, (*SEVERAL, *ONCE), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join((*SEVERAL, *ONCE))}"
+    return BadInput("there is no parameter", repr(name[:60]), "", hint)
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """What cannot be meant within is what the parameter `name` says."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadParameter(name, error) from error
+
+
+def _range(given: dict[str, str], now_us: int) -> Range:
+    """The range of `range`, `from`, `to` and `tz`; BadParameter names the one of them that cannot be meant."""
+    since, until, tz = (given.get(name, "") for name in ("from", "to", "tz"))
+    with _naming("tz"):
+        where = zone(tz)
+    for name, text in (("from", since), ("to", until)):
+        if text:
+            with _naming(name):
+                parse_instant(text, now_us=now_us, tz=where)
+    with _naming("from" if since or until else "range"):
+        name = given.get("range", "") or ("" if since or until else DEFAULT_RANGE)
+        return resolve(range=name, since=since, until=until, tz=tz, now_us=now_us)
 
 
 def _size(given: str | None) -> int:
@@ -119,15 +178,21 @@ def _size(given: str | None) -> int:
         return MAX_SIZE
     size = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
     if not 1 <= size <= MAX_SIZE:
-        raise BadInput("cannot use _size", repr(given), "", f"a page has 1 to {MAX_SIZE:,} rows")
+        why = BadInput("cannot use _size", repr(given), "", f"a page has 1 to {MAX_SIZE:,} rows")
+        raise BadParameter("_size", why)
     return size
 
 
 def _flag(name: str, given: dict[str, str]) -> bool:
     value = given.get(name, "").lower()
     if value not in _TRUE + _FALSE:
-        raise BadInput(f"cannot use {name}", repr(given[name]), "", "write 1, or leave it out")
-    return value in _TRUE
+        raise BadParameter(name, BadInput(f"cannot use {name}", repr(given[name]), "", "write 1, or leave it out"))
+    return is_on(value)
+
+
+def is_on(value: str) -> bool:
+    """Whether a switch that says this is on."""
+    return value.lower() in _TRUE
 
 
 def _thawed(after: str, asked: Range) -> tuple[str, Range]:

@@ -4,7 +4,7 @@ cannot be answered is answered with its reason."""
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from datasette_eyelet import compat, permissions, responses
+from datasette_eyelet import advice, compat, instance, permissions, responses
 from datasette_eyelet.links import SEARCH
 from datasette_eyelet.pages import event, search, search_json
 from datasette_eyelet.visible import visible
@@ -50,6 +50,8 @@ async def _refusal(datasette: Any, request: Any, as_json: bool) -> Any:
         reason=reason,
         as_json=as_json,
         template="refusal.html",
+        # Where the root is, is nobody's business who may not see it.
+        has_own_root=advice.has_own_root(instance.of(datasette).root),
         has_permission_settings=compat.has_permission_settings(datasette),
     )
 

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from datasette_eyelet.json_text import pretty
 from datasette_eyelet.links import Links
+from datasette_eyelet.query import STATUSES
 from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest.ranges import display_time
 from eyelet_ingest.synopsis import synopsis
@@ -16,6 +17,7 @@ CUT_CHARS = 4_096
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 WHAT_MAX_CHARS = 240
 CELL_MAX_CHARS = 120
+SRC_MAX_CHARS = 160
 FIELD_MAX_CHARS = 1_000
 LINK_MAX_CHARS = 500  # nine links of 1 MB each would be a page of 9 MB
 
@@ -56,13 +58,17 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """What the list shows of one event, and what it opens to."""
+    """What the list shows of one event, and what it opens to.
+
+    `src` is in two: where room is short, the first (agent and event) gives way. `url` leads back to the search, the
+    `permalink` is for others.
+    """
 
     at: str
     at_iso: str
     day: str
     context: str
-    src: str
+    src: tuple[str, str]
     kind: str
     what: str
     duration: str
@@ -73,6 +79,7 @@ class RowView:
     payload_is_cut: bool
     payload_size: str
     url: str
+    permalink: str
     json_url: str
 
 
@@ -91,14 +98,14 @@ def days(rows: Iterable[Row], links: Links, tz: tzinfo) -> list[DayView]:
 
 
 def row_view(row: Row, links: Links, tz: tzinfo) -> RowView:
-    data, event_id = text(row["data"]), _number(row["id"])
+    data, event_id, context = text(row["data"]), _number(row["id"]), text(row["context_name"])
     date, _, clock = moment(row["id"], tz).partition(" ")
     return RowView(
         at=clock or date,
         at_iso=_iso(row["id"]),
         day=_day(row["id"], tz),
-        context=one_line(text(row["context_name"]), CELL_MAX_CHARS),
-        src=one_line(text(row["src"]), CELL_MAX_CHARS),
+        context=one_line(context, CELL_MAX_CHARS),
+        src=_halves(one_line(text(row["src"]), SRC_MAX_CHARS)),
         kind=one_line(text(row["tool_name"]) or text(row["hook_type"]), CELL_MAX_CHARS),
         what=one_line(synopsis(row), WHAT_MAX_CHARS),
         duration=duration(row["duration_ms"]),
@@ -108,8 +115,9 @@ def row_view(row: Row, links: Links, tz: tzinfo) -> RowView:
         payload=visible(pretty(data[:CUT_CHARS])),
         payload_is_cut=_number(row["data_chars"]) > min(len(data), CUT_CHARS),
         payload_size=size(_number(row["data_chars"])),
-        url=links.event(text(row["context_name"]), event_id),
-        json_url=links.event(text(row["context_name"]), event_id, ".json"),
+        url=links.event_from_here(context, event_id),
+        permalink=links.event(context, event_id),
+        json_url=links.event_json(context, event_id),
     )
 
 
@@ -120,7 +128,7 @@ def fields(row: Row, narrowed: Callable[[str, str], str], *, every: bool = False
         value = text(row.get(column))
         if value:
             shown = one_line(value, FIELD_MAX_CHARS if every else CELL_MAX_CHARS)
-            linked = name and len(value) <= LINK_MAX_CHARS
+            linked = name and len(value) <= LINK_MAX_CHARS and (name != "status" or value in STATUSES)
             found.append(Field(label, shown, narrowed(name, value) if linked else ""))
     if every:
         found += (Field(name, one_line(text(row.get(name)), FIELD_MAX_CHARS), "") for name in _MORE_FIELDS)
@@ -162,6 +170,13 @@ def size(chars: int) -> str:
     if chars < 1_024:
         return f"{chars} B"
     return f"{chars / 1_024:.1f} KB" if chars < 1_024**2 else f"{chars / 1_024**2:.1f} MB"
+
+
+def _halves(src: str) -> tuple[str, str]:
+    """`claude.posttooluse.bash.git` → `claude.posttooluse.`, `bash.git`; the second is never empty."""
+    parts = src.split(".")
+    first = min(2, len(parts) - 1)
+    return "".join(f"{part}." for part in parts[:first]), ".".join(parts[first:])
 
 
 def _number(value: object) -> int:

@@ -4,7 +4,6 @@
 """
 
 import os
-import signal
 import socket
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from datasette import Response
 
 from datasette_eyelet import compat
 from datasette_eyelet.links import SEARCH
@@ -22,9 +22,6 @@ URL_VARIABLE = "EYELET_SERVE_URL"
 OPEN_VARIABLE = "EYELET_SERVE_OPEN"
 
 AUTH_TOKEN = "/-/auth-token"
-
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 WAIT_S = 60.0
 POLL_S = 0.05
 
@@ -40,37 +37,35 @@ def start(datasette: Any) -> None:
     token = compat.root_token(datasette)
     sign_in_url = f"{url}{datasette.urls.path(AUTH_TOKEN)}?token={token}"
     search_url = f"{url}{datasette.urls.path(SEARCH)}"
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, _end_quietly)
     threading.Thread(target=_announce, args=(url, sign_in_url, search_url), daemon=True).start()
 
 
 def landing_on_search(datasette: Any) -> Callable[[Any], Any]:
-    """ASGI: under `eyelet serve`, Datasette's sign-in leads to the search page instead of the front page."""
+    """ASGI: under `eyelet serve`, Datasette's sign-in leads to the search page instead of the front page; who is
+    signed in already is led there too, the link used up or not."""
 
     def wrap(app: Any) -> Any:
         if not os.environ.get(URL_VARIABLE):
             return app
 
         async def wrapped(scope: Message, receive: Any, send: Callable[[Message], Awaitable[None]]) -> None:
+            target = str(datasette.urls.path(SEARCH))
+
             async def redirected(message: Message) -> None:
                 if message["type"] == "http.response.start" and message["status"] == 302:
                     headers = [header for header in message["headers"] if header[0].lower() != b"location"]
-                    target = str(datasette.urls.path(SEARCH)).encode("utf-8")
-                    message = {**message, "headers": [*headers, (b"location", target)]}
+                    message = {**message, "headers": [*headers, (b"location", target.encode("utf-8"))]}
                 await send(message)
 
             is_sign_in = scope["type"] == "http" and scope["path"].endswith(AUTH_TOKEN)
-            await app(scope, receive, redirected if is_sign_in else send)
+            if is_sign_in and await compat.is_root(datasette, scope):
+                await Response.redirect(target).asgi_send(send)
+            else:
+                await app(scope, receive, redirected if is_sign_in else send)
 
         return wrapped
 
     return wrap
-
-
-def _end_quietly(*_: object) -> None:
-    """Ctrl-C, once the server has shut down: neither a traceback nor Datasette 1.0's `Aborted!`."""
-    raise SystemExit(INTERRUPTED)
 
 
 def _announce(url: str, sign_in_url: str, search_url: str) -> None:

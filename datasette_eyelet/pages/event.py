@@ -2,12 +2,14 @@
 
 import asyncio
 import re
+from datetime import timezone
 from typing import Any
 from urllib.parse import unquote
 
 from datasette_eyelet import instance, responses, rows
 from datasette_eyelet.json_text import pretty
 from datasette_eyelet.links import Links
+from datasette_eyelet.query import checked_pairs
 from datasette_eyelet.row_json import row_json
 from datasette_eyelet.visible import visible
 from eyelet_ingest.ranges import zone
@@ -23,8 +25,10 @@ async def view(datasette: Any, request: Any) -> Any:
     row = await _row(datasette, request)
     if row is None:
         return await _unknown(datasette, request, as_json=False)
-    links = Links(datasette, ())
-    context = await asyncio.to_thread(_context, row, links)
+    pairs = checked_pairs(request.args)
+    given = dict(pairs)
+    links = Links(datasette, tuple(pair for pair in pairs if pair[0] != "_next"), given.get("_next", ""))
+    context = await asyncio.to_thread(_context, row, links, given.get("tz", ""))
     return await responses.page(datasette, request, "event.html", context)
 
 
@@ -43,21 +47,28 @@ async def _row(datasette: Any, request: Any) -> dict[str, object] | None:
     return await asyncio.to_thread(instance.of(datasette).store.event, context, int(event_id))
 
 
-def _context(row: dict[str, object], links: Links) -> dict[str, object]:
+def _context(row: dict[str, object], links: Links, tz_name: str) -> dict[str, object]:
+    """All that the template shows. The search's parameters in the URL say where the way back leads, nothing else."""
     data, meta, session = rows.text(row["data"]), rows.text(row["meta"]), rows.text(row["session_id"])
-    utc = zone("UTC")
-    at = rows.moment(row["id"], utc)
+    tz = zone(tz_name)
+    at = rows.moment(row["id"], tz)
     context = ("context", rows.text(row["context_name"]))
+
+    def ever(name: str, value: str) -> str:
+        return links.search((("range", "all"), *links.tz, (name, value)))
+
     return {
-        "row": rows.row_view({**row, "data": data[: rows.CUT_CHARS]}, links, utc),
+        "row": rows.row_view({**row, "data": data[: rows.CUT_CHARS]}, links, tz),
         "at": at,
-        "fields": rows.fields(row, lambda name, value: links.search((("range", "all"), (name, value))), every=True),
+        "tz": "UTC" if tz is timezone.utc else tz_name,
+        "fields": rows.fields(row, ever, every=True),
         "payload": visible(pretty(data[:PAGE_MAX_CHARS])),
         "payload_is_cut": len(data) > PAGE_MAX_CHARS,
         "meta": visible(pretty(meta[:PAGE_MAX_CHARS])),
-        "day_url": links.search((context, ("from", at[:10]), ("to", at[:10]))),
-        "session_url": links.search((("range", "all"), ("session", session))) if session else "",
-        "alternate_url_json": links.event(rows.text(row["context_name"]), int(str(row["id"])), ".json"),
+        "back_url": links.here(),
+        "day_url": links.search((*links.tz, context, ("from", at[:10]), ("to", at[:10]))),
+        "session_url": ever("session", session) if session else "",
+        "alternate_url_json": links.event_json(context[1], int(str(row["id"]))),
     }
 
 

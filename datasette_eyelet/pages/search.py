@@ -4,49 +4,48 @@ import asyncio
 import time
 from typing import Any
 
-from datasette_eyelet import instance, responses, rows
+from datasette_eyelet import advice, instance, responses, rows
 from datasette_eyelet.answer import Answer, answer
+from datasette_eyelet.form import form
 from datasette_eyelet.instance import Instance
-from datasette_eyelet.links import RANGE_NAMES, Links
-from datasette_eyelet.query import CONDITIONS, SEVERAL, Query, parse
+from datasette_eyelet.links import Links, Pairs
+from datasette_eyelet.query import CONDITIONS, BadParameter, Query, is_on, known_pairs, parse
 from datasette_eyelet.visible import one_line, visible
-from eyelet_ingest.ranges import RANGES, Range, display_time, zone
+from eyelet_ingest.errors import BadInput
+from eyelet_ingest.ranges import RANGES, Range, display_time, resolve, zone
 from eyelet_ingest.store.search import Partitions
 
 DEMO = "demo"
-STATUSES = ("ok", "error", "interrupted", "denied", "pending", "unknown")
-TYPES = (
-    "PreToolUse",
-    "PostToolUse",
-    "PostToolUseFailure",
-    "UserPromptSubmit",
-    "Notification",
-    "Stop",
-    "SubagentStop",
-    "SessionStart",
-    "SessionEnd",
-    "user",
-    "assistant",
-)
-ZONES = (
-    "UTC",
-    "Europe/London",
-    "Europe/Berlin",
-    "America/New_York",
-    "America/Los_Angeles",
-    "Asia/Kolkata",
-    "Asia/Tokyo",
-)
 CHIP_MAX_CHARS = 80
-OPTION_MAX_CHARS = 200
 WIDER = ("24h", "7d", "30d", "all")
 
 
 async def view(datasette: Any, request: Any) -> Any:
     now_us = time.time_ns() // 1_000
-    query = parse(request.args, now_us)
-    context = await asyncio.to_thread(_context, instance.of(datasette), query, Links(datasette, query.pairs), now_us)
-    return await responses.page(datasette, request, "search.html", context)
+    held = instance.of(datasette)
+    try:
+        query = parse(request.args, now_us)
+        links = Links(datasette, query.pairs, query.page)
+        context = await asyncio.to_thread(_context, held, query, links, now_us)
+        return await responses.page(datasette, request, "search.html", context)
+    except BadInput as error:
+        name = error.name if isinstance(error, BadParameter) else ""
+        pairs = tuple(pair for pair in known_pairs(request.args) if pair[0] != "_next")
+        links = Links(datasette, tuple(pair for pair in pairs if pair[0] != name))
+        context = {**await asyncio.to_thread(_refused, held, pairs, name, links, now_us), "reason": visible(str(error))}
+        return await responses.page(datasette, request, "search.html", context, status=400)
+
+
+def _refused(held: Instance, pairs: Pairs, name: str, links: Links, now_us: int) -> dict[str, object]:
+    """The form with everything that was typed, and nothing searched."""
+    good = dict(links.pairs)
+    current = good.get("range", "")
+    return {
+        **form(pairs, errors=is_on(good.get("errors", "")), contexts=held.store.contexts(), wrong=name),
+        "ranges": [(name, links.ranged(("range", name)), name == current) for name in RANGES],
+        "now": display_time(now_us, zone("")),
+        "alternate_url_json": links.json(),
+    }
 
 
 def _context(held: Instance, query: Query, links: Links, now_us: int) -> dict[str, object]:
@@ -58,7 +57,7 @@ def _context(held: Instance, query: Query, links: Links, now_us: int) -> dict[st
     names = {rows.text(row["context_name"]) for row in shown}
     return {
         **_time(found, query, links, now_us),
-        **_form(query, shown, contexts),
+        **form(query.pairs, errors=query.where.errors, shown=shown, contexts=contexts),
         "conditions": _conditions(query, links),
         "days": rows.days(shown, links, zone(query.range.tz)),
         "count": len(shown),
@@ -68,11 +67,25 @@ def _context(held: Instance, query: Query, links: Links, now_us: int) -> dict[st
         "trouble": visible(held.trouble),
         "is_demo": DEMO in names or contexts == [DEMO],
         "has_data": bool(contexts) or bool(found.result.partitions.unreadable),
-        "wider": [(RANGES[name], links.ranged(("range", name))) for name in WIDER],
+        "wider": _wider(found.query.range, links, now_us),
         "all_url": links.search(),
         "root": visible(held.root),
+        "ingest_command": advice.ingest_command(held.root),
+        "hook_settings": advice.hook_settings(held.root),
         "alternate_url_json": links.json(),
     }
+
+
+def _wider(range: Range, links: Links, now_us: int) -> list[tuple[str, str]]:
+    """The ranges that reach further back than this one."""
+    if range.since_us is None and range.until_us is None:
+        return []
+    starts = {name: resolve(range=name, tz=range.tz, now_us=now_us).since_us for name in WIDER}
+    return [
+        (RANGES[name], links.ranged(("range", name)))
+        for name, start_us in starts.items()
+        if start_us is None or (range.since_us is not None and start_us < range.since_us)
+    ]
 
 
 def _time(found: Answer, query: Query, links: Links, now_us: int) -> dict[str, object]:
@@ -91,50 +104,11 @@ def _time(found: Answer, query: Query, links: Links, now_us: int) -> dict[str, o
     }
 
 
-def _form(query: Query, shown: list[dict[str, object]], contexts: list[str]) -> dict[str, object]:
-    """The controls as the URL has them. A control shows one value; further ones of its name travel hidden."""
-    values: dict[str, list[str]] = {}
-    for name, value in query.pairs:
-        values.setdefault(name, []).append(value)
-    hidden = [(name, value) for name in SEVERAL for value in values.get(name, [])[1:]]
-    if not ("from" in values or "to" in values):
-        hidden += [("range", value) for value in values.get("range", [])]
-    hidden += [(name, value) for name in ("_size",) for value in values.get(name, [])]
-    seen = {
-        name: sorted({rows.text(row.get(column)) for row in shown} - {""})[:100]
-        for name, column in (
-            ("src", "src"),
-            ("type", "hook_type"),
-            ("tool", "tool_name"),
-            ("branch", "git_branch"),
-            ("agent", "agent"),
-            ("model", "model"),
-        )
-    }
-    options = {
-        **seen,
-        "context": contexts[:500],
-        "status": list(STATUSES),
-        "type": sorted({*TYPES, *seen["type"]}),
-    }
-    return {
-        "value": {name: values.get(name, [""])[0] for name in (*SEVERAL, *RANGE_NAMES, "tz", "q")},
-        "errors": query.where.errors,
-        "hidden": hidden,
-        "options": {name: [text for text in found if _is_plain(text)] for name, found in options.items()},
-        "zones": ZONES,
-        "is_filtered": any(values.get(name) for name in (*SEVERAL, "from", "to", "tz")),
-        "more_is_open": any(values.get(name) for name in ("session", "branch", "agent", "model")),
-    }
-
-
-def _is_plain(text: str) -> bool:
-    return len(text) <= OPTION_MAX_CHARS and text == visible(text)
-
-
 def _conditions(query: Query, links: Links) -> list[tuple[str, str, str]]:
+    """Name, text and the search without it. A switch has no text."""
+    said = {"q": "text", "errors": "errors only"}
     return [
-        ("text" if name == "q" else name, one_line(value, CHIP_MAX_CHARS), links.without(name, value))
+        (said.get(name, name), "" if name == "errors" else one_line(value, CHIP_MAX_CHARS), links.without(name, value))
         for name, value in query.pairs
         if name in CONDITIONS and (name != "errors" or query.where.errors)
     ]

@@ -121,3 +121,23 @@ async def test_the_root_is_the_settings_else_the_environments_else_the_homes(
     monkeypatch.setenv("EYELET_ROOT", str(tmp_path / "environment"))
     assert await root_of({}) == str(tmp_path / "environment")
     assert await root_of({"root": "~/settings"}) == str(tmp_path / "home" / "settings")
+
+
+async def test_the_root_may_come_from_the_environment_and_stays_out_of_datasettes_own_pages(
+    open_site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/permissions.md has it: 0.65 shows its metadata to strangers."""
+    monkeypatch.setenv("WHERE_EYELET_IS", str(tmp_path / "elsewhere"))
+    site = await open_site(root={"$env": "WHERE_EYELET_IS"})
+    assert site.datasette._eyelet.root == str(tmp_path / "elsewhere")
+    for path in ("/-/metadata.json", "/-/config.json"):
+        assert str(tmp_path) not in (await site.get(path, None)).text
+
+
+async def test_an_allow_block_for_the_whole_server_keeps_its_settings_from_strangers(root: str) -> None:
+    metadata = {"allow": {"id": "root"}, "plugins": {"datasette-eyelet": {"root": root, "allow": {"id": "alice"}}}}
+    made = Datasette(memory=True, metadata=metadata)
+    await made.invoke_startup()
+    for path in ("/-/metadata.json", "/-/config.json"):
+        text = (await made.client.get(path)).text
+        assert root not in text and "alice" not in text

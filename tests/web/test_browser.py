@@ -126,7 +126,7 @@ def test_a_person_signs_in_searches_filters_pages_and_opens_a_row(visit: Visit, 
     page.reload()
     assert rows.count() == 5
 
-    page.get_by_role("link", name="Drop errors 1").click()
+    page.get_by_role("link", name="Drop errors only").click()
     assert rows.count() == 50
     page.go_back()
     assert rows.count() == 5
@@ -146,9 +146,10 @@ def test_a_person_signs_in_searches_filters_pages_and_opens_a_row(visit: Visit, 
     assert page.get_by_label("Payload").is_visible()
     page.get_by_role("link", name="← Search").click()
     assert urlsplit(page.url).path == "/-/eyelet"
+    assert asked(page)["session"] == ["session-2"]
 
 
-def test_text_and_times_are_searched_from_the_form(visit: Visit, noon_us: int) -> None:
+def test_text_and_times_are_searched_from_the_form(visit: Visit, tmp_path: Path) -> None:
     page = visit()
     page.get_by_role("searchbox").fill("make test-7")
     page.get_by_label("from", exact=True).fill("now-7d")
@@ -158,6 +159,14 @@ def test_text_and_times_are_searched_from_the_form(visit: Visit, noon_us: int) -
     page.get_by_label("from", exact=True).fill("never")
     submit(page)
     assert "cannot read the time" in page.get_by_role("alert").inner_text()
+    page.screenshot(path=tmp_path / "wrong.png")
+    field = page.get_by_label("from", exact=True)
+    assert field.input_value() == "never"
+    assert field.get_attribute("aria-invalid") == "true"
+    assert page.get_by_role("searchbox").input_value() == "make test-7"
+    field.fill("now-7d")
+    submit(page)
+    assert page.locator("tr.eyelet-row").count() == 11
 
 
 def test_everything_works_by_keyboard_and_without_javascript(visit: Visit) -> None:
@@ -193,6 +202,24 @@ def test_nothing_sticks_out_of_the_window(visit: Visit, tmp_path: Path, name: st
     page.locator("tr.eyelet-row summary").nth(2).click()
     page.screenshot(path=tmp_path / f"{name}.png")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_src_and_zone_are_readable_to_their_end(visit: Visit, tmp_path: Path) -> None:
+    visit()
+    page = visit(viewport={"width": 1000, "height": 800})
+    page.goto(page.url.partition("?")[0] + "?range=all&tz=America%2FArgentina%2FBuenos_Aires")
+    page.screenshot(path=tmp_path / "medium.png")
+    whole = "element => element.scrollWidth <= element.clientWidth"
+    assert page.get_by_label("zone", exact=True).evaluate(whole)
+    assert page.locator("td.src .eyelet-last", has_text="bash.make").first.evaluate(whole)
+
+
+def test_what_is_said_of_no_match_is_as_wide_as_the_page(visit: Visit, tmp_path: Path) -> None:
+    page = visit()
+    page.goto(page.url.partition("?")[0] + "?range=7d&tool=Nope")
+    page.screenshot(path=tmp_path / "no-match.png")
+    widths = [page.locator(name).bounding_box()["width"] for name in (".eyelet-empty", ".eyelet-form")]
+    assert widths[0] == widths[1]
 
 
 def test_the_table_is_a_table_to_those_who_listen(visit: Visit) -> None:

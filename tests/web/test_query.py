@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 import pytest
 from datasette.utils import MultiParams
 
-from datasette_eyelet.query import Query, day_of, parse
+from datasette_eyelet.query import BadParameter, Query, day_of, parse
 from eyelet_ingest.errors import BadInput
 
 NOW_US = 1_774_015_402_123_456  # 2026-03-20 14:03:22.123456 UTC
@@ -79,6 +79,11 @@ def test_errors_is_a_switch(value: str) -> None:
         "tz=%00",
         "errors=perhaps",
         "full=maybe",
+        "status=unknown",
+        "status=ok&status=fine",
+        "since=6h",
+        "nothing=x",
+        "nothing=",
         "_next=w5-3.1.default",
     ],
 )
@@ -86,6 +91,26 @@ def test_what_cannot_be_meant_is_refused_with_a_reason(query_string: str) -> Non
     with pytest.raises(BadInput) as refused:
         asked(query_string)
     assert len(str(refused.value)) > 15
+
+
+@pytest.mark.parametrize(
+    ("query_string", "name"),
+    [
+        ("from=never&to=2026-03-01", "from"),
+        ("from=2026-03-01&to=never", "to"),
+        ("from=2026-03-02&to=2026-03-01", "from"),
+        ("from=2026-03-02&tz=Mars/Olympus", "tz"),
+        ("range=never", "range"),
+        ("status=fine", "status"),
+        ("errors=perhaps", "errors"),
+        ("q=a&q=b", "q"),
+        ("_size=0", "_size"),
+    ],
+)
+def test_a_refusal_names_its_parameter(query_string: str, name: str) -> None:
+    with pytest.raises(BadParameter) as refused:
+        asked(query_string)
+    assert refused.value.name == name
 
 
 def test_the_largest_page_has_a_thousand_rows() -> None:

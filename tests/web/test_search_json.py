@@ -114,6 +114,11 @@ async def test_the_page_and_the_json_agree_on_an_empty_today(site: Any, record: 
         "from=%00",
         "tz=Nowhere",
         "errors=x",
+        "status=unknown",
+        "unknown=1",
+        "&&&===",
+        "%00=%00",
+        "Tool=Bash",
     ],
 )
 async def test_wrong_input_is_400_with_the_reason(site: Any, record: Any, now_us: int, query: str) -> None:
@@ -124,7 +129,8 @@ async def test_wrong_input_is_400_with_the_reason(site: Any, record: Any, now_us
     assert len(answer.json()["error"]) > 15
     beside = await site.get(f"/-/eyelet?{query}")
     assert beside.status_code == 400
-    assert "Back to the search page" in beside.text
+    assert beside.text.count('role="alert"') == 1
+    assert "<form action=" in beside.text
 
 
 @pytest.mark.parametrize(
@@ -138,13 +144,42 @@ async def test_wrong_input_is_400_with_the_reason(site: Any, record: Any, now_us
         "session=%ed%a0%80",
         "type=" + "&type=".join(str(number) for number in range(300)),
         "from=1970-01-01&to=2254",
-        "unknown=1",
-        "&&&===",
-        "%00=%00",
         "_shape=array",
+        "full=0&_size=1&_labels=on",
     ],
 )
 async def test_odd_input_that_means_something_is_answered(site: Any, record: Any, now_us: int, query: str) -> None:
     record(now_us)
     for path in ("/-/eyelet", "/-/eyelet.json"):
         assert (await site.get(f"{path}?{query}")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("sesion=zzz", "session"),
+        ("since=6h", "from"),
+        ("until=today", "to"),
+        ("hook_type=Stop", "type"),
+        ("tool_name=Bash", "tool"),
+        ("limit=5", "_size"),
+        ("text=x", "q"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/-/eyelet", "/-/eyelet.json"])
+async def test_a_parameter_that_is_none_is_refused_with_the_nearest_that_is(
+    site: Any, record: Any, now_us: int, path: str, query: str, meant: str
+) -> None:
+    record(now_us)
+    answer = await site.get(f"{path}?{query}")
+    assert answer.status_code == 400
+    assert query.partition("=")[0] in answer.text
+    assert f"did you mean {meant}?" in answer.text
+
+
+async def test_a_status_that_is_none_is_refused_with_those_there_are(site: Any) -> None:
+    answer = await site.get("/-/eyelet.json?status=failed")
+    assert answer.status_code == 400
+    assert "failed" in answer.json()["error"]
+    for status in ("pending", "ok", "error", "denied", "interrupted"):
+        assert status in answer.json()["error"]

@@ -1,6 +1,10 @@
 """The search page: without JavaScript, everything in the URL, and true about what it looked at."""
 
+import json
 import re
+import shlex
+import subprocess
+import sys
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -33,12 +37,53 @@ async def page(site: Any, path: str) -> str:
     return text
 
 
-async def test_an_empty_root_says_how_to_record_and_how_to_import(site: Any) -> None:
-    text = await page(site, "/-/eyelet")
+async def test_an_empty_root_says_how_to_record_and_how_to_import_into_it(site: Any, root: str) -> None:
+    text = unescape(await page(site, "/-/eyelet"))
     assert "Nothing is recorded yet" in text
-    assert "eyelet ingest ~/.claude/projects" in text
-    assert "eyelet-hook" in text
+    assert f"eyelet ingest ~/.claude/projects --root {root}\n" in text.replace("</pre>", "\n")
+    hooks = json.loads(text[text.index('{"hooks"') : text.index("</pre>", text.index('{"hooks"'))])["hooks"]
+    [command] = {entry["hooks"][0]["command"] for [entry] in hooks.values()}
+    program, *options = shlex.split(command)
+    assert program == str(Path(sys.executable).parent / "eyelet-hook")
+    assert options == ["--root", root]
     assert "0 of 0 partitions scanned" in text
+
+
+async def test_the_advice_for_the_default_root_names_none(open_site: Any, tmp_path: Path) -> None:
+    site = await open_site(root=str(tmp_path / "home" / ".eyelet"))
+    text = await page(site, "/-/eyelet")
+    assert "eyelet ingest ~/.claude/projects</pre>" in text
+    assert "--root" not in text
+    assert "--root" not in (await site.get("/-/eyelet", None)).text.replace("prints such a link with <code>--root", "")
+
+
+async def test_the_advice_works_when_it_is_pasted(
+    open_site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a folder with a blank in its name, and with no `eyelet` on the PATH."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    home, root = tmp_path / "home", tmp_path / "it's my root"
+    recording = home / ".claude" / "projects" / "one" / "s.jsonl"
+    recording.parent.mkdir(parents=True)
+    recording.write_text(
+        '{"type":"user","uuid":"u1","sessionId":"s1","timestamp":"2026-03-20T14:03:22Z","message":{}}\n'
+    )
+    site = await open_site(root=str(root))
+    text = unescape(await page(site, "/-/eyelet"))
+    [command] = re.findall(r"<pre>(.*eyelet ingest .*)</pre>", text)
+    subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+    hooks = json.loads(text[text.index('{"hooks"') : text.index("</pre>", text.index('{"hooks"'))])["hooks"]
+    [entry] = hooks["Stop"]
+    payload = '{"hook_event_name":"Stop","session_id":"s1"}'
+    subprocess.run(["sh", "-c", entry["hooks"][0]["command"]], input=payload, text=True, check=True)
+    assert len(rows(await page(site, ALL))) == 2
+    assert not (home / ".eyelet").exists()
+
+
+async def test_a_refusal_does_not_tell_strangers_where_the_root_is(site: Any, root: str) -> None:
+    text = (await site.get("/-/eyelet", None)).text
+    assert "eyelet serve --root DIR" in text
+    assert root not in text
 
 
 async def test_events_of_today_are_shown_by_default_newest_first(site: Any, record: Any, now_us: int) -> None:
@@ -76,6 +121,101 @@ async def test_no_matches_names_the_conditions_to_drop_and_wider_ranges(site: An
     assert parse_qs(urlsplit(link(text, ["tool ", "bdi>Nope"][0])).query) == {"range": ["1h"], "q": ["absent"]}
     assert parse_qs(urlsplit(link(text, "last 7 days")).query)["range"] == ["7d"]
     assert len(rows(await page(site, link(text, "clear all") + "?range=1h"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "wider"),
+    [
+        ("range=15m", ["24 hours", "7 days", "30 days", "all"]),
+        ("range=24h", ["7 days", "30 days", "all"]),
+        ("range=7d", ["30 days", "all"]),
+        ("range=30d", ["all"]),
+        ("range=all", []),
+        ("from=2020", ["all"]),
+        ("to=2020", ["all"]),
+        ("from=now-10d&to=now", ["30 days", "all"]),
+    ],
+)
+async def test_only_ranges_that_reach_further_back_are_offered(
+    site: Any, record: Any, now_us: int, query: str, wider: list[str]
+) -> None:
+    record(now_us)
+    text = await page(site, f"/-/eyelet?{query}&tool=Nope")
+    said = text[text.index("No events match") :]
+    offered = re.findall(r">(?:last )?(all|24 hours|7 days|30 days)(?: time)?</a>", said)
+    assert offered == wider
+    assert ("further back" in text) == bool(wider)
+
+
+WRONG = {
+    "from=never": "from",
+    "to=never": "to",
+    "tz=Mars/Olympus": "tz",
+    "status=unknown": "status",
+    "from=2026-03-02&to=2026-03-01": "from",
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+async def test_a_mistake_keeps_the_form_as_it_was_typed_and_marks_the_field(
+    site: Any, record: Any, now_us: int, wrong: str
+) -> None:
+    record(now_us, context="work")
+    answer = await site.get(f"/-/eyelet?tool=Bash&tool=Edit&q=needle&errors=1&session=s-1&context=work&{wrong}")
+    assert answer.status_code == 400
+    text = answer.text
+    for typed in (
+        'name="tool" value="Bash"',
+        'type="hidden" name="tool" value="Edit"',
+        'name="q" value="needle"',
+        'name="session" value="s-1"',
+        '<option value="work" selected>',
+        'name="errors" value="1" checked',
+    ):
+        assert typed in text
+    for name, [value] in parse_qs(wrong).items():
+        assert f'name="{name}" value="{value}"' in text or f'<option value="{value}" selected>' in text
+    marked = re.findall(r'name="(\w+)"[^>]* aria-invalid="true" aria-describedby="eyelet-wrong"', text)
+    assert marked == [WRONG[wrong]]
+    assert re.findall(r'id="eyelet-wrong" role="alert"><strong>(\w+)', text) == marked
+    assert rows(text) == []
+    again = link(text, "30d")
+    assert parse_qs(urlsplit(again).query) == {
+        "range": ["30d"],
+        "tool": ["Bash", "Edit"],
+        "q": ["needle"],
+        "errors": ["1"],
+        "session": ["s-1"],
+        "context": ["work"],
+    }
+    assert (await site.get(again)).status_code == 200
+
+
+@pytest.mark.parametrize("wrong", ["range=never", "_size=0", "_next=forged", "sesion=s"])
+async def test_a_mistake_without_a_field_is_said_and_does_not_travel_on(site: Any, wrong: str) -> None:
+    answer = await site.get(f"/-/eyelet?tool=Bash&{wrong}")
+    assert answer.status_code == 400
+    assert answer.text.count('role="alert"') == 1
+    assert 'name="tool" value="Bash"' in answer.text
+    assert f'name="{wrong.partition("=")[0]}" value="{wrong.partition("=")[2]}"' not in answer.text
+
+
+async def test_no_status_is_offered_that_is_not_stored(site: Any) -> None:
+    text = await page(site, "/-/eyelet")
+    offered = text[text.index('<select name="status"') :]
+    options = re.findall(r'<option value="(\w+)"', offered[: offered.index("</select>")])
+    assert sorted(options) == ["denied", "error", "interrupted", "ok", "pending"]
+
+
+async def test_src_gives_way_in_front_and_is_whole_in_its_title(site: Any, record: Any, now_us: int) -> None:
+    record(now_us, src="claude.posttoolusefailure.mcp.server.tool")
+    record(now_us - 1, src="claude.userpromptsubmit")
+    record(now_us - 2, src="bare")
+    text = await page(site, ALL)
+    found = re.findall(r'class="src" title="([^"]*)">(.*?)</td>', text)
+    for (whole, cell), last in zip(found, ("mcp.server.tool", "userpromptsubmit", "bare"), strict=True):
+        assert re.sub(r"<[^>]*>", "", cell) == whole
+        assert cell.endswith(f'"eyelet-last">{last}</span>')
 
 
 CASES = {
@@ -141,12 +281,12 @@ async def test_pages_neither_skip_nor_repeat(site: Any, record: Any, noon_us: in
     path = f"{ALL}&_size=7"
     for _ in range(20):
         text = await page(site, path)
-        seen += re.findall(r'class="at"><a href="([^"]+)"', text)
+        seen += [unescape(url) for url in re.findall(r'class="at"><a href="([^"]+)"', text)]
         if "Older" not in text:
             break
         path = link(text, "Older")
-    assert len(seen) == len(set(seen)) == len(ids) + 17
-    times = [int(url.rsplit("/", 1)[1]) for url in seen]
+    assert len(seen) == len({urlsplit(url).path for url in seen}) == len(ids) + 17
+    times = [int(urlsplit(url).path.rsplit("/", 1)[1]) for url in seen]
     assert times == sorted(times, reverse=True)
     assert "_next" not in link(text, "Newest")
 
@@ -237,13 +377,13 @@ async def test_a_root_that_is_a_file_is_a_clear_page(open_site: Any, root: str) 
     assert (await site.get("/")).status_code == 200
 
 
-async def test_the_demonstration_is_said_to_be_one(site: Any, record: Any, now_us: int) -> None:
+async def test_the_demonstration_is_said_to_be_one(site: Any, root: str, record: Any, now_us: int) -> None:
     record(now_us, context="work")
     assert "generated demonstration" not in await page(site, ALL)
     record(now_us, context="demo")
     text = await page(site, ALL)
     assert "generated demonstration" in text
-    assert "eyelet ingest ~/.claude/projects" in text
+    assert f"eyelet ingest ~/.claude/projects --root {root}" in text
     assert "generated demonstration" not in await page(site, f"{ALL}&context=work")
 
 

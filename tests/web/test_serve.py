@@ -1,11 +1,13 @@
 """`eyelet serve`, the real process: it says where it is, signs its reader in, and goes quietly."""
 
 import contextlib
+import errno
 import os
 import re
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import time
 import urllib.error
@@ -17,6 +19,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from datasette.app import Datasette
 
 from eyelet_ingest.cli import cli
 
@@ -82,7 +85,7 @@ def test_a_busy_port_is_passed_over_unless_it_was_asked_for(serve: Serve, root: 
         taken = served.search_url.split(":")[2].split("/")[0]
         refused = CliRunner().invoke(cli, ["serve", "--root", root, "--port", taken])
         assert refused.exit_code == 1
-        assert f"port {taken} is in use" in refused.output
+        assert f"port {taken} is in use: choose another port or leave it out" in refused.output
         _, errors = served.end()
         assert "is in use; taking" in errors
 
@@ -95,6 +98,42 @@ def test_it_ends_quietly(serve: Serve, how: int) -> None:
     assert "Aborted" not in errors
     with pytest.raises(OSError):
         browser()[0].open(served.search_url)
+
+
+def test_the_link_leads_whoever_is_signed_in_already_to_the_search(serve: Serve) -> None:
+    served = serve()
+    opener, _ = browser()
+    for _ in range(3):
+        with opener.open(served.sign_in_url) as answer:
+            assert answer.url == served.search_url
+    stranger, _ = browser()
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        stranger.open(served.sign_in_url)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.05, 0.15, 0.3, 0.6])
+def test_ctrl_c_ends_it_quietly_while_it_starts(root: str, after_s: float) -> None:
+    command = [sys.executable, "-c", "from eyelet_ingest.cli import main; main()", "serve", "--root", root]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("Serving ")
+        time.sleep(after_s)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode in (-signal.SIGINT, 130)
+    assert "Traceback" not in errors and "KeyboardInterrupt" not in errors
+
+
+@pytest.mark.parametrize("setting", ["{alow: {id: x}}", "{root: 5}", "[root]", "{allow: alice}"])
+def test_a_wrong_setting_is_one_clear_line_of_plain_datasette(tmp_path: Path, setting: str) -> None:
+    path = tmp_path / "settings.yml"
+    path.write_text(f"plugins:\n  datasette-eyelet: {setting}\n")
+    flag = "-c" if hasattr(Datasette, "allowed") else "-m"
+    command = [sys.executable, "-m", "datasette", "serve", flag, str(path), "--port", str(free_port())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    [line] = [line for line in done.stderr.splitlines() if line]
+    assert line.startswith("Error: plugins: datasette-eyelet: ")
 
 
 def test_open_opens_the_browser_at_the_sign_in_link(serve: Serve, tmp_path: Path) -> None:
@@ -158,3 +197,28 @@ def test_a_secret_that_others_could_read_is_closed_to_them(root: str, monkeypatc
     assert CliRunner().invoke(module.serve, ["--root", root]).exit_code == 0
     assert started[0]["DATASETTE_SECRET"] == "known"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "No space left on device (the disk is full: make room)"),
+        (errno.EACCES, "Permission denied (it must be readable and writable by you alone)"),
+        (errno.EROFS, "Read-only file system (name another folder with --root)"),
+    ],
+)
+def test_a_secret_that_cannot_be_kept_is_said_with_what_helps(
+    root: str, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    opened = os.open
+
+    def refused(path: Any, flags: int, *rest: Any, **given: Any) -> int:
+        if "datasette.secret" in str(path) and flags & os.O_CREAT:
+            raise OSError(number, os.strerror(number), path)
+        return opened(path, flags, *rest, **given)
+
+    monkeypatch.setattr(os, "open", refused)
+    monkeypatch.delenv("DATASETTE_SECRET", raising=False)
+    done = CliRunner().invoke(cli, ["serve", "--root", root])
+    assert done.exit_code == 1
+    assert done.output.rstrip().endswith(said)

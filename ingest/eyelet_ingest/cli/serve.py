@@ -2,11 +2,16 @@
 
 The process becomes `datasette serve`: signals, exit codes and the end of the terminal are Datasette's own. What is
 left to say once the port answers, the plugin says (EYELET_SERVE_URL tells it to).
+
+Ctrl-C ends it quietly at any moment: SIGINT waits while one Python takes the other's place, then does what it does to
+any program (Python would print where its imports were), until uvicorn handles it and shuts down.
 """
 
 import errno
 import os
+import runpy
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -43,12 +48,13 @@ def serve(root: str, port: int | None, host: str, open_browser: bool) -> None:
     make_private_dir(root)
     chosen = _port(host, port)
     environment = _environment(root, host, chosen, open_browser)
-    command = [sys.executable, "-m", "datasette", "serve", "--host", host, "--port", str(chosen)]
+    command = [sys.executable, "-m", "eyelet_ingest.cli.serve", "serve", "--host", host, "--port", str(chosen)]
     command += _site(datasette_version)
     click.echo(f"Serving {visible(root)} with Datasette {datasette_version} …")
     sys.stdout.flush()
     if sys.platform == "win32":  # exec would hand the terminal back at once
         sys.exit(subprocess.call(command, env=environment))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.execve(sys.executable, command, environment)
 
 
@@ -90,8 +96,15 @@ def _secret(root: str) -> str:
                 os.unlink(fresh)
         return _read(path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise RootError("serve", path, reason, "it must be readable and writable by you alone") from error
+        raise RootError("serve", path, error.strerror or str(error), _remedy(error)) from error
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full: make room"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "it must be readable and writable by you alone"
+    return "name another folder with --root"
 
 
 def _read(path: str) -> str:
@@ -107,7 +120,7 @@ def _port(host: str, wanted: int | None) -> int:
     """The port asked for, or the first free one from DEFAULT_PORT on; ClickException where it is taken."""
     if wanted is not None:
         if not _is_free(host, wanted):
-            raise click.ClickException(f"port {wanted} is in use: leave --port out and the next free one is taken")
+            raise click.ClickException(f"port {wanted} is in use: choose another port or leave it out")
         return wanted
     for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED):
         if _is_free(host, port):
@@ -159,3 +172,16 @@ def _shipped(name: str) -> str:
     if os.path.basename(source_root) == "ingest":
         candidates.insert(0, os.path.join(os.path.dirname(source_root), name))
     return next((path for path in candidates if os.path.exists(path)), "")
+
+
+def _become_datasette() -> None:
+    """`python -m datasette`, with the SIGINT that `serve` held back let through."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a parent may have it ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    runpy.run_module("datasette", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    _become_datasette()

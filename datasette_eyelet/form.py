@@ -1,0 +1,89 @@
+"""The search form: its controls as the URL has them, whether that can be meant or not."""
+
+from collections.abc import Iterable
+
+from datasette_eyelet import rows
+from datasette_eyelet.links import RANGE_NAMES, Pairs
+from datasette_eyelet.query import SEVERAL, STATUSES
+from datasette_eyelet.visible import visible
+
+TYPES = (
+    "PreToolUse",
+    "PostToolUse",
+    "PostToolUseFailure",
+    "UserPromptSubmit",
+    "Notification",
+    "Stop",
+    "SubagentStop",
+    "SessionStart",
+    "SessionEnd",
+    "user",
+    "assistant",
+)
+ZONES = (
+    "UTC",
+    "Europe/London",
+    "Europe/Berlin",
+    "America/New_York",
+    "America/Los_Angeles",
+    "Asia/Kolkata",
+    "Asia/Tokyo",
+)
+OPTION_MAX_CHARS = 200
+
+# URL name → the column whose values in the rows shown are offered
+_OFFERED = {
+    "src": "src",
+    "type": "hook_type",
+    "tool": "tool_name",
+    "branch": "git_branch",
+    "agent": "agent",
+    "model": "model",
+}
+# The part of the form that holds a control, where what is wrong with it is said. Any other parameter: above.
+_PLACES = {
+    **dict.fromkeys(("q", "errors"), "bar"),
+    **dict.fromkeys((*RANGE_NAMES, "tz"), "times"),
+    **dict.fromkeys(SEVERAL, "filters"),
+}
+
+
+def form(
+    pairs: Pairs, *, errors: bool, shown: Iterable[rows.Row] = (), contexts: Iterable[str] = (), wrong: str = ""
+) -> dict[str, object]:
+    """What the template needs. `wrong` names the parameter that cannot be meant: it keeps its text where it has a
+    control, and does not travel on where it has none.
+
+    A control shows one value; further ones of its name travel hidden.
+    """
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    hidden = [(name, value) for name in SEVERAL for value in values.get(name, [])[1:]]
+    carried = ("_size",) if "from" in values or "to" in values else ("range", "_size")
+    hidden += [(name, value) for name in carried if name != wrong for value in values.get(name, [])]
+    shown = list(shown)
+    seen = {
+        name: sorted({rows.text(row.get(column)) for row in shown} - {""})[:100] for name, column in _OFFERED.items()
+    }
+    options = {
+        **seen,
+        "context": list(contexts)[:500],
+        "status": list(STATUSES),
+        "type": sorted({*TYPES, *seen["type"]}),
+    }
+    return {
+        "value": {name: values.get(name, [""])[0] for name in (*SEVERAL, *RANGE_NAMES, "tz", "q")},
+        "errors": errors,
+        "hidden": hidden,
+        "options": {name: [text for text in found if _is_plain(text)] for name, found in options.items()},
+        "zones": ZONES,
+        "is_filtered": any(values.get(name) for name in (*SEVERAL, "from", "to", "tz")),
+        "more_is_open": any(values.get(name) for name in ("session", "branch", "agent", "model")),
+        "wrong": wrong,
+        "wrong_place": _PLACES.get(wrong, "above"),
+    }
+
+
+def _is_plain(text: str) -> bool:
+    return len(text) <= OPTION_MAX_CHARS and text == visible(text)
