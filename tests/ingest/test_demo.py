@@ -156,6 +156,13 @@ def test_a_demonstration_that_cannot_be_stored_is_one_line_with_the_reason(root:
     assert layout.db_path(root, min(done.partitions)) in line
 
 
+def test_days_without_an_event_are_no_reason_to_record_none(root: str) -> None:
+    empty = Path(layout.db_path(root, layout.key_for("demo", NOW_US)))
+    empty.parent.mkdir(parents=True)
+    empty.touch()
+    assert "Recorded a generated demonstration" in run("demo", "--days", "1", root=root).stdout
+
+
 def test_a_root_that_holds_events_is_left_as_it_is_unless_forced(root: str) -> None:
     run("demo", "--days", "1", root=root)
     before = run("query", "summary", "--json", root=root).stdout

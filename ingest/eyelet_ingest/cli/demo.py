@@ -20,9 +20,12 @@ def demo(days: int, force: bool, unless_used: bool, root: str) -> None:
     """Record a generated demonstration into the context demo. It reads no file of yours."""
     from eyelet_ingest import demo as demonstration
     from eyelet_ingest.cli import output
+    from eyelet_ingest.store.select import Filter
 
     with opened_store(root, only_reads=False) as store:
-        if store.newest_day() is not None and not force:
+        # Not whether there is a day: a demonstration that met a full disk leaves empty ones.
+        newest = store.search(Filter(), limit=1, cut_chars=0)
+        if (newest.rows or newest.partitions.unreadable) and not force:
             if not unless_used:
                 said = [
                     f"{root} already holds events: no demonstration was recorded.",
