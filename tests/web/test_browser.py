@@ -204,6 +204,19 @@ def test_nothing_sticks_out_of_the_window(visit: Visit, tmp_path: Path, name: st
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
+def test_on_a_narrow_screen_the_filters_are_folded_until_one_is_used(visit: Visit, tmp_path: Path) -> None:
+    visit()
+    page = visit(viewport=NARROW)
+    fold, tool, start = page.get_by_label("times and filters"), page.get_by_label("tool"), page.get_by_label("from")
+    assert not tool.is_visible() and not start.is_visible()
+    fold.check()
+    assert tool.is_visible() and start.is_visible()
+    page.goto(page.url.partition("?")[0] + "?range=all&status=nope&tz=America%2FArgentina%2FBuenos_Aires")
+    page.screenshot(path=tmp_path / "narrow-wrong.png")
+    assert tool.is_visible() and page.get_by_role("alert").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
 def test_src_and_zone_are_readable_to_their_end(visit: Visit, tmp_path: Path) -> None:
     visit()
     page = visit(viewport={"width": 1000, "height": 800})
