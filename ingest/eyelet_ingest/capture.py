@@ -24,9 +24,9 @@ from eyelet_ingest.store import connect, identity, layout, spool, writer
 LIFE_MS = 600  # the interpreter's own start and end are outside it: 0.8 s in all
 IDLE_INPUT_MS = 500  # how long a silent, open stdin is waited for
 DRAIN_MS = 100  # what a capture may spend on what others left behind
-DRAIN_MOST = 200
 TRUSTED_CLOCK_US = 24 * 3600 * 1_000_000  # a payload's own time counts when it is this near to the receipt
 READ_BYTES = 1 << 20
+INPUT_MAX_BYTES = 256 * 2**20  # more is kept up to here, as a payload cut short
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
     try:
         options = _options(sys.argv[1:])
         raw = _read_input()
-        if raw.strip() and os.environ.get("EYELET_DISABLED", "0") in ("", "0"):
+        if raw.strip() and options["root"] and os.environ.get("EYELET_DISABLED", "0") in ("", "0"):
             record(raw, options["root"], options["context"], started_ns)
     except BaseException:  # noqa: BLE001, S110  the agent must never fail because we could not log
         pass
@@ -57,7 +57,7 @@ def record(raw: bytes, root: str, given: str, started_ns: int) -> None:
         spool.put(root, key, given, row, str(bad))
         return
     left_ns = min(deadline_ns, time.monotonic_ns() + DRAIN_MS * 1_000_000)
-    spool.drain(root, left_ns, chosen=chosen, most=DRAIN_MOST)
+    spool.drain(root, left_ns, chosen=chosen, quick=True)
 
 
 def _event(raw: bytes, received_ns: int) -> Event:
@@ -86,7 +86,7 @@ def _event(raw: bytes, received_ns: int) -> Event:
 
 def _raw_event(raw: bytes, why: str) -> Event:
     try:
-        data = writer.raw_payload(redaction.redact_bytes(raw), why)
+        data = writer.raw_payload(intake.clean_damaged(raw), why)
     except Exception as bad:  # noqa: BLE001  what cannot be redacted is not written; that it came is
         data = writer.withheld_payload(len(raw), f"{why}; {type(bad).__name__} while it was redacted")
     return Event(hook_type="unknown", src="claude.unknown", agent="claude", loglevel="warn", data=data)
@@ -114,17 +114,21 @@ def _uid(root: str, raw: bytes, received_ns: int) -> bytes:
 
 
 def _read_input() -> bytes:
-    """Everything on stdin until its end, or until it has been silent for IDLE_INPUT_MS."""
+    """Everything on stdin until its end; what has come when it falls silent, trickles on for LIFE_MS or never ends."""
     if os.isatty(0):
         return b""
     from select import select
 
-    parts = []
+    parts, size_bytes = [], 0
+    until_ns = time.monotonic_ns() + LIFE_MS * 1_000_000
     while select([0], [], [], IDLE_INPUT_MS / 1000)[0]:
         part = os.read(0, READ_BYTES)
         if not part:
             break
         parts.append(part)
+        size_bytes += len(part)
+        if size_bytes > INPUT_MAX_BYTES or (size_bytes < READ_BYTES and time.monotonic_ns() > until_ns):
+            break
     return b"".join(parts)
 
 
@@ -137,11 +141,10 @@ def _options(args: "list[str]") -> "dict[str, str]":
     for at, arg in enumerate(args):
         name, equals, value = arg.lstrip("-").partition("=")
         if name in options and arg.startswith("--"):
-            if equals:
-                options[name] = value
-            elif at + 1 < len(args):
-                options[name] = args[at + 1]
-    options["root"] = os.path.abspath(os.path.expanduser(options["root"]))
+            given = value if equals else args[at + 1] if at + 1 < len(args) else ""
+            options[name] = given or options[name]
+    root = os.path.expanduser(options["root"])
+    options["root"] = "" if root.startswith("~") else os.path.abspath(root)  # "": nobody's home is nowhere to write
     return options
 
 

@@ -4,7 +4,12 @@ Light like everything the hook imports: `json` and `re` are loaded only for a pa
 """
 
 from eyelet_ingest import redaction
-from eyelet_ingest.jsontext import has_duplicate_keys, may_hold_surrogates, parse_numbers_as_text
+from eyelet_ingest.jsontext import (
+    first_wins,
+    has_duplicate_keys,
+    may_hold_surrogates,
+    parse_numbers_as_text,
+)
 
 BOM = b"\xef\xbb\xbf"
 
@@ -32,6 +37,27 @@ def clean(text: str, value: object) -> "tuple[object, str]":
     if safe is value and not may_hold_surrogates(text):
         return value, text.strip()
     return _rewritten(text, safe)
+
+
+def clean_damaged(raw: bytes) -> bytes:
+    """Bytes that no partition takes as JSON, redacted; the same object where nothing had to go.
+
+    What Python can read all the same (NaN in it, nested too deep) is redacted as the value it is: text alone does not
+    tell that a list stands under a telling name.
+    """
+    text, _ = decode(raw)
+    if not redaction.may_hold_secret(text):
+        return redaction.redact_bytes(raw)
+    from json import dumps, loads
+
+    try:
+        value = loads(text, object_pairs_hook=first_wins, parse_int=str, parse_float=str)
+        safe = redaction.redact_value(value)
+        if safe is value and not has_duplicate_keys(text):
+            return raw
+        return dumps(safe, ensure_ascii=False).encode("utf-8", "replace")
+    except (ValueError, RecursionError):
+        return redaction.redact_bytes(raw)
 
 
 def _rewritten(text: str, safe: object) -> "tuple[object, str]":

@@ -31,7 +31,8 @@ def parse(text: str) -> object:
     except RecursionError:
         raise BadInput("parse", reason=f"nested deeper than {MAX_DEPTH} levels") from None
     except ValueError as bad:  # json.JSONDecodeError, which only a failing scan imports
-        raise BadInput("parse", reason=f"not JSON: {bad}") from None
+        place = f"{bad.msg} at character {bad.pos}" if hasattr(bad, "msg") and hasattr(bad, "pos") else str(bad)
+        raise BadInput("parse", reason=f"not JSON: {place}") from None
     if text[end:].strip(_WHITESPACE):
         raise BadInput("parse", reason=f"not JSON: more text after the value at character {end}")
     if text.count("[") + text.count("{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
@@ -85,11 +86,12 @@ def parse_numbers_as_text(text: str) -> object:
     """The value of JSON `text` that `parse` has taken, with every number as the text that spells it."""
     from json import loads
 
-    value: object = loads(text, object_pairs_hook=_first_wins, parse_int=str, parse_float=str)
+    value: object = loads(text, object_pairs_hook=first_wins, parse_int=str, parse_float=str)
     return value
 
 
-def _first_wins(pairs: "list[tuple[str, object]]") -> "dict[str, object]":
+def first_wins(pairs: "list[tuple[str, object]]") -> "dict[str, object]":
+    """The object of these pairs; of duplicate keys the first wins."""
     value = dict(pairs)
     return value if len(value) == len(pairs) else dict(reversed(pairs))
 
@@ -108,7 +110,7 @@ class _Rules:
 
     strict = True
     object_hook = None
-    object_pairs_hook = staticmethod(_first_wins)
+    object_pairs_hook = staticmethod(first_wins)
     parse_float = float
     parse_int: "object" = int
     parse_constant = staticmethod(_constant)

@@ -310,3 +310,49 @@ def test_a_root_that_cannot_be_made_sends_the_event_to_another_disk(tmp_path: Pa
     (tmp_path / "run").mkdir()
     hook("/proc/nowhere/root", payload(), env={"XDG_RUNTIME_DIR": str(tmp_path / "run")})
     assert len(list((tmp_path / "run").glob("eyelet-*/*.json"))) == 1
+
+
+def test_a_trickle_is_not_waited_for_for_ever(root: str) -> None:
+    reading, writing = os.pipe()
+    running = subprocess.Popen([*LIGHT, "--root", root], stdin=reading)
+    os.close(reading)
+    sent = 0
+    while running.poll() is None:
+        assert sent < 200, "the hook still waits"
+        try:
+            os.write(writing, b"x")
+        except BrokenPipeError:
+            break
+        sent += 1
+        time.sleep(0.1)
+    os.close(writing)
+    assert running.wait() == 0
+    (row,) = rows(root)
+    assert raw(row) == b"x" * len(raw(row)) != b""
+
+
+@pytest.mark.parametrize("flag", ["--root=", "--context="])
+def test_an_empty_flag_is_no_flag(flag: str, tmp_path: Path) -> None:
+    subprocess.run([*LIGHT, flag], input=payload(), check=True, cwd=tmp_path)
+    (row,) = rows(str(Path.home() / ".eyelet"))
+    assert row["context_name"] == "default"
+    assert not (tmp_path / "logs").exists()
+
+
+NAMED = "correct-horse-battery-9"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        b'{"a":NaN,"password":["' + NAMED.encode() + b'"]}',
+        b'{"a":NaN,"env":{"name":"DB_PASSWORD","x":1,"value":"' + NAMED.encode() + b'"}}',
+        b'{"a":Infinity,"password"\n:\n"' + NAMED.encode() + b'"}',
+    ],
+    ids=["list", "pair", "line breaks"],
+)
+def test_what_only_python_can_read_is_redacted_as_the_value_it_is(root: str, given: bytes) -> None:
+    hook(root, given)
+    (row,) = rows(root)
+    assert NAMED.encode() not in raw(row)
+    assert b"redacted" in raw(row)

@@ -380,3 +380,99 @@ def test_uids_of_different_kinds_never_meet() -> None:
     ]
     assert len(set(uids)) == len(uids)
     assert all(len(uid) == 16 for uid in uids)
+
+
+def test_a_day_filled_to_its_end_gives_ids_downwards_in_one_pass(store: Store, make_event: MakeEvent) -> None:
+    last = DAY.bounds_us[1] - 1
+    store.append([make_event(last - at) for at in (1, 2, 5_000, 9_000)])
+    for _ in range(2):
+        assert store.append([make_event(last) for _ in range(20_000)]).stored == 20_000
+    ids = {row[0] for row in plain(store.root).execute("select id from hooks")}
+    assert ids == set(range(last - 40_003, last + 1))
+
+
+def test_distinct_times_inside_a_long_run_of_taken_ids_are_placed_in_one_pass(
+    store: Store, make_event: MakeEvent
+) -> None:
+    store.append([make_event(NOON) for _ in range(60_000)])
+    assert store.append([make_event(NOON + at * 7) for at in range(5_000)]).stored == 5_000
+    ids = {row[0] for row in plain(store.root).execute("select id from hooks")}
+    assert ids == set(range(NOON, NOON + 65_000))
+
+
+def test_a_copy_with_another_time_is_still_the_same_event(store: Store, make_event: MakeEvent) -> None:
+    """Known events are looked for only where they can be; the unique index tells where that was wrong."""
+    event = make_event(NOON)
+    store.append([event])
+    event.time_us += 5_000_000
+    done = store.append([event, make_event(NOON + 9_000_000)])
+    assert (done.stored, done.duplicates) == (1, 1)
+
+
+def test_a_context_that_is_no_utf8_is_stored(store: Store, make_event: MakeEvent) -> None:
+    assert store.append([make_event(NOON)], "a\udcff").stored == 1
+
+
+@pytest.mark.parametrize("what", ["a folder", "a pipe", "a link to nothing", "too short"])
+def test_a_key_that_is_none_is_an_error_and_no_hang(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "secret.key"
+    if what == "a folder":
+        path.mkdir()
+    elif what == "a pipe":
+        os.mkfifo(path)
+    elif what == "a link to nothing":
+        path.symlink_to(tmp_path / "gone")
+    else:
+        path.write_bytes(b"short")
+    with pytest.raises(RootError, match=r"secret\.key"):
+        identity.load_key(str(tmp_path))
+
+
+def test_a_key_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity.os, "write", lambda handle, data: 3)
+    with pytest.raises(RootError, match="make room"):
+        identity.load_key(str(tmp_path / "root"))
+    assert list((tmp_path / "root").iterdir()) == []
+
+
+def test_a_lock_file_that_is_a_link_to_nothing_is_an_error_and_no_hang(store: Store, make_event: MakeEvent) -> None:
+    store.append([make_event(NOON)])
+    path = Path(layout.lock_path(store.root, DAY))
+    path.unlink()
+    path.symlink_to(path.parent / "gone" / "lock")
+    (refused,) = store.append([make_event(NOON)]).refused
+    assert "logs.lock" in str(refused.error)
+
+
+def test_a_file_system_without_flock_is_written_all_the_same(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(connect.fcntl, "flock", no_locks)
+    assert store.append([make_event(NOON)]).stored == 1
+
+
+def test_a_wal_that_sqlite_may_not_empty_by_itself_is_bounded_while_a_reader_stays(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect, "may_checkpoint", lambda version: False)
+    store.append([make_event(NOON)])
+    path = layout.db_path(store.root, DAY)
+    reader = connect.open_reader(path)
+    assert reader.execute("select count(*) from hooks").fetchone() == (1,)
+    for at in range(120):
+        store.append([make_event(NOON + at, data=json.dumps({"a": "x" * 100_000}))])
+    assert os.path.getsize(path + "-wal") < 3 * connect.WAL_LIMIT_BYTES
+    assert os.path.getsize(path) > 100 * 100_000
+    reader.close()
+
+
+def test_one_folder_that_takes_nothing_hinders_no_other_day(store: Store, make_event: MakeEvent) -> None:
+    logs = Path(layout.logs_dir(store.root))
+    (logs / "default").mkdir(parents=True)
+    (logs / "default" / "2025").write_text("a file where a year should be")
+    done = store.append([make_event(NOON - 365 * layout.DAY_US), make_event(NOON)])
+    assert done.stored == 1
+    assert [one.key.year for one in done.refused] == [2025]

@@ -235,3 +235,32 @@ def test_rows_have_every_column_and_the_context(store: Store, make_event: MakeEv
     result: SearchResult = store.search(Filter(), limit=1)
     assert list(result.rows[0]) == ["context_name", *schema.COLUMNS, *schema.DERIVED, "data_chars"]
     assert attrgetter("scanned", "unreadable")(result.partitions) == (1, ())
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named_and_hides_nothing(store: Store, make_event: MakeEvent) -> None:
+    fill(store, make_event, days=2)
+    logs = Path(layout.logs_dir(store.root))
+    (logs / "loop").symlink_to("loop")
+    (logs / "default" / "2025").symlink_to("2025")
+    found = store.search(Filter())
+    assert len(found.rows) == 20
+    assert [(bad.context, bad.day) for bad in found.partitions.unreadable] == [("default", "2025"), ("loop", "")]
+
+
+@pytest.mark.parametrize("name", ["plain", "with space", "50%", "what?", "#1", "ünï", "//double"])
+def test_a_root_may_have_any_name(tmp_path: Path, make_event: MakeEvent, name: str) -> None:
+    root = f"/{tmp_path}/x" if name == "//double" else str(tmp_path / name)
+    with Store(root) as store:
+        store.append([make_event(START)])
+        found = store.search(Filter())
+        assert (len(found.rows), found.partitions.unreadable) == (1, ())
+
+
+@pytest.mark.parametrize("where", [Filter(text="é" * 9_000), Filter(src=("a",) * 1_001), Filter(status=("x",) * 300)])
+def test_what_sqlite_cannot_be_asked_is_refused_and_blames_no_day(
+    store: Store, make_event: MakeEvent, where: Filter
+) -> None:
+    fill(store, make_event, days=1)
+    for ask in (store.search, store.count, store.summary):
+        with pytest.raises(BadInput):
+            ask(where)

@@ -161,3 +161,80 @@ def test_a_full_disk_refuses_the_events_and_stores_them_later(store: Store, make
     assert "the disk is full: make room" in str(refused.error)
     assert os.path.exists(path)
     assert store.append(refused.events).stored == 1
+
+
+def forged(folder: Path, make_event: MakeEvent) -> None:
+    """A well-formed event, as anyone on the machine could put it where it would be looked for."""
+    source = Path(put(str(folder.parent / "source"), make_event(NOON)))
+    folder.mkdir(exist_ok=True)
+    source.rename(folder / source.name)
+
+
+@pytest.mark.parametrize("trap", ["open to all", "a link", "another user's"])
+def test_what_another_user_could_have_put_there_is_never_stored(
+    store: Store, make_event: MakeEvent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: str
+) -> None:
+    (tmp_path / "run").mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    folder = Path(spool.folders(store.root)[1])
+    assert folder.parent == tmp_path / "run"
+    if trap == "a link":
+        forged(tmp_path / "elsewhere", make_event)
+        (tmp_path / "elsewhere").chmod(0o700)
+        folder.symlink_to(tmp_path / "elsewhere")
+    else:
+        forged(folder, make_event)
+        folder.chmod(0o777 if trap == "open to all" else 0o700)
+        if trap == "another user's":
+            if os.getuid() != 0:
+                pytest.skip("only root may give a folder away")
+            os.chown(folder, 65534, 65534)
+    done = store.drain_spool()
+    assert (done.stored, done.left, done.reasons) == (0, 0, [])
+
+
+def test_a_folder_named_twice_is_drained_once(
+    store: Store, make_event: MakeEvent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_RUNTIME_DIR", "TMPDIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert len(spool.folders(store.root)) == len(set(spool.folders(store.root)))
+    folder = Path(spool.folders(store.root)[1])
+    source = Path(put(store.root, make_event(NOON)))
+    folder.mkdir(mode=0o700)
+    source.rename(folder / source.name)
+    done = store.drain_spool()
+    assert (done.stored, done.left, done.reasons) == (1, 0, [])
+
+
+def test_a_link_to_the_root_finds_the_same_spool(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert spool.folders(str(tmp_path / "real"))[1:] == spool.folders(str(tmp_path / "link"))[1:]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("hook_type", None), ("data", []), ("src", {"a": 1}), ("error", True), ("meta", "{"), ("session_id", 5)],
+)
+def test_a_waiting_row_of_wrong_types_is_set_aside_and_hinders_no_other(
+    store: Store, make_event: MakeEvent, column: str, value: object
+) -> None:
+    path = Path(put(store.root, make_event(NOON)))
+    for at in range(5):
+        put(store.root, make_event(NOON + at))
+    record = json.loads(path.read_text())
+    record["row"][writer.ROW_COLUMNS.index(column)] = value
+    path.write_text(json.dumps(record))
+    done = store.drain_spool()
+    assert (done.stored, done.bad, done.left) == (5, 1, 0)
+
+
+def test_many_events_of_a_bad_day_starve_no_other_in_a_capture(store: Store, make_event: MakeEvent) -> None:
+    store.append([make_event(NOON)])
+    Path(layout.db_path(store.root, DAY)).write_bytes(b"garbage " * 1000)
+    for at in range(300):
+        put(store.root, make_event(NOON + at))
+    put(store.root, make_event(NOON + layout.DAY_US), layout.PartitionKey("default", 2026, 80))
+    done = spool.drain(store.root, time.monotonic_ns() + 10**10, quick=True)
+    assert done.stored == 1

@@ -77,6 +77,7 @@ def test_a_sign_in_outlives_the_server(serve: Serve, root: str) -> None:
 
 def test_a_busy_port_is_passed_over_unless_it_was_asked_for(serve: Serve, root: str) -> None:
     with socket.socket() as taker:
+        taker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server: one just gone may linger
         with contextlib.suppress(OSError):  # where another program has it already, that serves as well
             taker.bind(("127.0.0.1", 8001))
             taker.listen()

@@ -27,18 +27,21 @@ class Catalog:
         self._listings: dict[str, tuple[int, list[str]]] = {}  # guarded by _lock: folder → (mtime_ns, names)
         self._seen: tuple[tuple[str, int], ...] = ()  # guarded by _lock: the folders behind _keys
         self._keys: list[PartitionKey] = []  # guarded by _lock
+        self._troubles: list[tuple[str, str, str]] = []  # guarded by _lock
 
     def partitions(self) -> list[PartitionKey]:
         """Every partition, oldest first; none where the root is not there, RootError where it cannot be read."""
         with self._lock:
             found: list[tuple[str, str, list[str]]] = []
             logs = layout.logs_dir(self.root)
+            self._troubles.clear()
             for context in self._names(logs):
                 if layout.safe_context(context) != context:
                     continue
                 folder = os.path.join(logs, context)
-                for year in self._names(folder):
-                    found.append((context, year, self._names(os.path.join(folder, year))))
+                for year in self._names(folder, context):
+                    if len(year) == 4 and year.isdigit():
+                        found.append((context, year, self._names(os.path.join(folder, year), context, year)))
             seen = tuple((folder, listing[0]) for folder, listing in sorted(self._listings.items()))
             if seen != self._seen or not self._settled():
                 keys = [
@@ -65,7 +68,13 @@ class Catalog:
         chosen = [key for key in keys[low:high] if not wanted or key.context in wanted]
         return chosen, len(keys) - len(chosen)
 
-    def _names(self, folder: str) -> list[str]:
+    def troubles(self) -> list[tuple[str, str, str]]:
+        """Folders that could not be looked into when the partitions were last listed: context, year or "", why."""
+        with self._lock:
+            return list(self._troubles)
+
+    def _names(self, folder: str, context: str = "", year: str = "") -> list[str]:
+        """What is in a folder. Trouble with the root's is raised; below it is noted, and hides nothing else."""
         try:
             changed_ns = os.stat(folder).st_mtime_ns
             known = self._listings.get(folder)
@@ -81,7 +90,11 @@ class Catalog:
                 raise RootError("read", folder, "it is a file, not a folder", "name a folder with --root") from None
             return []
         except OSError as bad:
-            raise RootError("read", folder, str(bad), "does the folder belong to you?") from bad
+            self._listings.pop(folder, None)
+            if context:
+                self._troubles.append((context, year, bad.strerror or str(bad)))
+                return []
+            raise RootError("read", folder, bad.strerror or str(bad), "does the folder belong to you?") from bad
         self._listings[folder] = (changed_ns, names)
         return names
 

@@ -13,7 +13,7 @@ import os
 import sys
 import time
 
-from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
+from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
 from eyelet_ingest.store.identity import make_private_dir
 
 try:
@@ -33,6 +33,7 @@ CACHE_KIB_SMALL = 2_000
 CACHE_KIB_LARGE = 64_000
 MMAP_BYTES_SERVER = 256 * 2**20
 JOURNAL_LIMIT_BYTES = 64 * 2**20
+WAL_LIMIT_BYTES = 4 * 2**20  # where SQLite may not checkpoint by itself
 
 
 def driver() -> "Any":
@@ -98,7 +99,8 @@ def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False) -> "An
     Where the folder or file system forbids the side files of a WAL database, it is read as it stands.
     """
     chosen = driver()
-    uri = "file:" + os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    full = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    uri = "file://" + ("" if full.startswith("/") else "/") + full  # an empty authority: the path may begin with //
     problem: Exception | None = None
     for mode in ("?mode=ro", "?mode=ro&immutable=1"):
         if "immutable" in mode and (not os.path.isfile(path) or os.path.exists(path + "-wal")):
@@ -148,7 +150,8 @@ class FileLock:
     """Alone with a day, or with what else a lock file stands for: `with FileLock(path, deadline_ns):`.
 
     The deadline is on `time.monotonic_ns`; PartitionBusy where others keep it until then. The lock file may go with
-    its day: a lock on a file that is no longer the one on disk is no lock, and is taken again.
+    its day: a lock on a file that is no longer the one on disk is no lock, and is taken again. So whoever removes
+    a day unlinks the lock file last.
     """
 
     __slots__ = ("deadline_ns", "handle", "path")
@@ -161,11 +164,12 @@ class FileLock:
         while True:
             try:
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-            except FileNotFoundError:
-                make_private_dir(os.path.dirname(self.path))
-                continue
             except OSError as bad:
-                raise PartitionUnreadable("lock", self.path, str(bad), "may you write in this folder?") from bad
+                folder = os.path.dirname(self.path)
+                if not isinstance(bad, FileNotFoundError) or os.path.isdir(folder):
+                    raise PartitionUnreadable("lock", self.path, str(bad), "may you write in this folder?") from bad
+                _make_folder(folder)
+                continue
             try:
                 self._take(handle)
                 if _same_file(handle, self.path):
@@ -188,7 +192,9 @@ class FileLock:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
-            except BlockingIOError:
+            except OSError as bad:
+                if not isinstance(bad, BlockingIOError):
+                    return  # a file system without flock: SQLite's own locks have to do
                 left_ms = (self.deadline_ns - time.monotonic_ns()) / 1e6
                 if left_ms <= 0:
                     raise PartitionBusy("lock", self.path, "others kept it until the deadline", "try again") from None
@@ -220,6 +226,20 @@ def may_checkpoint(sqlite_version: str) -> bool:
     return any(version[:2] == fixed[:2] and version >= fixed for fixed in FIXED_WAL_RESET)
 
 
+def bound_wal(conn: "Any", path: str, sqlite_version: str) -> None:
+    """Checkpoint a WAL that nothing else would: of a SQLite that must not do so by itself, while a reader is there.
+
+    Under the day's lock, where no writer of ours can be.
+    """
+    if may_checkpoint(sqlite_version):
+        return
+    try:
+        if os.path.getsize(path + "-wal") > WAL_LIMIT_BYTES:
+            conn.execute("pragma wal_checkpoint(passive)")  # PASSIVE: never waits for the reader
+    except (OSError, conn.Error):
+        pass  # the rows are committed; the next writer tries again
+
+
 def _replacing() -> object:
     """A text factory that never raises: recorded text may be no UTF-8. Built from C parts: it runs for every cell."""
     from functools import partial
@@ -242,12 +262,22 @@ def _create_private(path: str) -> bool:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         return False
-    except FileNotFoundError:
-        make_private_dir(os.path.dirname(path))
-        return _create_private(path)
     except OSError as bad:
-        raise PartitionUnreadable("make", path, str(bad), "is the folder writable and the disk not full?") from bad
+        folder = os.path.dirname(path)
+        if not isinstance(bad, FileNotFoundError) or os.path.isdir(folder):
+            hint = "is the folder writable and the disk not full?"
+            raise PartitionUnreadable("make", path, str(bad), hint) from bad
+        _make_folder(folder)
+        return _create_private(path)
     return True
+
+
+def _make_folder(folder: str) -> None:
+    """The folder of one day: trouble with it is that day's, not the root's."""
+    try:
+        make_private_dir(folder)
+    except RootError as bad:
+        raise PartitionUnreadable("make the folder", bad.path, bad.reason, bad.hint) from bad
 
 
 def _pysqlite3_folders() -> "list[str]":

@@ -8,7 +8,7 @@ same event made again in ten years. Every part is preceded by its length, so tha
 import os
 import time
 from _blake2 import blake2b
-from errno import EDQUOT, ENOSPC
+from errno import EDQUOT, ENOSPC, ENOSYS, ENOTSUP, EPERM
 
 from eyelet_ingest.errors import RootError
 
@@ -30,20 +30,33 @@ def load_key(root: str) -> bytes:
     make_private_dir(root)
     mine = f"{path}.{os.getpid()}.{time.time_ns()}"
     try:
-        handle = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        _write_key(mine, path)
+    except OSError as bad:
+        raise RootError("make the key", path, bad.strerror or str(bad), _remedy(bad)) from bad
+    return _read_key(path)
+
+
+def _write_key(mine: str, path: str) -> None:
+    """A whole key at `path`, which never shows a half-written one; where another was first, theirs."""
+    handle = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
         try:
-            os.write(handle, os.urandom(KEY_BYTES))
+            if os.write(handle, os.urandom(KEY_BYTES)) != KEY_BYTES:
+                raise OSError(ENOSPC, "the key was not written whole")
         finally:
             os.close(handle)
         try:
-            os.link(mine, path)  # fails where another was first, and never shows a half-written key
+            os.link(mine, path)
         except FileExistsError:
             pass
-        finally:
+        except OSError as bad:
+            if bad.errno not in (EPERM, ENOTSUP, ENOSYS):
+                raise
+            if not os.path.exists(path):  # a file system without links: two makers at once are unlikely there
+                os.replace(mine, path)
+    finally:
+        if os.path.exists(mine):
             os.unlink(mine)
-        return _read_key(path)
-    except OSError as bad:
-        raise RootError("make the key", path, bad.strerror or str(bad), _remedy(bad)) from bad
 
 
 def record_uid(key: bytes, agent: str, record_uuid: str) -> bytes:
@@ -92,23 +105,22 @@ def _uid(key: bytes, *parts: bytes) -> bytes:
 
 
 def _read_key(path: str) -> bytes:
+    """The key; FileNotFoundError where there is none yet."""
     try:
-        handle = os.open(path, os.O_RDONLY)
-    except NotADirectoryError as bad:
-        raise RootError("read the key", path, "the root is a file, not a folder", "name a folder with --root") from bad
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe in its place must not be waited for
+        try:
+            key = os.read(handle, KEY_BYTES + 1)
+        finally:
+            os.close(handle)
     except FileNotFoundError:
+        if os.path.islink(path):
+            raise RootError("read the key", path, "it is a link to nothing", "mend or remove the link") from None
         raise
+    except NotADirectoryError as bad:
+        raise RootError("read the key", path, "the root is a file, not a folder", _OTHER_ROOT) from bad
     except OSError as bad:
-        raise RootError("read the key", path, str(bad), "does the folder belong to you?") from bad
-    try:
-        key = os.read(handle, KEY_BYTES + 1)
-    finally:
-        os.close(handle)
+        raise RootError("read the key", path, str(bad), "is it a file that belongs to you?") from bad
     if len(key) != KEY_BYTES:
-        raise RootError(
-            "read the key",
-            path,
-            f"it has {len(key)} bytes, not {KEY_BYTES}",
-            "restore it from a back-up, or remove it",
-        )
+        reason = f"it has {len(key)} bytes, not {KEY_BYTES}"
+        raise RootError("read the key", path, reason, "restore it from a back-up, or remove it")
     return key

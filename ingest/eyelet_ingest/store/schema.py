@@ -154,6 +154,7 @@ def bring_up(conn: "Any", path: str, context: str, given: str, bounds_us: "tuple
                 for statement in step:
                     conn.execute(statement)
             if version == 0:
+                given = given.encode("utf-8", "replace").decode()  # a name may hold bytes that are no UTF-8
                 facts = {"context": context, "given": given, "start_us": bounds_us[0], "end_us": bounds_us[1]}
                 conn.executemany("insert or ignore into eyelet_partition values (?, ?)", list(facts.items()))
                 conn.execute(f"pragma application_id = {APPLICATION_ID}")

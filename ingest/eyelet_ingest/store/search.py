@@ -33,7 +33,10 @@ KEPT_OPEN = 8  # partitions one question keeps open for its second look, which r
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A partition that could not answer: `day` is its ISO date, `error` the reason and the remedy."""
+    """A partition that could not answer: `day` is its ISO date, `error` the reason and the remedy.
+
+    Of a folder that could not be looked into, `day` is its year, or "" where it is the context's.
+    """
 
     context: str
     day: str
@@ -90,12 +93,14 @@ class Search:
 
     def __init__(self, catalog: Catalog, where: Filter) -> None:
         self.root, self.where = catalog.root, _bindable(where)
+        select.conditions(self.where)  # what cannot be asked is refused before any day is opened
         self.started = time.perf_counter()
         self.keys, self.skipped = catalog.prune(
             since_us=where.since_us,
             until_us=where.until_us,
             contexts=[layout.safe_context(c) for c in where.contexts],
         )
+        self.folders = catalog.troubles()
         self.unreadable: dict[PartitionKey, Unreadable] = {}
         self.scanned: set[PartitionKey] = set()
         self._open: dict[PartitionKey, Any] = {}
@@ -173,7 +178,8 @@ class Search:
         return None
 
     def truth(self) -> Partitions:
-        return Partitions(len(self.scanned), self.skipped, tuple(self.unreadable.values()))
+        folders = tuple(Unreadable(context, year, f"{why} (its folder)") for context, year, why in self.folders)
+        return Partitions(len(self.scanned), self.skipped, (*self.unreadable.values(), *folders))
 
     def _days(self, beyond: "_Cursor | None", oldest_first: bool) -> Generator[list[PartitionKey], None, None]:
         """The partitions day by day in the order of the answer; those a cursor has passed and those never asked count

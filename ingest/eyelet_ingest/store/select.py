@@ -37,7 +37,9 @@ class Filter:
 
 # Fields whose values are compared as they are; the names are columns of `hooks`.
 _EQUAL = ("hook_type", "tool_name", "session_id", "status", "agent", "model", "git_branch")
-TEXT_MAX_CHARS = 10_000  # SQLite refuses LIKE patterns beyond 50,000 bytes
+TEXT_MAX_CHARS = 10_000
+PATTERN_MAX_BYTES = 50_000  # SQLite refuses longer LIKE patterns
+VALUES_MAX = 200  # alternatives of one field; SQLite's expressions end at a depth of 1,000
 _AFTER_ALL = "\U0010ffff"
 
 
@@ -48,6 +50,9 @@ def conditions(where: Filter, *, by_time: bool = False) -> tuple[list[str], list
     """
     clauses: list[str] = []
     params: list[object] = []
+    for column in (*_EQUAL, "src"):
+        if len(getattr(where, column)) > VALUES_MAX:
+            raise BadInput("search", reason=f"more than {VALUES_MAX} values of {column}", hint="ask in parts")
     for column in _EQUAL:
         values = getattr(where, column)
         if values:
@@ -98,4 +103,9 @@ def _text_patterns(text: str) -> list[str]:
     if len(text) > TEXT_MAX_CHARS:
         raise BadInput("search", reason=f"the text has {len(text)} characters, {TEXT_MAX_CHARS} are the most")
     spelt = dict.fromkeys((json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1]))
-    return ["%" + one.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%" for one in spelt]
+    patterns = ["%" + one.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%" for one in spelt]
+    if max(len(pattern.encode("utf-8", "replace")) for pattern in patterns) > PATTERN_MAX_BYTES:
+        raise BadInput(
+            "search", reason=f"the text needs more than {PATTERN_MAX_BYTES} bytes as JSON", hint="shorten it"
+        )
+    return patterns

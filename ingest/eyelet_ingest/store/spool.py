@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from eyelet_ingest.store.writer import Row
 
 FORMAT = 1
-BATCH = 500  # files read before they are inserted together
+BATCH, BATCH_BYTES = 500, 8 * 2**20  # what is read before it is inserted together
+LOOKED_AT = 2_000  # file names a capture looks at: with more waiting, a command or the server does better
 PARTITION_DEADLINE_MS = 5_000
+
+_TYPES = (str, int, float, type(None))
+_TEXTS = frozenset(("session_id", "hook_type", "src", "data", "meta"))  # columns that are never null
 
 
 def put(root: str, key: layout.PartitionKey, given: str, row: "Row", reason: str) -> str:
@@ -36,9 +40,9 @@ def put(root: str, key: layout.PartitionKey, given: str, row: "Row", reason: str
     record = {"v": FORMAT, "given": given, "uid": uid.hex(), "time_us": time_us, "why": reason, "row": values}
     content = dumps(record).encode("utf-8", "replace")
     name = f"{time.time_ns():020d}-{os.getpid()}-{key.mount_name}.json"
-    for folder in folders(root):
+    for at, folder in enumerate(folders(root)):
         try:
-            make_own_dir(folder)
+            make_own_dir(folder, is_foreign=at > 0)
             return _write(folder, name, content)
         except (OSError, RootError) as bad:
             trouble = bad
@@ -49,56 +53,72 @@ def folders(root: str) -> "list[str]":
     """Where this root's events may wait: its own spool first, then places on other disks."""
     from _blake2 import blake2b
 
-    mark = blake2b(os.path.abspath(root).encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
+    mark = blake2b(os.path.realpath(root).encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    places = [os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm", os.environ.get("TMPDIR", ""), "/tmp"]
-    own = os.path.join(root, "spool")
-    return [own, *(os.path.join(place, f"eyelet-{user}-{mark}") for place in places if place)]
+    # /run/user is asked for by name too: a hook of a desktop session has the variable, a timer's drain has not.
+    places = [
+        os.environ.get("XDG_RUNTIME_DIR", ""),
+        f"/run/user/{user}",
+        "/dev/shm",
+        os.environ.get("TMPDIR", ""),
+        "/tmp",
+    ]
+    others = [os.path.join(place, f"eyelet-{user}-{mark}") for place in places if place and os.path.isdir(place)]
+    return [os.path.join(root, "spool"), *dict.fromkeys(others)]
 
 
-def make_own_dir(folder: str) -> None:
+def make_own_dir(folder: str, is_foreign: bool = True) -> None:
     """The folder, mode 0700; RootError or OSError where it cannot be made or another user prepared it."""
     identity.make_private_dir(folder)
-    there = os.lstat(folder)
-    if hasattr(os, "getuid") and (there.st_uid != os.getuid() or there.st_mode & 0o077):
+    if is_foreign and not _is_own(folder):
         raise PermissionError(13, "not a private folder of this user", folder)
 
 
-def waiting(root: str) -> "list[str]":
-    """The paths of all events that wait, oldest first."""
-    found = []
-    for folder in folders(root):
+def waiting(root: str, most: int | None = None) -> "list[str]":
+    """The paths of events that wait, oldest first; `most` bounds how many names are looked at.
+
+    In folders that anybody could have made, only what nobody else could have put there.
+    """
+    found: list[tuple[str, str]] = []
+    for at, folder in enumerate(folders(root)):
+        if at and not _is_own(folder):
+            continue
         try:
-            names = os.listdir(folder)
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.endswith(".json") and entry.name[0] != ".":
+                        found.append((entry.name, entry.path))
+                        if len(found) == most:
+                            break
         except OSError:
             continue
-        found += [(name, os.path.join(folder, name)) for name in names if name.endswith(".json") and name[0] != "."]
     return [path for _, path in sorted(found)]
 
 
-def drain(root: str, deadline_ns: int, *, chosen: "Any" = None, most: int | None = None) -> "Drained":
-    """Store what waits, in order of receipt, until `deadline_ns` (time.monotonic_ns) or `most` files.
+def drain(root: str, deadline_ns: int, *, chosen: "Any" = None, quick: bool = False) -> "Drained":
+    """Store what waits, each day's events in order of receipt, until `deadline_ns` (time.monotonic_ns).
 
     One drain at a time: where another is at it, this one returns at once. A partition that cannot take its events
-    leaves them waiting; a file that cannot be read is moved to the folder `bad` beside it, with the reason.
+    leaves them waiting, with the reason; a file that is no event is moved to the folder `bad` beside it. `quick` is
+    for a capture: it looks at LOOKED_AT names at most, and does not count what is left.
     """
     result = Drained()
-    paths = waiting(root)[:most]
+    paths = waiting(root, LOOKED_AT if quick else None)
     if not paths:
         return result
+    days: dict[str, list[str]] = {}
+    for path in paths:
+        days.setdefault(_mount_of(path), []).append(path)
     try:
         with FileLock(os.path.join(root, "spool", "drain.lock"), 0):
-            stuck: set[str] = set()
-            for start in range(0, len(paths), BATCH):
-                if time.monotonic_ns() >= deadline_ns:
-                    result.reasons.append("the time for one drain is up; the next goes on")
-                    break
-                _drain_some(root, paths[start : start + BATCH], deadline_ns, stuck, chosen, result)
+            for of_day in days.values():
+                _drain_day(root, of_day, deadline_ns, chosen, result)
     except PartitionBusy:
         result.reasons.append("another drain is at work")
     except (PartitionError, RootError) as bad:
         result.reasons.append(str(bad))
-    result.left = len(waiting(root))
+    if not quick:
+        result.left = len(waiting(root))
     return result
 
 
@@ -112,41 +132,79 @@ class Drained:
         self.reasons: list[str] = []
 
 
-def _drain_some(
-    root: str, paths: "list[str]", deadline_ns: int, stuck: "set[str]", chosen: "Any", result: Drained
-) -> None:
-    groups: dict[tuple[layout.PartitionKey, str], list[tuple[str, Row]]] = {}
-    for path in paths:
-        if _mount_of(path) in stuck:
-            continue
+def _drain_day(root: str, paths: "list[str]", deadline_ns: int, chosen: "Any", result: Drained) -> None:
+    """The events of one day, in order, a batch at a time; the first trouble of the day ends its turn."""
+    at = 0
+    while at < len(paths):
+        if time.monotonic_ns() >= deadline_ns:
+            result.reasons.append("the time for one drain is up: the next goes on")
+            return
+        batch: list[tuple[str, Row]] = []
+        given, size_bytes = "", 0
+        while at < len(paths) and len(batch) < BATCH and size_bytes < BATCH_BYTES:
+            path = paths[at]
+            at += 1
+            try:
+                key, given, row, read_bytes = _read(path)
+            except FileNotFoundError:
+                continue  # another drain was here before
+            except BadInput as bad:
+                _set_aside(path, str(bad))
+                result.bad += 1
+                continue
+            except OSError as bad:
+                result.reasons.append(str(bad))
+                continue
+            batch.append((path, row))
+            size_bytes += read_bytes
+        if batch and not _store(root, key, given, batch, deadline_ns, chosen, result):
+            return
+
+
+def _store(
+    root: str,
+    key: layout.PartitionKey,
+    given: str,
+    batch: "list[tuple[str, Row]]",
+    deadline_ns: int,
+    chosen: "Any",
+    result: Drained,
+) -> bool:
+    """Insert, then unlink: a crash between the two finds the rows known at the next try."""
+    until_ns = min(deadline_ns, time.monotonic_ns() + PARTITION_DEADLINE_MS * 1_000_000)
+    try:
+        stored = writer.insert(root, key, given, [row for _, row in batch], until_ns, chosen=chosen)
+    except (PartitionError, RootError) as bad:
+        result.reasons.append(str(bad))
+        return False
+    result.stored += stored
+    result.known += len(batch) - stored
+    for path, _ in batch:
         try:
-            key, given, row = _read(path)
-        except FileNotFoundError:
-            continue
-        except (BadInput, OSError) as bad:
-            _set_aside(path, str(bad))
-            result.bad += 1
-            continue
-        groups.setdefault((key, given), []).append((path, row))
-    for (key, given), waiting_here in groups.items():
-        until_ns = min(deadline_ns, time.monotonic_ns() + PARTITION_DEADLINE_MS * 1_000_000)
-        try:
-            stored = writer.insert(root, key, given, [row for _, row in waiting_here], until_ns, chosen=chosen)
-        except (PartitionError, RootError) as bad:
-            stuck.add(key.mount_name)
-            result.reasons.append(str(bad))
-            continue
-        result.stored += stored
-        result.known += len(waiting_here) - stored
-        for path, _ in waiting_here:
             os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as bad:
+            result.reasons.append(str(bad))
+    return True
+
+
+def _is_own(folder: str) -> bool:
+    """Whether this user alone could have put anything there: a link or another's folder at a known path is a trap."""
+    try:
+        there = os.lstat(folder)
+    except OSError:
+        return False
+    is_folder = there.st_mode & 0o170000 == 0o040000
+    return is_folder and (not hasattr(os, "getuid") or (there.st_uid == os.getuid() and not there.st_mode & 0o077))
 
 
 def _mount_of(path: str) -> str:
     return os.path.basename(path)[: -len(".json")].split("-", 2)[-1]
 
 
-def _read(path: str) -> "tuple[layout.PartitionKey, str, Row]":
+def _read(path: str) -> "tuple[layout.PartitionKey, str, Row, int]":
+    """Partition, context as given, row and size of a waiting file; BadInput where it is no event."""
     with open(path, "rb") as file:
         content = file.read()
     record = parse(content.decode("utf-8", "replace"))
@@ -154,12 +212,16 @@ def _read(path: str) -> "tuple[layout.PartitionKey, str, Row]":
     try:
         if key is None or not isinstance(record, dict) or record["v"] != FORMAT:
             raise ValueError("not an event of this format")
-        values = record["row"]
-        row = (bytes.fromhex(record["uid"]), int(record["time_us"]), *values)
-        if len(row) != len(writer.ROW_COLUMNS) + 2:
-            raise ValueError(f"{len(values)} values")
-        return key, str(record["given"]), row
-    except (KeyError, TypeError, ValueError) as bad:
+        values, time_us, uid = record["row"], record["time_us"], bytes.fromhex(record["uid"])
+        first_us, end_us = key.bounds_us
+        if len(uid) != identity.UID_BYTES or type(time_us) is not int or not first_us <= time_us < end_us:
+            raise ValueError("no uid, or a time outside its day")
+        for name, value in zip(writer.ROW_COLUMNS, values, strict=True):
+            if type(value) not in (_TYPES if name not in _TEXTS else (str,)):
+                raise ValueError(f"{name} is a {type(value).__name__}")
+        parse(values[-1])
+        return key, str(record["given"]), (uid, time_us, *values), len(content)
+    except (BadInput, KeyError, TypeError, ValueError) as bad:
         raise BadInput("drain", path, str(bad)) from bad
 
 

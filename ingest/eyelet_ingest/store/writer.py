@@ -10,10 +10,11 @@ from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import dumps
 from eyelet_ingest.store import layout, schema
-from eyelet_ingest.store.connect import FileLock, open_writer, remedy, transaction
+from eyelet_ingest.store.connect import FileLock, bound_wal, driver, open_writer, remedy, transaction
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     Row = tuple[Any, ...]  # uid: bytes, time_us: int, then a value for each of ROW_COLUMNS
@@ -66,11 +67,13 @@ def insert(
             schema.bring_up(conn, path, key.context, given, key.bounds_us)
             try:
                 with transaction(conn):
-                    return insert_rows(conn, key, rows, _lies_beyond(conn, rows))
+                    stored = insert_rows(conn, key, rows, _lies_beyond(conn, rows))
             except conn.IntegrityError:
                 wrapped = _wrap_invalid(conn, rows)
                 with transaction(conn):
-                    return insert_rows(conn, key, wrapped)
+                    stored = insert_rows(conn, key, wrapped)
+            bound_wal(conn, path, (chosen or driver()).sqlite_version)
+            return stored
         except conn.DatabaseError as bad:
             raise _trouble(conn, path, bad) from bad
         finally:
@@ -174,53 +177,67 @@ def _allocate(conn: "Any", key: layout.PartitionKey, times_us: "list[int]") -> "
 
 
 class _Taken:
-    """Which ids are in use, read from the partition in runs and remembered for the batch."""
+    """Which ids are in use: those of the partition, read in runs, and those given out in this batch.
+
+    It is asked for times in rising order, and that is what makes one pass of it: a run that was read once is
+    stepped over by every later time inside it.
+    """
 
     def __init__(self, conn: "Any") -> None:
         self.conn = conn
         self.mine: set[int] = set()
-        self.skip: dict[int, int] = {}  # a time that is known to be taken → where to look next
+        self.skip: dict[int, int] = {}  # an id that is taken → where to look next
+        self.run = (0, 0)  # the run of the partition's ids that was read last: first, end
         newest = conn.execute("select max(id) from hooks").fetchone()[0]
         self.known_to = newest if newest is not None else -1  # nothing of the partition lies above
+        self.below: Iterator[tuple[int]] | None = None  # the partition's ids downwards, once the day's end is full
+        self.below_at = self.below_next = 0
 
     def add(self, used: int) -> None:
         self.mine.add(used)
 
     def free_from(self, time_us: int) -> int:
+        """The first free id from `time_us` on."""
         at, passed = time_us, []
         while True:
             if at in self.skip:
-                passed.append(at)
-                at = self.skip[at]
+                following = self.skip[at]
             elif at in self.mine:
-                passed.append(at)
-                at += 1
-            elif at <= self.known_to and (run_end := self._run_end(at)) > at:
-                passed.append(at)
-                at = run_end
+                following = at + 1
             else:
+                following = self._run_end(at)
+            if following == at:
                 break
+            passed.append(at)
+            at = following
         for step in passed:
             self.skip[step] = at
         return at
 
     def free_below(self, time_us: int) -> int:
-        at = time_us
-        for (used,) in self.conn.execute("select id from hooks where id <= ? order by id desc", (time_us,)):
-            while at in self.mine:
-                at -= 1
-            if used < at:
-                break
-            if used == at:
-                at -= 1
-        while at in self.mine:
-            at -= 1
-        return at
+        """The last free id up to `time_us`, above which all are taken to the day's end."""
+        if self.below is None:
+            self.below_at = time_us
+            self.below = self.conn.execute("select id from hooks where id <= ? order by id desc", (time_us,))
+            self.below_next = next(self.below, (-1,))[0]
+        while True:
+            if self.below_next == self.below_at:
+                self.below_next = next(self.below, (-1,))[0]
+            elif self.below_at not in self.mine:
+                return self.below_at
+            self.below_at -= 1
 
     def _run_end(self, at: int) -> int:
         """The first id from `at` on that the partition does not hold."""
+        first, end = self.run
+        if first <= at < end:
+            return end
+        if at > self.known_to:
+            return at
+        first = at
         for (used,) in self.conn.execute("select id from hooks where id >= ? order by id", (at,)):
             if used != at:
                 break
             at += 1
+        self.run = (first, at)
         return at
