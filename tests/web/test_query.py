@@ -1,11 +1,13 @@
 """URL → Query: the vocabulary of the decisions, and every wrong word refused with its reason."""
 
+import re
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
 from datasette.utils import MultiParams
 
-from datasette_eyelet.query import BadParameter, Query, day_of, parse
+from datasette_eyelet.query import ONCE, SEVERAL, STATUSES, BadParameter, Query, day_of, parse
 from eyelet_ingest.errors import BadInput
 
 NOW_US = 1_774_015_402_123_456  # 2026-03-20 14:03:22.123456 UTC
@@ -139,3 +141,13 @@ def test_the_day_of_a_moment_is_the_zones() -> None:
     day = day_of(NOW_US, "America/New_York")
     assert day.since_us == 1_773_979_200_000_000
     assert day.until_us == 1_773_979_200_000_000 + 24 * HOUR_US
+
+
+def test_every_parameter_and_status_is_documented_and_no_other() -> None:
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "search.md").read_text("utf-8")
+    table = docs[docs.index("| parameter | means |") : docs.index("may be given several times")]
+    named = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    assert named == {*ONCE, *SEVERAL} - {"full"}, "full is of the JSON alone"
+    assert "`full=1`" in docs
+    [status] = re.findall(r"^\| `status` \| (.*) \|$", table, re.MULTILINE)
+    assert tuple(re.findall(r"`(\w+)`", status)) == STATUSES
