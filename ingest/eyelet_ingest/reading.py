@@ -1,8 +1,11 @@
 """Files and streams → records, one by one, whatever shape they have, in memory that does not grow with the file.
 
-A line that is one JSON object is the common case and the fast one. What is none may begin an array (read element by
-element through a sliding window), a pretty-printed object over many lines, or several values on one line. What is
-damaged is given out with its reason, and reading goes on behind it: at the next line that begins a value.
+A line that is one JSON object is the common case and the fast one. What is none may begin an array, read element by
+element, a pretty-printed object over many lines, or several values on one line. What is damaged is given out with
+its reason, and reading goes on behind it: at the next line that begins a value.
+
+No stream takes longer than its length allows. A value that is cut by the window's end is tried anew with twice as
+much. Of one that fails, every value that is open where it fails must fail there too, and is not tried again.
 """
 
 import gzip
@@ -14,25 +17,29 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, cast
 
 from eyelet_ingest.errors import BadInput
-from eyelet_ingest.jsontext import parse
+from eyelet_ingest.jsontext import MAX_DEPTH, parse
+from eyelet_ingest.window import PIECE_BYTES, Window
 
-PIECE_BYTES = 1 << 16
 RECORD_MAX_CHARS = 128 * 2**20
 # Of what is damaged, this much is kept to look at; the file still has the rest.
 DAMAGED_KEPT_CHARS = 2**20 + 2**16
 GZIP_MAGIC = b"\x1f\x8b"
-BOM = "\ufeff"
 
 _SPACE = " \t\r\n"
-_NOT_SPACE = re.compile(r"[^ \t\r\n]")
+_NOT_BLANK = re.compile(r"[^ \t\r\n\ufeff]")  # at a line's beginning, where byte order marks may stand
+_NOT_BETWEEN = re.compile(r"[^ \t\r,]")
 _NOT_SEPARATOR = re.compile(r"[^ \t\r\n,]")
-_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|"|[{}\[\]]', re.DOTALL)
+_STRUCTURE = re.compile(r'["{}\[\]]')
 _SCALAR_ENDS = re.compile(r"[,\]\n]")
-_RESUMES = re.compile(r"\n(?=[{\[])|\n\}[ \t\r]*,?[ \t\r]*(?:\n|$)")
+_RESUMES = re.compile(r"\n(?=[{\[])|\n\}[ \t\r,]*(?:\n|$)")
+_ELEMENT_CHARS = 1 << 12  # how far the end of a damaged element is looked for at first
 _AT_END_CHARS = 10  # a token cut by the window's end fails at most so far before it
+_TOO_LONG = f"longer than {RECORD_MAX_CHARS:,} characters"
+_OPENS, _CLOSES = "{[", "}]"
 # Python's place counts lines and columns of the record, which stands beside the file's own line.
 _PLACE = re.compile(r": line \d+ column \d+ \(char (\d+)\)")
-_decode_one = json.JSONDecoder().raw_decode
+# Only where a value ends is asked for: its numbers are not converted.
+_decode_one = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str).raw_decode
 
 
 class Found(NamedTuple):
@@ -61,23 +68,11 @@ def records(stream: io.BufferedReader) -> Iterator[Found]:
     if _is_utf16(stream.peek(4)[:4]):
         yield Found(1, "", None, "looks like UTF-16: convert it to UTF-8", False)
         return
-    text = _Text(stream)
-    while piece := text.piece():
-        stripped = piece.strip(_SPACE)
-        if stripped[:1] == BOM:
-            stripped = stripped.lstrip(BOM + _SPACE)
-            piece = stripped + "\n" if piece[-1] == "\n" else stripped
-        if not stripped:
-            continue
-        if stripped[0] == "[":
-            yield from _array(text, piece, text.line)
-        elif piece[-1] == "\n" or text.at_end:
-            yield from _line(text, piece, stripped)
-        else:
-            yield from _long_line(text, piece)
+    reader = _Reader(Window(stream))
+    yield from reader.records()
     broken = getattr(getattr(stream, "raw", None), "broken", "")
     if broken:
-        yield Found(text.line, "", None, f"the compressed data cannot be read further: {broken}")
+        yield Found(reader.window.line, "", None, f"the compressed data cannot be read further: {broken}")
 
 
 def _is_utf16(head: bytes) -> bool:
@@ -114,86 +109,200 @@ class _Gunzip(io.RawIOBase):
         return len(data)
 
 
-class _Text:
-    """The stream as text, in pieces that end at a line's end or after PIECE_BYTES."""
+class _Tried(NamedTuple):
+    """A value's size; or -1 and how far into it the fault lies (-1: it is known to fail), in a string or not."""
 
-    __slots__ = ("_at", "_carry", "_ended", "_next_line", "_pushed", "_stream", "is_utf8", "line")
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._carry = b""  # the first bytes of a character that the last piece cut
-        self._pushed, self._at = "", 0
-        self._next_line = 1
-        self._ended = False
-        self.line = 1  # where the piece given out last begins
-        self.is_utf8 = True  # of the piece given out last
-
-    @property
-    def at_end(self) -> bool:
-        return self._ended and self._at == len(self._pushed)
-
-    def piece(self) -> str:
-        """The next piece, "" at the end."""
-        self.line = self._next_line
-        text = self._from_pushed() if self._pushed else self._read()
-        if text[-1:] == "\n":
-            self._next_line += 1
-        return text
-
-    def push(self, text: str, line: int) -> None:
-        """Give out `text`, which begins on `line`, before anything else."""
-        self._pushed, self._at = text + self._pushed[self._at :], 0
-        self._next_line = line
-
-    def _from_pushed(self) -> str:
-        start, end = self._at, self._pushed.find("\n", self._at) + 1
-        if end:
-            text, self._at = self._pushed[start:end], end
-            if end == len(self._pushed):
-                self._pushed, self._at = "", 0
-            return text
-        text, self._pushed, self._at = self._pushed[start:], "", 0
-        return text + self._read()
-
-    def _read(self) -> str:
-        raw = self._read_bytes()
-        if raw[-1:] != b"\n" and not self._ended:
-            cut = _cut_character(raw)
-            while cut == len(raw) and not self._ended:
-                raw += self._read_bytes()
-                cut = _cut_character(raw)
-            if cut and not self._ended:
-                raw, self._carry = raw[:-cut], raw[-cut:]
-        self.is_utf8 = True
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            self.is_utf8 = False
-            return raw.decode("utf-8", "replace")
-
-    def _read_bytes(self) -> bytes:
-        raw = self._stream.readline(PIECE_BYTES)
-        if not raw:
-            self._ended = True
-        if self._carry:
-            raw, self._carry = self._carry + raw, b""
-        return raw
+    size: int
+    fault: int = -1
+    in_string: bool = False
 
 
-def _cut_character(raw: bytes) -> int:
-    """How many bytes at the end of `raw` begin a character that is not complete."""
-    for back in range(1, min(4, len(raw)) + 1):
-        byte = raw[-back]
-        if byte >= 0xC0:
-            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return back if back < length else 0
-        if byte < 0x80:
-            return 0
-    return 0
+class _Reader:
+    """Takes the records from a window, one after another."""
+
+    __slots__ = ("_hopeless", "window")
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self._hopeless: frozenset[int] = frozenset()  # the places of the values that were open at the last fault
+
+    def records(self) -> Iterator[Found]:
+        window = self.window
+        while first := self._begin():
+            if first == "[":
+                yield from self._array()
+            elif first == "{" and not window.is_line_start:
+                yield from self._values()
+            else:
+                yield from self._line()
+
+    def _begin(self) -> str:
+        """Go to where the next value begins; returns its first character, "" at the end of the stream."""
+        window = self.window
+        while True:
+            pattern = _NOT_BLANK if window.is_line_start else _NOT_BETWEEN
+            self._skip_to(pattern)
+            if not window.size:
+                if not window.more():
+                    return ""
+            elif window.text[window.at] == "\n":
+                window.advance(1)
+                window.is_line_start = True
+            else:
+                return window.text[window.at]
+
+    def _skip_to(self, pattern: "re.Pattern[str]") -> None:
+        found = pattern.search(self.window.text, self.window.at)
+        self.window.advance(found.start() - self.window.at if found else self.window.size)
+
+    def _line(self) -> Iterator[Found]:
+        """The rest of a line: a record; or the first line of one, or more than one, or damaged."""
+        window = self.window
+        size = window.line_size(RECORD_MAX_CHARS)
+        if size < 0:
+            yield self._too_long()
+            return
+        found = self._found(size)
+        if found.value is None and found.text[:1] == "{":
+            del found  # it may be long
+            yield from self._values()
+            return
+        window.advance(size, has_breaks=False)
+        yield found
+
+    def _too_long(self) -> Found:
+        """Pass over a line that is longer than a record may be, and give out its beginning."""
+        line, text = self.window.line, self.window.text[self.window.at : self.window.at + PIECE_BYTES]
+        is_utf8 = self.window.is_utf8(len(text))
+        self.window.skip_line()
+        return Found(line, text, None, _TOO_LONG, is_utf8)
+
+    def _found(self, size: int, behind: str = _SPACE) -> Found:
+        """What the next `size` characters spell, without what stands behind them."""
+        window = self.window
+        text = window.text[window.at : window.at + size].rstrip(behind)
+        return _judged(window.line, text, "\ufffd" not in text or window.is_utf8(size))
+
+    def _taken(self, size: int) -> Found:
+        found = self._found(size)
+        self.window.advance(size)
+        self.window.is_line_start = False
+        return found
+
+    def _values(self) -> Iterator[Found]:
+        """The objects that follow one another on a line, the last of them maybe over several lines."""
+        first = "{"
+        while first == "{":
+            tried = self._try()
+            if tried.size < 0:
+                yield self._damaged(tried)
+                return
+            yield self._taken(tried.size)
+            self._skip_to(_NOT_BETWEEN)
+            first = self.window.text[self.window.at : self.window.at + 1]
+
+    def _try(self) -> _Tried:
+        """Where the value ends. While it is only cut, more is read."""
+        window = self.window
+        if window.place in self._hopeless:
+            return _Tried(-1)
+        while True:
+            try:
+                return _Tried(_decode_one(window.text, window.at)[1] - window.at)
+            except json.JSONDecodeError as bad:
+                fault = bad.pos - window.at
+                in_string = bad.msg.startswith(("Unterminated", "Invalid control"))
+                is_cut = bad.pos >= len(window.text) - _AT_END_CHARS or bad.msg.startswith("Unterminated")
+            except RecursionError:
+                fault, in_string, is_cut = window.size, False, False
+            if is_cut and window.size <= RECORD_MAX_CHARS and window.more(window.size):
+                continue
+            places, reached = _open_at(window.text, window.at, window.at + fault)
+            self._hopeless = frozenset(window.place + place for place in places)
+            return _Tried(-1, reached, in_string)
+
+    def _damaged(self, tried: _Tried) -> Found:
+        """Take a damaged object: the rest of its line where the fault lies in it, else up to where a value begins."""
+        window = self.window
+        if tried.fault >= 0:
+            size = window.line_size(RECORD_MAX_CHARS)
+            if size < 0:
+                return self._too_long()
+            behind = window.text[window.at + tried.fault + 1 : window.at + size]
+            if (tried.in_string and tried.fault <= size) or behind.strip(_SPACE):
+                return self._taken(size)
+        return self._skip_damaged()
+
+    def _skip_damaged(self) -> Found:
+        """Take the damaged value, and leave the window where the next one begins."""
+        window = self.window
+        kept, line, is_utf8 = "", window.line, True
+        while True:
+            resumes = _RESUMES.search(window.text, window.at)
+            size = resumes.end() - window.at if resumes else window.size
+            if not resumes and window.text[-1:] == "\n":
+                size -= 1  # this line break may be the first character of what tells where to go on
+            some = min(size, DAMAGED_KEPT_CHARS - len(kept))
+            kept += window.text[window.at : window.at + some]
+            is_utf8 = is_utf8 and window.is_utf8(size)
+            window.advance(size)
+            if resumes or not window.more():
+                break
+        window.is_line_start = True
+        shown = kept.strip(_SPACE)
+        reason = _judged(line, shown, is_utf8).reason or _TOO_LONG
+        return Found(line, shown, None, reason, is_utf8 or "\ufffd" not in shown)
+
+    def _array(self) -> Iterator[Found]:
+        """The elements of the array that begins here."""
+        window = self.window
+        window.advance(1)
+        while True:
+            self._skip_to(_NOT_SEPARATOR)
+            if not window.size:
+                if not window.more():
+                    return
+                continue
+            if window.text[window.at] == "]":
+                window.advance(1)
+                window.is_line_start = False
+                return
+            size = self._try().size
+            if size == window.size and window.text[-1] not in '}]"' and window.more():
+                continue  # only a bracket or a quotation mark tells that a value has ended; a number may go on
+            if size < 0:
+                size = self._damaged_size()
+            if size < 0:  # the stream ends inside the element, or nothing shows where the element ends
+                yield from self._array_tail()
+                return
+            found = self._found(size, _SPACE + ",")
+            window.advance(size)
+            yield found
+
+    def _damaged_size(self) -> int:
+        """How long the damaged element is; -1 where nothing shows where it ends."""
+        window = self.window
+        indent = window.indent()
+        while True:
+            size = _damaged_size(window.text, window.at, indent)
+            if size > 0 or window.size > RECORD_MAX_CHARS or not window.more(window.size):
+                return size
+
+    def _array_tail(self) -> Iterator[Found]:
+        """Give up the array: what is left of the stream is one damaged record."""
+        window = self.window
+        line, tail = window.line, window.text[window.at : window.at + DAMAGED_KEPT_CHARS].strip(_SPACE)
+        is_utf8 = window.is_utf8(window.size)
+        reason = _judged(line, tail, is_utf8).reason or "truncated"
+        window.advance(window.size)
+        while window.more():
+            window.advance(window.size)
+            reason = "damaged, and nothing shows where the next element of the array begins"
+        if tail:
+            yield Found(line, tail, None, reason, is_utf8)
 
 
-def _found(line: int, text: str, is_utf8: bool) -> Found:
-    is_utf8 = is_utf8 or "\ufffd" not in text  # of a window only some part may be none
+def _judged(line: int, text: str, is_utf8: bool) -> Found:
     try:
         value = parse(text)
     except BadInput as bad:
@@ -203,194 +312,86 @@ def _found(line: int, text: str, is_utf8: bool) -> Found:
     return Found(line, text, None, f"not an object but {_kind(value)}", is_utf8)
 
 
-def _line(text: _Text, piece: str, stripped: str) -> Iterator[Found]:
-    """A whole line: a record; or the first line of one, or more than one, or damaged."""
-    line, is_utf8 = text.line, text.is_utf8
-    found = _found(line, stripped, is_utf8)
-    if found.value is not None or stripped[0] != "{":
-        yield found
-        return
-    try:
-        _, end = _decode_one(stripped)
-    except json.JSONDecodeError as bad:
-        if bad.pos >= len(stripped) - 1 and not bad.msg.startswith("Unterminated") and not text.at_end:
-            yield from _document(text, piece, line)
-        else:
-            yield found
-    except (ValueError, RecursionError):
-        yield found
-    else:
-        yield _found(line, stripped[:end], is_utf8)
-        rest = stripped[end:].lstrip(_SPACE + ",")
-        if rest:
-            text.push(rest + "\n", line)
+def _open_at(text: str, start: int, end: int) -> tuple[list[int], int]:
+    """Where the values begin that are open at `end`, or just where they are too many, and how far that is.
 
-
-def _long_line(text: _Text, piece: str) -> Iterator[Found]:
-    """A line of more than one piece."""
-    line, is_utf8, parts, size = text.line, text.is_utf8, [piece], len(piece)
-    while parts[-1][-1:] != "\n" and (more := text.piece()):
-        is_utf8 = is_utf8 and text.is_utf8
-        size += len(more)
-        if size <= RECORD_MAX_CHARS:
-            parts.append(more)
-        else:
-            parts[1:] = [more]  # too long to be held: only its end is looked for
-    whole = "".join(parts)
-    if size > RECORD_MAX_CHARS:
-        yield Found(line, piece, None, f"longer than {RECORD_MAX_CHARS:,} characters", is_utf8)
-        return
-    text.line, text.is_utf8 = line, is_utf8
-    yield from _line(text, whole, whole.strip(_SPACE))
-
-
-def _document(text: _Text, buffer: str, line: int) -> Iterator[Found]:
-    """An object that goes on over several lines; `buffer` holds the first of them."""
-    start = _next(_NOT_SPACE, buffer, 0)
-    is_utf8 = text.is_utf8
-    while True:
-        buffer, is_utf8 = _more(text, buffer, is_utf8, len(buffer))
-        try:
-            _, end = _decode_one(buffer, start)
-        except json.JSONDecodeError as bad:
-            if not text.at_end and _is_cut(bad, len(buffer)) and len(buffer) <= RECORD_MAX_CHARS:
-                continue
-            break
-        except (ValueError, RecursionError):
-            end = _balanced_end(buffer, start)
-            if end < 0:
-                if not text.at_end and len(buffer) <= RECORD_MAX_CHARS:
-                    continue
+    All counted from `start`.
+    """
+    opened: list[int] = []
+    at = start
+    while len(opened) <= MAX_DEPTH and (found := _STRUCTURE.search(text, at, end)):
+        at = found.end()
+        mark = found[0]
+        if mark in _OPENS:
+            opened.append(found.start() - start)
+        elif mark in _CLOSES:
+            opened.pop()
+            if not opened:
                 break
-        yield _found(line + buffer.count("\n", 0, start), buffer[start:end], is_utf8)
-        text.push(buffer[end:], line + buffer.count("\n", 0, end))
-        return
-    yield from _skip_damaged(text, buffer, line, is_utf8)
-
-
-def _skip_damaged(text: _Text, buffer: str, line: int, is_utf8: bool) -> Iterator[Found]:
-    """Give out the damaged value that `buffer` begins with, and leave the text where the next one begins."""
-    kept, kept_line, repeated = "", line, 0
-    while True:
-        resumes = _RESUMES.search(buffer)
-        end = resumes.end() if resumes else len(buffer)
-        kept += buffer[repeated:end][: DAMAGED_KEPT_CHARS - len(kept)]
-        line += buffer.count("\n", repeated, end)
-        if resumes:
-            text.push(buffer[end:], line)
+        elif (at := _string_end(text, found.start(), end)) < 0:
             break
-        # A line break may be the first character of what tells where to go on.
-        repeated = 1 if buffer[-1:] == "\n" else 0
-        more = text.piece()
-        if not more:
-            break
-        buffer = "\n" * repeated + more
-    shown = kept.strip(_SPACE)
-    reason = _found(kept_line, shown, is_utf8).reason or f"longer than {RECORD_MAX_CHARS:,} characters"
-    yield Found(kept_line, shown, None, reason, is_utf8)
+    reached = end if len(opened) <= MAX_DEPTH else at
+    return opened, reached - start
 
 
-def _array(text: _Text, buffer: str, line: int) -> Iterator[Found]:
-    """The elements of the array that `buffer` begins with; `buffer` slides over the stream."""
-    at = buffer.index("[") + 1
-    is_utf8 = text.is_utf8
-    while True:
-        start = _next(_NOT_SEPARATOR, buffer, at)
-        line += buffer.count("\n", at, start)
-        if start == len(buffer):
-            buffer, is_utf8 = _more(text, "", True, PIECE_BYTES)
-            at = 0
-            if not buffer:
-                return
-            continue
-        if buffer[start] == "]":
-            text.push(buffer[start + 1 :], line)
-            return
-        end = _element_end(buffer, start, text.at_end)
-        if end < 0 and not text.at_end and len(buffer) - start <= RECORD_MAX_CHARS:
-            indent = buffer[buffer.rfind("\n", 0, start) + 1 : start]
-            keep = start - len(indent) if not indent.strip(_SPACE) else start
-            buffer, is_utf8 = _more(text, buffer[keep:], is_utf8, PIECE_BYTES)
-            at = 0
-            continue
-        if end < 0:  # the stream ends inside the element, or nothing shows where the element ends
-            yield from _array_tail(text, buffer[start:], line, is_utf8)
-            return
-        yield _found(line, buffer[start:end].rstrip(_SPACE + ","), is_utf8)
-        line += buffer.count("\n", start, end)
-        at = end
+def _damaged_size(text: str, start: int, indent: str | None) -> int:
+    """How long the damaged element at `start` is; -1 where nothing in `text` shows where it ends.
 
-
-def _element_end(buffer: str, start: int, at_end: bool) -> int:
-    """Where the element at `start` ends, damaged or not; -1 where that cannot be told from what is in the buffer."""
-    try:
-        end: int = _decode_one(buffer, start)[1]
-    except json.JSONDecodeError as bad:
-        if not at_end and _is_cut(bad, len(buffer)):
-            return -1
-    except (ValueError, RecursionError):
-        pass
-    else:
-        # Only a bracket or a quotation mark tells that a value has ended; a number may go on.
-        return end if end < len(buffer) or at_end or buffer[end - 1] in '}]"' else -1
-    if buffer[start] not in '{["':
-        found = _SCALAR_ENDS.search(buffer, start)
-        return found.start() if found else -1
-    ends = [_balanced_end(buffer, start), _next_on_own_line(buffer, start)]
-    return min((end for end in ends if end > start), default=-1)
-
-
-def _next_on_own_line(buffer: str, start: int) -> int:
-    """Where the next element begins, if elements begin lines: a damaged one may hide its own end."""
-    indent = buffer[buffer.rfind("\n", 0, start) + 1 : start]
-    if indent.strip(" \t"):
-        return -1
-    found = buffer.find(f"\n{indent}{{", start)
-    return found + 1 if found >= 0 else -1
-
-
-def _array_tail(text: _Text, tail: str, line: int, is_utf8: bool) -> Iterator[Found]:
-    reason = _found(line, tail[:DAMAGED_KEPT_CHARS], is_utf8).reason
-    while text.piece():
-        reason = "damaged, and nothing shows where the next element of the array begins"
-    if reason or tail:
-        yield Found(line, tail[:DAMAGED_KEPT_CHARS].strip(_SPACE), None, reason or "truncated", is_utf8)
-
-
-def _more(text: _Text, buffer: str, is_utf8: bool, least: int) -> tuple[str, bool]:
-    """`buffer` and about as much again, or `least`: with doubling, what is tried anew costs no more than twice."""
-    parts, size, wanted = [buffer], 0, max(least, len(buffer))
-    while size < wanted and (more := text.piece()):
-        is_utf8 = is_utf8 and text.is_utf8
-        parts.append(more)
-        size += len(more)
-    return "".join(parts), is_utf8
-
-
-def _is_cut(bad: json.JSONDecodeError, size: int) -> bool:
-    """Whether the text may only be incomplete: the fault lies at its very end, or in a string without one."""
-    return bad.pos >= size - _AT_END_CHARS or bad.msg.startswith("Unterminated")
-
-
-def _balanced_end(buffer: str, start: int) -> int:
-    """Where the brackets that open at `start` are all closed, or -1."""
-    depth = 0
-    for token in _BRACKET.finditer(buffer, start):
-        mark = token[0]
-        if mark in ("{", "["):
-            depth += 1
-        elif mark in ("}", "]"):
-            depth -= 1
-            if depth <= 0:
-                return token.end()
-        elif mark == '"':
-            return -1
+    It ends with its brackets, or where another begins a line as this one did: a damaged one may hide its own end.
+    """
+    if text[start] not in _OPENS:
+        return _damaged_scalar_size(text, start)
+    limit = start
+    while limit < len(text):
+        limit = min(len(text), start + max(_ELEMENT_CHARS, 2 * (limit - start)))
+        line_end = text.find(f"\n{indent}{{", start, limit) if indent is not None else -1
+        end = _balanced_end(text, start, line_end if line_end > start else limit)
+        if end < 0:
+            end = line_end + 1 if line_end > start else -1
+        if end > start:
+            return end - start
     return -1
 
 
-def _next(pattern: "re.Pattern[str]", buffer: str, at: int) -> int:
-    found = pattern.search(buffer, at)
-    return found.start() if found else len(buffer)
+def _damaged_scalar_size(text: str, start: int) -> int:
+    if text[start] != '"':
+        found = _SCALAR_ENDS.search(text, start)
+        return found.start() - start if found else -1
+    line_end = text.find("\n", start)  # no string goes on behind it
+    end = _string_end(text, start, line_end if line_end >= 0 else len(text))
+    if end < 0:
+        end = line_end
+    return end - start if end >= 0 else -1
+
+
+def _balanced_end(text: str, start: int, limit: int) -> int:
+    """Where the brackets that open at `start` are all closed, or -1."""
+    depth, at = 0, start
+    while found := _STRUCTURE.search(text, at, limit):
+        at = found.end()
+        mark = found[0]
+        if mark in _OPENS:
+            depth += 1
+        elif mark in _CLOSES:
+            depth -= 1
+            if depth <= 0:
+                return at
+        elif (at := _string_end(text, found.start(), limit)) < 0:
+            break
+    return -1
+
+
+def _string_end(text: str, start: int, limit: int) -> int:
+    """Where the string ends whose quotation mark is at `start`, or -1. A pattern would take memory for each escape."""
+    at = start + 1
+    while (quote := text.find('"', at, limit)) >= 0:
+        before = quote
+        while before > at and text[before - 1] == "\\":
+            before -= 1
+        at = quote + 1
+        if not (quote - before) % 2:
+            return at
+    return -1
 
 
 def _why(text: str, reason: str) -> str:
