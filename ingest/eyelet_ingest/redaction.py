@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 # tokens are long runs of letters and digits are asked for only where there is such a run, and those that have
 # capitals in a text without the rest. Texts are compared in ASCII lower case as bytes: `str.lower` would also map
 # the Kelvin sign to k, and JSON that spells it as an escape would then hide what its value shows.
-_PROBES = (
-    *(b"secret", b"bearer", b"cookie", b"credential", b"glpat-", b"hooks.slack.com", b"/webhooks", b"hvs."),
-    *(b"ya29.", b"k_live_", b"k_test_"),
-)
+_PROBES = (*(b"secret", b"bearer", b"cookie", b"credential"),)
 _NAMES = (b"secret", b"credential", b"cookie")
 _CAPITALS = bytes(code for code in range(256) if not (65 <= code <= 90 or code in b":."))  # what is left out
 _CAPITAL_PROBES = (
@@ -45,8 +42,7 @@ _TRAILING = (
 )
 _NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789_.-"
 _PRINTABLE_ESCAPES = (b"\\u002", b"\\u003", b"\\u004", b"\\u005", b"\\u006", b"\\u007")
-# Longer than what the rules take for user and password, each character of it escaped.
-_USERINFO_WINDOW = 8192
+_KEY_WINDOW = 64
 
 
 def may_hold_secret(text: str) -> bool:
@@ -64,6 +60,7 @@ def may_hold_secret(text: str) -> bool:
         _names_secret(raw, low)
         or _holds_prefix(raw)
         or ("@" in text and _holds_userinfo(text))
+        or (b"hooks" in low and (b"hooks.slack.com" in low or b"/webhooks" in low))
         or (b"curl" in low and (b"-u" in low or b"--user" in low))
         or (b"q" in low and b"mysql" in low and b"-p" in low)  # one character is found 20 times as fast
         or (b"x" in low and (b"xox" in low or b"xapp-" in low))
@@ -91,17 +88,36 @@ def redact_value(value: object) -> object:
 
 
 def redact_bytes(raw: bytes) -> bytes:
-    """Bytes that are not JSON, such as a payload cut short: redacted as text, secrets behind JSON's escapes too.
+    """Bytes that are not JSON, such as a payload cut short: redacted as `redact_damaged` does.
 
-    The same object where there is no secret. Bytes that are not UTF-8 survive as they are.
+    The same object where there is no secret. Bytes that are not UTF-8 survive as they are; UTF-16 with a secret in it
+    comes back as UTF-8.
     """
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            text = raw.decode("utf-16")
+        except UnicodeDecodeError:
+            pass
+        else:
+            safe = redact_damaged(text)
+            if safe is not text:
+                return safe.encode("utf-8", "surrogatepass")
     text = raw.decode("utf-8", "surrogateescape")
-    if not may_hold_secret(text):
-        return raw
+    safe = redact_damaged(text)
+    return raw if safe is text else safe.encode("utf-8", "surrogateescape")
+
+
+def redact_damaged(text: str) -> str:
+    """Text that should be JSON and does not parse: redacted as text, secrets behind JSON's escapes too.
+
+    The same object where there is no secret. Where one is behind escapes, odd white space or NUL characters (UTF-16
+    that was read as UTF-8), the text comes back without them. Idempotent.
+    """
+    if not may_hold_secret(text) and not ("\0" in text and may_hold_secret(text.replace("\0", ""))):
+        return text
     from eyelet_ingest import redaction_rules
 
-    safe = redaction_rules.redact_escaped(text)
-    return raw if safe is text else safe.encode("utf-8", "surrogateescape")
+    return redaction_rules.redact_damaged(text)
 
 
 def marker(kind: str, secret: str) -> str:
@@ -118,16 +134,23 @@ def may_tell(name: str) -> bool:
 
 def _names_secret(raw: bytes, low: bytes) -> bool:
     """Whether a telling name may be there, but for those that a probe of their own finds."""
-    if b"key" in low:
-        squeezed = low.translate(None, b"_-. ")
-        if any(name in squeezed for name in _KEY_NAMES):
-            return True
     return (
-        (b"token" in low and any(_ends_name(low, b"token")))
+        _holds_key(low)
+        or (b"token" in low and any(_ends_name(low, b"token")))
         or (b"pass" in low and _holds_pass(raw, low))
         or (b"auth" in low and _holds_auth(low))
         or (b"pwd" in low and _holds_pwd(low))
     )
+
+
+def _holds_key(low: bytes) -> bool:
+    """`apikey` and its kin, with whatever joins their words."""
+    at = low.find(b"key")
+    while at >= 0:
+        if low[max(0, at - _KEY_WINDOW) : at + 3].translate(None, b"_-. ").endswith(_KEY_NAMES):
+            return True
+        at = low.find(b"key", at + 3)
+    return False
 
 
 def _holds_pass(raw: bytes, low: bytes) -> bool:
@@ -173,7 +196,7 @@ def _ends_name(low: bytes, stem: bytes) -> "Iterator[int]":
             or (behind == b"\\" and (low[end + 1 : end + 2] in _QUOTES or b"value:" in low[end : end + 96]))
             or (behind == b"\n" and b"value:" in low[end : end + 48])
             or (behind in b"_-" and low.startswith(_TRAILING, end + 1))
-            or (behind == b" " and _is_separated(low, at, end))
+            or ((behind in b" \t" or low.startswith(b"\\t", end)) and _is_separated(low, at, end))
         ):
             yield end
         at = low.find(stem, end)
@@ -181,7 +204,7 @@ def _ends_name(low: bytes, stem: bytes) -> "Iterator[int]":
 
 def _is_separated(low: bytes, at: int, end: int) -> bool:
     """Whether a sign stands behind the spaces, or the name is an option: `token = …`, `--token …`."""
-    behind = low[end : end + 9].lstrip(b" ")[:1]
+    behind = low[end : end + 18].replace(b"\\t", b" ").lstrip(b" \t")[:1]
     if behind and behind in _SEPARATES:
         return True
     head = low[max(0, at - 40) : at]
@@ -190,7 +213,11 @@ def _is_separated(low: bytes, at: int, end: int) -> bool:
 
 def _holds_prefix(raw: bytes) -> bool:
     """Whether a provider's prefix is there whose token could follow."""
-    if b"sk-" in raw and _run_follows(raw, b"sk-", _TOKEN_CHARS, 16):
+    if b"-" in raw and (b"glpat-" in raw or _run_follows(raw, b"sk-", _TOKEN_CHARS, 16)):
+        return True
+    if b"." in raw and (b"hvs." in raw or b"ya29." in raw):
+        return True
+    if b"_" in raw and (b"k_live_" in raw or b"k_test_" in raw):
         return True
     capitals = raw.translate(None, _CAPITALS)
     for left, probe in _CAPITAL_PROBES:
@@ -214,11 +241,16 @@ def _run_follows(raw: bytes, prefix: bytes, chars: bytes, length: int) -> bool:
 
 
 def _holds_userinfo(text: str) -> bool:
-    """Whether an @ stands in what could be the authority of a URL, `//` before it, escaped or not."""
-    at = text.find("@")
-    while at >= 0:
-        slash = text.rfind("/", max(0, at - _USERINFO_WINDOW), at)
-        if slash > 0 and text[max(0, slash - 8) : slash].rstrip("\\").endswith("/") and " " not in text[slash:at]:
+    """Whether an @ stands in what could be the authority of a URL, its slashes escaped or not."""
+    plain = text.replace("\\", "") if "/\\" in text or ":\\" in text else text
+    start = plain.find("://")
+    while start >= 0:
+        at = plain.find("@", start)
+        if at < 0:
+            return False
+        start = plain.rfind("://", start, at)  # only the last one before an @, only the first @ behind it
+        authority = plain[start + 3 : at]
+        if "/" not in authority and " " not in authority:
             return True
-        at = text.find("@", at + 1)
+        start = plain.find("://", at)
     return False

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from eyelet_ingest.redaction import marker
+from eyelet_ingest.redaction_containers import closing, secrets_inside
 from eyelet_ingest.redaction_names import SCHEME, Candidate, is_secret, kind_of_name, starts_with_marker
 
 # Behind a telling stem: the rest of its name, what separates it from its value, and the quote that opens the value.
@@ -26,6 +27,8 @@ _BEHIND_STEM = re.compile(
 )
 _NAME_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _BARE_MAX_CHARS = 200
+# A longer value goes to its end, but is judged by its beginning: where it stays, the next name in it is looked at.
+_JUDGED_MAX_CHARS = 512
 _BARE = re.compile(
     r"(?:\[redacted:[a-z0-9-]{1,40}\]|\$\{\{[^}\n]{0,80}\}\}|\{\{[^}\n]{0,80}\}\}|<[^<>\n]{1,80}>)(?![\w-])"
     r"|(?:[^\s\"'`\\<&;,]|\\\\|\\(?![nrtu\"'`\s\\]).|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
@@ -33,16 +36,43 @@ _BARE = re.compile(
     re.A,
 )
 _BARE_MORE = re.compile(r"[A-Za-z0-9+/=_.~%-]*")
-_SCHEMED = re.compile(r"AWS4-HMAC-SHA256[^\n\"'`\\]*|[^\s\"'`\\,;]{1,200}", re.A)
+_SCHEMED = re.compile(r"[^\s\"'`\\,;]{1,200}", re.A)
+_SIGNED = "AWS4-HMAC-SHA256"
 _ELEMENT_END = re.compile(r"<\\{0,7}/")
 _LINE_END = re.compile(r"[ \t]{0,8}(?:$|[\n\r]|\\[nr]|[\"'`#]|\\{1,7}[\"'`]|//)")
 _REST_OF_LINE = re.compile(r"[^\n\r\"'`\\]*")
+
+
+# `{"name": "DB_PASSWORD", "type": "env", "value": "…"}`: what stands before the name, and between it and its value.
+_PAIR_HEAD = re.compile(r"[\"'](?:name|key)\\{0,7}[\"']\s{0,4}:\s{0,4}\\{0,7}[\"']\Z", re.I)
+_PAIR_VALUE = re.compile(r"[^{}\[\]]{0,160}?,\s{0,40}\\{0,7}[\"']value\\{0,7}[\"']\s{0,8}:\s{0,8}(\\{0,7}[\"'])", re.I)
+
+
+class _Text:
+    """A text on its way through, and what is known of it, so that no part is gone over again from within."""
+
+    __slots__ = ("runs", "seen", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.runs: dict[re.Pattern[str], tuple[int, int]] = {}
+        self.seen: set[int] = set()  # where containers begin whose strings were judged
+
+    def run_end(self, pattern: "re.Pattern[str]", begin: int) -> int:
+        """Where the run that `pattern`, one repeated set of characters, matches at `begin` ends."""
+        known = self.runs.get(pattern)
+        if known and known[0] <= begin <= known[1]:
+            return known[1]
+        end = _matched(pattern, self.text, begin)
+        self.runs[pattern] = (begin, end)
+        return end
 
 
 def redact_named(text: str) -> str:
     """`text` with the secrets behind telling names replaced; names, quotes and what follows stay."""
     pieces: list[str] = []
     done = at = 0
+    known = _Text(text)
     for stem, length in _stems(text):
         if stem < at:
             continue
@@ -50,15 +80,38 @@ def redact_named(text: str) -> str:
         if match is None:
             continue
         kind, name, start = _name(text, stem, match.end("rest"))
-        span = _value_span(text, match, kind, name, start) if kind else None
         at = match.end("rest")
-        if span is not None:
-            begin, end, is_gone = span
-            if is_gone:
-                pieces += (text[done:begin], marker(kind, text[begin:end]))
-                done = end
-            at = max(end, at)
+        if not kind:
+            continue
+        passed, spans = _found(known, match, kind, name, start)
+        at = max(at, passed)
+        for begin, end, told in spans:
+            pieces += (text[done:begin], marker(told, text[begin:end]))
+            done = end
+            at = max(at, end)
     return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _found(
+    known: _Text, match: "re.Match[str]", kind: str, name: str, start: int
+) -> tuple[int, list[tuple[int, int, str]]]:
+    """To where the text is done with, and what of it has to go: begins, ends and kinds."""
+    text = known.text
+    span = _value_span(known, match, kind, name, start)
+    if span is not None:
+        begin, end, is_gone = span
+        return end, [(begin, end, kind)] if is_gone else []
+    begin = match.end()
+    if text[begin : begin + 1] in ("[", "{") and not match["open"] and match["sep"].strip() not in ("", ",", ">"):
+        if begin not in known.seen and (match["close"] or text[begin] == "["):
+            return 0, secrets_inside(text, begin, kind, name, known.seen)
+    elif match["close"] and match["sep"].strip() == "," and _PAIR_HEAD.search(text[max(0, start - 32) : start]):
+        pair = _PAIR_VALUE.match(text, match.end("close"))
+        if pair:
+            end = closing(text, pair.end(), pair[1])
+            if is_secret(Candidate(kind, name, text[pair.end() : end], "quoted")):
+                return end, [(pair.end(), end, kind)]
+    return 0, []
 
 
 def _stems(text: str) -> Iterator[tuple[int, int]]:
@@ -95,9 +148,10 @@ def _name(text: str, stem: int, end: int) -> tuple[str, str, int]:
 
 
 def _value_span(
-    text: str, match: "re.Match[str]", kind: str, name: str, name_start: int
+    known: _Text, match: "re.Match[str]", kind: str, name: str, name_start: int
 ) -> "tuple[int, int, bool] | None":
     """Where the value is and whether it has to go; None where there is nothing to pass over."""
+    text = known.text
     style = _style(text, match, kind, name, name_start)
     begin = match.end()
     if not style:
@@ -105,7 +159,7 @@ def _value_span(
     if match["open"]:
         if _is_closing_quote(text, begin, match["open"][-1]):
             return None
-        end = _closing(text, begin, match["open"])
+        end = closing(text, begin, match["open"])
         scheme = SCHEME.match(text, begin, end) if kind == "authorization" else None
         found = Candidate(kind, name, text[begin:end], style)
         return (scheme.end() if scheme else begin, end, True) if is_secret(found) else None
@@ -116,7 +170,7 @@ def _value_span(
         return begin, end, is_secret(Candidate(kind, name, text[begin:end], style))
     scheme = SCHEME.match(text, begin) if kind == "authorization" else None
     secret_begin = scheme.end() if scheme else begin
-    end = _bare_end(text, secret_begin, kind)
+    end = _bare_end(known, secret_begin, kind)
     if end == secret_begin:
         return None
     is_whole = _ELEMENT_END.match(text, end) or (end == len(text) and text[begin] not in "@:/")
@@ -124,7 +178,8 @@ def _value_span(
         return None
     ends_line = _LINE_END.match(text, end) is not None
     line = text[max(0, name_start - 64) : name_start].rsplit("\n", 1)[-1]
-    found = Candidate(kind, name, text[begin:end], style, text[end : end + 1], ends_line, not line.strip(" \t+>"))
+    value = text[begin : min(end, begin + _JUDGED_MAX_CHARS)]
+    found = Candidate(kind, name, value, style, text[end : end + 1], ends_line, not line.strip(" \t+>"))
     return (secret_begin, end, True) if is_secret(found) else None
 
 
@@ -160,14 +215,18 @@ def _style(text: str, match: "re.Match[str]", kind: str, name: str, name_start: 
     return "spaced" if " " in sep else "equals"
 
 
-def _bare_end(text: str, begin: int, kind: str) -> int:
+def _bare_end(known: _Text, begin: int, kind: str) -> int:
     """The end of a value without quotes: punctuation that closes what stands around it is left."""
+    text = known.text
+    if kind == "authorization" and text.startswith(_SIGNED, begin):
+        return known.run_end(_REST_OF_LINE, begin)
     end = _matched(_SCHEMED if kind == "authorization" else _BARE, text, begin)
     if end - begin >= _BARE_MAX_CHARS:
-        end = _matched(_BARE_MORE, text, end)
+        end = known.run_end(_BARE_MORE, end)
     if starts_with_marker(text[begin : begin + 80]):
         return end
-    trimmed = begin + len(text[begin:end].rstrip(")]},;.:"))
+    tail = text[max(begin, end - _BARE_MAX_CHARS) : end]
+    trimmed = end - len(tail) + len(tail.rstrip(")]},;.:"))
     return trimmed if trimmed > begin else end
 
 
@@ -182,32 +241,3 @@ def _is_closing_quote(text: str, begin: int, quote: str) -> bool:
         return False
     line = text[max(0, begin - 200) : begin - 1].rsplit("\n", 1)[-1]
     return line.count(quote) % 2 == 1
-
-
-def _closing(text: str, begin: int, opener: str) -> int:
-    """Where the value that `opener` opens ends: at its own quote, an outer one, the line's or the text's end.
-
-    In JSON within JSON a quote has 1, 3, 7 backslashes before it: as many as the opener has close the value,
-    fewer close what it stands in, more belong to it.
-    """
-    quote = opener[-1]
-    level = opener.count("\\")
-    pattern = _QUOTES[quote]
-    at = begin
-    while True:
-        match = pattern.search(text, at)
-        if match is None:
-            return len(text)
-        end = match.start()
-        if text[end] == "\n":
-            return end
-        slashes = end
-        while slashes > begin and text[slashes - 1] == "\\":
-            slashes -= 1
-        count = end - slashes
-        if count < level or (count - level) % (2 * level + 2) == 0:
-            return end - min(count, level)
-        at = end + 1
-
-
-_QUOTES = {quote: re.compile(f"[{quote}\n]") for quote in "\"'`"}

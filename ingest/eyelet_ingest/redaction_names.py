@@ -14,6 +14,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+_NAME_MAX_CHARS = 120
 # Words that may stand behind the telling one: DATABASE_PASSWORD_PROD, SECRET_KEY_BASE, token2.
 _TRAILING = _words(
     "prod production dev development staging test live sandbox local base value new old current confirm"
@@ -46,10 +47,31 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SHORT = {"pass": "password", "pwd": "password", "auth": "auth"}
 
 
-@lru_cache(maxsize=8192)
+# Keys that say something about the secret in whose object they stand, by their last word.
+_DESCRIBING = _words(
+    "type types kind title description format pattern ref schema name username user login email id url uri host"
+    " hostname path file mode label placeholder hint help message error errors status state version at date time"
+    " updated created expires expiry scope scopes role roles algorithm alg"
+)
+
+
 def kind_of_name(name: str) -> str:
     """What the value under `name`, a key or a variable, is if it is a secret: `password`, `token`, …; else ""."""
-    if len(name) > 120 or "[" in name or "=" in name or not may_tell(name):
+    return _kind_of_name(name) if len(name) <= _NAME_MAX_CHARS else ""
+
+
+def kind_within(key: str, kind: str, name: str) -> tuple[str, str]:
+    """Kind and telling name of what stands under `key` in an object that itself stands under `name`, of `kind`."""
+    own = kind_of_name(key)
+    if own:
+        return own, key
+    words = _WORD.findall(key[-_NAME_MAX_CHARS:]) if kind else []
+    return ("", "") if not kind or (words and words[-1].lower() in _DESCRIBING) else (kind, name)
+
+
+@lru_cache(maxsize=8192)  # of short names only: it holds them whole
+def _kind_of_name(name: str) -> str:
+    if "[" in name or "=" in name or not may_tell(name):
         return ""
     words = [word.lower() for word in _WORD.findall(name)]
     while len(words) > 1 and (words[-1] in _TRAILING or words[-1].isdigit()):

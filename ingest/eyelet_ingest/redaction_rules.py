@@ -72,17 +72,20 @@ _USERINFO = (
     r"|([^\s/:@\"'<>\\`?#\[\]]{16,512}))@"
 )
 _LIKE_TOKEN = r"(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[A-Za-z0-9_-]{20,}"
+_ESCAPE = r"\\{1,8}u00([2-7][0-9a-f])"
+_SPACE = r"(?<=[\"'])\s+(?=[:=,])|(?<=[:=,\[{])\s+(?=\\{0,7}[\"'\[{])"
 # (kind, literal, pattern with the kept part, the secret): commands that take a password as an argument
-_ARGUMENT = r"\\{0,7}[\"']?)([^\s\"'\\]{1,256})"
+_ARGUMENT = r"\\{0,7}[\"']?)([^\s\"'\\]+)"
 _COMMANDS = (
     (
         "basic-auth",
         "curl",
-        r"(\bcurl\b[^\n|;&]{0,200}?\s(?:-u|--user)[ =]{0,2}\\{0,7}[\"']?[^\s:\"'\\]{1,64}:)([^\s\"'\\]{1,256})",
+        r"(\bcurl\b[^\n|;&]{0,200}?\s(?:-u|--user)[ =]{0,2}\\{0,7}[\"']?"
+        rf"(?:{_MARKED}|(?!\[redacted:)[^\s:\"'\\]{{1,64}}):)([^\s\"'\\]+)",
     ),
     ("password", "mysql", r"(\bmysql(?:dump|admin|import)?\b[^\n|;&]{0,200}?\s-p" + _ARGUMENT),
     ("password", "sshpass", r"(\bsshpass[ \t]{1,4}-p[ \t]{0,4}" + _ARGUMENT),
-    ("password", "login", r"(\blogin[ \t]{1,4}\S{1,64}\s{1,8}password[ \t]{1,4})([^\s\"'\\]{1,256})"),
+    ("password", "login", r"(\blogin[ \t]{1,4}\S{1,64}\s{1,8}password[ \t]{1,4})([^\s\"'\\]+)"),
 )
 
 
@@ -96,14 +99,19 @@ def redact(text: str) -> str:
     return text
 
 
-def redact_escaped(text: str) -> str:
-    """The same for text that is not JSON but may be a part of it: prefixes behind `\\u00XX` escapes are found too."""
+def redact_damaged(text: str) -> str:
+    """The same for what should be JSON and is not: behind escapes, odd white space and NUL characters too.
+
+    Where a secret stood behind them, the text comes back without them: it is kept for looking at.
+    """
     safe = redact(text)
-    plain = _plain_escapes().sub(lambda escape: chr(int(escape[1], 16)), safe)
-    if plain == safe:
-        return safe
-    found = redact(plain)
-    return safe if found == plain else found
+    plain = _compiled(_ESCAPE, re.I).sub(_unescaped, safe)
+    plain = _compiled(_SPACE).sub(" ", plain)
+    for other in (plain, plain.replace("\0", "")):
+        if other != safe:
+            found = redact(other)
+            safe = safe if found == other else found
+    return safe
 
 
 def _round(text: str) -> str:
@@ -202,6 +210,7 @@ def _compiled(pattern: str, flags: int = 0) -> "re.Pattern[str]":
     return re.compile(pattern, re.A | flags)
 
 
-def _plain_escapes() -> "re.Pattern[str]":
-    """The escapes of letters, digits and what tokens and names are joined with."""
-    return _compiled(r"\\u00(2[b-f]|3[0-9ad]|4[0-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])", re.I)
+def _unescaped(escape: "re.Match[str]") -> str:
+    """The character; what would end the string it is in stays escaped."""
+    char = chr(int(escape[1], 16))
+    return "\\" + char if char in '"\\' else char

@@ -3,33 +3,45 @@
 from functools import lru_cache
 
 from eyelet_ingest.redaction import marker, redact_text
-from eyelet_ingest.redaction_names import Candidate, is_secret, kind_of_name
+from eyelet_ingest.redaction_names import Candidate, is_secret, kind_within
 
 _PAIR_NAMES = ("name", "key", "Name", "Key")
 _PAIR_VALUES = ("value", "Value")
+_CACHED_KEY_MAX_CHARS = 200
+# How often a string under a telling key is looked at again after a part of it went.
+_ROUNDS = 4
+
+
+class _Told:
+    """What tells of an item: the kind, the telling name, and whether a number there is a secret too."""
+
+    __slots__ = ("kind", "name", "numbers")
+
+    def __init__(self, kind: str, name: str, numbers: bool) -> None:
+        self.kind, self.name, self.numbers = kind, name, numbers
+
+
+_NOTHING = _Told("", "", False)
 
 
 class _Frame:
     """One container on its way through: what is left of it, and its new children once one of them changed."""
 
-    __slots__ = ("at", "items", "keys", "kinds", "made", "source")
+    __slots__ = ("at", "items", "keys", "made", "source", "told")
 
-    def __init__(self, source: "dict[str, object] | list[object]", kind: str) -> None:
+    def __init__(self, source: "dict[str, object] | list[object]", told: _Told) -> None:
         self.source = source
         self.at = 0
         self.made: list[object] = []
         if isinstance(source, dict):
             self.keys = list(source)
             self.items = list(source.values())
-            self.kinds = [kind_of_name(key) for key in self.keys]
-            told = _pair_kind(source)
-            if told:
-                pairs = zip(self.keys, self.kinds, strict=True)
-                self.kinds = [told if key in _PAIR_VALUES else kind for key, kind in pairs]
+            pair = _pair(source)
+            self.told = [pair if pair.kind and key in _PAIR_VALUES else _told(key, told) for key in self.keys]
         else:
             self.keys = []
             self.items = source
-            self.kinds = [kind] * len(source) if kind else _argument_kinds(source)
+            self.told = [told] * len(source) if told.kind else _arguments(source)
 
     def built(self) -> object:
         """The source itself where nothing changed."""
@@ -46,8 +58,8 @@ class _Frame:
 def redact_value(value: object) -> object:
     """`value` without its secrets; the same object where there are none. Does not recurse."""
     if not isinstance(value, (dict, list)):
-        return _leaf(value, "", "")
-    stack = [_Frame(value, "")]
+        return _leaf(value, _NOTHING)
+    stack = [_Frame(value, _NOTHING)]
     while True:
         frame = stack[-1]
         if frame.at == len(frame.items):
@@ -56,47 +68,71 @@ def redact_value(value: object) -> object:
                 return built
             stack[-1].made.append(built)
             continue
-        item, kind = frame.items[frame.at], frame.kinds[frame.at]
-        name = frame.keys[frame.at] if frame.keys else ""
+        item, told = frame.items[frame.at], frame.told[frame.at]
         frame.at += 1
         if isinstance(item, (dict, list)):
-            stack.append(_Frame(item, kind))
+            stack.append(_Frame(item, told))
         else:
-            frame.made.append(_leaf(item, kind, name))
+            frame.made.append(_leaf(item, told))
 
 
-def _leaf(item: object, kind: str, name: str) -> object:
+def _leaf(item: object, told: _Told) -> object:
     if isinstance(item, str):
-        if kind and is_secret(Candidate(kind, name or kind, item, "key")):
-            return marker(kind, item)
-        return redact_text(item)
+        return _string(item, told)
     # A PIN is a number; a number under `token` or `secret` counts or names something.
-    if kind == "password" and name != "pass" and isinstance(item, (int, float)) and not isinstance(item, bool):
-        return marker(kind, str(item))
+    if told.numbers and isinstance(item, (int, float)) and not isinstance(item, bool):
+        return marker(told.kind, str(item))
     return item
 
 
-def _pair_kind(source: "dict[str, object]") -> str:
-    """The kind that `{"name": "DB_PASSWORD", "value": …}` tells, as container and HTTP records have it."""
+def _string(item: str, told: _Told) -> str:
+    """Without the part that went a value can look like a secret: it is asked again until nothing changes."""
+    if not told.kind:
+        return redact_text(item)
+    for _ in range(_ROUNDS):
+        if is_secret(Candidate(told.kind, told.name, item, "key")):
+            return marker(told.kind, item)
+        safe = redact_text(item)
+        if safe == item:
+            return item
+        item = safe
+    return marker(told.kind, item)
+
+
+def _told(key: str, outer: _Told) -> _Told:
+    """What tells of the value under `key`: the key itself, else what tells of the object it stands in."""
+    kind, name = kind_within(key, outer.kind, outer.name)
+    if not kind:
+        return _NOTHING
+    is_direct = name == key or key in _PAIR_VALUES
+    return _Told(kind, name, is_direct and kind == "password" and name != "pass")
+
+
+def _pair(source: "dict[str, object]") -> _Told:
+    """What `{"name": "DB_PASSWORD", "value": …}` tells, as container and HTTP records have it."""
     for key in _PAIR_NAMES:
         name = source.get(key)
         if isinstance(name, str):
-            return kind_of_name(name)
-    return ""
+            return _told(name, _NOTHING)
+    return _NOTHING
 
 
-def _argument_kinds(items: "list[object]") -> "list[str]":
+def _arguments(items: "list[object]") -> "list[_Told]":
     """In a list of arguments the one behind `--password` is told by it."""
-    kinds = [""] * len(items)
+    told = [_NOTHING] * len(items)
     for at, item in enumerate(items[:-1]):
         if isinstance(item, str) and item.startswith("--") and "=" not in item:
-            kinds[at + 1] = kind_of_name(item)
-    return kinds
+            told[at + 1] = _told(item, _NOTHING)
+    return told
+
+
+def _safe_key(key: str) -> str:
+    """Payloads of one kind have the same keys, and they are short."""
+    return _cached_key(key) if len(key) <= _CACHED_KEY_MAX_CHARS else redact_text(key)
 
 
 @lru_cache(maxsize=8192)
-def _safe_key(key: str) -> str:
-    """Payloads of one kind have the same keys."""
+def _cached_key(key: str) -> str:
     return redact_text(key)
 
 
