@@ -7,8 +7,8 @@ from one that was copied. And the quarantine: what could not be stored, where it
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,27 +119,34 @@ class Ledger:
     def close(self) -> None:
         self._conn.close()
 
-    def times(self, context: str, wanted: "Sequence[tuple[bytes, int]]") -> "dict[bytes, int]":
+    def times(self, context: str, wanted: "Sequence[tuple[bytes, int]]") -> "tuple[dict[bytes, int], set[bytes]]":
         """The time of every uid: the one remembered, else the one given here, which is remembered from now on.
+
+        And which were remembered before.
 
         Committed before this returns: whatever happens to the rows, the next run gives them the same times.
         """
         given: dict[bytes, int] = {}
         for uid, time_us in wanted:
             given.setdefault(uid, time_us)
-        uids = list(given)
-        known: dict[bytes, int] = {}
         with self._work("read", writes=False):
-            for start in range(0, len(uids), CHUNK):
-                some = uids[start : start + CHUNK]
-                marks = ",".join("?" * len(some))
-                sql = f"select uid, time_us from timeless where context = ? and uid in ({marks})"  # noqa: S608  marks only
-                known.update(self._conn.execute(sql, (context, *some)))
+            times_us = self._known_times(context, list(given))
+        known = set(times_us)
         fresh = [(context, uid, time_us) for uid, time_us in given.items() if uid not in known]
         if fresh:
             with self._work("write to"):
                 self._conn.executemany("insert or ignore into timeless values (?, ?, ?)", sorted(fresh))
-        return given | known
+                times_us |= self._known_times(context, [uid for _, uid, _ in fresh])  # another may have been first
+        return times_us, known
+
+    def _known_times(self, context: str, uids: "Sequence[bytes]") -> "dict[bytes, int]":
+        times_us: dict[bytes, int] = {}
+        for start in range(0, len(uids), CHUNK):
+            some = uids[start : start + CHUNK]
+            marks = ",".join("?" * len(some))
+            sql = f"select uid, time_us from timeless where context = ? and uid in ({marks})"  # noqa: S608  marks only
+            times_us.update(self._conn.execute(sql, (context, *some)))
+        return times_us
 
     def same_content(self, digests: Sequence[bytes], path: str) -> Seen | None:
         """The file known by the longest beginning of what `digests` begin with; of equal ones the one at `path`.
@@ -195,24 +202,27 @@ class Ledger:
             )
 
     def quarantine(self, entries: "Sequence[tuple[bytes, Quarantined]]") -> None:
-        """Keep what could not be stored, each uid once."""
+        """Keep what could not be stored, each uid once, with the time when it was last met."""
         with self._work("write to"):
             self._conn.executemany(
                 "insert into quarantine (uid, context, file, line, reason, content, chars, at_us)"
-                " values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (uid) do update set reason = excluded.reason",
+                " values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (uid) do update"
+                " set reason = excluded.reason, content = excluded.content, at_us = excluded.at_us",
                 [(uid, e.context, e.file, e.line, e.reason, e.content, e.chars, e.at_us) for uid, e in entries],
             )
 
-    def quarantined_uids(self, context: str, file: str) -> "dict[bytes, int]":
-        """uid → line of what is kept of a file."""
+    def quarantined_lines(self, context: str, file: str) -> "Iterator[int]":
+        """The lines of what is kept of a file, ascending, each once."""
+        sql = "select distinct line from quarantine where context = ? and file = ? order by line"
         with self._work("read", writes=False):
-            sql = "select uid, line from quarantine where context = ? and file = ?"
-            return dict(self._conn.execute(sql, (context, file)).fetchall())
+            for row in self._conn.execute(sql, (context, file)):
+                yield row[0]
 
-    def release(self, uids: "Sequence[bytes]") -> None:
-        """Forget entries whose records have been stored since."""
+    def release(self, context: str, file: str, lines: "Sequence[int]", met_us: int) -> None:
+        """Forget what is kept of these lines of a file, but not what was met at `met_us`, now."""
+        sql = "delete from quarantine where context = ? and file = ? and line = ? and at_us != ?"
         with self._work("write to"):
-            self._conn.executemany("delete from quarantine where uid = ?", [(uid,) for uid in uids])
+            self._conn.executemany(sql, ((context, file, line, met_us) for line in lines))
 
     def quarantined(self, limit: int = -1, file: str | None = None) -> list[Quarantined]:
         """What is kept, newest first; only of `file` where it is named."""
@@ -235,7 +245,7 @@ class Ledger:
             return int(self._conn.execute(sql, (file, file)).rowcount)
 
     def occurrences(self) -> "Occurrences":
-        return Occurrences(self._conn)
+        return Occurrences(self._conn, self._work)
 
     @contextmanager
     def _work(self, operation: str, *, writes: bool = True) -> Iterator[None]:
@@ -252,8 +262,8 @@ class Ledger:
 class Occurrences:
     """Counts equal payloads of one file; beyond OCCURRENCES_HELD different ones the counts are kept on disk."""
 
-    def __init__(self, conn: Any) -> None:
-        self._conn = conn
+    def __init__(self, conn: Any, work: "Callable[..., AbstractContextManager[None]]") -> None:
+        self._conn, self._work = conn, work
         self._held: dict[int, int] = {}
         self._spilled = False
 
@@ -262,9 +272,7 @@ class Occurrences:
         held = self._held
         count = held.get(payload_hash, -1) + 1
         if not count and self._spilled:
-            sql = "select n from temp.occurrences where payload = ?"
-            row = self._conn.execute(sql, (payload_hash,)).fetchone()
-            count = row[0] + 1 if row else 0
+            count = self._spilled_count(payload_hash)
         held[payload_hash] = count
         if len(held) >= OCCURRENCES_HELD:
             self._spill()
@@ -272,15 +280,22 @@ class Occurrences:
 
     def close(self) -> None:
         if self._spilled:
-            self._conn.execute("drop table temp.occurrences")
+            with self._work("write to"):
+                self._conn.execute("drop table temp.occurrences")
             self._spilled = False
 
+    def _spilled_count(self, payload_hash: int) -> int:
+        with self._work("read", writes=False):
+            sql = "select n from temp.occurrences where payload = ?"
+            row = self._conn.execute(sql, (payload_hash,)).fetchone()
+        return row[0] + 1 if row else 0
+
     def _spill(self) -> None:
-        if not self._spilled:
-            self._conn.execute("create temp table occurrences (payload integer primary key, n integer)")
-            self._spilled = True
-        with connect.transaction(self._conn):
+        with self._work("write the temporary file of"):
+            if not self._spilled:
+                self._conn.execute("create temp table occurrences (payload integer primary key, n integer)")
             self._conn.executemany("insert or replace into temp.occurrences values (?, ?)", self._held.items())
+        self._spilled = True
         self._held.clear()
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +18,7 @@ from itertools import chain
 from json import JSONEncoder
 from typing import BinaryIO
 
-from eyelet_ingest import intake, reading, recordings, redaction
+from eyelet_ingest import intake, quarantine, reading, recordings, redaction
 from eyelet_ingest.events import Event
 from eyelet_ingest.ledger import CONTENT_MAX_CHARS, Ledger, Quarantined, Seen
 from eyelet_ingest.reading import Found
@@ -43,6 +44,10 @@ DAY_US = 86_400_000_000
 EARLIEST_US = 946_684_800_000_000  # 2000-01-01: a recorded time before it comes from a clock that was not set
 
 NEITHER = "neither a hook payload nor a transcript record"
+_NOTE = (
+    "{} does not begin as it did when it was last read, and no file beside it does: {:,} payloads without a time were "
+    "taken for those known from it already"
+)
 
 # Compact and sorted, so that the same payload is the same bytes as a line, in an array or pretty-printed.
 _canonical = JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
@@ -51,7 +56,10 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of every record: read = stored + duplicates + quarantined. `troubles` are the first ten of these."""
+    """What became of every record: read = stored + duplicates + quarantined. `troubles` are the first ten of these.
+
+    `notes` are sentences that a person should read.
+    """
 
     read: int
     stored: int
@@ -60,6 +68,7 @@ class Ingested:
     partitions: int
     seconds: float
     troubles: tuple[Quarantined, ...]
+    notes: tuple[str, ...] = ()
 
 
 def ingest(
@@ -94,7 +103,7 @@ class _Head:
     """The first records of a file, held back until they have told what they have to."""
 
     def __init__(self, found: Iterator[Found], key: bytes, clock: "_Clock") -> None:
-        self.records: list[Found] = []
+        self.records: deque[Found] = deque()
         self.first_time_us: int | None = None
         self.digests: list[bytes] = []  # of the first record, of the first two, …
         self.sessions: list[str] = []  # the first two that differ
@@ -121,6 +130,11 @@ class _Head:
                 break
         self.is_transcript = transcripts > hooks
 
+    def rest(self) -> Iterator[Found]:
+        """The records, each let go: one may be most of the memory."""
+        while self.records:
+            yield self.records.popleft()
+
     def _note_session(self, value: "dict[str, object]") -> None:
         session = value.get("session_id") or value.get("sessionId")
         if isinstance(session, str) and len(self.sessions) < 2 and session not in self.sessions:
@@ -145,7 +159,7 @@ class _File:
 
     __slots__ = (
         *("fallback", "is_transcript", "known_bad", "last_time_us", "many_sessions", "path", "records"),
-        *("resolved_lines", "seen", "session", "transcript"),
+        *("seen", "session", "transcript"),
     )
 
     def __init__(self, seen: Seen, head: _Head, fallback: "tuple[int, str]") -> None:
@@ -159,8 +173,7 @@ class _File:
         self.many_sessions = not head.is_transcript and len(head.sessions) > 1
         self.session = plain(redacted(head.sessions[0])) if head.sessions else _session_of(seen.path)
         self.records = 0
-        self.known_bad: dict[bytes, int] = {}  # of earlier runs: uid → line
-        self.resolved_lines: set[int] = set()
+        self.known_bad = quarantine.KnownBad()  # of earlier runs
 
 
 class _Run:
@@ -180,11 +193,12 @@ class _Run:
         self.timeless: list[Event] = []  # those of the batch whose time the ledger decides
         self.bad: list[tuple[bytes, Quarantined]] = []
         self.read_whole: list[_File] = []  # read to the end, and not settled before their last batch is stored
-        self.still_bad: set[bytes] = set()  # the uids of what this run has quarantined
+        self.begun_anew: dict[str, int] = {}  # path of a replaced file → its timeless payloads taken for known ones
 
     def result(self, seconds: float) -> Ingested:
         counts = (self.read, self.stored, self.duplicates, self.quarantined, len(self.partitions))
-        return Ingested(*counts, round(seconds, 3), tuple(self.troubles))
+        notes = tuple(_NOTE.format(path, known) for path, known in self.begun_anew.items() if known)
+        return Ingested(*counts, round(seconds, 3), tuple(self.troubles), notes)
 
     def stream(self, raw: BinaryIO, path: str) -> None:
         """Take every record of one open file or pipe."""
@@ -194,7 +208,7 @@ class _Run:
         if not head.records:
             return
         is_file = path != recordings.STDIN
-        shown = redacted(path)
+        shown = shown_path(path)
         there = os.fstat(raw.fileno()) if is_file else None
         mtime_us = self.clock.usable(there.st_mtime_ns // 1_000) if there else None
         fallback = (self.clock.now_us, "receipt") if mtime_us is None else (mtime_us, "file")
@@ -203,13 +217,13 @@ class _Run:
         if there and head.digests:
             self.ledger.saw(seen, head.digests[0], there.st_size, fallback[0])
         if is_file and not is_new_content:
-            file.known_bad = self.ledger.quarantined_uids(self.safe_context, shown)
+            file.known_bad = quarantine.KnownBad(self.ledger.quarantined_lines(self.safe_context, shown))
         occurrences = self.ledger.occurrences()
         before, told_bytes = self.read, 0
-        for record in chain(head.records, found):
+        for record in chain(head.rest(), found):
             self.read += 1
             self._take(record, file, occurrences.next)
-            if len(self.events) >= BATCH_EVENTS or self.chars >= BATCH_CHARS:
+            if max(len(self.events), len(self.bad)) >= BATCH_EVENTS or self.chars >= BATCH_CHARS:
                 self.flush()
             if not self.read % PROGRESS_RECORDS:
                 told_bytes = self._tell(raw, told_bytes)
@@ -223,9 +237,11 @@ class _Run:
         """Store the batch. The times the ledger gives are committed before any row."""
         if self.timeless:
             wanted = [(event.uid, event.time_us) for event in self.timeless]
-            times_us = self.ledger.times(self.safe_context, wanted)
+            times_us, known = self.ledger.times(self.safe_context, wanted)
             for event in self.timeless:
                 event.time_us = times_us[event.uid]
+                if self.begun_anew and event.uid in known:
+                    self._note_known(event)
         if self.events:
             appended = self.store.append(self.events, self.context)
             self.stored += appended.stored
@@ -258,7 +274,13 @@ class _Run:
                 parts = before.generation + before.head_digest
                 generation = blake2b(parts, key=self.key, digest_size=8).digest()
                 return Seen(shown, generation, len(digests), digest), True
+        self.begun_anew[shown] = 0
         return Seen(shown, before.generation, len(digests), digest), False
+
+    def _note_known(self, event: Event) -> None:
+        source = event.meta["source"]
+        if isinstance(source, dict) and source["file"] in self.begun_anew:
+            self.begun_anew[source["file"]] += 1
 
     def _begins_like(self, path: str, before: Seen) -> bool:
         try:
@@ -282,12 +304,7 @@ class _Run:
         if uuid is not None:
             uid = identity.record_uid(self.key, claude_hooks.AGENT, uuid)
         else:
-            canonical = _canonical(value)
-            if own_us is not None:
-                uid = identity.timed_uid(self.key, canonical.encode(), own_us)
-            else:
-                nth = occurrence_of(hash(canonical))
-                uid = identity.timeless_uid(self.key, canonical.encode(), nth, file.seen.generation)
+            uid = self._uid(value, own_us, file.seen.generation, occurrence_of)
         clean, text = intake.clean(found.text, value)
         payload = clean if isinstance(clean, dict) else {}
         if is_hook:
@@ -301,10 +318,18 @@ class _Run:
         if not found.is_utf8:
             source["invalid_utf8"] = True
         event.meta["source"] = source
-        if file.known_bad:
-            file.resolved_lines.add(found.line)
+        file.known_bad.taken(found.line)
         self.events.append(event)
         self.chars += len(text)
+
+    def _uid(
+        self, value: "dict[str, object]", own_us: int | None, generation: bytes, occurrence_of: Callable[[int], int]
+    ) -> bytes:
+        canonical = _canonical(value)
+        if own_us is not None:
+            return identity.timed_uid(self.key, canonical.encode(), own_us)
+        nth = occurrence_of(hash(canonical))
+        return identity.timeless_uid(self.key, canonical.encode(), nth, generation)
 
     def _set_time(self, event: Event, own_us: int | None, payload: "dict[str, object]", file: _File) -> None:
         usable_us = self.clock.usable(own_us)
@@ -334,8 +359,7 @@ class _Run:
             file.session = session
 
     def _quarantine(self, found: Found, reason: str, file: _File) -> None:
-        # Redacted before it is cut: half a secret would not be known as one.
-        content = redacted(found.text[: reading.DAMAGED_KEPT_CHARS])
+        content = quarantine.content(found)
         self._keep(file.path, found.line, redacted(reason), found.text, content)
         self.chars += len(content)
 
@@ -351,7 +375,6 @@ class _Run:
         uid = blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), key=self.key, digest_size=16).digest()
         cut = content[:CONTENT_MAX_CHARS]
         entry = Quarantined(self.safe_context, file, line, reason, cut, len(text), self.clock.now_us)
-        self.still_bad.add(uid)
         self.quarantined += 1
         self.bad.append((uid, entry))
         if len(self.troubles) < TROUBLES_KEPT:
@@ -360,10 +383,8 @@ class _Run:
     def _settle(self, file: _File) -> None:
         """The file was read to its end and stored: what was quarantined where a good record stands now may go."""
         self.ledger.read_whole(file.seen, file.records)
-        lines = file.resolved_lines
-        gone = [uid for uid, line in file.known_bad.items() if line in lines and uid not in self.still_bad]
-        if gone:
-            self.ledger.release(gone)
+        if file.known_bad.mended:
+            self.ledger.release(self.safe_context, file.path, file.known_bad.mended, self.clock.now_us)
 
     def _tell(self, raw: BinaryIO, told_bytes: int) -> int:
         if not raw.seekable():
@@ -377,6 +398,11 @@ class _Run:
 def redacted(text: str) -> str:
     """Text that is stored beside payloads: a path, a reason, what was not JSON."""
     return redaction.redact_text(text) if redaction.may_hold_secret(text) else text
+
+
+def shown_path(path: str) -> str:
+    """The path as it is stored and shown: UTF-8 whatever the file's name and the locale are, and redacted."""
+    return redacted(os.fsencode(path).decode("utf-8", "replace"))
 
 
 def _original_time(payload: "dict[str, object]") -> str:

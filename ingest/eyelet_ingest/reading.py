@@ -27,7 +27,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 _SPACE = " \t\r\n"
 _NOT_BLANK = re.compile(r"[^ \t\r\n\ufeff]")  # at a line's beginning, where byte order marks may stand
-_NOT_BETWEEN = re.compile(r"[^ \t\r,]")
+_NOT_BETWEEN = re.compile(r"[^ \t\r,\ufeff]")
 _NOT_SEPARATOR = re.compile(r"[^ \t\r\n,]")
 _STRUCTURE = re.compile(r'["{}\[\]]')
 _SCALAR_ENDS = re.compile(r"[,\]\n]")
@@ -43,13 +43,18 @@ _decode_one = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=st
 
 
 class Found(NamedTuple):
-    """One record: the 1-based line where it begins, its text, and the object it spells; or None and why not."""
+    """One record: the 1-based line where it begins, its text, and the object it spells; or None and why not.
+
+    Of one that is damaged, `is_element` says that it stood in an array, and `is_cut` that `text` is only its beginning.
+    """
 
     line: int
     text: str
     value: "dict[str, object] | None"
     reason: str = ""
     is_utf8: bool = True
+    is_element: bool = False
+    is_cut: bool = False
 
 
 def open_stream(raw: BinaryIO) -> io.BufferedReader:
@@ -172,10 +177,10 @@ class _Reader:
 
     def _too_long(self) -> Found:
         """Pass over a line that is longer than a record may be, and give out its beginning."""
-        line, text = self.window.line, self.window.text[self.window.at : self.window.at + PIECE_BYTES]
+        line, text = self.window.line, self.window.text[self.window.at : self.window.at + DAMAGED_KEPT_CHARS]
         is_utf8 = self.window.is_utf8(len(text))
         self.window.skip_line()
-        return Found(line, text, None, _TOO_LONG, is_utf8)
+        return Found(line, text, None, _TOO_LONG, is_utf8, is_cut=True)
 
     def _found(self, size: int, behind: str = _SPACE) -> Found:
         """What the next `size` characters spell, without what stands behind them."""
@@ -236,13 +241,14 @@ class _Reader:
     def _skip_damaged(self) -> Found:
         """Take the damaged value, and leave the window where the next one begins."""
         window = self.window
-        kept, line, is_utf8 = "", window.line, True
+        kept, line, is_utf8, is_cut = "", window.line, True, False
         while True:
             resumes = _RESUMES.search(window.text, window.at)
             size = resumes.end() - window.at if resumes else window.size
             if not resumes and window.text[-1:] == "\n":
                 size -= 1  # this line break may be the first character of what tells where to go on
             some = min(size, DAMAGED_KEPT_CHARS - len(kept))
+            is_cut = is_cut or some < size
             kept += window.text[window.at : window.at + some]
             is_utf8 = is_utf8 and window.is_utf8(size)
             window.advance(size)
@@ -251,7 +257,7 @@ class _Reader:
         window.is_line_start = True
         shown = kept.strip(_SPACE)
         reason = _judged(line, shown, is_utf8).reason or _TOO_LONG
-        return Found(line, shown, None, reason, is_utf8 or "\ufffd" not in shown)
+        return Found(line, shown, None, reason, is_utf8 or "\ufffd" not in shown, is_cut=is_cut)
 
     def _array(self) -> Iterator[Found]:
         """The elements of the array that begins here."""
@@ -277,7 +283,7 @@ class _Reader:
                 return
             found = self._found(size, _SPACE + ",")
             window.advance(size)
-            yield found
+            yield found if found.value is not None else found._replace(is_element=True)
 
     def _damaged_size(self) -> int:
         """How long the damaged element is; -1 where nothing shows where it ends."""
@@ -294,12 +300,14 @@ class _Reader:
         line, tail = window.line, window.text[window.at : window.at + DAMAGED_KEPT_CHARS].strip(_SPACE)
         is_utf8 = window.is_utf8(window.size)
         reason = _judged(line, tail, is_utf8).reason or "truncated"
+        is_cut = window.size > DAMAGED_KEPT_CHARS
         window.advance(window.size)
         while window.more():
             window.advance(window.size)
+            is_cut = True
             reason = "damaged, and nothing shows where the next element of the array begins"
         if tail:
-            yield Found(line, tail, None, reason, is_utf8)
+            yield Found(line, tail, None, reason, is_utf8, True, is_cut)
 
 
 def _judged(line: int, text: str, is_utf8: bool) -> Found:
@@ -328,7 +336,7 @@ def _open_at(text: str, start: int, end: int) -> tuple[list[int], int]:
             opened.pop()
             if not opened:
                 break
-        elif (at := _string_end(text, found.start(), end)) < 0:
+        elif (at := string_end(text, found.start(), end)) < 0:
             break
     reached = end if len(opened) <= MAX_DEPTH else at
     return opened, reached - start
@@ -358,7 +366,7 @@ def _damaged_scalar_size(text: str, start: int) -> int:
         found = _SCALAR_ENDS.search(text, start)
         return found.start() - start if found else -1
     line_end = text.find("\n", start)  # no string goes on behind it
-    end = _string_end(text, start, line_end if line_end >= 0 else len(text))
+    end = string_end(text, start, line_end if line_end >= 0 else len(text))
     if end < 0:
         end = line_end
     return end - start if end >= 0 else -1
@@ -376,12 +384,12 @@ def _balanced_end(text: str, start: int, limit: int) -> int:
             depth -= 1
             if depth <= 0:
                 return at
-        elif (at := _string_end(text, found.start(), limit)) < 0:
+        elif (at := string_end(text, found.start(), limit)) < 0:
             break
     return -1
 
 
-def _string_end(text: str, start: int, limit: int) -> int:
+def string_end(text: str, start: int, limit: int) -> int:
     """Where the string ends whose quotation mark is at `start`, or -1. A pattern would take memory for each escape."""
     at = start + 1
     while (quote := text.find('"', at, limit)) >= 0:
