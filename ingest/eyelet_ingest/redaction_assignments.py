@@ -17,7 +17,7 @@ _BEHIND_STEM = re.compile(
     r"(?P<rest>[\w.-]{0,40})"
     r"(?:(?P<close>\\{0,7}[\"'`])[\])]?)?\*{0,2}"
     r"(?P<sep>:[ ]{0,2}[&A-Za-z][\w.\[\]|<>, ?&]{0,40}?[ ]{1,4}=[ ]{1,4}"  # a type between: `token: str = "…"`
-    r"|[ \t]{0,4},\s{0,40}\\{0,7}[\"'][vV]alue\\{0,7}[\"'][ \t]{0,4}:[ \t]{0,4}"  # "name": "…", "value": "…"
+    r"|[ \t]{0,4},(?:\s|\\{1,7}[nrt]){0,40}\\{0,7}[\"'][vV]alue\\{0,7}[\"'][ \t]{0,4}:[ \t]{0,4}"  # a pair
     r"|[ \t]{0,4}\\?[rn]?\r?\n?[ \t]{1,40}value:[ \t]{1,4}"  # the same in YAML
     r"|[ \t]{0,8}(?:===?|!==?|=>|[:?+]=|[=:>])\*{0,2}[ \t]{0,8}"
     r"|[ \t]{0,4},\s{0,40}"
@@ -28,7 +28,7 @@ _BEHIND_STEM = re.compile(
 _NAME_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _BARE_MAX_CHARS = 200
 # A longer value goes to its end, but is judged by its beginning: where it stays, the next name in it is looked at.
-_JUDGED_MAX_CHARS = 512
+_JUDGED_MAX_CHARS = 256
 _BARE = re.compile(
     r"(?:\[redacted:[a-z0-9-]{1,40}\]|\$\{\{[^}\n]{0,80}\}\}|\{\{[^}\n]{0,80}\}\}|<[^<>\n]{1,80}>)(?![\w-])"
     r"|(?:[^\s\"'`\\<&;,]|\\\\|\\(?![nrtu\"'`\s\\]).|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
@@ -45,7 +45,11 @@ _REST_OF_LINE = re.compile(r"[^\n\r\"'`\\]*")
 
 # `{"name": "DB_PASSWORD", "type": "env", "value": "…"}`: what stands before the name, and between it and its value.
 _PAIR_HEAD = re.compile(r"[\"'](?:name|key)\\{0,7}[\"']\s{0,4}:\s{0,4}\\{0,7}[\"']\Z", re.I)
-_PAIR_VALUE = re.compile(r"[^{}\[\]]{0,160}?,\s{0,40}\\{0,7}[\"']value\\{0,7}[\"']\s{0,8}:\s{0,8}(\\{0,7}[\"'])", re.I)
+_PAIR_VALUE = re.compile(
+    r"[^{}\[\]]{0,160}?,(?:\s|\\{1,7}[nrt]){0,40}\\{0,7}[\"']value\\{0,7}[\"']\s{0,8}:\s{0,8}"
+    r"(?P<open>\\{0,7}[\"']|(?=[\[{]))",
+    re.I,
+)
 
 
 class _Text:
@@ -102,16 +106,21 @@ def _found(
         begin, end, is_gone = span
         return end, [(begin, end, kind)] if is_gone else []
     begin = match.end()
-    if text[begin : begin + 1] in ("[", "{") and not match["open"] and match["sep"].strip() not in ("", ",", ">"):
-        if begin not in known.seen and (match["close"] or text[begin] == "["):
-            return 0, secrets_inside(text, begin, kind, name, known.seen)
-    elif match["close"] and match["sep"].strip() == "," and _PAIR_HEAD.search(text[max(0, start - 32) : start]):
+    sep = match["sep"].strip()
+    if sep == "," and match["close"] and _PAIR_HEAD.search(text[max(0, start - 32) : start]):
         pair = _PAIR_VALUE.match(text, match.end("close"))
-        if pair:
-            end = closing(text, pair.end(), pair[1])
-            if is_secret(Candidate(kind, name, text[pair.end() : end], "quoted")):
-                return end, [(pair.end(), end, kind)]
-    return 0, []
+        if pair is None:
+            return 0, []
+        begin = pair.end()
+        if pair["open"]:
+            end = closing(text, begin, pair["open"])
+            return 0, [(begin, end, kind)] if is_secret(Candidate(kind, name, text[begin:end], "quoted")) else []
+    elif sep in ("", ",", ">") or match["open"]:
+        return 0, []
+    is_container = text[begin : begin + 1] == "[" or (match["close"] and text[begin : begin + 1] == "{")
+    if not is_container or begin in known.seen:
+        return 0, []
+    return 0, secrets_inside(text, begin, kind, name, known.seen)
 
 
 def _stems(text: str) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyelet_ingest.redaction import may_hold_secret, redact_bytes, redact_text, redact_value
+from eyelet_ingest import redaction_names, redaction_walk
+from eyelet_ingest.redaction import may_hold_secret, redact_bytes, redact_damaged, redact_text, redact_value
 
 pytestmark = pytest.mark.store
 
@@ -352,6 +353,8 @@ def test_a_string_under_a_telling_key_is_gone(key: str) -> None:
         {"has_password": "hunter2pass", "isSecret": "hunter2pass", "forgotPassword": "reset it 1"},
         {"password": "", "api_key": "<your key>", "token": "${TOKEN}", "secret": "string"},
         {"password": {"type": "string", "minLength": 8}},
+        {"password": {"type": "string", "description": "At least 8 characters", "limits": {"max": 72}}},
+        {"secret": {"secretName": "db-tls-1", "updated_at": "2026-03-20T10:00:00Z"}},
         {"name": "PORT", "value": "hunter2pass"},
         {"apiKeySource": "none", "private_key_id": hexes(40), "signature": mixed(300)},
     ],
@@ -378,6 +381,54 @@ def test_pairs_and_arguments_tell() -> None:
         "env": [{"name": "DB_PASSWORD", "value": "[redacted:password]"}],
         "args": ["--token", "[redacted:token]", "x"],
     }
+
+
+GONE_INSIDE = [
+    {"password": {"a": "hunter2"}},
+    {"password": ["hunter2", ["hunter2"], {"a": "hunter2"}]},
+    {"secret": {"current": {"v": "hunter2"}}},
+    {"access_token": {"type": "opaque", "value": "hunter2pass"}},
+    {"password": {"type": "string", "password": "hunter2"}},
+    {"name": "DB_PASSWORD", "value": {"x": "hunter2"}},
+    {"name": "DB_PASSWORD", "value": ["hunter2"]},
+    {"name": "DB_PASSWORD", "other": 3, "value": "hunter2"},
+    ["--password", ["hunter2"]],
+]
+
+
+@pytest.mark.parametrize("value", GONE_INSIDE, ids=str)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_what_is_inside_a_container_is_judged_by_the_name_that_tells_of_it(value: object, indent: int | None) -> None:
+    safe = redact_value(value)
+    text = json.dumps(value, indent=indent)
+    assert "hunter2" not in json.dumps(safe) and redact_value(safe) is safe
+    assert may_hold_secret(text)
+    if value != ["--password", ["hunter2"]]:
+        for level in (text, json.dumps(text), json.dumps(text)[:-3]):
+            once = redact_text(level)
+            assert "hunter2" not in once and redact_text(once) == once
+
+
+def test_numbers_inside_an_object_go_only_where_they_are_the_value() -> None:
+    value = {"password": {"value": 1234, "length": 4, "pins": [1, 2]}, "pwd_new": 1, "db_password": [1234]}
+    assert redact_value(value) == {
+        "password": {"value": "[redacted:password]", "length": 4, "pins": [1, 2]},
+        "pwd_new": 1,
+        "db_password": ["[redacted:password]"],
+    }
+
+
+def test_a_value_that_looks_like_a_secret_only_when_a_part_of_it_went_is_redacted_once() -> None:
+    value = {"\u0130-token": "Authtoken://%20K[_{", "token": "Authtoken://%20K_", "auth": "token=abc12345x://y"}
+    once = redact_value(value)
+    assert redact_value(once) == once
+
+
+def test_long_keys_are_not_kept_in_memory() -> None:
+    for cached, key in ((redaction_walk._cached_key, "x"), (redaction_names._kind_of_name, "password")):
+        before = cached.cache_info().currsize
+        redact_value({key + "y" * 1000: "1", "password" + "z" * 300: "2"})
+        assert cached.cache_info().currsize == before
 
 
 def test_keys_that_become_the_same_marker_keep_their_values() -> None:
@@ -414,6 +465,73 @@ def test_bytes_that_are_not_utf8_survive() -> None:
     assert redact_bytes(plain) is plain
 
 
+def test_a_token_is_gone_from_utf_16_and_from_between_nul_bytes() -> None:
+    token = TOKENS["github-token (p)"]
+    for codec in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"):
+        for text in (f"x {token} y", '{"password": "hunter2pass", "b', f'{{"é": "{token}", "b'):
+            raw = text.encode(codec)
+            assert token not in (safe := redact_bytes(raw)).decode("latin-1").replace("\0", "")
+            assert b"hunter2pass" not in safe.replace(b"\0", b"")
+            assert redact_bytes(safe) == safe and b"[redacted:" in safe
+    hidden = f'{{"a": "{token[:2]}\0{token[2:]}'
+    assert token[4:] not in redact_damaged(hidden)
+    plain = "nothing here".encode("utf-16")
+    assert redact_bytes(plain) is plain
+
+
+DAMAGED = [
+    '{"a": "\\u0067hp_{token}", "b',
+    '{"x": NaN, "a": "\\u0067\\u0068p_{token}"}',
+    '{"a": "{\\\\u0067hp_{token}',
+    '{"pass\\u0077ord": "{secret}", "b',
+    '"{\\u0022password\\u0022:\\u0022{secret}\\u0022, ',
+    '"\\u003cpassword\\u003e{secret}\\u003c/password\\u003e, ',
+    '{"password": ["s", "{secret}", "b',
+    '{"password": {"a": "s", "b": ["{secret}"], "c',
+    '{"password"\t\t\t\t\t\t\t\t\t\t\t\t:"{secret}"',
+    '{"password":\t\t\t\t\t\t\t\t\t\t\t\t"{secret}", ',
+    '{"password"\n:\n"{secret}"',
+    '{"password"\r\n  :\r\n  [\r\n  "{secret}"',
+    '["--password","{secret}"]',
+    '["--password",\n\n"{secret}',
+    '{"name": "DB_PASSWORD", "other": NaN, "value": "{secret}"',
+    '{"name": "DB_PASSWORD", "value": {"x": "{secret}"',
+]
+
+
+@pytest.mark.parametrize("form", DAMAGED)
+def test_a_secret_is_gone_from_damaged_json(form: str) -> None:
+    text = form.replace("{token}", mixed(36)).replace("{secret}", "hunter2pass")
+    safe = redact_damaged(text)
+    assert mixed(36) not in safe and "hunter2pass" not in safe
+    assert redact_damaged(safe) == safe
+    assert redact_bytes(text.encode()) == safe.encode()
+
+
+@pytest.mark.parametrize("value", [*GONE_INSIDE, {"env": {"DB_PASSWORD": "hunter2"}}], ids=str)
+def test_a_secret_is_gone_wherever_its_json_was_cut(value: object) -> None:
+    text = json.dumps(value)
+    whole = text.index("hunter2") + len("hunter2")
+    for end in range(whole, len(text) + 1):
+        if "--password" not in text:
+            assert "hunter2" not in redact_damaged(text[:end])
+
+
+def test_a_user_that_is_a_token_stays_one_marker() -> None:
+    for kind, secret in (("github-token", TOKENS["github-token (p)"]), ("stripe-key", TOKENS["stripe-key"])):
+        text = f"curl -u {secret}:x-oauth-basic https://example.com"
+        safe = f"curl -u [redacted:{kind}]:[redacted:basic-auth] https://example.com"
+        assert redact_text(text) == redact_text(safe) == safe
+        assert redact_text(f"curl -u {secret}: https://a") == f"curl -u [redacted:{kind}]: https://a"
+    assert redact_text(f"mysql -p{mixed(300)} shop") == "mysql -p[redacted:password] shop"
+
+
+def test_tabs_and_escaped_slashes_hide_nothing() -> None:
+    for text in ('auth_token\t=\t"abc12345x"', "x:/" + "\\" * 7 + "/bob:hunter2@host"):
+        assert may_hold_secret(json.dumps({"a": text}))
+        assert redact_value({"a": text}) != {"a": text}
+
+
 HOSTILE = [
     *("password=", "token:", 'password="', "password='\\\"", "--password ", "secret = ", "auth_token"),
     *("cookie: a=$b;", "Cookie:", "Authorization: ", "bearer ", "://", "://a:b", "@", "/@", "//a@", "a@//", ".eyJ"),
@@ -431,6 +549,60 @@ def test_a_megabyte_of_hostile_text_is_done(part: str) -> None:
     text = 'AK key "' + part * (1_000_000 // len(part))
     may_hold_secret(text)
     redact_text(text)
+
+
+STEMS = ["password", "token", "authorization", "auth", "<password"]
+BEHIND = [
+    *(
+        "=",
+        ":",
+        '":"',
+        "='",
+        '\\":\\"',
+        '=\\\\\\"',
+        '":["',
+        '":{"',
+        '":[',
+        '":{',
+        '","',
+        '", "value": "',
+        ">",
+        "=a/",
+        "=%",
+        "=.",
+    ),
+    *("=[", "=<", "=${", "=AWS4-HMAC-SHA256 ", ">AWS4-HMAC-SHA256 ", ">a/", "=a;b", "[", '":\n', "=self.", "=your-"),
+]
+REPEATED = [
+    *(stem + behind for stem in STEMS for behind in BEHIND),
+    *(
+        "-----BEGIN PRIVATE KEY-----" + "a" * 31 + " ",
+        "://a:b@",
+        "/ @@@@@@",
+        "//@ ",
+        ":\\/\\/@/",
+        "eyJ.",
+        "eyJaaaaaaaa.eyJaaaaaaaa.",
+    ),
+    *('{"name":"DB_PASSWORD","value":', '{"name":"DB_PASSWORD","value":"', '"name":"DB_PASSWORD",,,,,', "<password>"),
+    *(
+        "<password>x</password>",
+        "curl -u a:b ",
+        "\0",
+        "p\0",
+        '"\n:',
+        "\\u0022token\\u0022:",
+        "[[",
+        "token=" + "." * 100,
+    ),
+]
+
+
+@pytest.mark.parametrize("part", REPEATED)
+def test_what_repeats_is_done(part: str) -> None:
+    """Two hundred thousand characters, squared, would not end here either."""
+    text = part * (200_000 // len(part))
+    redact_damaged(text)  # what `redact_text` does, and more
 
 
 @pytest.mark.parametrize(
@@ -467,6 +639,12 @@ values = st.recursive(
 def test_redacting_twice_is_redacting_once(text: str) -> None:
     once = redact_text(text)
     assert redact_text(once) == once
+
+
+@given(texts)
+def test_redacting_damaged_text_twice_is_redacting_it_once(text: str) -> None:
+    once = redact_damaged(text)
+    assert redact_damaged(once) == once
 
 
 @given(values)
