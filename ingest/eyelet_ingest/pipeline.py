@@ -223,6 +223,7 @@ class _Run:
         for record in chain(head.rest(), found):
             self.read += 1
             self._take(record, file, occurrences.next)
+            del record  # it may be most of the memory
             if max(len(self.events), len(self.bad)) >= BATCH_EVENTS or self.chars >= BATCH_CHARS:
                 self.flush()
             if not self.read % PROGRESS_RECORDS:

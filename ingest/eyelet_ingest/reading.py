@@ -173,7 +173,9 @@ class _Reader:
             yield from self._values()
             return
         window.advance(size, has_breaks=False)
-        yield found
+        taken = [found]
+        del found  # who asked may let it go before asking again
+        yield taken.pop()
 
     def _too_long(self) -> Found:
         """Pass over a line that is longer than a record may be, and give out its beginning."""

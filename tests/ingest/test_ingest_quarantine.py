@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eyelet_ingest import ledger
+from eyelet_ingest import ledger, pipeline, reading
 from eyelet_ingest.errors import BadInput, EyeletError, RootError
 from eyelet_ingest.ledger import Ledger, Quarantined
 from eyelet_ingest.pipeline import Ingested, ingest
@@ -204,3 +204,61 @@ def test_the_ledger_is_private(root: str, tmp_path: Path) -> None:
     for file in Path(root).glob("ingest.sqlite*"):
         assert file.stat().st_mode & 0o777 == 0o600
     assert Path(root).stat().st_mode & 0o777 == 0o700
+
+
+HIDDEN = "hunter2-Tr0ub4dor"
+WITH_A_SECRET = {
+    "an unknown object": json.dumps({"password": HIDDEN}),
+    "an unknown object with arguments": json.dumps({"argv": ["mysql", "--password", HIDDEN]}),
+    "an array's arguments": json.dumps(["mysql", "--password", HIDDEN]),
+    "an array's arguments, cut": f'["--password", "{HIDDEN}',
+    "an array in an array": json.dumps(["--password", [HIDDEN]]),
+    "a damaged element": f'["--password", {HIDDEN}, {{"a": zz}}]',
+    "a string alone on a line": json.dumps(HIDDEN),
+    "a damaged object over lines": f'{{"argv": [\n{{"a": 1}},\n"--password",\n"{HIDDEN}",\n]}}',
+    "a damaged object": f'{{"password": "{HIDDEN}", "a": zz}}',
+    "escaped": f'{{"pass\\u0077ord": "{HIDDEN}", "a": zz}}',
+}
+
+
+@pytest.mark.parametrize("content", WITH_A_SECRET.values(), ids=WITH_A_SECRET.keys())
+def test_no_shape_brings_a_secret_into_quarantine(root: str, tmp_path: Path, content: str) -> None:
+    assert take(root, tmp_path / "a.jsonl", content.encode()).quarantined
+    assert kept(root)
+    for entry in kept(root):
+        assert HIDDEN not in entry.content and HIDDEN not in entry.reason
+    for file in Path(root).rglob("*"):
+        if file.is_file():
+            assert HIDDEN.encode() not in file.read_bytes(), file
+
+
+def test_no_half_of_a_secret_is_kept_where_redaction_made_the_text_shorter(root: str, tmp_path: Path) -> None:
+    before = (TOKEN + " ") * 4_000
+    filler = "y" * (reading.DAMAGED_KEPT_CHARS - len(before) - len(TOKEN) - 1)
+    take(root, tmp_path / "a.jsonl", f"no JSON {before}{filler} {TOKEN} and more".encode())
+    (entry,) = kept(root)
+    assert "ghp_" not in entry.content
+    assert entry.content.startswith("no JSON [redacted:")
+
+
+def test_many_bad_records_are_not_held(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "BATCH_EVENTS", 10)
+    held = []
+    flush = pipeline._Run.flush
+    monkeypatch.setattr(pipeline._Run, "flush", lambda run: (held.append(len(run.bad)), flush(run)))
+    path = tmp_path / "a.jsonl"
+    assert take(root, path, b"x\n" * 95).quarantined == 95
+    assert max(held) == 10 and len(kept(root)) == 95
+    assert take(root, path, b"x\n" * 50 + (STOP + b"\n") * 45).quarantined == 50
+    assert sorted(entry.line for entry in kept(root)) == list(range(1, 51))
+
+
+def test_a_name_that_is_no_utf8_is_shown_as_utf8(root: str, tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/f\xff.jsonl"
+    with open(path, "wb") as raw:
+        raw.write(STOP + b"\noops\n")
+    for stored in (1, 0):
+        done = ingest([os.fsdecode(path)], root)
+        assert (done.stored, done.duplicates, done.quarantined) == (stored, 1 - stored, 1)
+    (entry,) = kept(root)
+    assert entry.file == f"{tmp_path}/f\ufffd.jsonl"

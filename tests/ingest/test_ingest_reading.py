@@ -254,3 +254,82 @@ def test_a_record_of_tens_of_megabytes_is_one_record() -> None:
     big = {"text": "x" * (50 * 2**20)}
     found = read(f"{json.dumps(big)}\n{{}}\n")
     assert [one.value for one in found] == [big, {}]
+
+
+MB = 2**20
+# What costs every value a look at all the text behind or before it would take hours here.
+HOSTILE = {
+    "objects that never close": (b'{"a":\n', MB // 4),
+    "arrays in objects that never close": (b'{"a":[\n', MB // 4),
+    "values on one line": (b'{"a":1}', 2 * MB),
+    "empty arrays and objects on one line": (b"[]{}", MB),
+    "brackets": (b"[", MB),
+    "brackets in brackets": (b"[{", MB),
+    "brackets on lines": (b"[\n", MB),
+    "scalars in an array": (b"[" + b"1," * 99, MB),
+    "quotation marks": (b'"', 4 * MB),
+    "quotation marks in an array": (b'["' + b'"' * 98, MB // 2),
+    "backslashes": (b"\\", 4 * MB),
+    "closing brackets": (b"[]]", 4 * MB),
+    "commas": (b",", 4 * MB),
+    "byte order marks": ("\ufeff{}\n".encode(), MB),
+    "open braces on lines": (b"{\n", MB // 8),
+    "bytes that are no UTF-8": (b"\xff\n", MB // 2),
+    "damaged objects on one line": (b'[{"b":zz},', MB // 2),
+    "damaged objects on lines": (b'{"b":zz}\n', MB // 2),
+    "strings without an end": (b'{"a": "x\n', MB // 4),
+    "lines": (b"x\n", MB // 2),
+}
+
+
+@pytest.mark.parametrize(("piece", "size"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_flood_hangs_the_reader(piece: bytes, size: int) -> None:
+    for found in read(piece * (size // len(piece))):
+        assert (found.value is None) == bool(found.reason)
+
+
+BEGUN = {
+    "a string that never ends": b'{"a": "',
+    "a string in an array": b'["',
+    "escapes that never end": b'{"a": "\\',
+    "a damaged document before it": b'{\n"a":z\n}' + b" " * MB + b"x\n[",
+    "many open objects over much that is whole": b'{"a":\n' * 800 + b"[" + b'{"b":\n1},' * (MB // 8) + b'zz\n["',
+    "many open elements over much that is whole": b"[\n" + b'{"a":\n' * 800 + b'["' + b"x" * MB + b'"\n,zz\n["',
+    "elements that hide their end": b"[" + b'\n{"a": "' * (MB // 64),
+}
+
+
+@pytest.mark.parametrize("before", BEGUN.values(), ids=BEGUN.keys())
+def test_no_beginning_makes_what_follows_slow(before: bytes) -> None:
+    assert read(before + b"\\" * MB + b'{"a":\n' * 1_000)
+
+
+def test_what_is_whole_in_a_damaged_object_is_read() -> None:
+    whole = '{\n"b": 1\n}\n'
+    assert values('{"a": [1,\n' + whole * 3) == ["bad", {"b": 1}, {"b": 1}, {"b": 1}]
+    assert values('{"a": {"c":\n' * 3 + '{"b":\n1},\n"x": zz\n{"d": 2}') == [*["bad"] * 3, {"b": 1}, "bad", {"d": 2}]
+
+
+def test_a_value_is_tried_only_as_often_as_it_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried_chars = []
+
+    def decode(text: str, at: int) -> tuple[object, int]:
+        tried_chars.append(len(text) - at)
+        return json.JSONDecoder().raw_decode(text, at)
+
+    monkeypatch.setattr(reading, "_decode_one", decode)
+    content = '{"a":\n' * 800 + '["' + "x" * MB
+    read(content)
+    assert sum(tried_chars) < 4 * len(content)
+
+
+def test_a_string_behind_a_damaged_one_is_found_in_an_array() -> None:
+    assert values('["a\tb", {"a": 1}, "a\n{"b": 2}]') == ["bad", {"a": 1}, "bad", {"b": 2}]
+
+
+def test_what_is_only_a_beginning_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "RECORD_MAX_CHARS", 2 * MB)
+    long = "x" * (3 * MB)
+    for content in (f'{{"a": "{long}"}}', f'[{{"a": "{long}', '{"a":\n' + "1\n" * MB):
+        assert read(content)[0].is_cut, content[:20]
+    assert not any(found.is_cut for found in read('{"a": 1}\nx\n[1,"x'))
