@@ -115,8 +115,9 @@ class _Head:
             if value is not None:
                 if len(self.digests) < KNOWN_BY_RECORDS:
                     before = self.digests[-1] if self.digests else b""
-                    payload = _canonical(value).encode()
-                    self.digests.append(blake2b(before + payload, key=key, digest_size=16).digest())
+                    digest = blake2b(before, key=key, digest_size=16)
+                    digest.update(_canonical(value).encode())
+                    self.digests.append(digest.digest())
                 if len(self.records) <= FORMAT_RECORDS:
                     is_hook = claude_hooks.is_hook(value)
                     hooks += is_hook
@@ -326,11 +327,11 @@ class _Run:
     def _uid(
         self, value: "dict[str, object]", own_us: int | None, generation: bytes, occurrence_of: Callable[[int], int]
     ) -> bytes:
-        canonical = _canonical(value)
+        canonical = _canonical(value).encode()
         if own_us is not None:
-            return identity.timed_uid(self.key, canonical.encode(), own_us)
+            return identity.timed_uid(self.key, canonical, own_us)
         nth = occurrence_of(hash(canonical))
-        return identity.timeless_uid(self.key, canonical.encode(), nth, generation)
+        return identity.timeless_uid(self.key, canonical, nth, generation)
 
     def _set_time(self, event: Event, own_us: int | None, payload: "dict[str, object]", file: _File) -> None:
         usable_us = self.clock.usable(own_us)
