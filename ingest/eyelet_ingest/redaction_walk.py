@@ -8,7 +8,8 @@ from eyelet_ingest.redaction_names import Candidate, is_secret, kind_within
 _PAIR_NAMES = ("name", "key", "Name", "Key")
 _PAIR_VALUES = ("value", "Value")
 _CACHED_KEY_MAX_CHARS = 200
-# How often a string under a telling key is looked at again after a part of it went.
+# How often a value that changed is walked again: without a part, or under a key that became a marker, a string can
+# look like a secret that was none before.
 _ROUNDS = 4
 
 
@@ -57,6 +58,15 @@ class _Frame:
 
 def redact_value(value: object) -> object:
     """`value` without its secrets; the same object where there are none. Does not recurse."""
+    for _ in range(_ROUNDS):
+        safe = _walked(value)
+        if safe is value:
+            break
+        value = safe
+    return value
+
+
+def _walked(value: object) -> object:
     if not isinstance(value, (dict, list)):
         return _leaf(value, _NOTHING)
     stack = [_Frame(value, _NOTHING)]
@@ -78,25 +88,13 @@ def redact_value(value: object) -> object:
 
 def _leaf(item: object, told: _Told) -> object:
     if isinstance(item, str):
-        return _string(item, told)
+        if told.kind and is_secret(Candidate(told.kind, told.name, item, "key")):
+            return marker(told.kind, item)
+        return redact_text(item)
     # A PIN is a number; a number under `token` or `secret` counts or names something.
     if told.numbers and isinstance(item, (int, float)) and not isinstance(item, bool):
         return marker(told.kind, str(item))
     return item
-
-
-def _string(item: str, told: _Told) -> str:
-    """Without the part that went a value can look like a secret: it is asked again until nothing changes."""
-    if not told.kind:
-        return redact_text(item)
-    for _ in range(_ROUNDS):
-        if is_secret(Candidate(told.kind, told.name, item, "key")):
-            return marker(told.kind, item)
-        safe = redact_text(item)
-        if safe == item:
-            return item
-        item = safe
-    return marker(told.kind, item)
 
 
 def _told(key: str, outer: _Told) -> _Told:

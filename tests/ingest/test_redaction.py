@@ -422,6 +422,10 @@ def test_a_value_that_looks_like_a_secret_only_when_a_part_of_it_went_is_redacte
     value = {"\u0130-token": "Authtoken://%20K[_{", "token": "Authtoken://%20K_", "auth": "token=abc12345x://y"}
     once = redact_value(value)
     assert redact_value(once) == once
+    token = TOKENS["github-token (p)"]
+    for inner in ({token + "cookie": "hunter2"}, {"key": "DB_TOKEN", "value": "abc"}, {"name": token, "value": "abc"}):
+        once = redact_value({"password": inner})
+        assert redact_value(once) == once
 
 
 def test_long_keys_are_not_kept_in_memory() -> None:
