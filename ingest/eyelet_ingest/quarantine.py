@@ -4,7 +4,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from eyelet_ingest import intake, reading, redaction
+from eyelet_ingest import brackets, intake, reading, redaction
 from eyelet_ingest.ledger import CONTENT_MAX_CHARS
 from eyelet_ingest.reading import Found
 
@@ -35,7 +35,7 @@ def _stands_alone(text: str) -> bool:
     """Whether the text begins with a string that names nothing."""
     if not text.startswith('"'):
         return False
-    end = reading.string_end(text, 0, len(text))
+    end = brackets.string_end(text, 0, len(text))
     return end < 0 or not text[end:].lstrip().startswith(":")
 
 

@@ -16,8 +16,9 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, cast
 
+from eyelet_ingest import brackets
 from eyelet_ingest.errors import BadInput
-from eyelet_ingest.jsontext import MAX_DEPTH, parse
+from eyelet_ingest.jsontext import parse
 from eyelet_ingest.window import PIECE_BYTES, Window
 
 RECORD_MAX_CHARS = 128 * 2**20
@@ -29,13 +30,9 @@ _SPACE = " \t\r\n"
 _NOT_BLANK = re.compile(r"[^ \t\r\n\ufeff]")  # at a line's beginning, where byte order marks may stand
 _NOT_BETWEEN = re.compile(r"[^ \t\r,\ufeff]")
 _NOT_SEPARATOR = re.compile(r"[^ \t\r\n,]")
-_STRUCTURE = re.compile(r'["{}\[\]]')
-_SCALAR_ENDS = re.compile(r"[,\]\n]")
 _RESUMES = re.compile(r"\n(?=[{\[])|\n\}[ \t\r,]*(?:\n|$)")
-_ELEMENT_CHARS = 1 << 12  # how far the end of a damaged element is looked for at first
 _AT_END_CHARS = 10  # a token cut by the window's end fails at most so far before it
 _TOO_LONG = f"longer than {RECORD_MAX_CHARS:,} characters"
-_OPENS, _CLOSES = "{[", "}]"
 # Python's place counts lines and columns of the record, which stands beside the file's own line.
 _PLACE = re.compile(r": line \d+ column \d+ \(char (\d+)\)")
 # Only where a value ends is asked for: its numbers are not converted.
@@ -224,7 +221,7 @@ class _Reader:
                 fault, in_string, is_cut = window.size, False, False
             if is_cut and window.size <= RECORD_MAX_CHARS and window.more(window.size):
                 continue
-            places, reached = _open_at(window.text, window.at, window.at + fault)
+            places, reached = brackets.open_at(window.text, window.at, window.at + fault)
             self._hopeless = frozenset(window.place + place for place in places)
             return _Tried(-1, reached, in_string)
 
@@ -292,7 +289,7 @@ class _Reader:
         window = self.window
         indent = window.indent()
         while True:
-            size = _damaged_size(window.text, window.at, indent)
+            size = brackets.damaged_size(window.text, window.at, indent)
             if size > 0 or window.size > RECORD_MAX_CHARS or not window.more(window.size):
                 return size
 
@@ -320,88 +317,6 @@ def _judged(line: int, text: str, is_utf8: bool) -> Found:
     if type(value) is dict:
         return Found(line, text, value, "", is_utf8)
     return Found(line, text, None, f"not an object but {_kind(value)}", is_utf8)
-
-
-def _open_at(text: str, start: int, end: int) -> tuple[list[int], int]:
-    """Where the values begin that are open at `end`, or just where they are too many, and how far that is.
-
-    All counted from `start`.
-    """
-    opened: list[int] = []
-    at = start
-    while len(opened) <= MAX_DEPTH and (found := _STRUCTURE.search(text, at, end)):
-        at = found.end()
-        mark = found[0]
-        if mark in _OPENS:
-            opened.append(found.start() - start)
-        elif mark in _CLOSES:
-            opened.pop()
-            if not opened:
-                break
-        elif (at := string_end(text, found.start(), end)) < 0:
-            break
-    reached = end if len(opened) <= MAX_DEPTH else at
-    return opened, reached - start
-
-
-def _damaged_size(text: str, start: int, indent: str | None) -> int:
-    """How long the damaged element at `start` is; -1 where nothing in `text` shows where it ends.
-
-    It ends with its brackets, or where another begins a line as this one did: a damaged one may hide its own end.
-    """
-    if text[start] not in _OPENS:
-        return _damaged_scalar_size(text, start)
-    limit = start
-    while limit < len(text):
-        limit = min(len(text), start + max(_ELEMENT_CHARS, 2 * (limit - start)))
-        line_end = text.find(f"\n{indent}{{", start, limit) if indent is not None else -1
-        end = _balanced_end(text, start, line_end if line_end > start else limit)
-        if end < 0:
-            end = line_end + 1 if line_end > start else -1
-        if end > start:
-            return end - start
-    return -1
-
-
-def _damaged_scalar_size(text: str, start: int) -> int:
-    if text[start] != '"':
-        found = _SCALAR_ENDS.search(text, start)
-        return found.start() - start if found else -1
-    line_end = text.find("\n", start)  # no string goes on behind it
-    end = string_end(text, start, line_end if line_end >= 0 else len(text))
-    if end < 0:
-        end = line_end
-    return end - start if end >= 0 else -1
-
-
-def _balanced_end(text: str, start: int, limit: int) -> int:
-    """Where the brackets that open at `start` are all closed, or -1."""
-    depth, at = 0, start
-    while found := _STRUCTURE.search(text, at, limit):
-        at = found.end()
-        mark = found[0]
-        if mark in _OPENS:
-            depth += 1
-        elif mark in _CLOSES:
-            depth -= 1
-            if depth <= 0:
-                return at
-        elif (at := string_end(text, found.start(), limit)) < 0:
-            break
-    return -1
-
-
-def string_end(text: str, start: int, limit: int) -> int:
-    """Where the string ends whose quotation mark is at `start`, or -1. A pattern would take memory for each escape."""
-    at = start + 1
-    while (quote := text.find('"', at, limit)) >= 0:
-        before = quote
-        while before > at and text[before - 1] == "\\":
-            before -= 1
-        at = quote + 1
-        if not (quote - before) % 2:
-            return at
-    return -1
 
 
 def _why(text: str, reason: str) -> str:
