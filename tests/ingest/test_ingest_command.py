@@ -189,3 +189,25 @@ def test_on_a_terminal_clearing_asks_first(
     assert started.returncode == code and "Forget 1 record?" in stderr
     assert stdout == ("" if left else "1 record cleared from quarantine.\n")
     assert len(json.loads(eyelet("quarantine", "--json").stdout)) == left
+
+
+def test_a_log_begun_anew_is_said_on_stderr(tmp_path: Path, eyelet: Run) -> None:
+    path = tmp_path / "hooks.jsonl"
+    stop = '{"hook_event_name":"Stop","session_id":"s"}\n'
+    for first in ("a", "b"):
+        path.write_text(f'{{"hook_event_name":"SessionStart","session_id":"{first}"}}\n' + stop)
+        done = eyelet("ingest", path)
+        assert done.returncode == 0
+    assert "hooks.jsonl" in done.stderr
+
+
+def test_the_quarantine_of_a_name_that_is_no_utf8_can_be_asked_for(tmp_path: Path, root: str) -> None:
+    name = os.fsencode(tmp_path) + b"/f\xff.jsonl"
+    with open(name, "wb") as file:
+        file.write(b"no json\n")
+    for command in (["ingest", name], ["quarantine", "--file", name]):
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "eyelet"), *command, "--root", root], capture_output=True, check=False
+        )
+        assert b"Traceback" not in done.stderr
+    assert b"not JSON" in done.stdout

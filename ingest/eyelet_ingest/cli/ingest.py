@@ -24,11 +24,11 @@ CONTENT_SHOWN_CHARS = 200
 
 def _listed(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """A file as the quarantine lists it: absolute and redacted, `-` for standard input."""
-    from eyelet_ingest import recordings, redaction
+    from eyelet_ingest import pipeline, recordings
 
     if value is None or value == recordings.STDIN:
         return value
-    return redaction.redact_text(recordings.absolute(value))
+    return pipeline.shown_path(recordings.absolute(value))
 
 
 @click.command()
@@ -58,6 +58,8 @@ def ingest(ctx: click.Context, paths: tuple[str, ...], root: str, context: str, 
             done = pipeline.ingest(files, root, context, progress=bar.update)
     if files and not done.read:
         _say(f"there is no record in {files[0] if len(files) == 1 else f'any of {len(files):,} files'}", err=True)
+    for note in done.notes:
+        _say(note, err=True)
     if done.troubles:
         _list_troubles(done.troubles, done.quarantined, root)
     _report(done, context, as_json)
