@@ -26,10 +26,12 @@ check: .venv/installed-test $(VENV_1)/installed-test
 soak: .venv/installed-test
 	EYELET_SOAK=1 .venv/bin/python -m pytest tests/store tests/ingest
 
-bench: .venv/installed-test
+bench: .venv/installed-test $(VENV_1)/installed-test
 	.venv/bin/python benchmarks/capture.py
 	.venv/bin/python benchmarks/ingest.py
 	.venv/bin/python benchmarks/search.py
+	.venv/bin/python benchmarks/many_days.py
+	$(VENV_1)/bin/python benchmarks/many_days.py
 
 wheel: .venv/installed
 	.venv/bin/pip wheel --quiet --no-deps --wheel-dir dist .
