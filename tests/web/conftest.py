@@ -1,12 +1,17 @@
 """What the web tests share: a Datasette on a root of one's own, of whichever version is installed, and who asks it."""
 
+import http.client
+import json
 import os
 import re
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,3 +136,82 @@ def serve(root: str) -> Iterator[Serve]:
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+SECRET = "of tests only"
+
+RunDatasette = Callable[..., "Running"]
+
+
+class Running:
+    """One `datasette serve` with the plugin in a process of its own; what it says goes to a file."""
+
+    def __init__(self, root: str, log: Path, settings: dict[str, Any], open_files: int | None) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self._log = log
+        config = log.with_suffix(".json")
+        config.write_text(json.dumps({"plugins": {"datasette-eyelet": {"root": root, **settings}}}))
+        is_1_0 = hasattr(Datasette, "allowed")
+        options = ["-c" if is_1_0 else "-m", str(config), "--root", "--secret", SECRET, "--port", str(self.port)]
+
+        def limit() -> None:
+            if open_files is not None:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
+
+        with open(log, "wb") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "datasette", "serve", *options], stdout=said, stderr=said, preexec_fn=limit
+            )
+        self._wait()
+
+    def _wait(self) -> None:
+        while True:
+            assert self.process.poll() is None, self.said
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                return
+            except ConnectionRefusedError:
+                time.sleep(0.02)
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    @property
+    def open_files(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def client(self, actor: dict[str, str] | None = {"id": "root"}) -> "Client":  # noqa: B006
+        return Client(self.port, actor)
+
+
+class Client:
+    """One connection that asks as `actor`; for one thread."""
+
+    def __init__(self, port: int, actor: dict[str, str] | None) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        signed = Datasette(secret=SECRET).sign({"a": actor}, "actor")
+        self._headers = {"cookie": f"ds_actor={signed}"} if actor is not None else {}
+
+    def get(self, path: str) -> tuple[int, str]:
+        """The status and the body."""
+        self._connection.request("GET", path, headers=self._headers)
+        answer = self._connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+
+
+@pytest.fixture
+def run_datasette(root: str, tmp_path: Path) -> Iterator[RunDatasette]:
+    """Starts a real Datasette on `root`; keywords are the plugin's settings, `open_files` is its `ulimit -n`."""
+    running: list[Running] = []
+
+    def start(*, open_files: int | None = None, **settings: Any) -> Running:
+        running.append(Running(root, tmp_path / f"datasette-{len(running)}.log", settings, open_files))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.process.kill()
+        one.process.wait()

@@ -1,0 +1,74 @@
+"""More days than a process may have files open: all are served, and what stays open does not grow with them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasette.app import Datasette
+
+from datasette_eyelet import instance
+from eyelet_ingest.store import layout
+from eyelet_ingest.store.layout import DAY_US
+
+DAYS = 60
+OPEN_FILES = 128
+QUERY = "/-/query?sql=select+1" if hasattr(Datasette, "allowed") else "?sql=select+1"
+
+RunDatasette = Callable[..., Any]
+
+
+@pytest.fixture
+def mount_names(record: Any, noon_us: int) -> list[tuple[str, int]]:
+    """DAYS days of one event, as mount name and the event's id."""
+    made = []
+    for number in range(DAYS):
+        context = ("default", "work")[number % 2]
+        (event_id,) = record(noon_us - number * DAY_US, context=context)
+        made.append((layout.key_for(context, event_id).mount_name, event_id))
+    return made
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files in /proc")
+def test_more_days_than_open_files_are_all_served_and_what_stays_open_is_bounded(
+    run_datasette: RunDatasette, mount_names: list[tuple[str, int]]
+) -> None:
+    server = run_datasette(open_files=OPEN_FILES)
+    client = server.client()
+    assert client.get("/")[0] == 200
+    open_files = []
+    for name, event_id in mount_names:
+        for rest in ("", ".json", "/hooks", f"/hooks/{event_id}", "/hooks.json", QUERY):
+            status, text = client.get(f"/{name}{rest}")
+            assert status == 200, (name, rest, status, text[:500])
+        open_files.append(server.open_files)
+    half = DAYS // 2
+    one = 3  # the database, its -wal and its -shm: the one being opened as we count
+    assert max(open_files[half:]) <= max(open_files[:half]) + one, "what stays open grows with the days visited"
+    assert client.get("/")[0] == 200
+    assert client.get("/-/eyelet?range=all")[0] == 200
+
+
+def test_days_once_visited_weigh_on_no_list_of_databases(
+    run_datasette: RunDatasette, mount_names: list[tuple[str, int]]
+) -> None:
+    client = run_datasette().client()
+    for name, _ in mount_names[:20]:
+        assert client.get(f"/{name}")[0] == 200
+    for path in ("/", "/.json", "/-/databases.json"):
+        status, text = client.get(path)
+        assert status == 200
+        assert not [name for name, _ in mount_names if name in text], path
+
+
+async def test_the_settings_bound_what_is_open_and_what_is_mounted(
+    open_site: Any, mount_names: list[tuple[str, int]]
+) -> None:
+    site = await open_site(max_open_files=3, max_mounted_days=2)
+    days = instance.of(site.datasette).days
+    for _ in range(2):
+        for name, event_id in mount_names[:12]:
+            answer = await site.get(f"/{name}/hooks/{event_id}.json?_shape=objects")
+            assert answer.status_code == 200 and str(event_id) in answer.text
+            assert days.handles.opened <= 3
+            assert len(days.mounted) <= 2
