@@ -18,6 +18,7 @@ COMMANDS = {
     "serve": "eyelet_ingest.cli.serve:serve",
     "demo": "eyelet_ingest.cli.demo:demo",
     "drain": "eyelet_ingest.cli.spool:drain",
+    "rebuild": "eyelet_ingest.cli.rebuild:rebuild",
 }
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
