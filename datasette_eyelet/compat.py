@@ -3,6 +3,7 @@
 The hook implementations here import `permissions` when they are called: it asks this file in turn.
 """
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -88,3 +89,49 @@ def root_token(datasette: Any) -> str | None:
     """The token of the sign-in link, None once it was used. Both versions print it and offer no other way to it."""
     token: str | None = datasette._root_token
     return token
+
+
+async def write_internal(datasette: Any, statements: Iterable[tuple[str, Sequence[tuple[object, ...]]]]) -> None:
+    """1.0: run each statement for each of its rows in the internal database, all in one transaction. 0.65, which keeps
+    neither queries nor metadata there, asks the plugin's hooks instead."""
+    if not hasattr(datasette, "add_query"):
+        return
+    todo = list(statements)
+
+    def write(conn: Any) -> None:
+        for sql, rows in todo:
+            conn.executemany(sql, rows)
+
+    await datasette.get_internal_database().execute_write_fn(write)
+
+
+class _ConfiguredDatabases(dict[str, Any]):
+    """1.0 learns how to show a table from `config["databases"]` alone, by name. Here it also finds what it never
+    lists: no page that shows the configuration names a day."""
+
+    def __init__(self, given: dict[str, Any], configure: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
+        super().__init__(given)
+        self._configure = configure
+
+    def get(self, name: str, default: Any = None) -> Any:
+        found = self._configure(name, super().get(name) or {})
+        return found or super().get(name, default)
+
+
+def configure_databases(datasette: Any, configure: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
+    """1.0: from now on a database's configuration is `configure(name, what the site gives it)`."""
+    config = getattr(datasette, "config", None)
+    if isinstance(config, dict):
+        given = config.get("databases") or {}
+        datasette.config = {**config, "databases": _ConfiguredDatabases(given, configure)}
+
+
+async def take_titles_from_config(datasette: Any) -> None:
+    """1.0 takes titles from `-m` alone: where it was given none, those of the file given with `-c` count."""
+    config = getattr(datasette, "config", None)
+    if not isinstance(config, dict):
+        return
+    there = await datasette.get_instance_metadata()
+    for key in ("title", "description"):
+        if isinstance(config.get(key), str) and key not in there:
+            await datasette.set_instance_metadata(key, config[key])

@@ -1,0 +1,87 @@
+"""What Datasette says of a day: titles, what each column holds, newest rows first.
+
+Datasette's own metadata names each database, and days come by themselves; so the plugin says it. In 0.65 it is merged
+into the metadata whenever somebody asks (`metadata`). 1.0 reads the texts from its internal database, where
+`queries.add_to` enters them, and how a table is shown from its configuration (`settings`). Where a site's own metadata
+says something of one day, that counts.
+"""
+
+from typing import Any
+
+from eyelet_ingest.store.layout import key_from_mount_name
+
+TEXTS = ("title", "description")
+
+_HOOKS = {
+    "title": "Events",
+    "description": "Every event, whole. One call of a tool may be several: before it, after it, in the transcript.",
+    "columns": {
+        "id": "When it happened: microseconds since 1970 UTC, moved on where two events share one",
+        "uid": "Identity: the same event is stored once",
+        "arrived": "When it was stored: microseconds since 1970 UTC, in order of arrival",
+        "timestamp": "When it happened: seconds since 1970 UTC",
+        "session_id": "The agent's session; empty where there is none",
+        "hook_type": "The event's name: PreToolUse, PostToolUse, …; in transcripts the record's own type",
+        "tool_name": "Bash, Edit, mcp__server__tool, …",
+        "tool_use_id": "Joins the events of one call",
+        "status": "pending, ok, error, denied or interrupted: as known when it was written",
+        "src": "Where it comes from: agent, event, tool and detail, with dots between",
+        "loglevel": "debug, info, warn or error",
+        "error": "1 where it failed",
+        "origin": "hook, transcript or log: how it was recorded",
+        "agent": "The program that was recorded",
+        "agent_id": "The subagent",
+        "role": "Of a transcript's message: who speaks",
+        "model": "Of a transcript's message: which model",
+        "duration_ms": "Milliseconds it took, where the payload says so",
+        "project_dir": "The folder the agent worked in",
+        "hostname": "The machine it was recorded on",
+        "ip_address": "Its address",
+        "data": "The payload as JSON, secrets withheld, otherwise as received",
+        "meta": "JSON of what was added: execution, git, source, …",
+        "error_code": "What failed, in short: exit:128, timeout, …",
+        "git_branch": "The branch the agent worked on",
+    },
+}
+_PARTITION = {
+    "title": "About this day",
+    "description": "The context as it was given, and where the day begins and ends, in microseconds since 1970 UTC.",
+    "columns": {"key": "context, given, start_us or end_us", "value": "Its value"},
+}
+# How the tables are shown: what 0.65 reads among the metadata, and 1.0 from its configuration.
+_SHOWN = {"hooks": {"sort_desc": "id", "label_column": "src"}, "eyelet_partition": {"hidden": True}}
+
+
+def database(name: str) -> dict[str, Any]:
+    """Title and description of the day mounted as `name`, and under `tables` those of its tables and columns."""
+    key = key_from_mount_name(name)
+    if key is None:
+        raise ValueError(f"{name!r} is no mount name")
+    return {
+        "title": f"{key.context} · {key.date}",
+        "description": f"What was recorded on {key.date} (UTC) in the context {key.context}.",
+        "tables": {"hooks": _copied(_HOOKS), "eyelet_partition": _copied(_PARTITION)},
+    }
+
+
+def metadata(names: list[str]) -> dict[str, Any]:
+    """The metadata of these days, for the hook `get_metadata` of 0.65; made anew, since Datasette adds to it."""
+    days = {name: database(name) for name in names}
+    for day in days.values():
+        for table, shown in _SHOWN.items():
+            day["tables"][table].update(shown)
+    return {"databases": days} if days else {}
+
+
+def settings(given: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a day's database in 1.0: what the site gives it, and how its tables are shown."""
+    tables = dict(given.get("tables") or {})
+    for table, shown in _SHOWN.items():
+        tables[table] = {**shown, **(tables.get(table) or {})}
+        if "sort" in tables[table]:
+            tables[table].pop("sort_desc", None)
+    return {**given, "tables": tables}
+
+
+def _copied(table: dict[str, Any]) -> dict[str, Any]:
+    return {**table, "columns": dict(table["columns"])}
