@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from eyelet_ingest.store.layout import PartitionKey, key_for
+
 SEARCH = "/-/eyelet"
 SEARCH_JSON = "/-/eyelet.json"
 EVENT = "/-/eyelet/event"
@@ -12,6 +14,7 @@ STATIC = "/-/static-plugins/datasette-eyelet"
 Pairs = tuple[tuple[str, str], ...]
 
 RANGE_NAMES = ("range", "from", "to")
+VALUE_MAX_CHARS = 500  # a recorded value of 1 MB in every link to it would be a page of many MB
 
 
 class Links:
@@ -42,6 +45,21 @@ class Links:
     def event_json(self, context: str, event_id: int) -> str:
         return self._event(context, event_id) + ".json"
 
+    def session(self, session_id: str) -> str:
+        """A session, whenever it was: the one place that knows what shows a session. "" where it has no usable id."""
+        if not is_linkable(session_id):
+            return ""
+        return self.search((("range", "all"), *self.tz, ("session", session_id)))
+
+    def table(self, key: PartitionKey, arguments: Pairs = ()) -> str:
+        """The page of a day's table in Datasette; the day need not be mounted."""
+        return _with_query(str(self.path(f"/{key.mount_name}/hooks")), arguments)
+
+    def row(self, context: str, event_id: int) -> str:
+        """The row page of an event in Datasette, "" where no day can hold it."""
+        key = day_of_event(context, event_id)
+        return f"{self.table(key)}/{event_id}" if key else ""
+
     def next(self, cursor: str) -> str:
         return self.search((*self.pairs, ("_next", cursor)))
 
@@ -62,6 +80,19 @@ class Links:
 
     def _event(self, context: str, event_id: int) -> str:
         return f"{self.path(EVENT)}/{quote(context, safe='')}/{event_id}"
+
+
+def is_linkable(value: str) -> bool:
+    """Whether a search for this recorded value can be asked: a blank one would ask nothing."""
+    return bool(value.strip()) and len(value) <= VALUE_MAX_CHARS
+
+
+def day_of_event(context: str, event_id: int) -> PartitionKey | None:
+    """The partition of an event by its id; None for a number that is no time of ours, as a broken row may have."""
+    try:
+        return key_for(context, event_id)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _with_query(path: str, pairs: Sequence[tuple[str, str]]) -> str:

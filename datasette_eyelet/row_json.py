@@ -12,9 +12,9 @@ from eyelet_ingest.jsontext import parse
 CUT_CHARS = 4_096
 
 
-def row_json(row: Mapping[str, object], *, full: bool) -> str:
+def row_json(row: Mapping[str, object], *, full: bool, links: Mapping[str, str | None] | None = None) -> str:
     """One JSON object. Unless `full`, `data` and `meta` beyond CUT_CHARS are strings of their beginning; then the row
-    says `"truncated": true`."""
+    says `"truncated": true`. `links` are the URLs of pages about it."""
     members: dict[str, str] = {}
     truncated = False
     for name, value in row.items():
@@ -26,6 +26,8 @@ def row_json(row: Mapping[str, object], *, full: bool) -> str:
         else:
             members[name] = json.dumps(_scalar(value))
     members["truncated"] = json.dumps(truncated)
+    if links is not None:
+        members["links"] = json.dumps(links)
     return "{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in members.items()) + "}"
 
 

@@ -5,21 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from itertools import groupby
 
+from datasette_eyelet import day_table
 from datasette_eyelet.json_text import pretty
-from datasette_eyelet.links import Links
+from datasette_eyelet.links import Links, day_of_event, is_linkable
 from datasette_eyelet.query import STATUSES
 from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest.ranges import display_time
+from eyelet_ingest.store.select import Filter
 from eyelet_ingest.synopsis import synopsis
 
 CUT_CHARS = 4_096
+EVERYTHING = Filter()
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 WHAT_MAX_CHARS = 240
 CELL_MAX_CHARS = 120
 SRC_MAX_CHARS = 160
 FIELD_MAX_CHARS = 1_000
-LINK_MAX_CHARS = 500  # nine links of 1 MB each would be a page of 9 MB
 
 # column → (label, URL name of the filter it can narrow the search by)
 _FIELDS = {
@@ -61,7 +63,7 @@ class RowView:
     """What the list shows of one event, and what it opens to.
 
     `src` is in two: where room is short, the first (agent and event) gives way. `url` leads back to the search, the
-    `permalink` is for others.
+    `permalink` is for others. `row_url` and `table_url` are Datasette's pages of its day; empty is no link.
     """
 
     at: str
@@ -81,6 +83,9 @@ class RowView:
     url: str
     permalink: str
     json_url: str
+    row_url: str
+    session_url: str
+    table_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +96,14 @@ class DayView:
     rows: tuple[RowView, ...]
 
 
-def days(rows: Iterable[Row], links: Links, tz: tzinfo) -> list[DayView]:
-    """The rows under the days they belong to, in the order given."""
-    views = [row_view(row, links, tz) for row in rows]
+def days(rows: Iterable[Row], links: Links, tz: tzinfo, where: Filter = EVERYTHING) -> list[DayView]:
+    """The rows that `where` found, under the days they belong to, in the order given."""
+    views = [row_view(row, links, tz, where) for row in rows]
     return [DayView(day, tuple(group)) for day, group in groupby(views, key=lambda view: view.day)]
 
 
-def row_view(row: Row, links: Links, tz: tzinfo) -> RowView:
+def row_view(row: Row, links: Links, tz: tzinfo, where: Filter = EVERYTHING) -> RowView:
+    """`where` is the search that found it: the table of its day is shown with the same filters."""
     data, event_id, context = text(row["data"]), _number(row["id"]), text(row["context_name"])
     date, _, clock = moment(row["id"], tz).partition(" ")
     return RowView(
@@ -118,7 +124,28 @@ def row_view(row: Row, links: Links, tz: tzinfo) -> RowView:
         url=links.event_from_here(context, event_id),
         permalink=links.event(context, event_id),
         json_url=links.event_json(context, event_id),
+        row_url=links.row(context, event_id),
+        session_url=links.session(text(row["session_id"])),
+        table_url=table_url(row, links, where),
     )
+
+
+def json_links(row: Row, links: Links, where: Filter = EVERYTHING) -> dict[str, str | None]:
+    """What leads on from a row, as the JSON says it; None where nothing does."""
+    context, event_id = text(row["context_name"]), _number(row["id"])
+    found = {
+        "event": links.event(context, event_id),
+        "row": links.row(context, event_id),
+        "session": links.session(text(row["session_id"])),
+        "day": table_url(row, links, where),
+    }
+    return {name: url or None for name, url in found.items()}
+
+
+def table_url(row: Row, links: Links, where: Filter) -> str:
+    """The table of the row's day with the same filters, "" where there is none."""
+    key = day_of_event(text(row["context_name"]), _number(row["id"]))
+    return day_table.url(links, where, key) if key else ""
 
 
 def fields(row: Row, narrowed: Callable[[str, str], str], *, every: bool = False) -> tuple[Field, ...]:
@@ -128,7 +155,7 @@ def fields(row: Row, narrowed: Callable[[str, str], str], *, every: bool = False
         value = text(row.get(column))
         if value:
             shown = one_line(value, FIELD_MAX_CHARS if every else CELL_MAX_CHARS)
-            linked = name and len(value) <= LINK_MAX_CHARS and (name != "status" or value in STATUSES)
+            linked = name and is_linkable(value) and (name != "status" or value in STATUSES)
             found.append(Field(label, shown, narrowed(name, value) if linked else ""))
     if every:
         found += (Field(name, one_line(text(row.get(name)), FIELD_MAX_CHARS), "") for name in _MORE_FIELDS)

@@ -1,0 +1,52 @@
+"""Entries of Datasette's menus on the pages of a day: the ways back to the search. Who sees the day sees them all."""
+
+from typing import Any
+
+from datasette_eyelet import cells, day_table
+from datasette_eyelet.links import Links
+from datasette_eyelet.visible import one_line
+
+NAME_MAX_CHARS = 40
+
+Actions = list[dict[str, str]]
+
+
+def of_database(datasette: Any, database: str) -> Actions:
+    key = day_table.day_of(datasette, database)
+    if key is None:
+        return []
+    url = Links(datasette, ()).search(day_table.whole(key))
+    return [_action(url, "Search this day in Eyelet", "Its events, newest first")]
+
+
+def of_table(datasette: Any, database: str, table: str, request: Any) -> Actions:
+    """The search with the filters of the table page, and what of them it leaves out."""
+    key = day_table.day_of(datasette, database)
+    if key is None or table != day_table.TABLE:
+        return []
+    links = Links(datasette, ())
+    found = day_table.reading(request.args, key)
+    label = "Search this day in Eyelet"
+    if found.left_out:
+        label += f", without the filter on {', '.join(one_line(name, NAME_MAX_CHARS) for name in found.left_out)}"
+    elif found.is_filtered:
+        label += " with these filters"
+    return [_action(links.search(found.pairs), label, "The same events on the search page")]
+
+
+def of_row(datasette: Any, database: str, table: str, row: Any) -> Actions:
+    """Datasette 1.0. In 0.65 the cells of the row lead to the same pages."""
+    key = day_table.day_of(datasette, database)
+    if key is None or table != day_table.TABLE:
+        return []
+    links, event_id, session = Links(datasette, ()), row["id"], row["session_id"]
+    found = [
+        _action(links.event(key.context, event_id), "This event in Eyelet", "What happened, with its payload"),
+        _action(cells.around(links, key, event_id), "Search around it", "The minutes before and after"),
+    ]
+    url = links.session(session) if isinstance(session, str) else ""
+    return [*found, _action(url, "Search its session", "All its events, of any day")] if url else found
+
+
+def _action(url: str, label: str, description: str) -> dict[str, str]:
+    return {"href": url, "label": label, "description": description}

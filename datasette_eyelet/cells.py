@@ -1,0 +1,192 @@
+"""Cells of a day's table, row page and query results in Datasette: times to read, ways back to our pages, excerpts of
+long payloads, and no hostile character as it is.
+
+None leaves a cell to Datasette. What is given is Markup made with `Markup.format`, which escapes every value.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timezone
+from typing import Any
+
+from markupsafe import Markup
+
+from datasette_eyelet import day_table, rows
+from datasette_eyelet.json_text import pretty
+from datasette_eyelet.links import Links, is_linkable
+from datasette_eyelet.visible import one_line, visible
+from eyelet_ingest.store.layout import DAY_US, PartitionKey
+from eyelet_ingest.synopsis import synopsis
+
+EXCERPT_CHARS = 200  # of a cell in a table of many columns
+RESULT_CHARS = 500  # of a cell in the result of somebody's query
+PRETTY_MAX_CHARS = 2_000_000  # more is shown whole, but as it was recorded
+HEX_MAX_BYTES = 64
+AROUND_US = 5 * 60 * 1_000_000
+
+# Datasette 0.65 gives the hook neither the request nor the kind of page.
+_on_row_page: ContextVar[bool] = ContextVar("eyelet_on_row_page", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """One cell of a page about the day `key`. `table` is None in the result of a query; `row` is Datasette's."""
+
+    key: PartitionKey
+    links: Links
+    row: Any
+    value: Any
+    table: str | None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.table is not None and _on_row_page.get()
+
+    @property
+    def most_chars(self) -> int:
+        return EXCERPT_CHARS if self.table else RESULT_CHARS
+
+    @property
+    def event_id(self) -> int | None:
+        """The event that the row is about: its `id`, where that is a moment of the day."""
+        return _moment_of_day(self.key, self.row["id"]) if "id" in self.row.keys() else None  # noqa: SIM118  sqlite3.Row
+
+
+def knowing_the_page(datasette: Any) -> Callable[[Any], Any]:
+    """ASGI: remembers for the cells whether the request is for the page of one row, where everything is whole."""
+
+    def wrap(app: Any) -> Any:
+        async def wrapped(scope: dict[str, Any], receive: Any, send: Callable[..., Awaitable[None]]) -> None:
+            token = _on_row_page.set(scope["type"] == "http" and _is_row_page(datasette, scope["path"]))
+            try:
+                await app(scope, receive, send)
+            finally:
+                _on_row_page.reset(token)
+
+        return wrapped
+
+    return wrap
+
+
+def render(row: Any, value: Any, column: str, table: str | None, database: str, datasette: Any) -> Markup | None:
+    """What a cell of a day's `hooks`, or of a query over a day, shows."""
+    if value is None or table not in (None, day_table.TABLE) or database.count("-") < 2:
+        return None
+    shown = _SHOWN.get(column)
+    if shown is None and not isinstance(value, str):
+        return None
+    key = day_table.day_of(datasette, database)
+    if key is None:
+        return None
+    cell = _Cell(key, Links(datasette, ()), row, value, table)
+    return (shown(cell) if shown else None) or _text(cell)
+
+
+def around(links: Links, key: PartitionKey, event_id: int) -> str:
+    """The search of the minutes around an event, in its context."""
+    since, until = day_table.iso_us(max(event_id - AROUND_US, 0)), day_table.iso_us(event_id + AROUND_US)
+    return links.search((("context", key.context), ("from", since), ("to", until)))
+
+
+def _id(cell: _Cell) -> Markup | None:
+    event_id = _moment_of_day(cell.key, cell.value)
+    if event_id is None:
+        return None
+    at = f"{rows.moment(event_id, timezone.utc)} UTC"
+    shown = Markup('{} <a href="{}">{}</a>').format(event_id, cell.links.event(cell.key.context, event_id), at)
+    if cell.is_whole:
+        shown += Markup(' · <a href="{}">around it</a>').format(around(cell.links, cell.key, event_id))
+    return shown
+
+
+def _timestamp(cell: _Cell) -> Markup | None:
+    start_us, end_us = cell.key.bounds_us
+    if not isinstance(cell.value, float) or not start_us - DAY_US <= cell.value * 1e6 < end_us + DAY_US:
+        return None
+    at = f"{rows.moment(round(cell.value * 1e6), timezone.utc)} UTC"
+    if cell.event_id is None:
+        return Markup('<span title="{}">{}</span>').format(cell.value, at)
+    url = cell.links.event(cell.key.context, cell.event_id)
+    return Markup('<a href="{}" title="{}">{}</a>').format(url, cell.value, at)
+
+
+def _session(cell: _Cell) -> Markup | None:
+    url = cell.links.session(cell.value) if isinstance(cell.value, str) else ""
+    return _link(url, cell.value) if url else None
+
+
+def _src(cell: _Cell) -> Markup | None:
+    if not isinstance(cell.value, str) or not is_linkable(cell.value):
+        return None
+    return _link(cell.links.search((*day_table.whole(cell.key), ("src", cell.value))), cell.value)
+
+
+def _data(cell: _Cell) -> Markup | None:
+    if cell.table is None or cell.is_whole:
+        return _json(cell)
+    head = cell.value[: rows.CUT_CHARS] if isinstance(cell.value, str) else cell.value
+    said = synopsis({**dict(zip(cell.row.keys(), cell.row, strict=True)), "data": head})
+    return _excerpt(cell, said, f" {rows.size(len(rows.text(cell.value)))}")
+
+
+def _json(cell: _Cell) -> Markup | None:
+    if not isinstance(cell.value, str):
+        return None
+    if cell.is_whole and len(cell.value) <= PRETTY_MAX_CHARS:
+        return Markup('<pre class="wrapped-sql">{}</pre>').format(visible(pretty(cell.value)))
+    return None
+
+
+def _uid(cell: _Cell) -> Markup | None:
+    if not isinstance(cell.value, bytes) or not 0 < len(cell.value) <= HEX_MAX_BYTES:
+        return None
+    return Markup("<code>{}</code>").format(cell.value.hex())
+
+
+def _text(cell: _Cell) -> Markup | None:
+    """Any other text: Datasette's, unless it is long or hides something."""
+    value = cell.value
+    if not isinstance(value, str):
+        return None
+    if not cell.is_whole and len(value) > cell.most_chars:
+        return _excerpt(cell, value, "")
+    shown = visible(value)
+    return Markup.escape(shown) if shown != value else None
+
+
+def _excerpt(cell: _Cell, text: str, size: str) -> Markup:
+    """The beginning of a long text, which leads to where it is whole."""
+    shown = one_line(text, cell.most_chars)
+    if cell.event_id is None:
+        return Markup("{}<small>{}</small>").format(shown, size)
+    url = cell.links.row(cell.key.context, cell.event_id)
+    return Markup('<bdi>{}</bdi> <a href="{}" title="The whole row"><small>whole{}</small></a>').format(
+        shown, url, size
+    )
+
+
+def _link(url: str, text: str) -> Markup:
+    return Markup('<a href="{}"><bdi>{}</bdi></a>').format(url, one_line(text, EXCERPT_CHARS))
+
+
+def _moment_of_day(key: PartitionKey, value: Any) -> int | None:
+    start_us, end_us = key.bounds_us
+    return value if isinstance(value, int) and start_us <= value < end_us else None
+
+
+def _is_row_page(datasette: Any, path: str) -> bool:
+    base = str(datasette.setting("base_url"))
+    parts = path.removeprefix(base).strip("/").split("/")
+    return len(parts) == 3 and parts[1] == day_table.TABLE
+
+
+_SHOWN: dict[str, Callable[[_Cell], Markup | None]] = {
+    "id": _id,
+    "timestamp": _timestamp,
+    "session_id": _session,
+    "src": _src,
+    "data": _data,
+    "meta": _json,
+    "uid": _uid,
+}

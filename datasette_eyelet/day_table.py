@@ -1,0 +1,230 @@
+"""One day's table `hooks` in Datasette: a search's filter ↔ the arguments of the table page.
+
+Datasette's own column filters say most of a filter exactly. What they cannot say are two arguments of ours, which
+the day's table takes besides: `_src` (a name and what lies below its dots) and `_q` (text in the payload), with the
+very SQL of the search. No `_where` is needed, and so no right to write SQL.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from datasette.filters import FilterArguments
+from datasette.utils.asgi import BadRequest
+
+from datasette_eyelet import instance
+from datasette_eyelet.links import Links, Pairs
+from datasette_eyelet.query import SEVERAL, STATUSES
+from datasette_eyelet.visible import one_line
+from eyelet_ingest.errors import BadInput
+from eyelet_ingest.store import layout, select
+from eyelet_ingest.store.layout import PartitionKey
+from eyelet_ingest.store.select import Filter
+
+TABLE = "hooks"
+SRC, TEXT = "_src", "_q"
+# Every row of a page has its link: a filter longer than this is not repeated in all of them.
+QUERY_MAX_CHARS = 4_000
+SAID_MAX_CHARS = 80
+
+# column → URL name of the search, for what both compare as it is
+_EQUAL = {field: name for name, field in SEVERAL.items() if name not in ("context", "src")}
+# Arguments of Datasette's that choose rows, and that no search can repeat
+_CHOOSING = ("_where", "_through", "_search")
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A table page as a search: its `pairs`, and the names of the filters that no search can repeat exactly."""
+
+    pairs: Pairs
+    left_out: tuple[str, ...]
+    is_filtered: bool
+
+
+def day_of(datasette: Any, database: str) -> PartitionKey | None:
+    """The day that is mounted in Datasette under this name, or None: another's database may be called like one."""
+    key = layout.key_from_mount_name(database)
+    if key is None:
+        return None
+    mounted = datasette.databases.get(database)
+    held = instance.of(datasette)
+    return key if mounted is not None and mounted.path == layout.db_path(held.root, key) else None
+
+
+def url(links: Links, where: Filter, key: PartitionKey) -> str:
+    """The table page of a day that shows what `where` finds in it, newest first; "" where that would be too long."""
+    found = links.table(key, (*arguments(where, key), ("_sort_desc", "id")))
+    return found if len(found) <= QUERY_MAX_CHARS else ""
+
+
+def arguments(where: Filter, key: PartitionKey) -> Pairs:
+    """The arguments that make the day's table hold exactly what `where` finds in that day."""
+    start_us, end_us = key.bounds_us
+    found: list[tuple[str, str]] = []
+    if where.since_us is not None and where.since_us > start_us:
+        found.append(("id__gte", str(where.since_us)))
+    if where.until_us is not None and where.until_us < end_us:
+        found.append(("id__lt", str(where.until_us)))
+    for column in _EQUAL:
+        values = tuple(dict.fromkeys(getattr(where, column)))
+        if len(values) == 1:
+            found.append((f"{column}__exact", values[0]))
+        elif values:  # as JSON: Datasette would part a plain list at its commas
+            found.append((f"{column}__in", json.dumps(values, ensure_ascii=False)))
+    if where.errors:
+        found.append(("error__exact", "1"))
+    found += [(SRC, value) for value in where.src]
+    if where.text:
+        found.append((TEXT, where.text))
+    return tuple(found)
+
+
+def filter_arguments(datasette: Any, database: str, table: str, args: Any) -> FilterArguments | None:
+    """`_src` and `_q` as Datasette's hook gives conditions; None where nothing is asked. BadRequest as the search's."""
+    asked = own_filter(args)
+    if table != TABLE or asked == Filter() or day_of(datasette, database) is None:
+        return None
+    try:
+        return FilterArguments(*own_conditions(asked))
+    except BadInput as error:
+        raise BadRequest(str(error)) from error
+
+
+def own_filter(args: Any) -> Filter:
+    """What `_src` and `_q` ask of the day's table. Blank ones say nothing, as in a search; of `_q` the last counts."""
+    src = tuple(value for value in dict.fromkeys(args.getlist(SRC)) if value.strip())
+    texts = [value for value in args.getlist(TEXT) if value.strip()]
+    return Filter(src=src, text=texts[-1] if texts else "")
+
+
+def own_conditions(where: Filter) -> tuple[list[str], dict[str, object], list[str]]:
+    """Conditions with named parameters, as Datasette binds them, and what they say to people.
+
+    BadInput for what no search takes either.
+    """
+    clauses, values = select.conditions(where)
+    params = {f"eyelet_{number}": value for number, value in enumerate(values)}
+    names = iter(params)
+    named = ["".join(_named(clause, names)) for clause in clauses]
+    said = []
+    if where.src:
+        said.append(" or ".join(map(_src_said, where.src)))
+    if where.text:
+        said.append(f"the payload holds {_quoted(where.text)}")
+    return named, params, said
+
+
+def reading(args: Any, key: PartitionKey) -> Reading:
+    """The search that finds what the table page with these arguments shows, as far as a search can say it."""
+    low, high = key.bounds_us
+    pairs: dict[str, tuple[str, ...]] = {}
+    left_out: dict[str, None] = {}
+    own = own_filter(args)
+    if own.src:
+        pairs["src"] = own.src
+    if own.text:
+        pairs["q"] = (own.text,)
+    for column, lookup, value in _selections(args):
+        narrowed = _narrowed(column, lookup, value, low, high)
+        name, values = _equal(column, lookup, value)
+        if narrowed:
+            low, high = narrowed
+        elif name and pairs.get(name, values) == values:
+            pairs[name] = values
+        else:
+            left_out[column] = None
+    left_out |= {name: None for name in _CHOOSING for given in args if given == name or given.startswith(f"{name}_")}
+    several = tuple((name, value) for name, values in pairs.items() for value in values)
+    times = _times(key, low, high)
+    return Reading(
+        pairs=(("context", key.context), *times, *several),
+        left_out=tuple(left_out),
+        is_filtered=bool(several or left_out or (low, high) != key.bounds_us),
+    )
+
+
+def whole(key: PartitionKey) -> Pairs:
+    """The search over a whole day."""
+    return (("context", key.context), *_times(key, *key.bounds_us))
+
+
+def _named(clause: str, names: Iterator[str]) -> Iterator[str]:
+    """The clause with `:name` for each `?`; it holds none but those that stand for a value."""
+    first, *rest = clause.split("?")
+    yield first
+    for part in rest:
+        yield f":{next(names)}{part}"
+
+
+def _src_said(value: str) -> str:
+    if value.endswith("*"):
+        return f"src begins with {_quoted(value[:-1])}"
+    return f"src is {_quoted(value)} or lies below it"
+
+
+def _quoted(value: str) -> str:
+    return f'"{one_line(value, SAID_MAX_CHARS)}"'
+
+
+def _selections(args: Any) -> Iterator[tuple[str, str, str]]:
+    """Column, lookup and value of each column filter, as Datasette reads them."""
+    for name in args:
+        if name.startswith("_") and "__" not in name:
+            continue
+        column, _, lookup = name.rpartition("__") if "__" in name else (name, "", "exact")
+        for value in args.getlist(name):
+            yield column, lookup, value
+
+
+def _narrowed(column: str, lookup: str, value: str, low: int, high: int) -> tuple[int, int] | None:
+    """The range of ids within low ≤ id < high that the filter leaves; None where it is none on ids, or leaves none."""
+    if column != "id" or not (value.isascii() and value.isdigit() and len(value) <= 18):
+        return None
+    number = int(value)
+    since, until = {
+        "gte": (number, high),
+        "gt": (number + 1, high),
+        "lt": (low, number),
+        "lte": (low, number + 1),
+        "exact": (number, number + 1),
+    }.get(lookup, (high, low))
+    since, until = max(low, since), min(high, until)
+    return (since, until) if since < until else None
+
+
+def _equal(column: str, lookup: str, value: str) -> tuple[str, tuple[str, ...]]:
+    """The search's parameter and its values; "" and none where no search says exactly this."""
+    if (column, lookup, value) == ("error", "exact", "1"):
+        return "errors", ("1",)
+    values = _listed(value) if lookup == "in" else [value] if lookup == "exact" else []
+    texts = tuple(text for text in values if isinstance(text, str) and text.strip())
+    can_say = column in _EQUAL and 0 < len(texts) == len(values) <= select.VALUES_MAX
+    if not can_say or (column == "status" and not set(texts) <= set(STATUSES)):
+        return "", ()
+    return _EQUAL[column], tuple(dict.fromkeys(texts))
+
+
+def _listed(value: str) -> Sequence[object]:
+    if not value.startswith("["):
+        return [part.strip() for part in value.split(",")]
+    try:
+        found: list[object] = json.loads(value)
+    except (ValueError, RecursionError):
+        return []
+    return found
+
+
+def _times(key: PartitionKey, low: int, high: int) -> Pairs:
+    """`from` and `to` of a part of the day, in UTC: the day's name where it begins or ends with it."""
+    start_us, end_us = key.bounds_us
+    since = key.date if low == start_us else iso_us(low)
+    until = key.date if high == end_us else iso_us(high)
+    return (("from", since), ("to", until))
+
+
+def iso_us(us: int) -> str:
+    return f"{_EPOCH + timedelta(microseconds=us):%Y-%m-%dT%H:%M:%S.%fZ}"
