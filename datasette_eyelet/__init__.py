@@ -9,7 +9,7 @@ from typing import Any
 
 from pluggy import HookimplMarker
 
-from datasette_eyelet import instance, permissions, routes, sign_in
+from datasette_eyelet import actions, cells, day_gate, day_table, instance, permissions, routes, sign_in
 from datasette_eyelet.compat import actions_of_1_0, permissions_of_0_65, permissions_of_1_0
 from datasette_eyelet.links import SEARCH
 from datasette_eyelet.visible import visible
@@ -49,17 +49,54 @@ def register_routes(datasette: Any) -> list[tuple[str, Callable[..., Awaitable[A
 
 @hookimpl
 def asgi_wrapper(datasette: Any) -> Callable[[Any], Any]:
-    return sign_in.landing_on_search(datasette)
+    gate, landing = day_gate.guarding_days(datasette), sign_in.landing_on_search(datasette)
+    return lambda app: landing(gate(app))
+
+
+@hookimpl(tryfirst=True)
+def handle_exception(datasette: Any, request: Any, exception: Exception) -> Awaitable[Any]:
+    return day_gate.unreadable_day(datasette, request, exception)
 
 
 @hookimpl
 def menu_links(datasette: Any, actor: dict[str, Any] | None) -> Callable[[], Awaitable[list[dict[str, str]]]]:
     async def links() -> list[dict[str, str]]:
-        if not await permissions.may_view(datasette, actor):
+        if not await permissions.may_view_any(datasette, actor):
             return []
         return [{"href": datasette.urls.path(SEARCH), "label": "Eyelet"}]
 
     return links
+
+
+@hookimpl(specname="asgi_wrapper")
+def knowing_the_page(datasette: Any) -> Callable[[Any], Any]:
+    return cells.knowing_the_page(datasette)
+
+
+@hookimpl
+def render_cell(row: Any, value: Any, column: str, table: str | None, database: str, datasette: Any) -> Any:
+    return cells.render(row, value, column, table, database, datasette)
+
+
+@hookimpl
+def filters_from_request(datasette: Any, database: str, table: str, request: Any) -> Any:
+    return day_table.filter_arguments(datasette, database, table, request.args)
+
+
+@hookimpl
+def database_actions(datasette: Any, database: str) -> list[dict[str, str]]:
+    return actions.of_database(datasette, database)
+
+
+@hookimpl
+def table_actions(datasette: Any, database: str, table: str, request: Any) -> list[dict[str, str]]:
+    return actions.of_table(datasette, database, table, request)
+
+
+@hookimpl
+def row_actions(datasette: Any, database: str, table: str, row: Any) -> list[dict[str, str]]:
+    """Datasette 1.0."""
+    return actions.of_row(datasette, database, table, row)
 
 
 @hookimpl

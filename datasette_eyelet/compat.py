@@ -3,38 +3,93 @@
 The hook implementations here import `permissions` when they are called: it asks this file in turn.
 """
 
+import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import click
+from datasette.database import Database, Results
 from datasette.plugins import pm
 from datasette.utils import StartupError, await_me_maybe
-from datasette.utils.asgi import Request
+from datasette.utils.asgi import Forbidden, Request
 from pluggy import HookimplMarker
 
+from eyelet_ingest.errors import EyeletError
+
 hookimpl = HookimplMarker("datasette")
+
+_IS_1_0 = hasattr(Database, "_execute_fn")
 
 
 class WrongSetting(StartupError, click.ClickException):  # type: ignore[misc]  # Datasette has no types
     """Stops the server with one line: 1.0 turns a StartupError into it, in 0.65 nobody does but click itself."""
 
 
-async def allowed(datasette: Any, actor: dict[str, Any] | None, action: str) -> bool:
+async def allowed(datasette: Any, actor: dict[str, Any] | None, action: str, context: str | None) -> bool:
     """What Datasette, with every plugin's and setting's say, answers; nobody is allowed by default."""
     if hasattr(datasette, "allowed"):
-        return bool(await datasette.allowed(action=action, actor=actor))
-    return bool(await datasette.permission_allowed(actor, action, default=False))
+        resource = _context_class()(context) if context is not None else None
+        return bool(await datasette.allowed(action=action, resource=resource, actor=actor))
+    return bool(await datasette.permission_allowed(actor, action, resource=context, default=False))
 
 
-@hookimpl(specname="permission_allowed")
-def permissions_of_0_65(datasette: Any, actor: dict[str, Any] | None, action: str) -> bool | None:
-    """True where this actor may, None where we have no say. In 0.65 nobody grants root a plugin's action for us."""
-    from datasette_eyelet import permissions
+async def allowed_contexts(
+    datasette: Any, actor: dict[str, Any] | None, action: str, contexts: list[str]
+) -> frozenset[str]:
+    """Those of these contexts in which the actor may do this."""
+    if hasattr(datasette, "allowed_resources"):
+        pages = await datasette.allowed_resources(action, actor, limit=1_000)
+        there = set(contexts)
+        return frozenset([found.parent async for found in pages.all() if found.parent in there])
+    return frozenset([context for context in contexts if await allowed(datasette, actor, action, context)])
 
-    if action not in permissions.ACTIONS:
+
+@cache
+def _context_class() -> Any:
+    """1.0: a context as a thing that actions are about. Its names are safe, so they may stand in SQL."""
+    from datasette.permissions import Resource
+
+    from datasette_eyelet import instance
+
+    class EyeletContext(Resource):  # type: ignore[misc]  # Datasette has no types
+        name = "eyelet-context"
+
+        def __init__(self, context: str) -> None:
+            super().__init__(parent=context)
+
+        @classmethod
+        async def resources_sql(cls, datasette: Any, actor: Any = None) -> str:
+            try:
+                names = instance.of(datasette).store.contexts()
+            except EyeletError:
+                names = []
+            return f"select value as parent, null as child from json_each('{json.dumps(names)}')"  # noqa: S608
+
+    return EyeletContext
+
+
+@hookimpl(specname="permission_allowed", trylast=True)
+def permissions_of_0_65(datasette: Any, actor: dict[str, Any] | None, action: str, resource: Any) -> Any:
+    """True where this actor may, None where we have no say. In 0.65 nobody grants root a plugin's action for us.
+
+    Last, because in 0.65 the last answer counts: what a setting says of a database does not open a day of ours.
+    """
+    from datasette_eyelet import mounts, permissions
+
+    if action in permissions.ACTIONS:
+        if actor is not None and actor.get("id") == "root":
+            return True
+        contexts = permissions.granted(datasette, actor, action)
+        return True if contexts is None or resource in contexts else None
+    name = resource if isinstance(resource, str) else resource[0] if resource else None
+    if not isinstance(name, str) or not mounts.is_ours(datasette, name):
         return None
-    is_root = actor is not None and actor.get("id") == "root"
-    return True if is_root or permissions.granted_by_settings(datasette, actor, action) else None
+
+    async def refused() -> bool | None:
+        return None if await permissions.may_see_database(datasette, actor, name) else False
+
+    return refused()
 
 
 @hookimpl(specname="register_actions")
@@ -43,19 +98,167 @@ def actions_of_1_0() -> list[Any]:
 
     from datasette_eyelet import permissions
 
-    return [Action(name=name, description=description) for name, description in permissions.ACTIONS.items()]
+    return [
+        Action(name=name, description=description, resource_class=_context_class())
+        for name, description in permissions.ACTIONS.items()
+    ]
 
 
 @hookimpl(specname="permission_resources_sql")
 def permissions_of_1_0(datasette: Any, actor: dict[str, Any] | None, action: str) -> Any:
-    """A yes with its reason, or None. 1.0 grants everything to its root user by itself."""
-    from datasette.permissions import PermissionSQL
+    """A yes with its reason, or None; and a no to every database of ours that this request does not read.
 
+    1.0 grants everything to its root user by itself.
+    """
     from datasette_eyelet import permissions
 
-    if permissions.granted_by_settings(datasette, actor, action):
-        return PermissionSQL.allow(reason=f"the allow block of the plugin {permissions.PLUGIN}")
-    return None
+    if action not in permissions.ACTIONS:
+        return _nothing_of_other_requests(datasette, actor, action)
+    return _granted_in_1_0(datasette, actor, action)
+
+
+def _granted_in_1_0(datasette: Any, actor: dict[str, Any] | None, action: str) -> Any:
+    from datasette.permissions import PermissionSQL
+
+    from datasette_eyelet import permissions, settings
+
+    contexts = permissions.granted(datasette, actor, action)
+    reason = f"the settings of the plugin {settings.PLUGIN}"
+    if contexts is None:
+        return PermissionSQL.allow(reason=reason)
+    if not contexts:
+        return None
+    return PermissionSQL(
+        sql="select value as parent, null as child, 1 as allow, :eyelet_reason as reason "
+        "from json_each(:eyelet_contexts)",
+        params={"eyelet_contexts": json.dumps(sorted(contexts)), "eyelet_reason": reason},
+    )
+
+
+async def _nothing_of_other_requests(datasette: Any, actor: dict[str, Any] | None, action: str) -> Any:
+    """1.0 keeps the names of what was ever mounted, its tables and queries; only the request that reads a day, and so
+    may see it, finds them there."""
+    from datasette.permissions import PermissionSQL
+
+    from datasette_eyelet import mounts, permissions
+
+    known = datasette.actions.get(action)
+    if known is None or known.resource_class is None:
+        return None
+    shown = [name for name in datasette.databases if not mounts.is_ours(datasette, name)]
+    shown += [
+        name
+        for name in datasette.databases
+        if name not in shown and await permissions.may_see_database(datasette, actor, name)
+    ]
+    return PermissionSQL(
+        sql="""
+            select name as parent, null as child, 0 as allow, 'a day this request does not read' as reason from (
+                select database_name as name from catalog_databases union select database_name from queries
+            ) where (name glob '*-[0-9][0-9][0-9][0-9]-[0-9][0-9][0-9]' or name = 'eyelet')
+                and name not in (select value from json_each(:eyelet_shown))
+        """,
+        params={"eyelet_shown": json.dumps(shown)},
+    )
+
+
+class ReadOnlyDatabase(Database):  # type: ignore[misc]  # Datasette has no types
+    """A Database whose every read goes through `read(fn)`, a coroutine of the subclass: 0.65 and 1.0 keep connections
+    of their own otherwise, one for each thread and never closed."""
+
+    is_of_eyelet = True
+
+    schema_version = -1
+
+    async def execute(self, sql: str, *arguments: Any, **named: Any) -> Any:
+        """As the Database's; but the version of the schema, asked after for every database there is, costs nothing:
+        1.0 hears what was last seen, 0.65 None, which it takes for one it knows. It needs no list of our tables."""
+        if sql == "PRAGMA schema_version":
+            return Results([(self.schema_version if _IS_1_0 else None,)], False, None)
+        return await super().execute(sql, *arguments, **named)
+
+    if _IS_1_0:
+
+        async def _execute_fn(self, fn: Any) -> Any:
+            return await self.read(fn)
+
+    else:
+
+        async def execute_fn(self, fn: Any) -> Any:
+            return await self.read(fn)
+
+
+_CATALOGS = (
+    "catalog_columns",
+    "catalog_foreign_keys",
+    "catalog_indexes",
+    "catalog_views",
+    "catalog_tables",
+    "catalog_databases",
+)
+
+
+async def catalog_day(datasette: Any, day: Any, schema_version: int) -> None:
+    """1.0 lists tables and asks permissions from a catalog of its own: enter the day there, and its queries."""
+    if not _IS_1_0:
+        return
+    from datasette.utils.internal_db import populate_schema_tables
+
+    async with datasette._refresh_schemas_lock:
+        await populate_schema_tables(datasette.get_internal_database(), day, schema_version)
+
+
+async def uncatalog_day(datasette: Any, name: str) -> None:
+    """Take it out again."""
+    if not _IS_1_0:
+        return
+
+    def delete(conn: Any) -> None:
+        for table in _CATALOGS:
+            conn.execute(f"delete from {table} where database_name = ?", [name])  # noqa: S608  names from above
+
+    async with datasette._refresh_schemas_lock:
+        await datasette.get_internal_database().execute_write_fn(delete)
+
+
+def keep_days_cataloged(datasette: Any, showing_all: Any) -> None:
+    """1.0 deletes from its catalog what `datasette.databases` does not show: while it looks, show every mounted day."""
+    if not _IS_1_0:
+        return
+    refresh = datasette._refresh_schemas
+
+    async def refresh_with_days() -> None:
+        with showing_all():
+            await refresh()
+
+    datasette._refresh_schemas = refresh_with_days
+
+
+async def may_download(datasette: Any, actor: dict[str, Any] | None, name: str) -> bool:
+    """Whether the actor may take the whole file of that database, as Datasette's own download asks."""
+    if _IS_1_0:
+        from datasette.resources import DatabaseResource
+
+        return bool(
+            await datasette.allowed(action="view-database-download", resource=DatabaseResource(name), actor=actor)
+        )
+    try:
+        await datasette.ensure_permissions(
+            actor, [("view-database-download", name), ("view-database", name), "view-instance"]
+        )
+    except Forbidden:
+        return False
+    return True
+
+
+async def actor_of(datasette: Any, scope: dict[str, Any]) -> dict[str, Any] | None:
+    """Who asks, as Datasette will find it out again."""
+    request = Request(scope, None)
+    for answer in pm.hook.actor_from_request(datasette=datasette, request=request):
+        actor = await await_me_maybe(answer)
+        if actor:
+            return dict(actor)
+    return scope.get("actor") or None
 
 
 def has_permission_settings(datasette: Any) -> bool:
@@ -78,11 +281,8 @@ def enable_root(datasette: Any) -> None:
 
 async def is_root(datasette: Any, scope: dict[str, Any]) -> bool:
     """Whether the request is root's already: 0.65 would answer its second sign-in with a 403."""
-    for answer in pm.hook.actor_from_request(datasette=datasette, request=Request(scope, None)):
-        actor = await await_me_maybe(answer)
-        if actor:
-            return bool(actor.get("id") == "root")
-    return False
+    actor = await actor_of(datasette, scope)
+    return actor is not None and actor.get("id") == "root"
 
 
 def root_token(datasette: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""What one Datasette instance holds for us: the one Store, and when its spool was last drained.
+"""What one Datasette instance holds for us: the one Store, the days it has mounted, when its spool was last drained.
 
 It hangs on the instance, so that two Datasettes in one process share nothing.
 """
@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from datasette_eyelet import permissions
+from datasette_eyelet import mounts, settings
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.store import Store
 
@@ -24,8 +24,10 @@ class Instance:
     does without.
     """
 
-    def __init__(self, root: str) -> None:
-        self.root = root
+    def __init__(self, datasette: Any) -> None:
+        self.settings = settings.read(datasette)
+        self.root = _root(self.settings)
+        self.days = mounts.Days(datasette, self.root, self.settings)
         self._store: Store | None = None
         self._opening = threading.Lock()
         self.overlays: dict[Any, Any] = {}
@@ -41,7 +43,12 @@ class Instance:
                 self._store = Store(self.root)
             return self._store
 
+    def store_for(self, visible: frozenset[str] | None) -> Store:
+        """The Store as far as these contexts go: what `permissions.contexts_for` answered."""
+        return self.store.limited_to(visible)
+
     def close(self) -> None:
+        self.days.close()
         with self._opening:
             if self._store is not None:
                 self._store.close()
@@ -68,14 +75,14 @@ def of(datasette: Any) -> Instance:
     """The Instance of this Datasette, made on first use. Called on the event loop only, so never made twice."""
     found: Instance | None = getattr(datasette, "_eyelet", None)
     if found is None:
-        found = datasette._eyelet = Instance(root_of(datasette))
+        found = datasette._eyelet = Instance(datasette)
     return found
 
 
-def root_of(datasette: Any) -> str:
+def _root(given: dict[str, Any]) -> str:
     """The plugin's setting `root`, else EYELET_ROOT, else ~/.eyelet, as an absolute path."""
-    given = permissions.settings(datasette).get("root") or os.environ.get("EYELET_ROOT") or DEFAULT_ROOT
-    return os.path.abspath(os.path.expanduser(given))
+    root = given.get("root") or os.environ.get("EYELET_ROOT") or DEFAULT_ROOT
+    return os.path.abspath(os.path.expanduser(root))
 
 
 async def start(datasette: Any) -> None:
@@ -83,7 +90,9 @@ async def start(datasette: Any) -> None:
 
     A root that cannot be used does not stop the server: our pages say what is wrong with it.
     """
-    await asyncio.to_thread(of(datasette).drain_when_due)
+    held = of(datasette)
+    mounts.serve_days(datasette, held.days)
+    await asyncio.to_thread(held.drain_when_due)
 
 
 def stop(datasette: Any) -> None:

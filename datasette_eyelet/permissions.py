@@ -1,15 +1,16 @@
-"""Who may see what was recorded. Every page asks here first, before anything is opened.
+"""Who may see, record and change what. Every page asks here first, before anything is opened.
 
-Nobody may by default but the signed-in root user. The plugin's settings may let others view.
+Nobody may by default but the signed-in root user. The plugin's settings may let others, for all contexts or for some;
+so may a token, Datasette's own permission settings (1.0) and other plugins.
 """
 
 from typing import Any
 
 from datasette.utils import actor_matches_allow
 
-from datasette_eyelet import compat
-
-PLUGIN = "datasette-eyelet"
+from datasette_eyelet import compat, instance
+from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.store.layout import key_from_mount_name, safe_context
 
 VIEW = "eyelet-view"
 WRITE = "eyelet-write"
@@ -19,30 +20,53 @@ ACTIONS = {
     WRITE: "Record events through Eyelet",
     ADMIN: "Delete, redact, export and maintain what Eyelet recorded",
 }
+_SETTING = {VIEW: "allow", WRITE: "write", ADMIN: "admin"}
 
-SETTINGS = ("root", "allow")
-
-
-def settings(datasette: Any) -> dict[str, Any]:
-    """The plugin's settings; WrongSetting, which stops the server with one line, for a key or a kind that is wrong."""
-    found = datasette.plugin_config(PLUGIN) or {}
-    if not isinstance(found, dict):
-        raise compat.WrongSetting(f"plugins: {PLUGIN}: must hold settings ({', '.join(SETTINGS)})")
-    for key in found:
-        if key not in SETTINGS:
-            raise compat.WrongSetting(f"plugins: {PLUGIN}: has no setting {key!r}; it has {', '.join(SETTINGS)}")
-    if not isinstance(found.get("root", ""), str):
-        raise compat.WrongSetting(f"plugins: {PLUGIN}: root: must be the path of a folder")
-    if not isinstance(found.get("allow", {}), (dict, bool)):
-        raise compat.WrongSetting(f"plugins: {PLUGIN}: allow: must be a block like {{id: alice}}, or true or false")
-    return found
+EYELET_DATABASE = "eyelet"
 
 
-def granted_by_settings(datasette: Any, actor: dict[str, Any] | None, action: str) -> bool:
-    """Whether the plugin's `allow` block lets this actor view. Nothing else is granted there."""
-    block = settings(datasette).get("allow")
-    return action == VIEW and block is not None and bool(actor_matches_allow(actor, block))
+async def may(datasette: Any, actor: dict[str, Any] | None, action: str, context: str | None = None) -> bool:
+    """Whether the actor may do this in the context of this safe name; in all there are and will be where None."""
+    return await compat.allowed(datasette, actor, action, context)
 
 
-async def may_view(datasette: Any, actor: dict[str, Any] | None) -> bool:
-    return await compat.allowed(datasette, actor, VIEW)
+async def contexts_for(datasette: Any, actor: dict[str, Any] | None, action: str = VIEW) -> frozenset[str] | None:
+    """The safe names of the contexts there are in which the actor may do this; None where it is all of them.
+
+    A root that cannot be listed holds no context: whoever may see all will be told what is wrong with it.
+    """
+    if await may(datasette, actor, action):
+        return None
+    try:
+        there = instance.of(datasette).store.contexts()
+    except EyeletError:
+        return frozenset()
+    return await compat.allowed_contexts(datasette, actor, action, there)
+
+
+async def may_view_any(datasette: Any, actor: dict[str, Any] | None) -> bool:
+    """Whether the actor may see anything at all."""
+    visible = await contexts_for(datasette, actor)
+    return visible is None or bool(visible)
+
+
+async def may_see_database(datasette: Any, actor: dict[str, Any] | None, name: str) -> bool:
+    """Whether the actor may see a database of ours: a day, or the one over all contexts."""
+    if name == EYELET_DATABASE:
+        return await may(datasette, actor, VIEW)
+    key = key_from_mount_name(name)
+    return key is not None and await may(datasette, actor, VIEW, key.context)
+
+
+def granted(datasette: Any, actor: dict[str, Any] | None, action: str) -> frozenset[str] | None:
+    """The safe names of the contexts, there or not, in which our settings let the actor do this; None for all."""
+    found = instance.of(datasette).settings
+    setting = _SETTING[action]
+    if _matches(actor, found, setting):
+        return None
+    contexts = found.get("contexts", {})
+    return frozenset(safe_context(str(name)) for name, block in contexts.items() if _matches(actor, block, setting))
+
+
+def _matches(actor: dict[str, Any] | None, block: dict[str, Any], setting: str) -> bool:
+    return setting in block and bool(actor_matches_allow(actor, block[setting]))

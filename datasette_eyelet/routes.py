@@ -4,12 +4,13 @@ cannot be answered is answered with its reason."""
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from datasette_eyelet import advice, compat, instance, permissions, responses
+from datasette_eyelet import day_gate, permissions
 from datasette_eyelet.links import SEARCH
 from datasette_eyelet.pages import event, search, search_json
-from datasette_eyelet.visible import visible
+from datasette_eyelet.problems import problem, refusal
 from eyelet_ingest.errors import BadInput, EyeletError
 
+# (datasette, request, the contexts the actor may see or None for all of them) → response
 View = Callable[..., Awaitable[Any]]
 
 METHODS = ("GET", "HEAD")
@@ -17,48 +18,28 @@ METHODS = ("GET", "HEAD")
 
 def _guarded(view: View, *, as_json: bool) -> View:
     async def answered(datasette: Any, request: Any) -> Any:
-        if not await permissions.may_view(datasette, request.actor):
-            return await _refusal(datasette, request, as_json)
+        seen = await permissions.contexts_for(datasette, request.actor)
+        if seen is not None and not seen:
+            return await refusal(datasette, request, as_json)
         if request.method not in METHODS:
-            return await _problem(datasette, request, as_json, 405, "Only GET", "this address is only for reading")
+            return await problem(datasette, request, as_json, 405, "Only GET", "this address is only for reading")
         try:
-            return await view(datasette, request)
+            return await view(datasette, request, seen)
         except BadInput as error:
-            return await _problem(datasette, request, as_json, 400, "That cannot be searched", str(error))
+            return await problem(datasette, request, as_json, 400, "That cannot be searched", str(error))
         except EyeletError as error:
-            return await _problem(datasette, request, as_json, 503, "That cannot be read", str(error))
+            return await problem(datasette, request, as_json, 503, "That cannot be read", str(error))
 
     return answered
 
 
-async def _problem(datasette: Any, request: Any, as_json: bool, status: int, title: str, reason: str) -> Any:
-    return await responses.problem(
-        datasette, request, status=status, title=title, reason=visible(reason), as_json=as_json
-    )
-
-
-async def _refusal(datasette: Any, request: Any, as_json: bool) -> Any:
-    reason = (
-        "eyelet-view is not granted: sign in with the link that `eyelet serve` prints, "
-        "or grant it with the plugin setting datasette-eyelet: allow"
-    )
-    return await responses.problem(
-        datasette,
-        request,
-        status=403,
-        title="Sign in to see what was recorded",
-        reason=reason,
-        as_json=as_json,
-        template="refusal.html",
-        # Where the root is, is nobody's business who may not see it.
-        has_own_root=advice.has_own_root(instance.of(datasette).root),
-        has_permission_settings=compat.has_permission_settings(datasette),
-    )
-
+# Behind the gate, which asked already
+_DAY = (rf"^{day_gate.ANSWER}$", day_gate.answer)
 
 _EVENT = r"^/-/eyelet/event/(?P<context>[^/]+)/(?P<id>[^/]+?)"
 
 ROUTES: list[tuple[str, View]] = [
+    _DAY,
     (rf"^{SEARCH}$", _guarded(search.view, as_json=False)),
     (r"^/-/eyelet\.json$", _guarded(search_json.view, as_json=True)),
     (_EVENT + r"\.json$", _guarded(event.json_view, as_json=True)),

@@ -21,8 +21,8 @@ PAGE_MAX_CHARS = 2_000_000
 _ID = re.compile(r"\d{1,16}", re.ASCII)
 
 
-async def view(datasette: Any, request: Any) -> Any:
-    row = await _row(datasette, request)
+async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any:
+    row = await _row(datasette, request, seen)
     if row is None:
         return await _unknown(datasette, request, as_json=False)
     pairs = checked_pairs(request.args)
@@ -32,24 +32,25 @@ async def view(datasette: Any, request: Any) -> Any:
     return await responses.page(datasette, request, "event.html", context)
 
 
-async def json_view(datasette: Any, request: Any) -> Any:
-    row = await _row(datasette, request)
+async def json_view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any:
+    row = await _row(datasette, request, seen)
     if row is None:
         return await _unknown(datasette, request, as_json=True)
-    body = await asyncio.to_thread(row_json, row, full=True)
+    links = rows.json_links(row, Links(datasette, ()))
+    body = await asyncio.to_thread(row_json, row, full=True, links=links)
     return responses.json_text(f'{{"ok": true, "row": {body}}}')
 
 
-async def _row(datasette: Any, request: Any) -> dict[str, object] | None:
+async def _row(datasette: Any, request: Any, seen: frozenset[str] | None) -> dict[str, object] | None:
     context, event_id = unquote(request.url_vars["context"]), request.url_vars["id"]
     if not _ID.fullmatch(event_id) or safe_context(context) != context:
         return None
-    return await asyncio.to_thread(instance.of(datasette).store.event, context, int(event_id))
+    return await asyncio.to_thread(instance.of(datasette).store_for(seen).event, context, int(event_id))
 
 
 def _context(row: dict[str, object], links: Links, tz_name: str) -> dict[str, object]:
     """All that the template shows. The search's parameters in the URL say where the way back leads, nothing else."""
-    data, meta, session = rows.text(row["data"]), rows.text(row["meta"]), rows.text(row["session_id"])
+    data, meta = rows.text(row["data"]), rows.text(row["meta"])
     tz = zone(tz_name)
     at = rows.moment(row["id"], tz)
     context = ("context", rows.text(row["context_name"]))
@@ -67,7 +68,6 @@ def _context(row: dict[str, object], links: Links, tz_name: str) -> dict[str, ob
         "meta": visible(pretty(meta[:PAGE_MAX_CHARS])),
         "back_url": links.here(),
         "day_url": links.search((*links.tz, context, ("from", at[:10]), ("to", at[:10]))),
-        "session_url": ever("session", session) if session else "",
         "alternate_url_json": links.event_json(context[1], int(str(row["id"]))),
     }
 

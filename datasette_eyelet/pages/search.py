@@ -14,62 +14,67 @@ from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.ranges import RANGES, Range, display_time, resolve, zone
 from eyelet_ingest.store.search import Partitions
+from eyelet_ingest.store.store import Store
 
 DEMO = "demo"
 CHIP_MAX_CHARS = 80
 WIDER = ("24h", "7d", "30d", "all")
 
 
-async def view(datasette: Any, request: Any) -> Any:
+async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any:
     now_us = time.time_ns() // 1_000
     held = instance.of(datasette)
     try:
         query = parse(request.args, now_us)
         links = Links(datasette, query.pairs, query.page)
-        context = await asyncio.to_thread(_context, held, query, links, now_us)
+        context = await asyncio.to_thread(_context, held, held.store_for(seen), query, links, now_us)
         return await responses.page(datasette, request, "search.html", context)
     except BadInput as error:
         name = error.name if isinstance(error, BadParameter) else ""
         pairs = tuple(pair for pair in known_pairs(request.args) if pair[0] != "_next")
         links = Links(datasette, tuple(pair for pair in pairs if pair[0] != name))
-        context = {**await asyncio.to_thread(_refused, held, pairs, name, links, now_us), "reason": visible(str(error))}
+        context = {
+            **await asyncio.to_thread(_refused, held.store_for(seen), pairs, name, links, now_us),
+            "reason": visible(str(error)),
+        }
         return await responses.page(datasette, request, "search.html", context, status=400)
 
 
-def _refused(held: Instance, pairs: Pairs, name: str, links: Links, now_us: int) -> dict[str, object]:
+def _refused(store: Store, pairs: Pairs, name: str, links: Links, now_us: int) -> dict[str, object]:
     """The form with everything that was typed, and nothing searched."""
     good = dict(links.pairs)
     current = good.get("range", "")
     return {
-        **form(pairs, errors=is_on(good.get("errors", "")), contexts=held.store.contexts(), wrong=name),
+        **form(pairs, errors=is_on(good.get("errors", "")), contexts=store.contexts(), wrong=name),
         "ranges": [(name, links.ranged(("range", name)), name == current) for name in RANGES],
         "now": display_time(now_us, zone("")),
         "alternate_url_json": links.json(),
     }
 
 
-def _context(held: Instance, query: Query, links: Links, now_us: int) -> dict[str, object]:
+def _context(held: Instance, store: Store, query: Query, links: Links, now_us: int) -> dict[str, object]:
     """All that the template shows. Not for the event loop: searches, and takes apart what was found."""
     held.drain_when_due()
-    found = answer(held.store, query, rows.CUT_CHARS)
-    contexts = held.store.contexts()
+    found = answer(store, query, rows.CUT_CHARS)
+    contexts = store.contexts()
+    sees_all = store is held.store
     shown = found.result.rows
     names = {rows.text(row["context_name"]) for row in shown}
     return {
         **_time(found, query, links, now_us),
         **form(query.pairs, errors=query.where.errors, shown=shown, contexts=contexts),
         "conditions": _conditions(query, links),
-        "days": rows.days(shown, links, zone(query.range.tz)),
+        "days": rows.days(shown, links, zone(query.range.tz), found.query.where),
         "count": len(shown),
         "next_url": links.next(found.next) if found.next else "",
         "newest_url": links.search(links.pairs) if query.after else "",
         "truth": _truth(found.result.partitions, found.result.elapsed_ms),
-        "trouble": visible(held.trouble),
+        "trouble": visible(held.trouble) if sees_all else "",
         "is_demo": DEMO in names or contexts == [DEMO],
         "has_data": bool(contexts) or bool(found.result.partitions.unreadable),
         "wider": _wider(found.query.range, links, now_us),
         "all_url": links.search(),
-        "root": visible(held.root),
+        "root": visible(held.root) if sees_all else "",
         "ingest_command": advice.ingest_command(held.root),
         "hook_settings": advice.hook_settings(held.root),
         "alternate_url_json": links.json(),

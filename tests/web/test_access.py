@@ -64,7 +64,7 @@ async def test_viewing_is_all_that_an_allow_block_grants(open_site: Any) -> None
     granted = [
         action
         for action in permissions.ACTIONS
-        if permissions.granted_by_settings(site.datasette, {"id": "alice"}, action)
+        if permissions.granted(site.datasette, {"id": "alice"}, action) is None
     ]
     assert granted == [permissions.VIEW]
 
@@ -77,8 +77,17 @@ async def test_the_menu_shows_the_page_to_those_who_may_see_it(site: Any) -> Non
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"alow": {"id": "x"}}, {"root": 5}, {"allow": "alice"}, {"allow": ["alice"]}],
-    ids=["unknown", "root", "text", "list"],
+    [
+        {"alow": {"id": "x"}},
+        {"root": 5},
+        {"allow": "alice"},
+        {"allow": ["alice"]},
+        {"contexts": ["work"]},
+        {"contexts": {"work": {"alow": True}}},
+        {"contexts": {"work": {"write": "alice"}}},
+        {"max_open_files": 0},
+    ],
+    ids=["unknown", "root", "text", "list", "contexts", "unknown in a context", "text in a context", "limit"],
 )
 async def test_a_wrong_setting_stops_the_server_with_its_name(open_site: Any, wrong: dict[str, Any]) -> None:
     with pytest.raises(StartupError, match=next(iter(wrong))):

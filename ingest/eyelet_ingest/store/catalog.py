@@ -54,6 +54,10 @@ class Catalog:
                 self._seen = seen
             return self._keys
 
+    def limited_to(self, contexts: frozenset[str]) -> "LimitedCatalog":
+        """This catalog, of these safe contexts alone: of others it says nothing, not even how many there are."""
+        return LimitedCatalog(self, contexts)
+
     def prune(
         self, *, since_us: int | None = None, until_us: int | None = None, contexts: Iterable[str] = ()
     ) -> tuple[list[PartitionKey], int]:
@@ -101,3 +105,17 @@ class Catalog:
     def _settled(self) -> bool:
         newest_ns = max((listing[0] for listing in self._listings.values()), default=0)
         return newest_ns < time.time_ns() - SETTLED_NS
+
+
+class LimitedCatalog(Catalog):
+    """What a Catalog knows of some contexts. It lists through that catalog, so that nothing is listed twice."""
+
+    def __init__(self, whole: Catalog, contexts: frozenset[str]) -> None:
+        super().__init__(whole.root)
+        self._whole, self._contexts = whole, contexts
+
+    def partitions(self) -> list[PartitionKey]:
+        return [key for key in self._whole.partitions() if key.context in self._contexts]
+
+    def troubles(self) -> list[tuple[str, str, str]]:
+        return [trouble for trouble in self._whole.troubles() if trouble[0] in self._contexts]

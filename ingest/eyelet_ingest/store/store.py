@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 from eyelet_ingest.errors import PartitionError, RootError
@@ -44,6 +45,15 @@ class Store:
         if os.path.exists(self.root) and not os.path.isdir(self.root):
             raise RootError("open", self.root, "it is a file, not a folder", "name a folder with --root or EYELET_ROOT")
         self.catalog = Catalog(self.root)
+        self._only: frozenset[str] | None = None
+
+    def limited_to(self, contexts: frozenset[str] | None) -> "Store":
+        """This store as far as these safe contexts go, all of them where None: it answers as if no other were there."""
+        if contexts is None:
+            return self
+        limited = copy(self)
+        limited.catalog, limited._only = self.catalog.limited_to(contexts), contexts
+        return limited
 
     def __enter__(self) -> "Store":
         return self
@@ -121,6 +131,8 @@ class Store:
         try:
             key = layout.key_for(layout.safe_context(context), id)
         except (ValueError, OverflowError, OSError):
+            return None
+        if self._only is not None and key.context not in self._only:
             return None
         with Search(self.catalog, Filter(contexts=(key.context,))) as question:
             row = question.event(key, id)

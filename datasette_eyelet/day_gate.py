@@ -1,0 +1,127 @@
+"""The gate in front of days: a URL that begins with a mount name is let through when the actor may see its context,
+with the day mounted for that request; else the reason is the answer, and nothing is opened."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from datasette import Response
+from datasette.utils import tilde_decode
+
+from datasette_eyelet import compat, download, instance, mounts, permissions
+from datasette_eyelet.problems import problem, refusal
+from eyelet_ingest.errors import EyeletError, PartitionUnreadable
+from eyelet_ingest.store import layout
+from eyelet_ingest.store.connect import driver
+from eyelet_ingest.store.layout import PartitionKey
+
+Message = dict[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+
+ANSWER = "/-/eyelet/day"
+_VIEW = "eyelet_view"
+
+# What SQLite says of a file that is no good, in a query that is
+_BROKEN = ("malformed", "not a database", "disk I/O error", "unable to open", "corrupt")
+
+
+def guarding_days(datasette: Any) -> Callable[[Any], Any]:
+    """ASGI: mounts the day that a request is about, for whoever may see it."""
+
+    def wrap(app: Any) -> Any:
+        async def wrapped(scope: Message, receive: Any, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            with mounts.showing_none():
+                spelt, rest = _parted(datasette, scope)
+                name = tilde_decode(spelt)
+                key = layout.key_from_mount_name(name)
+                if (key is None or name in datasette.databases) and not mounts.is_ours(datasette, name):
+                    await app(scope, receive, send)
+                    return
+                actor = await compat.actor_of(datasette, scope)
+                if not await permissions.may_see_database(datasette, actor, name):
+                    await app(_answering(scope, partial(refusal, as_json=_wants_json(scope))), receive, send)
+                elif spelt != name:
+                    await Response.redirect(_respelt(datasette, scope, name + rest)).asgi_send(send)
+                elif key is None:
+                    await app(scope, receive, send)
+                else:
+                    await _day(datasette, scope, key, rest, partial(app, receive=receive, send=send))
+
+        return wrapped
+
+    return wrap
+
+
+async def _day(
+    datasette: Any, scope: Message, key: PartitionKey, rest: str, app: Callable[[Message], Awaitable[None]]
+) -> None:
+    """The app's answer with the day mounted, or why it cannot be."""
+    days = instance.of(datasette).days
+    try:
+        day = await days.mount(key)
+    except EyeletError as error:
+        await app(_answering(scope, partial(_unreadable, key=key, error=error, as_json=_wants_json(scope))))
+        return
+    with days.pinned(day):
+        await app(_answering(scope, partial(download.day, day=day)) if rest == ".db" else scope)
+
+
+def _answering(scope: Message, view: Callable[..., Awaitable[Any]]) -> Message:
+    """The request as one for a page of ours, which `view(datasette, request)` makes: so that Datasette adds to it what
+    it adds to every page."""
+    return {**scope, "path": ANSWER, "raw_path": ANSWER.encode("ascii"), _VIEW: view}
+
+
+async def answer(datasette: Any, request: Any) -> Any:
+    """The gate's own answer, at the address where only the gate leads."""
+    if _VIEW not in request.scope:
+        return await problem(datasette, request, False, 404, "No such page", "there is nothing at this address")
+    return await request.scope[_VIEW](datasette, request)
+
+
+async def unreadable_day(datasette: Any, request: Any, exception: Exception) -> Any:
+    """For Datasette's `handle_exception`: a page for a day that broke, or vanished, while it was read; else None."""
+    day = mounts.day_of_request(datasette)
+    if day is None:
+        return None
+    if isinstance(exception, PartitionUnreadable):
+        return await _unreadable(datasette, request, day.key, exception, _wants_json(request.scope))
+    if isinstance(exception, driver().DatabaseError) and any(text in str(exception) for text in _BROKEN):
+        error = mounts.broken(day.path, exception)
+        return await _unreadable(datasette, request, day.key, error, _wants_json(request.scope))
+    return None
+
+
+async def _unreadable(datasette: Any, request: Any, key: PartitionKey, error: EyeletError, as_json: bool) -> Any:
+    day = f"{key.date} in the context {key.context}"
+    if isinstance(error, mounts.NoSuchDay):
+        reason = f"nothing is recorded for {day}, or it was removed: /-/eyelet/days lists the days there are"
+        return await problem(datasette, request, as_json, 404, "No such day", reason)
+    reason = f"{day}: {error}. The other days are not concerned."
+    return await problem(datasette, request, as_json, 503, "That day cannot be read", reason)
+
+
+def _wants_json(scope: Message) -> bool:
+    return str(scope["path"]).endswith(".json")
+
+
+def _parted(datasette: Any, scope: Message) -> tuple[str, str]:
+    """The first segment of the path as it is spelt, up to a dot, and what follows it: as Datasette's router will."""
+    path = scope["path"]
+    if scope.get("raw_path"):
+        path = scope["raw_path"].decode("ascii", "replace")
+    path = path.partition("?")[0]
+    base = datasette.setting("base_url")
+    if base != "/" and path.startswith(base):
+        path = "/" + path[len(base) :]
+    segment = path[1:].partition("/")[0]
+    name = segment.partition(".")[0]
+    return name, path[1 + len(name) :]
+
+
+def _respelt(datasette: Any, scope: Message, path: str) -> str:
+    query = scope.get("query_string", b"").decode("latin-1")
+    return str(datasette.urls.path("/" + path)) + (f"?{query}" if query else "")

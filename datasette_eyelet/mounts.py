@@ -1,0 +1,238 @@
+"""Days as databases of Datasette, when a URL asks for them.
+
+A day is there for the request that asked for it and for no other: `datasette.databases` shows it only within that
+request, after the actor's permission was checked. So no front page, list of databases, refresh of schemas or attached
+`_memory` ever walks the days, however many there are, and none is seen by whoever may not see it.
+
+What stays between requests is small: up to `max_mounted_days` Day objects, and their connections in one pool of
+`max_open_files`.
+"""
+
+import asyncio
+import os
+from collections import OrderedDict
+from collections.abc import Generator, Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from functools import partial
+from typing import Any
+
+from datasette_eyelet import compat
+from eyelet_ingest.errors import PartitionUnreadable
+from eyelet_ingest.store import layout
+from eyelet_ingest.store.connect import driver, open_reader, remedy
+from eyelet_ingest.store.handles import MAX_OPEN, Handles
+from eyelet_ingest.store.layout import PartitionKey
+
+MAX_MOUNTED_DAYS = 64
+
+# The days that the running request reads. Asyncio gives each request's task its own value.
+_shown: "ContextVar[tuple[Day, ...]]" = ContextVar("eyelet_days_shown", default=())
+
+
+class NoSuchDay(PartitionUnreadable):
+    """Nothing was recorded on that day, or it was removed."""
+
+
+class Day(compat.ReadOnlyDatabase):
+    """One partition as a database of Datasette: read-only, its connections borrowed from a pool."""
+
+    def __init__(self, datasette: Any, key: PartitionKey, path: str, handles: Handles) -> None:
+        super().__init__(datasette, path=path, is_mutable=False)
+        self.key, self.handles = key, handles
+        self.name = self.route = key.mount_name
+        self.schema_version = -1
+
+    async def read(self, fn: Any) -> Any:
+        """`fn(connection)` in a thread of Datasette's, or here where it has none."""
+        if self.ds.executor is None:
+            return self._with_reader(fn)
+        work = partial(copy_context().run, self._with_reader, fn)
+        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, work)
+
+    def connect(self, write: bool = False) -> Any:
+        """A connection of the caller's own, to close. There is none that writes."""
+        if write:
+            raise PartitionUnreadable("write", self.path, "days are read-only here", "use the log API or eyelet ingest")
+        return open_reader(self.path)
+
+    def close(self) -> None:
+        self.handles.drop(self.path)
+
+    @property
+    def hash(self) -> None:
+        """A day of today grows: nothing may be kept by its hash."""
+        return None
+
+    @property
+    def cached_table_counts(self) -> None:
+        return None
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, 0 where it is gone."""
+        try:
+            return os.path.getsize(self.path)
+        except OSError:
+            return 0
+
+    @property
+    def mtime_ns(self) -> int:
+        try:
+            return os.stat(self.path).st_mtime_ns
+        except OSError:
+            return 0
+
+    def _with_reader(self, fn: Any) -> Any:
+        with self.handles.reader(self.path, self._prepare) as conn:
+            return fn(conn)
+
+    def _prepare(self, conn: Any) -> None:
+        self.ds._prepare_connection(conn, self.name)
+
+
+class Days:
+    """The mounted days of one root, the one used last at the end. Of the event loop alone but for `release`."""
+
+    def __init__(self, datasette: Any, root: str, settings: dict[str, Any]) -> None:
+        self.datasette, self.root = datasette, root
+        self.max_mounted = settings.get("max_mounted_days", MAX_MOUNTED_DAYS)
+        self.handles = Handles(max_open=settings.get("max_open_files", MAX_OPEN))
+        self.mounted: OrderedDict[str, Day] = OrderedDict()
+        self._mounting = asyncio.Lock()
+        self._pins: dict[str, int] = {}
+
+    @contextmanager
+    def pinned(self, day: Day) -> Generator[None, None, None]:
+        """Within this block the running request sees the day, and nobody unmounts it."""
+        self._pins[day.name] = self._pins.get(day.name, 0) + 1
+        token = _shown.set((day,))
+        try:
+            yield
+        finally:
+            _shown.reset(token)
+            self._pins[day.name] -= 1
+            if not self._pins[day.name]:
+                del self._pins[day.name]
+
+    async def mount(self, key: PartitionKey) -> Day:
+        """The day, mounted; NoSuchDay where nothing is there, PartitionUnreadable where it cannot be opened."""
+        path = layout.db_path(self.root, key)
+        name = key.mount_name
+        if not os.path.isfile(path):
+            await self._unmount(name)
+            raise NoSuchDay("open", path, "nothing was recorded on that day, or it was removed")
+        day = self.mounted.get(name) or Day(self.datasette, key, path, self.handles)
+        try:
+            version = await day.read(_schema_version)
+            if day.schema_version != version or name not in self.mounted:
+                day = await self._enter(day, version)
+        except driver().Error as error:
+            raise broken(path, error) from error
+        self.mounted.move_to_end(name)
+        await self._unmount_excess()
+        return day
+
+    async def _enter(self, day: Day, version: int) -> Day:
+        """The day of that name that is mounted, of this version of its schema."""
+        async with self._mounting:
+            day = self.mounted.get(day.name, day)
+            if day.schema_version != version or day.name not in self.mounted:
+                await compat.catalog_day(self.datasette, day, version)
+                day.schema_version = version
+                self.mounted[day.name] = day
+            return day
+
+    def release(self, key: PartitionKey, wait_s: float = 0.0) -> bool:
+        """Close what is open on a day that is about to be removed or rewritten; from any thread. True when nothing is
+        open on it any more. The next request mounts what is there then."""
+        return self.handles.drop(layout.db_path(self.root, key), wait_s)
+
+    def close(self) -> None:
+        self.handles.close()
+
+    async def _unmount_excess(self) -> None:
+        for name in list(self.mounted)[: max(len(self.mounted) - self.max_mounted, 0)]:
+            if name not in self._pins:
+                await self._unmount(name)
+
+    async def _unmount(self, name: str) -> None:
+        day = self.mounted.pop(name, None)
+        if day is not None:
+            day.close()
+            async with self._mounting:
+                if name not in self.mounted:
+                    await compat.uncatalog_day(self.datasette, name)
+
+
+class Databases(MutableMapping[str, Any]):
+    """`datasette.databases`: those it was given, and the days that the running request reads."""
+
+    def __init__(self, given: Any, days: Days) -> None:
+        self.given, self.days = OrderedDict(given), days
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self.given:
+            return self.given[name]
+        return self._of_request()[name]
+
+    def __setitem__(self, name: str, database: Any) -> None:
+        self.given[name] = database
+
+    def __delitem__(self, name: str) -> None:
+        del self.given[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.given
+        yield from (name for name in self._of_request() if name not in self.given)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def copy(self) -> "Databases":
+        return Databases(self.given, self.days)
+
+    def _of_request(self) -> dict[str, Day]:
+        return {day.name: day for day in _shown.get() if day.ds is self.days.datasette}
+
+
+def serve_days(datasette: Any, days: Days) -> None:
+    """From now on this Datasette finds the days its requests ask for."""
+    if not isinstance(datasette.databases, Databases):
+        datasette.databases = Databases(datasette.databases, days)
+        compat.keep_days_cataloged(datasette, lambda: _showing(tuple(days.mounted.values())))
+
+
+def broken(path: str, error: Exception) -> PartitionUnreadable:
+    """What SQLite says of a day that is no good, with what helps."""
+    return PartitionUnreadable("read", path, str(error), remedy(path, error))
+
+
+def is_ours(datasette: Any, name: str) -> bool:
+    """Whether that is a database of ours which the running request could name: a day, or the one over all contexts."""
+    return getattr(datasette.databases.get(name), "is_of_eyelet", False)
+
+
+def day_of_request(datasette: Any) -> Day | None:
+    """The day that the running request reads."""
+    return next((day for day in _shown.get() if day.ds is datasette), None)
+
+
+@contextmanager
+def _showing(days: tuple[Day, ...]) -> Generator[None, None, None]:
+    token = _shown.set(days)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
+
+
+@contextmanager
+def showing_none() -> Generator[None, None, None]:
+    """A request inside another's, by `datasette.client`, does not see the other's day."""
+    with _showing(()):
+        yield
+
+
+def _schema_version(conn: Any) -> int:
+    return int(conn.execute("pragma schema_version").fetchone()[0])
