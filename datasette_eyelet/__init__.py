@@ -5,11 +5,24 @@ those of permissions come from `compat`.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from pluggy import HookimplMarker
 
-from datasette_eyelet import actions, cells, day_gate, day_table, instance, permissions, routes, sign_in
+from datasette_eyelet import (
+    actions,
+    cells,
+    compat,
+    day_gate,
+    day_table,
+    describe,
+    instance,
+    permissions,
+    queries,
+    routes,
+    sign_in,
+)
 from datasette_eyelet.compat import actions_of_1_0, permissions_of_0_65, permissions_of_1_0
 from datasette_eyelet.links import SEARCH
 from datasette_eyelet.visible import visible
@@ -32,6 +45,8 @@ def startup(datasette: Any) -> Callable[[], Awaitable[None]]:
     async def start() -> None:
         await instance.start(datasette)
         sign_in.start(datasette)
+        compat.configure_databases(datasette, partial(describe.configured, datasette))
+        await compat.take_titles_from_config(datasette)
 
     return start
 
@@ -40,6 +55,18 @@ def startup(datasette: Any) -> Callable[[], Awaitable[None]]:
 def shutdown(datasette: Any) -> None:
     """Datasette 1.0."""
     instance.stop(datasette)
+
+
+@hookimpl
+def canned_queries(datasette: Any, database: str) -> dict[str, dict[str, Any]]:
+    """Datasette 0.65. In 1.0 a day's queries are entered when it is mounted."""
+    return queries.canned() if describe.is_day(datasette, database) else {}
+
+
+@hookimpl
+def get_metadata(datasette: Any) -> dict[str, Any]:
+    """Datasette 0.65. Of the day that the running request reads, and of no other."""
+    return describe.metadata(datasette)
 
 
 @hookimpl

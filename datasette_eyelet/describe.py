@@ -2,12 +2,13 @@
 
 Datasette's own metadata names each database, and days come by themselves; so the plugin says it. In 0.65 it is merged
 into the metadata whenever somebody asks (`metadata`). 1.0 reads the texts from its internal database, where
-`queries.add_to` enters them, and how a table is shown from its configuration (`settings`). Where a site's own metadata
+`queries.add_to` enters them, and how a table is shown from its configuration (`configured`). Where a site's own metadata
 says something of one day, that counts.
 """
 
 from typing import Any
 
+from datasette_eyelet import mounts
 from eyelet_ingest.store.layout import key_from_mount_name
 
 TEXTS = ("title", "description")
@@ -64,17 +65,25 @@ def database(name: str) -> dict[str, Any]:
     }
 
 
-def metadata(names: list[str]) -> dict[str, Any]:
-    """The metadata of these days, for the hook `get_metadata` of 0.65; made anew, since Datasette adds to it."""
-    days = {name: database(name) for name in names}
+def is_day(datasette: Any, name: str) -> bool:
+    """Whether the running request reads a day mounted under this name."""
+    return key_from_mount_name(name) is not None and mounts.is_ours(datasette, name)
+
+
+def metadata(datasette: Any) -> dict[str, Any]:
+    """The metadata of the day that the running request reads, for the hook `get_metadata` of 0.65, which merges into
+    it what the site says; made anew, since Datasette goes on adding to it."""
+    days = {name: database(name) for name in getattr(datasette, "databases", ()) if is_day(datasette, name)}
     for day in days.values():
         for table, shown in _SHOWN.items():
             day["tables"][table].update(shown)
     return {"databases": days} if days else {}
 
 
-def settings(given: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of a day's database in 1.0: what the site gives it, and how its tables are shown."""
+def configured(datasette: Any, name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a database in 1.0: what the site gives it, and how a day's tables are shown."""
+    if not is_day(datasette, name):
+        return given
     tables = dict(given.get("tables") or {})
     for table, shown in _SHOWN.items():
         tables[table] = {**shown, **(tables.get(table) or {})}
