@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from datasette_eyelet import mounts, settings
+from datasette_eyelet import mounts, queries, settings
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.store import Store
 
@@ -27,7 +27,7 @@ class Instance:
     def __init__(self, datasette: Any) -> None:
         self.settings = settings.read(datasette)
         self.root = _root(self.settings)
-        self.days = mounts.Days(datasette, self.root, self.settings)
+        self.days = mounts.Days(datasette, self.root, self.settings, queries.add_to, queries.remove_from)
         self._store: Store | None = None
         self._opening = threading.Lock()
         self.overlays: dict[Any, Any] = {}

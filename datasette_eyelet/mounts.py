@@ -11,7 +11,7 @@ What stays between requests is small: up to `max_mounted_days` Day objects, and 
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import Generator, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import partial
@@ -25,6 +25,8 @@ from eyelet_ingest.store.handles import MAX_OPEN, Handles
 from eyelet_ingest.store.layout import PartitionKey
 
 MAX_MOUNTED_DAYS = 64
+
+Told = Callable[[Any, str], Awaitable[None]]
 
 # The days that the running request reads. Asyncio gives each request's task its own value.
 _shown: "ContextVar[tuple[Day, ...]]" = ContextVar("eyelet_days_shown", default=())
@@ -92,10 +94,13 @@ class Day(compat.ReadOnlyDatabase):
 
 
 class Days:
-    """The mounted days of one root, the one used last at the end. Of the event loop alone but for `release`."""
+    """The mounted days of one root, the one used last at the end. Of the event loop alone but for `release`.
 
-    def __init__(self, datasette: Any, root: str, settings: dict[str, Any]) -> None:
-        self.datasette, self.root = datasette, root
+    `entered(datasette, name)` is awaited when a day is mounted or its schema changed, `left` when it is unmounted.
+    """
+
+    def __init__(self, datasette: Any, root: str, settings: dict[str, Any], entered: Told, left: Told) -> None:
+        self.datasette, self.root, self.entered, self.left = datasette, root, entered, left
         self.max_mounted = settings.get("max_mounted_days", MAX_MOUNTED_DAYS)
         self.handles = Handles(max_open=settings.get("max_open_files", MAX_OPEN))
         self.mounted: OrderedDict[str, Day] = OrderedDict()
@@ -139,6 +144,7 @@ class Days:
             day = self.mounted.get(day.name, day)
             if day.schema_version != version or day.name not in self.mounted:
                 await compat.catalog_day(self.datasette, day, version)
+                await self.entered(self.datasette, day.name)
                 day.schema_version = version
                 self.mounted[day.name] = day
             return day
@@ -162,6 +168,7 @@ class Days:
             day.close()
             async with self._mounting:
                 if name not in self.mounted:
+                    await self.left(self.datasette, name)
                     await compat.uncatalog_day(self.datasette, name)
 
 

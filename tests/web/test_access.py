@@ -43,7 +43,7 @@ async def test_a_refusal_opens_nothing(root: str, site: Any, monkeypatch: pytest
     def opened(*_: object, **__: object) -> None:
         raise AssertionError("the store was asked for somebody who may not")
 
-    for name in ("search", "event", "contexts", "newest_event_us", "drain_spool"):
+    for name in ("search", "event", "count", "newest_event_us", "drain_spool"):
         monkeypatch.setattr(Store, name, opened)
     for path in (*PAGES, *JSONS):
         assert (await site.get(path, None)).status_code == 403
