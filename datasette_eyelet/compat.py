@@ -204,11 +204,8 @@ async def catalog_day(datasette: Any, day: Any, schema_version: int) -> None:
         return
     from datasette.utils.internal_db import populate_schema_tables
 
-    from datasette_eyelet import queries
-
     async with datasette._refresh_schemas_lock:
         await populate_schema_tables(datasette.get_internal_database(), day, schema_version)
-    await queries.add_to(datasette, day.name)
 
 
 async def uncatalog_day(datasette: Any, name: str) -> None:
@@ -216,15 +213,12 @@ async def uncatalog_day(datasette: Any, name: str) -> None:
     if not _IS_1_0:
         return
 
-    from datasette_eyelet import queries
-
     def delete(conn: Any) -> None:
         for table in _CATALOGS:
             conn.execute(f"delete from {table} where database_name = ?", [name])  # noqa: S608  names from above
 
     async with datasette._refresh_schemas_lock:
         await datasette.get_internal_database().execute_write_fn(delete)
-    await queries.remove_from(datasette, name)
 
 
 def keep_days_cataloged(datasette: Any, showing_all: Any) -> None:

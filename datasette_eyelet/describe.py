@@ -2,8 +2,8 @@
 
 Datasette's own metadata names each database, and days come by themselves; so the plugin says it. In 0.65 it is merged
 into the metadata whenever somebody asks (`metadata`). 1.0 reads the texts from its internal database, where
-`queries.add_to` enters them, and how a table is shown from its configuration (`configured`). Where a site's own metadata
-says something of one day, that counts.
+`queries.add_to` enters them, and how a table is shown from its configuration (`configured`). Where a site's own
+metadata says something of one day, that counts.
 """
 
 from typing import Any

@@ -174,13 +174,14 @@ order by hours.number
 # The internal database of 1.0. Trusted: whoever may see the day may run them, whether or not other SQL; they only read.
 # A query that a user stored under such a name is the user's.
 _ADD_QUERY = """
-insert into queries (database_name, name, sql, title, description, parameters, is_trusted, source)
-values (?, ?, ?, ?, ?, ?, 1, 'plugin')
+insert into queries (database_name, name, sql, title, description, parameters, options, is_trusted, source)
+values (?, ?, ?, ?, ?, ?, '{"hide_sql": true}', 1, 'plugin')
 on conflict (database_name, name) do update set
     sql = excluded.sql,
     title = excluded.title,
     description = excluded.description,
-    parameters = excluded.parameters
+    parameters = excluded.parameters,
+    options = excluded.options
 where queries.source = 'plugin'
 """
 _REMOVE_QUERY = "delete from queries where database_name = ? and name = ? and source = 'plugin'"
@@ -256,6 +257,7 @@ def canned() -> dict[str, dict[str, Any]]:
             "title": query.title,
             "description": query.description,
             "params": list(query.parameters),
+            "hide_sql": True,
         }
         for query in QUERIES
     }
