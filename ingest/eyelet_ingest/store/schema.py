@@ -139,6 +139,10 @@ _STEP_2 = (
                 cast((julianday('now') - 2440587.5) * 86400000000.0 as integer),
                 coalesce((select max(arrived) from hooks), 0) + 1
             ),
+            status = coalesce(new.status, 'ok'),
+            loglevel = coalesce(new.loglevel, 'info'),
+            error = coalesce(new.error, 0),
+            origin = coalesce(new.origin, 'log'),
             id = case
                 when not exists (
                     select 1 from hooks taken
