@@ -309,21 +309,26 @@ class _ConfiguredDatabases(dict[str, Any]):
     """1.0 learns how to show a table from `config["databases"]` alone, by name. Here it also finds what it never
     lists: no page that shows the configuration names a day."""
 
-    def __init__(self, given: dict[str, Any], configure: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
-        super().__init__(given)
+    def __init__(self, config: dict[str, Any], configure: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
+        super().__init__(config.get("databases") or {})
+        self._plugins = config.get("plugins") or {}
         self._configure = configure
 
     def get(self, name: str, default: Any = None) -> Any:
-        found = self._configure(name, super().get(name) or {})
-        return found or super().get(name, default)
+        given = super().get(name) or {}
+        found = self._configure(name, given)
+        if found is given:
+            return super().get(name, default)
+        # 1.0a41 forgets a plugin's own settings for a database that has any configuration.
+        return {**found, "plugins": {**self._plugins, **(given.get("plugins") or {})}}
 
 
 def configure_databases(datasette: Any, configure: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
-    """1.0: from now on a database's configuration is `configure(name, what the site gives it)`."""
+    """1.0: from now on a database's configuration is `configure(name, what the site gives it)`; the same where it has
+    nothing to add."""
     config = getattr(datasette, "config", None)
     if isinstance(config, dict):
-        given = config.get("databases") or {}
-        datasette.config = {**config, "databases": _ConfiguredDatabases(given, configure)}
+        datasette.config = {**config, "databases": _ConfiguredDatabases(config, configure)}
 
 
 async def take_titles_from_config(datasette: Any) -> None:
