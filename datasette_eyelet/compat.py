@@ -340,3 +340,10 @@ async def take_titles_from_config(datasette: Any) -> None:
     for key in ("title", "description"):
         if isinstance(config.get(key), str) and key not in there:
             await datasette.set_instance_metadata(key, config[key])
+
+
+def metadata_of_site(datasette: Any, name: str) -> dict[str, Any]:
+    """0.65: what the site's own metadata says of a database."""
+    databases = datasette._metadata_local.get("databases") or {}
+    found: dict[str, Any] = databases.get(name) or {}
+    return found

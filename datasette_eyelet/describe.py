@@ -8,7 +8,7 @@ metadata says something of one day, that counts.
 
 from typing import Any
 
-from datasette_eyelet import mounts
+from datasette_eyelet import compat, mounts
 from eyelet_ingest.store.layout import key_from_mount_name
 
 TEXTS = ("title", "description")
@@ -50,7 +50,10 @@ _PARTITION = {
     "columns": {"key": "context, given, start_us or end_us", "value": "Its value"},
 }
 # How the tables are shown: what 0.65 reads among the metadata, and 1.0 from its configuration.
-_SHOWN = {"hooks": {"sort_desc": "id", "label_column": "src"}, "eyelet_partition": {"hidden": True}}
+_SHOWN: dict[str, dict[str, Any]] = {
+    "hooks": {"sort_desc": "id", "label_column": "src"},
+    "eyelet_partition": {"hidden": True},
+}
 
 
 def database(name: str) -> dict[str, Any]:
@@ -74,9 +77,10 @@ def metadata(datasette: Any) -> dict[str, Any]:
     """The metadata of the day that the running request reads, for the hook `get_metadata` of 0.65, which merges into
     it what the site says; made anew, since Datasette goes on adding to it."""
     days = {name: database(name) for name in getattr(datasette, "databases", ()) if is_day(datasette, name)}
-    for day in days.values():
+    for name, day in days.items():
+        given = compat.metadata_of_site(datasette, name).get("tables") or {}
         for table, shown in _SHOWN.items():
-            day["tables"][table].update(shown)
+            day["tables"][table].update(_beside(given.get(table) or {}, shown))
     return {"databases": days} if days else {}
 
 
@@ -86,10 +90,14 @@ def configured(datasette: Any, name: str, given: dict[str, Any]) -> dict[str, An
         return given
     tables = dict(given.get("tables") or {})
     for table, shown in _SHOWN.items():
-        tables[table] = {**shown, **(tables.get(table) or {})}
-        if "sort" in tables[table]:
-            tables[table].pop("sort_desc", None)
+        own = tables.get(table) or {}
+        tables[table] = {**_beside(own, shown), **own}
     return {**given, "tables": tables}
+
+
+def _beside(own: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
+    """What is left to say of a table beside what the site says: Datasette refuses two orders at once."""
+    return {key: value for key, value in shown.items() if not (key == "sort_desc" and "sort" in own)}
 
 
 def _copied(table: dict[str, Any]) -> dict[str, Any]:
