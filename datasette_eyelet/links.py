@@ -9,6 +9,8 @@ from eyelet_ingest.store.layout import PartitionKey, key_for
 SEARCH = "/-/eyelet"
 SEARCH_JSON = "/-/eyelet.json"
 EVENT = "/-/eyelet/event"
+DAYS = "/-/eyelet/days"
+DAYS_JSON = "/-/eyelet/days.json"
 STATIC = "/-/static-plugins/datasette-eyelet"
 
 Pairs = tuple[tuple[str, str], ...]
@@ -54,6 +56,13 @@ class Links:
     def table(self, key: PartitionKey, arguments: Pairs = ()) -> str:
         """The page of a day's table in Datasette; the day need not be mounted."""
         return _with_query(str(self.path(f"/{key.mount_name}/hooks")), arguments)
+
+    def days(self, *pairs: tuple[str, str]) -> str:
+        """The calendar, of all contexts and years or of those given."""
+        return _with_query(str(self.path(DAYS)), pairs)
+
+    def days_json(self, *pairs: tuple[str, str]) -> str:
+        return _with_query(str(self.path(DAYS_JSON)), pairs)
 
     def row(self, context: str, event_id: int) -> str:
         """The row page of an event in Datasette, "" where no day can hold it."""

@@ -23,7 +23,7 @@ async def page(datasette: Any, request: Any, template: str, context: dict[str, A
     environment = _environment(datasette, request)
     body = await datasette.render_template(
         environment.get_template(f"eyelet/{template}"),
-        {**context, "eyelet_static": _static(datasette), "search_url": str(datasette.urls.path(SEARCH))},
+        {**context, "eyelet_static": static_urls(datasette), "search_url": str(datasette.urls.path(SEARCH))},
         request=request,
         view_name="eyelet",
     )
@@ -95,7 +95,7 @@ def _environment(datasette: Any, request: Any) -> Any:
     return overlays[base]
 
 
-def _static(datasette: Any) -> dict[str, str]:
+def static_urls(datasette: Any) -> dict[str, str]:
     """The URLs of our static files, each with the digest of what it holds: a new version is fetched at once."""
     return {
         name.replace(".", "_"): f"{datasette.urls.path(STATIC)}/{name}?{_digest(name)}"
