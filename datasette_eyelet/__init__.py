@@ -17,6 +17,8 @@ from datasette_eyelet import (
     day_gate,
     day_table,
     describe,
+    eyelet_database,
+    front,
     instance,
     permissions,
     queries,
@@ -44,6 +46,7 @@ def register_commands(cli: Any) -> None:
 def startup(datasette: Any) -> Callable[[], Awaitable[None]]:
     async def start() -> None:
         await instance.start(datasette)
+        eyelet_database.register(datasette)
         sign_in.start(datasette)
         compat.configure_databases(datasette, partial(describe.configured, datasette))
         await compat.take_titles_from_config(datasette)
@@ -103,6 +106,20 @@ def knowing_the_page(datasette: Any) -> Callable[[Any], Any]:
 @hookimpl
 def render_cell(row: Any, value: Any, column: str, table: str | None, database: str, datasette: Any) -> Any:
     return cells.render(row, value, column, table, database, datasette)
+
+
+@hookimpl(specname="render_cell")
+def link_to_day(value: Any, column: str, database: str, datasette: Any) -> Any:
+    return eyelet_database.day_link(datasette, database, column, value)
+
+
+@hookimpl
+def extra_template_vars(
+    view_name: str | None, request: Any, datasette: Any
+) -> Callable[[], Awaitable[dict[str, Any]]] | None:
+    if view_name != "index":
+        return None
+    return lambda: front.template_vars(datasette, request)
 
 
 @hookimpl

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from datasette_eyelet import day_gate, permissions
-from datasette_eyelet.links import SEARCH
-from datasette_eyelet.pages import event, search, search_json
+from datasette_eyelet.links import DAYS, SEARCH
+from datasette_eyelet.pages import days, event, search, search_json
 from datasette_eyelet.problems import problem, refusal
 from eyelet_ingest.errors import BadInput, EyeletError
 
@@ -42,6 +42,8 @@ ROUTES: list[tuple[str, View]] = [
     _DAY,
     (rf"^{SEARCH}$", _guarded(search.view, as_json=False)),
     (r"^/-/eyelet\.json$", _guarded(search_json.view, as_json=True)),
+    (rf"^{DAYS}$", _guarded(days.view, as_json=False)),
+    (r"^/-/eyelet/days\.json$", _guarded(days.json_view, as_json=True)),
     (_EVENT + r"\.json$", _guarded(event.json_view, as_json=True)),
     (_EVENT + "$", _guarded(event.view, as_json=False)),
 ]
