@@ -71,7 +71,7 @@ def knowing_the_page(datasette: Any) -> Callable[[Any], Any]:
 
 def render(row: Any, value: Any, column: str, table: str | None, database: str, datasette: Any) -> Markup | None:
     """What a cell of a day's `hooks`, or of a query over a day, shows."""
-    if value is None or table not in (None, day_table.TABLE) or database.count("-") < 2:
+    if value is None or table not in (None, day_table.TABLE):
         return None
     shown = _SHOWN.get(column)
     if shown is None and not isinstance(value, str):

@@ -14,12 +14,12 @@ from typing import Any
 from datasette.filters import FilterArguments
 from datasette.utils.asgi import BadRequest
 
-from datasette_eyelet import instance
+from datasette_eyelet import mounts
 from datasette_eyelet.links import Links, Pairs
 from datasette_eyelet.query import SEVERAL, STATUSES
 from datasette_eyelet.visible import one_line
 from eyelet_ingest.errors import BadInput
-from eyelet_ingest.store import layout, select
+from eyelet_ingest.store import select
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.select import Filter
 
@@ -46,13 +46,9 @@ class Reading:
 
 
 def day_of(datasette: Any, database: str) -> PartitionKey | None:
-    """The day that is mounted in Datasette under this name, or None: another's database may be called like one."""
-    key = layout.key_from_mount_name(database)
-    if key is None:
-        return None
-    mounted = datasette.databases.get(database)
-    held = instance.of(datasette)
-    return key if mounted is not None and mounted.path == layout.db_path(held.root, key) else None
+    """The day of ours that the running request reads under this name, or None: another's may be called like one."""
+    day = mounts.day_of_request(datasette)
+    return day.key if day is not None and day.name == database else None
 
 
 def url(links: Links, where: Filter, key: PartitionKey) -> str:

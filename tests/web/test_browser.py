@@ -149,6 +149,41 @@ def test_a_person_signs_in_searches_filters_pages_and_opens_a_row(visit: Visit, 
     assert asked(page)["session"] == ["session-2"]
 
 
+def test_one_goes_from_the_search_to_datasettes_pages_and_back(visit: Visit, tmp_path: Path) -> None:
+    page = visit()
+    page.goto(page.url.partition("?")[0] + "?range=7d&tool=Bash&src=claude.posttooluse&session=session-1")
+    found = page.locator("tr.eyelet-row").count()
+    assert found > 10
+    page.locator("tr.eyelet-row summary").first.click()
+    page.get_by_role("link", name="Row page").first.click()
+    page.screenshot(path=tmp_path / "row-page.png")
+    row_page = page.url
+    assert page.locator("table.rows-and-columns tbody tr").count() == 1
+    assert '"command": "make test-' in page.locator("td.col-data pre").inner_text()
+    page.get_by_role("link", name="session-1").click()
+    assert asked(page) == {"range": ["all"], "session": ["session-1"]}
+    assert page.locator("tr.eyelet-row").count() > found
+    page.go_back()
+    assert page.url == row_page
+    page.locator("td.col-id a").first.click()
+    assert "/-/eyelet/event/default/" in page.url
+    page.get_by_role("link", name="row page").click()
+    assert page.url == row_page
+
+    page.go_back()
+    page.go_back()
+    page.go_back()
+    page.locator("tr.eyelet-row summary").first.click()
+    page.get_by_role("link", name="Day's table").first.click()
+    page.screenshot(path=tmp_path / "day-table.png")
+    assert urlsplit(page.url).path.endswith("/hooks")
+    assert page.locator("table.rows-and-columns tbody tr").count() == found
+    page.locator("details.actions-menu-links summary").first.click()
+    page.get_by_text("Search this day in Eyelet with these filters").click()
+    assert page.locator("tr.eyelet-row").count() == found
+    assert (asked(page)["tool"], asked(page)["src"]) == (["Bash"], ["claude.posttooluse"])
+
+
 def test_text_and_times_are_searched_from_the_form(visit: Visit, tmp_path: Path) -> None:
     page = visit()
     page.get_by_role("searchbox").fill("make test-7")
