@@ -225,8 +225,8 @@ QUERIES = (
     ),
     Query(
         "tools",
-        "Tools",
-        "Each tool's events and calls. One call may be several events, before and after it and in the transcript; "
+        "Calls of each tool",
+        "Events and calls of each tool. One call may be several events, before and after it and in the transcript; "
         "calls are told apart by tool_use_id, and events without one are in no call. limit: how many tools, 100 "
         "unless given.",
         ("limit",),
