@@ -95,4 +95,5 @@ def test_every_example_is_a_command_line_that_parses(line: str) -> None:
         words = words[: words.index("|")]
     path = tuple(words[:2]) if words[0] == "query" else tuple(words[:1])
     command = COMMANDS[path]
-    assert command.make_context("eyelet", words[len(path) :], resilient_parsing=False)
+    # With the group's settings: click keeps a command's help flags as they were first asked for.
+    assert command.make_context("eyelet", words[len(path) :], **cli.context_settings)

@@ -55,6 +55,14 @@ class _LazyGroup(click.Group):
             raise TypeError(f"{target} is not a click command")
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except OSError as error:  # --help and --version write while they are read
+            if error.errno == errno.EPIPE:
+                raise
+            raise _Trouble(EyeletError("standard output", reason=error.strerror or str(error))) from error
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
@@ -78,7 +86,4 @@ def cli() -> None:
 
 def main() -> None:
     """The console script."""
-    try:
-        cli(prog_name="eyelet")
-    except OSError as error:  # all else was told by the group: --help and --version could not be printed
-        raise SystemExit(f"Error: standard output: {error.strerror or error}") from error
+    cli(prog_name="eyelet")
