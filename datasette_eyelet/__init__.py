@@ -24,6 +24,7 @@ from datasette_eyelet import (
     queries,
     routes,
     sign_in,
+    token_actor,
 )
 from datasette_eyelet.compat import actions_of_1_0, permissions_of_0_65, permissions_of_1_0
 from datasette_eyelet.links import SEARCH
@@ -70,6 +71,12 @@ def canned_queries(datasette: Any, database: str) -> dict[str, dict[str, Any]]:
 def get_metadata(datasette: Any) -> dict[str, Any]:
     """Datasette 0.65. Of the day that the running request reads, and of no other."""
     return describe.metadata(datasette)
+
+
+@hookimpl(tryfirst=True)
+def actor_from_request(datasette: Any, request: Any) -> Callable[[], Awaitable[Any]] | None:
+    """First: who shows a token of ours is its actor, whatever else the request carries."""
+    return partial(token_actor.of_request, datasette, request) if token_actor.said_by(request) else None
 
 
 @hookimpl

@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "eyelet_ingest.cli.demo:demo",
     "drain": "eyelet_ingest.cli.spool:drain",
     "rebuild": "eyelet_ingest.cli.rebuild:rebuild",
+    "token": "eyelet_ingest.cli.token:token",
 }
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

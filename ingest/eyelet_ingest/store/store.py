@@ -10,9 +10,12 @@ from eyelet_ingest.errors import PartitionError, RootError
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import identity, layout, spool, writer
 from eyelet_ingest.store.catalog import Catalog
+from eyelet_ingest.store.deletion import BeforeRemoval, Deleted, delete
+from eyelet_ingest.store.export import Export
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.search import CountResult, Row, Search, SearchResult, Summary
 from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store.sources import Sources, sources
 
 APPEND_DEADLINE_MS = 30_000  # for one partition of one batch
 DRAIN_DEADLINE_MS = 10_000
@@ -64,11 +67,13 @@ class Store:
     def close(self) -> None:
         """Nothing stays open between calls yet; closing twice is closing once."""
 
-    def append(self, events: Iterable[Event], context: str = layout.DEFAULT_CONTEXT) -> Appended:
+    def append(
+        self, events: Iterable[Event], context: str = layout.DEFAULT_CONTEXT, *, deadline_ms: int = APPEND_DEADLINE_MS
+    ) -> Appended:
         """Store events of the context given by name: each in its UTC day, each uid once, one transaction a partition.
 
-        Every event needs its `uid` and `time_us`. A partition that cannot take its events hinders no other: they
-        come back in `refused`.
+        Every event needs its `uid` and `time_us`. A partition that cannot take its events within `deadline_ms` hinders
+        no other: they come back in `refused`.
         """
         identity.make_private_dir(self.root)
         safe = layout.safe_context(context)
@@ -82,7 +87,7 @@ class Store:
         stored = duplicates = 0
         held, refused = set(), []
         for key, some in days.items():
-            deadline_ns = time.monotonic_ns() + APPEND_DEADLINE_MS * 1_000_000
+            deadline_ns = time.monotonic_ns() + deadline_ms * 1_000_000
             rows = [writer.row_of(event) for event in some]
             try:
                 fresh = writer.insert(self.root, key, context, rows, deadline_ns)
@@ -125,6 +130,23 @@ class Store:
         """Failures by code, most frequent first; '' for those without one."""
         with Search(self.catalog, where) as question:
             return question.error_codes()
+
+    def sources(self, where: Filter, *, limit: int = 1_000, after: str | None = None) -> Sources:
+        """One page of the src there are, in order of name; BadInput for a condition beyond range, contexts and src."""
+        return sources(self.catalog, where, limit, after)
+
+    def export(self, where: Filter) -> Export:
+        """Every whole row that matches, oldest first, in bounded memory: to be iterated once."""
+        return Export(self.catalog, where)
+
+    def delete(self, where: Filter, *, dry_run: bool = False, before_removal: BeforeRemoval | None = None) -> Deleted:
+        """Delete what matches, what waits in the spool included: rows, and days that lie whole in the range as files.
+
+        `before_removal` is called with the key of a day before its files go. BadInput for a filter without conditions.
+        Days that could not be served are named in the result, never raised.
+        """
+        self.drain_spool()
+        return delete(self.catalog, where, dry_run=dry_run, before_removal=before_removal)
 
     def event(self, context: str, id: int) -> Row | None:
         """One whole event, or None where there is none; PartitionError where its day cannot be read."""

@@ -1,0 +1,118 @@
+"""`GET /-/eyelet/api/export`: every event that a filter finds, as gzip of JSON lines, sent while it is read."""
+
+import asyncio
+import json
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from itertools import islice
+from typing import Any
+
+from datasette_eyelet import instance
+from datasette_eyelet.api import audited, door
+from datasette_eyelet.api.asked import PAGE, asked
+from datasette_eyelet.permissions import ADMIN
+from datasette_eyelet.row_json import row_json
+from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.store import audit
+from eyelet_ingest.store.export import Export
+from eyelet_ingest.store.search import Row
+
+PIECE_EVENTS = 200
+GZIP_BITS = 31  # zlib's way to say: with gzip's header and checksum
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+async def view(datasette: Any, request: Any) -> Any:
+    query = asked(request.args, without=PAGE)
+    contexts = await door.chosen(datasette, request.actor, ADMIN, query.where.contexts)
+    held = instance.of(datasette)
+    await asyncio.to_thread(held.drain_when_due)
+    export = await asyncio.to_thread(held.store_for(contexts).export, query.where)
+    return _Answer(datasette, request, export, audited.facts(query.where, contexts))
+
+
+class _Answer:
+    """An answer whose body is made while it is sent. Its last line says whether it is whole."""
+
+    def __init__(self, datasette: Any, request: Any, export: Export, facts: dict[str, object]) -> None:
+        self.datasette, self.request, self.export, self.facts = datasette, request, export, facts
+        self.root = instance.of(datasette).root
+
+    def set_cookie(self, *_: Any, **__: Any) -> None:
+        """What Datasette has to tell a person is not told to a program."""
+
+    async def asgi_send(self, send: Send) -> None:
+        try:
+            with door.room(self.datasette, "export"):
+                await self._audit("export.begin", self.facts)
+                gone = asyncio.ensure_future(_gone(self.request.receive))
+                try:
+                    await self._stream(send, gone)
+                finally:
+                    gone.cancel()
+        except (door.Problem, EyeletError) as error:  # before the first byte
+            await door.refusal(error).asgi_send(send)
+
+    async def _stream(self, send: Send, gone: "asyncio.Future[None]") -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": _headers()})
+        compressor = zlib.compressobj(wbits=GZIP_BITS)
+        rows = iter(self.export)
+        trouble = ""
+        try:
+            while not gone.done():
+                piece, is_last = await asyncio.to_thread(_piece, rows, compressor)
+                if piece:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                if is_last:
+                    break
+            else:
+                trouble = "the reader went away"
+        except EyeletError as error:
+            trouble = f"{error.operation}: {error.reason}"
+        end = self._end(trouble)
+        last = compressor.compress(json.dumps({"export": end}).encode() + b"\n") + compressor.flush()
+        await send({"type": "http.response.body", "body": last})
+        await self._audit_end(end)
+
+    def _end(self, trouble: str) -> dict[str, object]:
+        bad = [{"context": b.context, "day": b.day, "error": b.error} for b in self.export.unreadable.values()]
+        end = {"events": self.export.events, "complete": not (bad or trouble), "unreadable": bad}
+        return {**end, "error": trouble} if trouble else end
+
+    async def _audit(self, action: str, what: dict[str, object]) -> None:
+        await asyncio.to_thread(audit.record, self.root, door.who(self.request), action, what)
+
+    async def _audit_end(self, end: dict[str, object]) -> None:
+        with suppress(EyeletError):  # the answer is out, and its beginning is in the audit
+            await self._audit("export.end", end)
+
+
+def _piece(rows: Iterator[Row], compressor: Any) -> tuple[bytes, bool]:
+    """The next events, compressed one after another, and whether they were the last. Not for the event loop."""
+    parts, count = [], 0
+    for row in islice(rows, PIECE_EVENTS):
+        count += 1
+        line = row_json(row, full=True)
+        # A payload may stand on several lines as it was received; white space of JSON outside its strings is all that
+        # a line end can be.
+        parts.append(compressor.compress(line.replace("\r", " ").replace("\n", " ").encode("utf-8", "replace") + b"\n"))
+    return b"".join(parts), count < PIECE_EVENTS
+
+
+async def _gone(receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+    """Ends when the reader goes away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _headers() -> list[list[bytes]]:
+    name = time.strftime("eyelet-%Y%m%dT%H%M%SZ.jsonl.gz", time.gmtime())
+    return [
+        [b"content-type", b"application/gzip"],
+        [b"content-disposition", f'attachment; filename="{name}"'.encode()],
+        [b"x-content-type-options", b"nosniff"],
+        [b"cache-control", b"no-store"],
+    ]

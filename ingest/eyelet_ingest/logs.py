@@ -1,0 +1,130 @@
+"""Log events that a program hands over → redacted → Event → partition, or the spool where that is in trouble.
+
+Nothing counts as taken that is not committed: each event is stored, known already, spooled, or refused with a reason.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from json import JSONEncoder
+
+from eyelet_ingest import intake
+from eyelet_ingest.errors import BadInput, RootError
+from eyelet_ingest.events import Event
+from eyelet_ingest.jsontext import parse
+from eyelet_ingest.ledger import Ledger
+from eyelet_ingest.pipeline import DAY_US, EARLIEST_US
+from eyelet_ingest.sources import log
+from eyelet_ingest.store import identity, layout, spool, writer
+from eyelet_ingest.store.store import Refused, Store
+
+DEADLINE_MS = 2_000  # for each partition; after that its events wait in the spool
+
+# Compact and sorted, so that the same event is the same bytes however it is spelt.
+_canonical = JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What became of events by their index: counts of those stored and known, and the reason for each other one."""
+
+    stored: int = 0
+    known: int = 0
+    spooled: list[tuple[int, str]] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
+
+
+def record(
+    store: Store, context: str, texts: Sequence[str], *, sender: str, deadline_ms: int = DEADLINE_MS
+) -> Recorded:
+    """Store events, each the JSON text of one object, in the context given by name. `sender` is kept with each.
+
+    RootError where the root takes nothing at all.
+    """
+    batch = _Batch(store, context, sender)
+    done = Recorded()
+    for index, text in enumerate(texts):
+        try:
+            batch.take(index, text)
+        except BadInput as bad:
+            done.refused.append((index, str(bad)))
+        except RecursionError:
+            done.refused.append((index, "nested too deep"))
+    batch.settle_times()
+    appended = store.append(batch.events, context, deadline_ms=deadline_ms)
+    done.stored, done.known = appended.stored, appended.duplicates
+    for refused in appended.refused:
+        batch.spool(refused, done)
+    done.spooled.sort()
+    done.refused.sort()
+    return done
+
+
+class _Batch:
+    """The events of one request on their way."""
+
+    def __init__(self, store: Store, context: str, sender: str) -> None:
+        self.store, self.context, self.sender = store, context, sender
+        self.safe_context = layout.safe_context(context)
+        self.key = identity.load_key(store.root)
+        self.received_us = time.time_ns() // 1_000
+        self.events: list[Event] = []
+        self.index: dict[int, int] = {}  # id() of an event → its index in the request
+        self.named_late: list[Event] = []  # named by their sender, with the time of receipt
+
+    def take(self, index: int, text: str) -> None:
+        """One event of the request; BadInput for what is none."""
+        value = parse(text)
+        if not isinstance(value, dict):
+            raise BadInput("an event is a JSON object")
+        self._check_context(value)
+        own_us = log.time_us(value)
+        clean, data = intake.clean(text, value)
+        event = log.normalise(clean if isinstance(clean, dict) else {}, data)
+        is_usable = own_us is not None and EARLIEST_US <= own_us < (self.received_us // DAY_US + 2) * DAY_US
+        event.time_us = own_us if own_us is not None and is_usable else self.received_us
+        if not is_usable:
+            event.meta["timestamp_from"] = "receipt"
+        if own_us is not None and not is_usable:
+            event.meta["timestamp_suspect"] = True
+        if log.name_of(value):
+            canonical = _canonical(value).encode()
+            if own_us is not None:
+                event.uid = identity.timed_uid(self.key, canonical, own_us)
+            else:
+                event.uid = identity.timeless_uid(self.key, canonical, 0)
+            if not is_usable:
+                self.named_late.append(event)
+        else:
+            event.uid = os.urandom(identity.UID_BYTES)  # two equal events are two events
+        event.meta["source"] = {"sender": self.sender}
+        self.index[id(event)] = index
+        self.events.append(event)
+
+    def settle_times(self) -> None:
+        """What is named and has no time of its own keeps that of its first receipt: the same day, so the same row."""
+        if not self.named_late:
+            return
+        with Ledger(self.store.root) as ledger:
+            times_us, _ = ledger.times(self.safe_context, [(event.uid, event.time_us) for event in self.named_late])
+        for event in self.named_late:
+            event.time_us = times_us[event.uid]
+
+    def spool(self, refused: Refused, done: Recorded) -> None:
+        """Keep what a partition could not take; only what no disk takes is refused."""
+        why = f"{refused.error.reason} ({refused.error.hint})".replace(self.store.root, "the root")
+        for event in refused.events:
+            index = self.index[id(event)]
+            try:
+                spool.put(self.store.root, refused.key, self.context, writer.row_of(event), str(refused.error))
+            except RootError as bad:
+                done.refused.append((index, bad.reason))
+            else:
+                done.spooled.append((index, why))
+
+    def _check_context(self, value: "dict[str, object]") -> None:
+        for name in ("context", "context_name"):
+            given = value.get(name)
+            if given is not None and not (isinstance(given, str) and layout.safe_context(given) == self.safe_context):
+                raise BadInput(f"{name}: a request records into one context, {self.safe_context}")
