@@ -8,6 +8,7 @@ import asyncio
 import threading
 import zlib
 from contextvars import copy_context
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from eyelet_ingest.store.layout import PartitionKey, key_from_mount_name
 
 NAME = EYELET_DATABASE
 PARTITIONS = "partitions"
+TABLES = (PARTITIONS,)
 
 SCHEMA = """
 create table partitions (
@@ -50,6 +52,7 @@ class EyeletDatabase(compat.ReadOnlyDatabase):
         self._idle: list[Any] = []
         self._keys: list[PartitionKey] = []
         self._state = 1
+        self._shape: dict[tuple[str, ...], Any] = {}  # what the schema, which stays, answers; of the event loop
 
     async def read(self, fn: Any) -> Any:
         """`fn(connection)` in a thread of Datasette's, or here where it has none."""
@@ -75,6 +78,39 @@ class EyeletDatabase(compat.ReadOnlyDatabase):
     async def table_counts(self, limit: int = 10) -> dict[str, int]:
         """Known without counting, whatever else comes to stand here."""
         return {PARTITIONS: await self.read(lambda _: len(self._now()[0]))}
+
+    # The front page asks all of these each time it is shown.
+
+    async def table_names(self) -> Any:
+        return await self._once(super().table_names)
+
+    async def view_names(self) -> Any:
+        return await self._once(super().view_names)
+
+    async def hidden_table_names(self) -> Any:
+        return await self._once(super().hidden_table_names)
+
+    async def table_columns(self, table: str) -> Any:
+        return await self._once(super().table_columns, table)
+
+    async def primary_keys(self, table: str) -> Any:
+        return await self._once(super().primary_keys, table)
+
+    async def fts_table(self, table: str) -> Any:
+        return await self._once(super().fts_table, table)
+
+    async def get_all_foreign_keys(self) -> Any:
+        return await self._once(super().get_all_foreign_keys)
+
+    async def _once(self, ask: Any, *table: str) -> Any:
+        """The answer of the first time; whatever else a URL calls a table is not remembered."""
+        key = (ask.__name__, *table)
+        if key not in self._shape:
+            answer = await ask(*table)
+            if table and table[0] not in TABLES:
+                return answer
+            self._shape[key] = answer
+        return deepcopy(self._shape[key])
 
     def _with_reader(self, fn: Any) -> Any:
         with self._lock:
