@@ -22,6 +22,7 @@ from datasette_eyelet import (
     instance,
     permissions,
     queries,
+    responses,
     routes,
     sign_in,
     token_actor,
@@ -127,6 +128,12 @@ def extra_template_vars(
     if view_name != "index":
         return None
     return lambda: front.template_vars(datasette, request)
+
+
+@hookimpl
+def extra_css_urls(datasette: Any, database: str | None) -> list[str]:
+    is_day = database is not None and day_table.day_of(datasette, database) is not None
+    return [responses.static_urls(datasette)["day_css"]] if is_day else []
 
 
 @hookimpl

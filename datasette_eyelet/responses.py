@@ -99,7 +99,7 @@ def static_urls(datasette: Any) -> dict[str, str]:
     """The URLs of our static files, each with the digest of what it holds: a new version is fetched at once."""
     return {
         name.replace(".", "_"): f"{datasette.urls.path(STATIC)}/{name}?{_digest(name)}"
-        for name in ("eyelet.css", "eyelet.js")
+        for name in ("eyelet.css", "day.css", "eyelet.js")
     }
 
 

@@ -405,3 +405,13 @@ async def test_a_filter_by_an_attack_leads_to_the_same_row_on_both_sides(site: A
         assert await ids_on(site, row["links"]["day"]) == [NOON_US]
         back = links_of(answer.text)["Search this day in Eyelet with these filters"]
         assert await found_by(site, back) == [NOON_US]
+
+
+async def test_our_style_is_on_the_pages_of_days_and_on_no_others(site: Any, record: Any) -> None:
+    record(NOON_US)
+    for path in (DAY, f"{DAY}/hooks", f"{DAY}/hooks/{NOON_US}"):
+        page = (await site.get(path)).text
+        [url] = re.findall(r'href="([^"]*day\.css[^"]*)"', page)
+        assert (await site.get(url)).status_code == 200
+    for path in ("/", "/_memory", "/-/eyelet", "/default-2026-080"):
+        assert "day.css" not in (await site.get(path)).text
