@@ -1,4 +1,4 @@
-"""What Datasette says of a day: titles, what each column holds, newest rows first.
+"""What Datasette says of a day: titles, what its columns hold, newest rows first.
 
 Datasette's own metadata names each database, and days come by themselves; so the plugin says it. In 0.65 it is merged
 into the metadata whenever somebody asks (`metadata`). 1.0 reads the texts from its internal database, where
@@ -13,35 +13,17 @@ from eyelet_ingest.store.layout import key_from_mount_name
 
 TEXTS = ("title", "description")
 
+# Only what its name does not say: Datasette lists these above the rows, and all 25 would fill the first screen.
 _HOOKS = {
     "title": "Events",
     "description": "Every event, whole. One call of a tool may be several: before it, after it, in the transcript.",
     "columns": {
         "id": "When it happened: microseconds since 1970 UTC, moved on where two events share one",
-        "uid": "Identity: the same event is stored once",
-        "arrived": "When it was stored: microseconds since 1970 UTC, in order of arrival",
-        "timestamp": "When it happened: seconds since 1970 UTC",
-        "session_id": "The agent's session; empty where there is none",
-        "hook_type": "The event's name: PreToolUse, PostToolUse, …; in transcripts the record's own type",
-        "tool_name": "Bash, Edit, mcp__server__tool, …",
-        "tool_use_id": "Joins the events of one call",
-        "status": "pending, ok, error, denied or interrupted: as known when it was written",
         "src": "Where it comes from: agent, event, tool and detail, with dots between",
-        "loglevel": "debug, info, warn or error",
-        "error": "1 where it failed",
-        "origin": "hook, transcript or log: how it was recorded",
-        "agent": "The program that was recorded",
-        "agent_id": "The subagent",
-        "role": "Of a transcript's message: who speaks",
-        "model": "Of a transcript's message: which model",
-        "duration_ms": "Milliseconds it took, where the payload says so",
-        "project_dir": "The folder the agent worked in",
-        "hostname": "The machine it was recorded on",
-        "ip_address": "Its address",
+        "status": "pending, ok, error, denied or interrupted: as known when it was written",
+        "tool_use_id": "Joins the events of one call",
         "data": "The payload as JSON, secrets withheld, otherwise as received",
         "meta": "JSON of what was added: execution, git, source, …",
-        "error_code": "What failed, in short: exit:128, timeout, …",
-        "git_branch": "The branch the agent worked on",
     },
 }
 _PARTITION = {

@@ -35,8 +35,13 @@ _SAID = (
     "tool_input.query",
     "tool_input.description",
     "prompt",
+    "message.content[0].text",
     "message.content",
     "message",
+    "last_assistant_message",
+    "summary",
+    "reason",
+    "source",
 )
 _WHAT = """substr(replace(replace(coalesce(
         {fields},

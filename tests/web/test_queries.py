@@ -13,7 +13,7 @@ from datasette.app import Datasette
 
 from datasette_eyelet import describe, instance, queries
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import layout, schema
+from eyelet_ingest.store import layout
 from eyelet_ingest.store.connect import open_reader
 from eyelet_ingest.store.layout import DAY_US
 from eyelet_ingest.store.select import Filter, conditions, where_sql
@@ -214,8 +214,10 @@ def test_queries_go_by_an_index(store: Store, root: str, day: Any, analysed: boo
     assert "COVERING INDEX hooks_error" in plan(day, "hourly")
 
 
-def test_every_column_of_a_day_is_described() -> None:
-    assert list(describe.database(NAME)["tables"]["hooks"]["columns"]) == [*schema.COLUMNS, *schema.DERIVED]
+def test_only_columns_that_a_day_has_are_described(day: Any) -> None:
+    for table, said in describe.database(NAME)["tables"].items():
+        there = {row[1] for row in day.execute(f"pragma table_xinfo({table})")}
+        assert set(said["columns"]) <= there
 
 
 @pytest.mark.parametrize("query", queries.QUERIES, ids=lambda query: query.name)
@@ -289,7 +291,7 @@ async def test_a_day_says_what_it_is_and_shows_the_newest_first(site: Site, day:
     assert f'href="/{NAME}/eyelet_partition"' not in front, "hidden"
     table = (await site.get(f"/{NAME}/hooks")).text
     assert "Every event, whole." in table
-    assert describe.database(NAME)["tables"]["hooks"]["columns"]["duration_ms"] in table
+    assert describe.database(NAME)["tables"]["hooks"]["columns"]["status"] in table
     ids = [row["id"] for row in (await site.json(f"/{NAME}/hooks.json?_shape=objects"))["rows"]]
     assert ids == sorted(ids, reverse=True)
     ids = [row["id"] for row in (await site.json(f"/{NAME}/hooks.json?_shape=objects&_sort=id"))["rows"]]
@@ -311,7 +313,7 @@ async def test_what_a_site_says_of_a_day_counts(root: str, day: Any) -> None:
     front = (await datasette.client.get(f"/{NAME}")).text
     assert "Moving house" in front and "in the context default" in front
     table = (await datasette.client.get(f"/{NAME}/hooks")).text
-    assert "Which one" in table and "The agent&#39;s session" in table
+    assert "Which one" in table and "Joins the events of one call" in table
     rows = (await datasette.client.get(f"/{NAME}/hooks.json?_shape=objects")).json()["rows"]
     assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
 
