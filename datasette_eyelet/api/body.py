@@ -97,8 +97,13 @@ def lines(text: str) -> list[str]:
 
 
 def value(text: str) -> object:
-    """What a member says; BadInput where SQLite could not hold it."""
+    """What a member says; BadInput for what is not JSON to SQLite."""
     return parse(text)
+
+
+def values(text: str, *known: str) -> dict[str, object]:
+    """The members of the one JSON object that a body is, and what they say."""
+    return {name: value(spelt) for name, spelt in members(text, *known).items()}
 
 
 async def _read(request: Any) -> bytes:

@@ -24,8 +24,7 @@ RELEASE_WAIT_S = 5.0  # for requests that read a day at the moment it is to be r
 async def view(datasette: Any, request: Any) -> Any:
     body.content_type(request, *body.JSON)
     with door.room(datasette, "POST"):
-        members = body.members(await body.read(request), "filter", "before", "dry_run")
-        said = {name: body.value(text) for name, text in members.items()}
+        said = await asyncio.to_thread(body.values, await body.read(request), "filter", "before", "dry_run")
         dry_run = said.get("dry_run", True)
         if not isinstance(dry_run, bool):
             raise Problem(400, "dry_run: must be true or false")
@@ -42,10 +41,11 @@ def _where(said: dict[str, object]) -> Filter:
     where, before = query.where, said.get("before")
     if before is not None:
         try:
-            until_us = from_object({"to": before}).where.until_us
-        except BadParameter as bad:
+            until_us = from_object({"from": before}).where.since_us
+        except (BadParameter, Problem) as bad:
             raise Problem(400, f"before: {bad}") from bad
-        assert until_us is not None
+        if until_us is None:
+            raise Problem(400, "before: must be a time")
         where = replace(where, until_us=until_us if where.until_us is None else min(until_us, where.until_us))
     if where == Filter():
         raise Problem(400, "filter: is missing, and so is before: say what is to go")

@@ -21,9 +21,8 @@ async def view(datasette: Any, request: Any) -> Any:
         if name != "context":
             raise Problem(400, f"{name[:60]!r}: the address has no such parameter, it has context")
     with room(datasette, "POST"):
-        text = await body.read(request)
-        given = request.args.getlist("context")
-        context, texts = _of_object(text, given) if kind in body.JSON else (_context(given), body.lines(text))
+        said = _of_object if kind in body.JSON else _of_lines
+        context, texts = await asyncio.to_thread(said, await body.read(request), request.args.getlist("context"))
         if not await may(datasette, request.actor, WRITE, layout.safe_context(context)):
             raise forbidden(WRITE)
         store = instance.of(datasette).store
@@ -42,6 +41,10 @@ def _of_object(text: str, given: list[str]) -> tuple[str, list[str]]:
             raise Problem(400, "context: must be a name")
         given = [*given, context]
     return _context(given), body.elements(found["events"], "events")
+
+
+def _of_lines(text: str, given: list[str]) -> tuple[str, list[str]]:
+    return _context(given), body.lines(text)
 
 
 def _context(given: list[str]) -> str:

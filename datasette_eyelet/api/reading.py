@@ -21,6 +21,7 @@ from eyelet_ingest.store.search import Partitions
 from eyelet_ingest.store.store import Store
 from eyelet_ingest.synopsis import synopsis
 
+CURSOR = "."  # before the name a page of sources ended with: a name may be empty
 _NOT_OF_SOURCES = (*(name for name in SEVERAL if name not in ("context", "src")), "q", "errors", "full")
 
 
@@ -43,7 +44,10 @@ async def count_view(datasette: Any, request: Any) -> Any:
 
 
 async def sources_view(datasette: Any, request: Any) -> Any:
-    after = request.args.get("_next")
+    cursor = request.args.get("_next") or ""
+    if cursor and not cursor.startswith(CURSOR):
+        raise door.Problem(400, "_next: is not one of ours, start at the first page")
+    after = cursor.removeprefix(CURSOR) if cursor else None
     given = {name: request.args.getlist(name) for name in request.args if name != "_next"}
     query = asked(type(request.args)(given), without=_NOT_OF_SOURCES)
     held, store = await _opened(datasette, request)
@@ -54,7 +58,8 @@ async def sources_view(datasette: Any, request: Any) -> Any:
         found = store.sources(query.where, limit=size, after=after)
         named = [{"src": one.src, "count": one.count, "newest_epoch": one.newest_us / 1e6} for one in found.sources]
         truth = _truth(found.partitions, found.elapsed_ms)
-        return {"ok": True, "sources": named, "next": found.next, **truth}
+        following = None if found.next is None else CURSOR + found.next
+        return {"ok": True, "sources": named, "next": following, **truth}
 
     return door.answer(await asyncio.to_thread(sources))
 

@@ -1,0 +1,99 @@
+"""Tokens: said once, known by a hash, worth nothing once revoked."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eyelet_ingest import tokens
+from eyelet_ingest.errors import BadInput, RootError
+
+
+def test_a_token_is_found_by_what_was_said_and_by_nothing_else(root: str) -> None:
+    said, made = tokens.create(root, "ci", ["work"], ["view", "write"])
+    other, _ = tokens.create(root, "cd")
+    assert said != other and said.startswith("eyt_") and len(said) >= 4 + 43
+    assert tokens.find(root, said) == made
+    for wrong in ("", "eyt_", said[:-1], said + "x", said.upper(), made.digest, "eyt_" + made.digest, "eyt_é\ud800"):
+        assert tokens.find(root, wrong) is None
+
+
+def test_the_token_itself_is_in_no_byte_under_the_root(root: str) -> None:
+    said, _ = tokens.create(root, "ci")
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = Path(folder, name)
+            assert said[4:].encode() not in path.read_bytes()
+            assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_revoked_token_is_worth_nothing(root: str) -> None:
+    said, _ = tokens.create(root, "ci")
+    kept, made = tokens.create(root, "cd")
+    tokens.revoke(root, "ci")
+    assert tokens.find(root, said) is None
+    assert tokens.find(root, kept) == made
+    assert [token.name for token in tokens.known(root)] == ["cd"]
+    with pytest.raises(BadInput, match="none of that name"):
+        tokens.revoke(root, "ci")
+
+
+def test_rights_are_for_the_contexts_named(root: str) -> None:
+    _, some = tokens.create(root, "some", ["Work Stuff", "b"], ["view"])
+    assert some.contexts is not None and "b" in some.contexts and "Work Stuff" not in some.contexts
+    assert some.grants("view", "b")
+    assert not some.grants("view", "c")
+    assert not some.grants("view", None)
+    assert not some.grants("admin", "b")
+    _, every = tokens.create(root, "every", [], ["admin"])
+    assert every.contexts is None
+    assert every.grants("admin", None) and every.grants("admin", "b")
+    assert not every.grants("view", "b")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 65, "ü", "a/b", "a\n"])
+def test_a_name_that_cannot_be_one_is_refused(root: str, name: str) -> None:
+    with pytest.raises(BadInput):
+        tokens.create(root, name)
+
+
+def test_a_name_is_given_once(root: str) -> None:
+    tokens.create(root, "ci")
+    with pytest.raises(BadInput, match="one of that name"):
+        tokens.create(root, "ci")
+
+
+@pytest.mark.parametrize("allow", [[], ["delete"], ["view", "root"]])
+def test_rights_that_do_not_exist_are_refused(root: str, allow: list[str]) -> None:
+    with pytest.raises(BadInput, match="allow"):
+        tokens.create(root, "ci", [], allow)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"tokens": [{}]}', '{"tokens": [{"name": 5}]}', '{"tokens": 5}', "\xff"]
+)
+def test_a_file_that_is_none_lets_nobody_in_and_is_named(root: str, content: str) -> None:
+    said, _ = tokens.create(root, "ci")
+    path = Path(root, tokens.FILE_NAME)
+    path.write_text(content, "latin-1")
+    with pytest.raises(RootError, match=r"tokens\.json"):
+        tokens.find(root, said)
+
+
+def test_a_file_that_others_may_write_lets_nobody_in(root: str) -> None:
+    said, _ = tokens.create(root, "ci")
+    Path(root, tokens.FILE_NAME).chmod(0o622)
+    with pytest.raises(RootError, match="others may write it"):
+        tokens.find(root, said)
+
+
+def test_of_tokens_made_at_once_none_is_lost(root: str) -> None:
+    code = (
+        "import sys; from eyelet_ingest import tokens\n"
+        "for n in range(5): tokens.create(sys.argv[1], f'{sys.argv[2]}-{n}')"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code, root, str(who)]) for who in range(4)]
+    assert [process.wait() for process in running] == [0] * 4
+    assert len({token.name for token in tokens.known(root)}) == 20
