@@ -202,6 +202,8 @@ async def test_a_row_of_the_json_leads_to_its_pages(site: Any, record: Any) -> N
     assert without["links"]["session"] is None
     for url in row["links"].values():
         assert str(NOON_US) in (await site.get(url)).text
+        path, _, query = url.partition("?")
+        assert str(NOON_US) in json.dumps(await site.json(f"{path}.json?{query}"))
     event = (await site.json(f"/-/eyelet/event/default/{NOON_US}.json"))["row"]
     assert event["links"] == {**row["links"], "day": f"{DAY}/hooks?_sort_desc=id"}
 
