@@ -6,7 +6,6 @@ of it 24 hours.
 """
 
 import re
-import zoneinfo
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
 
@@ -38,14 +37,14 @@ _UNIT_NAMES = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week
 # Every second of 1970–2254 is below 10**10, so each further factor of 1,000 is the next finer unit.
 _EPOCH_UNITS = ((10**10, 1_000_000_000), (10**13, 1_000_000), (10**16, 1_000), (10**19, 1))
 
-_DURATION = re.compile(r"(\d{1,12})([smhdw])", re.ASCII)
-_NOW = re.compile(r"now(?:([+-])(\d{1,12})([smhdw]))?", re.ASCII)
-_NUMBER = re.compile(r"(-?\d{1,24})(?:\.(\d+))?", re.ASCII)
-_CALENDAR = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?|(\d{4})(\d{2})(\d{2})", re.ASCII)
-_EXACT = re.compile(
-    r"(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?"
-    r" ?(Z|UTC|([+-])(\d{2}):?(\d{2})?)?",
-    re.ASCII | re.IGNORECASE,
+# Compiled when they are first asked for (`re` remembers): most commands name no time, and start-up time is a promise.
+_DURATION = r"(?a)(\d{1,12})([smhdw])"
+_NOW = r"(?a)now(?:([+-])(\d{1,12})([smhdw]))?"
+_NUMBER = r"(?a)(-?\d{1,24})(?:\.(\d+))?"
+_CALENDAR = r"(?a)(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?|(\d{4})(\d{2})(\d{2})"
+_EXACT = (
+    r"(?ai)(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?"
+    r" ?(Z|UTC|([+-])(\d{2}):?(\d{2})?)?"
 )
 
 
@@ -63,6 +62,8 @@ def zone(name: str) -> tzinfo:
     """The zone of an IANA name; nothing and "UTC" are UTC. BadInput for one this machine does not know."""
     if name.upper() in ("", "UTC", "Z"):
         return timezone.utc
+    import zoneinfo
+
     try:
         return zoneinfo.ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
@@ -128,7 +129,7 @@ def _named(name: str, now_us: int, tz: tzinfo, zone_name: str) -> Range:
         start = parse_instant(name, now_us=now_us, tz=tz)
         stop = parse_instant(name, now_us=now_us, tz=tz, end=True)
         return Range(start, stop, f"{name}, {zone_name}", zone_name)
-    found = _DURATION.fullmatch(name)
+    found = re.fullmatch(_DURATION, name)
     if found is None:
         raise BadInput("there is no range", _quoted(name), "", _RANGE_FORMS)
     start = parse_instant(name, now_us=now_us, tz=tz)
@@ -141,10 +142,10 @@ def _named(name: str, now_us: int, tz: tzinfo, zone_name: str) -> Range:
 
 
 def _relative(word: str, now_us: int) -> int | None:
-    ago = _DURATION.fullmatch(word)
+    ago = re.fullmatch(_DURATION, word)
     if ago:
         return now_us - int(ago[1]) * _UNITS_S[ago[2]] * 1_000_000
-    found = _NOW.fullmatch(word)
+    found = re.fullmatch(_NOW, word)
     if found is None:
         return None
     if found[1] is None:
@@ -160,7 +161,7 @@ def _calendar(word: str, now_us: int, tz: tzinfo, end: bool) -> int | None:
         if word == "yesterday":
             first -= timedelta(days=1)
         return _midnight_us(first + timedelta(days=1 if end else 0), tz)
-    found = _CALENDAR.fullmatch(word)
+    found = re.fullmatch(_CALENDAR, word)
     if found is None:
         return None
     year, month, day = found[1] or found[4], found[2] or found[5], found[3] or found[6]
@@ -175,7 +176,7 @@ def _calendar(word: str, now_us: int, tz: tzinfo, end: bool) -> int | None:
 
 
 def _exact(text: str, tz: tzinfo, end: bool) -> int | None:
-    found = _EXACT.fullmatch(text)
+    found = re.fullmatch(_EXACT, text)
     if found is None:
         return None
     day = _date(text, int(found[1]), int(found[2]), int(found[3]))
@@ -198,7 +199,7 @@ def _exact(text: str, tz: tzinfo, end: bool) -> int | None:
 
 
 def _epoch(text: str) -> int | None:
-    found = _NUMBER.fullmatch(text)
+    found = re.fullmatch(_NUMBER, text)
     if found is None:
         return None
     whole = int(found[1])

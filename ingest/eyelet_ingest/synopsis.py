@@ -64,8 +64,9 @@ _EVENT = (
 _INNER = ("content", "prompt", "output", "taskDescription", "hookName", "command", "filename", "type")
 _BLOCK = ("text", "thinking")
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+|"', re.DOTALL)
-_STRING_START = re.compile(r'"(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*', re.DOTALL)
+# Compiled when they are first asked for, as few payloads are cut.
+_TOKEN = r'(?s)"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+|"'
+_STRING_START = r'(?s)"(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*'
 
 
 def synopsis(row: Mapping[str, object]) -> str:
@@ -186,7 +187,7 @@ def _mended(text: str) -> str:
     """The longest beginning of cut-off JSON that is JSON once its strings, arrays and objects are closed."""
     open_until: list[str] = []
     end, closing, awaits_value = 0, "", False
-    for found in _TOKEN.finditer(text):
+    for found in re.finditer(_TOKEN, text):
         token, at = found[0], found.end()
         if token in "{[":
             open_until.append("}" if token == "{" else "]")
@@ -202,7 +203,7 @@ def _mended(text: str) -> str:
         elif open_until[-1:] == ["}"] and not awaits_value:
             continue  # a key
         elif token == '"':
-            begun = _STRING_START.match(text, found.start())
+            begun = re.compile(_STRING_START).match(text, found.start())
             return f'{begun[0] if begun else token}"'.join((text[: found.start()], _closed(open_until)))
         elif token[0] != '"' and at == len(text):
             break  # a number or a word that may go on

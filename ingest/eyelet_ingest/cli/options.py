@@ -2,8 +2,6 @@
 
 import functools
 import os
-import shlex
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -176,6 +174,9 @@ def say_if_missing(root: str) -> None:
 
 def runnable(arguments: str, root: str) -> str:
     """A command line for this installation's `eyelet` and this root, to be typed into any folder's shell."""
+    import shlex
+    import shutil
+
     on_path, mine = shutil.which("eyelet"), shutil.which("eyelet", path=os.path.dirname(sys.executable))
     if on_path and (mine is None or os.path.samefile(on_path, mine)):
         program = "eyelet"

@@ -4,14 +4,11 @@ Recorded text is hostile. On its way to a terminal every control character, bidi
 becomes a visible escape; JSON is pure ASCII; a CSV cell is one line, quoted where it begins like a formula.
 """
 
-import csv
 import errno
-import io
 import json
 import math
 import os
 import re
-import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TextIO
@@ -33,7 +30,7 @@ NARROWEST = 4  # so that six columns fit into 40 characters
 _FORMULA = ("=", "+", "-", "@")
 _JOINERS = "\u200c\u200d"  # Persian words and emoji families fall apart without them, and they move nothing
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_BEYOND_ASCII = re.compile(r"[^\t\x20-\x7e]+")
+_BEYOND_ASCII = r"[^\t\x20-\x7e]+"
 _FAILED = frozenset({"error", "interrupted", "denied"})
 
 
@@ -74,7 +71,9 @@ def fit(text: str, width: int) -> str:
 def terminal_width(out: TextIO) -> int:
     """The width to fit a table in: COLUMNS, else the terminal's; a pipe is as good as unbounded."""
     if out.isatty() or os.environ.get("COLUMNS"):
-        return shutil.get_terminal_size((100, 24)).columns
+        from shutil import get_terminal_size
+
+        return get_terminal_size((100, 24)).columns
     return WIDTH_PIPED
 
 
@@ -188,6 +187,9 @@ def csv_lines(names: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
 
 
 def csv_line(cells: Sequence[object]) -> str:
+    import csv
+    import io
+
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="").writerow(cells)
     return buffer.getvalue()
@@ -224,7 +226,7 @@ def _escape(char: str) -> str:
 
 def _ascii(text: str) -> str:
     """JSON text without DEL and without anything beyond ASCII, which stand in its strings only."""
-    return _BEYOND_ASCII.sub(lambda found: json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f"), text)
+    return re.sub(_BEYOND_ASCII, lambda found: json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f"), text)
 
 
 def _char_width(char: str) -> int:

@@ -5,17 +5,20 @@ import time
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from eyelet_ingest.errors import PartitionError, RootError
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import identity, layout, spool, writer
 from eyelet_ingest.store.catalog import Catalog
-from eyelet_ingest.store.deletion import BeforeRemoval, Deleted, delete
-from eyelet_ingest.store.export import Export
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.search import CountResult, Row, Search, SearchResult, Summary
 from eyelet_ingest.store.select import Filter
-from eyelet_ingest.store.sources import Sources, sources
+
+if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
+    from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
+    from eyelet_ingest.store.export import Export
+    from eyelet_ingest.store.sources import Sources
 
 APPEND_DEADLINE_MS = 30_000  # for one partition of one batch
 DRAIN_DEADLINE_MS = 10_000
@@ -131,20 +134,28 @@ class Store:
         with Search(self.catalog, where) as question:
             return question.error_codes()
 
-    def sources(self, where: Filter, *, limit: int = 1_000, after: str | None = None) -> Sources:
+    def sources(self, where: Filter, *, limit: int = 1_000, after: str | None = None) -> "Sources":
         """One page of the src there are, in order of name; BadInput for a condition beyond range, contexts and src."""
+        from eyelet_ingest.store.sources import sources
+
         return sources(self.catalog, where, limit, after)
 
-    def export(self, where: Filter) -> Export:
+    def export(self, where: Filter) -> "Export":
         """Every whole row that matches, oldest first, in bounded memory: to be iterated once."""
+        from eyelet_ingest.store.export import Export
+
         return Export(self.catalog, where)
 
-    def delete(self, where: Filter, *, dry_run: bool = False, before_removal: BeforeRemoval | None = None) -> Deleted:
+    def delete(
+        self, where: Filter, *, dry_run: bool = False, before_removal: "BeforeRemoval | None" = None
+    ) -> "Deleted":
         """Delete what matches, what waits in the spool included: rows, and days that lie whole in the range as files.
 
         `before_removal` is called with the key of a day before its files go. BadInput for a filter without conditions.
         Days that could not be served are named in the result, never raised.
         """
+        from eyelet_ingest.store.deletion import delete
+
         self.drain_spool()
         return delete(self.catalog, where, dry_run=dry_run, before_removal=before_removal)
 
