@@ -93,7 +93,7 @@ def test_every_example_is_a_command_line_that_parses(line: str) -> None:
     words = words[words.index("eyelet") + 1 :]
     if "|" in words:
         words = words[: words.index("|")]
-    path = tuple(words[:2]) if words[0] == "query" else tuple(words[:1])
+    path = tuple(words[:2]) if tuple(words[:2]) in COMMANDS else tuple(words[:1])
     command = COMMANDS[path]
     # With the group's settings: click keeps a command's help flags as they were first asked for.
     assert command.make_context("eyelet", words[len(path) :], **cli.context_settings)
