@@ -3,6 +3,7 @@
 Keys come as the catalog lists them: sorted by time, then context.
 """
 
+from calendar import monthrange
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -24,20 +25,20 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day in its month's grid of seven columns, Monday first. `place` is empty where the day follows the one before;
-    else the classes of its row and column, `r1 c1` to `r6 c7`."""
-
     name: str
     date: str
     number: int
-    place: str
 
 
 @dataclass(frozen=True, slots=True)
 class Month:
+    """Every day of a month, None for one that is not among the keys. `column` of seven, Monday the first, is where it
+    begins."""
+
     name: str
     label: str
-    days: list[Day]
+    column: int
+    days: list[Day | None]
 
 
 def spans(keys: Iterable[PartitionKey]) -> list[Span]:
@@ -68,15 +69,24 @@ def by_year(keys: Iterable[PartitionKey]) -> dict[int, list[PartitionKey]]:
 
 def months(keys: Sequence[PartitionKey]) -> list[Month]:
     """The months that hold a day of these keys: of one context, oldest first."""
-    found: dict[tuple[int, int], list[Day]] = {}
-    before: date | None = None
+    found: dict[tuple[int, int], list[Day | None]] = {}
     for key in keys:
         then = date(key.year, 1, 1) + timedelta(days=key.day - 1)
-        follows = before is not None and before.month == then.month and before + timedelta(days=1) == then
-        day = Day(key.mount_name, then.isoformat(), then.day, "" if follows else _place(then))
-        found.setdefault((then.year, then.month), []).append(day)
-        before = then
-    return [Month(f"{MONTHS[month - 1]} {year}", MONTHS[month - 1], days) for (year, month), days in found.items()]
+        days = found.setdefault((then.year, then.month), [None] * monthrange(then.year, then.month)[1])
+        days[then.day - 1] = Day(key.mount_name, then.isoformat(), then.day)
+    return [
+        Month(f"{MONTHS[month - 1]} {year}", MONTHS[month - 1], monthrange(year, month)[0] + 1, days)
+        for (year, month), days in found.items()
+    ]
+
+
+def whole_months(keys: Sequence[PartitionKey], newest: int) -> Sequence[PartitionKey]:
+    """The newest `newest` of these keys, without those of a month that would begin in its middle, unless it is all
+    there is. Keys of one context, oldest first."""
+    shown = keys[max(len(keys) - newest, 0) :]
+    if not shown or len(shown) == len(keys) or _month(shown[0]) != _month(keys[-len(shown) - 1]):
+        return shown
+    return [key for key in shown if _month(key) != _month(shown[0])] or shown
 
 
 def shares(days: dict[str, int], budget: int) -> dict[str, int]:
@@ -88,6 +98,5 @@ def shares(days: dict[str, int], budget: int) -> dict[str, int]:
     return shown
 
 
-def _place(day: date) -> str:
-    row, column = divmod(day.replace(day=1).weekday() + day.day - 1, 7)
-    return f"r{row + 1} c{column + 1}"
+def _month(key: PartitionKey) -> str:
+    return key.date[:7]

@@ -25,7 +25,7 @@ INLINE_DAYS = 1_500
 INLINE_CONTEXTS = 200
 INLINE_YEARS = 12  # links to older years, for each context
 INLINE_TROUBLES = 5
-UNFOLDED_CONTEXTS = 4  # with more of them, each one's newest year is folded too
+UNFOLDED_CONTEXTS = 3  # with more of them, each one's newest year is folded too
 ENTRIES_KEPT = 16
 
 _TEMPLATE = "eyelet/front.html"
@@ -172,9 +172,9 @@ def _contexts(spans: list[Span], keys: list[PartitionKey], links: Links) -> list
 
 
 def _shown(span: Span, keys: list[PartitionKey], share: int, links: Links, *, unfold: bool) -> Context:
-    """The newest `share` days of the context with their years, and the older years as links."""
+    """The newest days of the context, `share` at most, with their years; the older years as links."""
     name = span.context
-    inline = calendar.by_year(keys[len(keys) - share :])
+    inline = calendar.by_year(calendar.whole_months(keys, share))
     counts = {year: len(held) for year, held in calendar.by_year(keys).items()}
     newest = next(iter(inline), 0)
 

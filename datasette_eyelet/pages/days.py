@@ -131,6 +131,7 @@ def _context(store: Store, asked: Asked, links: Links) -> dict[str, object]:
         "all_url": links.days(),
         "is_narrowed": bool(asked.pairs),
         "contexts_chosen": [context for _, context in chosen],
+        "shown": len(found.keys),
         "sections": _sections(found.keys),
         "base": str(links.path("/")),
         "today": datetime.now(timezone.utc).strftime("%Y-%m-%d"),

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 from datasette.app import Datasette
@@ -46,6 +48,44 @@ async def test_a_site_may_replace_any_page_of_ours(open_site: Any, tmp_path: Pat
     text = (await site.get("/-/eyelet")).text
     assert "Ask the operations desk." in text
     assert "Nothing is recorded yet" not in text
+
+
+async def test_the_sites_front_page_has_the_entry_in_the_look_of_our_pages(open_site: Any, record: Any) -> None:
+    record(1_774_008_000_000_000, hook_type="Stop")
+    plain = (await (await open_site()).get("/")).text
+    site = (await (await open_site(datasette={"template_dir": str(REPOSITORY / "templates")})).get("/")).text
+    for front in (plain, site):
+        assert front.count('href="/default-2026-079" class=') + front.count('href="/default-2026-079" title=') == 1
+        assert front.count('rel="stylesheet" href="/-/static-plugins/datasette-eyelet/eyelet.css') == 1
+    assert '<body class="index">' in plain and '<body class="index eyelet">' in site
+    assert "Search what was recorded" in site and "Search what was recorded" not in plain
+
+
+def test_the_site_that_make_serve_starts_has_the_override(serve: Any, record: Any) -> None:
+    record(1_774_008_000_000_000, hook_type="Stop")
+    served = serve()
+    browser = build_opener(HTTPCookieProcessor())
+    browser.open(served.sign_in_url, timeout=30).close()
+    with browser.open(urljoin(served.search_url, "/"), timeout=30) as answer:
+        front = answer.read().decode()
+    assert "Search what was recorded" in front
+    assert "/default-2026-079" in front
+    assert '<body class="index eyelet">' in front
+
+
+async def test_a_site_may_replace_the_front_page_and_keep_the_entry(open_site: Any, tmp_path: Path) -> None:
+    override = tmp_path / "templates" / "index.html"
+    override.parent.mkdir()
+    for source, expected in (
+        ('{% extends "eyelet/index.html" %}{% block eyelet_entry %}Hello. {{ super() }}{% endblock %}', True),
+        ('{% extends "default:index.html" %}', False),
+    ):
+        override.write_text(source)
+        site = await open_site(datasette={"template_dir": str(tmp_path / "templates")})
+        front = (await site.get("/")).text
+        assert ("Hello." in front) == expected
+        assert ("eyelet-front" in front) == expected
+        assert 'href="/eyelet"' in front, "Datasette's own listing has it too"
 
 
 async def test_our_stylesheet_and_script_are_served(site: Any) -> None:
