@@ -10,7 +10,8 @@ the old file.
 import os
 import threading
 import time
-from collections.abc import Callable, Generator
+import traceback
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,6 +41,7 @@ class Handles:
         self.max_open, self.idle_s = max_open, idle_s
         self._returned = threading.Condition()
         self._pid = os.getpid()
+        self._inherited: list[Collection[_Handle]] = []  # in a fork: its parent's, not to be used, nor closed
         self._idle: list[_Handle] = []  # guarded by _returned; the one that waited longest first
         self._lent: set[_Handle] = set()  # guarded by _returned
         self._doomed: set[_Handle] = set()  # guarded by _returned: lent, to be closed when they come back
@@ -53,6 +55,9 @@ class Handles:
         handle = self._take(path) or self._open(path, prepare)
         try:
             yield handle.conn
+        except BaseException as error:
+            _free_cursors(error)
+            raise
         finally:
             self._give_back(handle)
 
@@ -86,8 +91,9 @@ class Handles:
         """The one that was given back last, of those that are still on the file that is there."""
         there = _identity(path)
         with self._returned:
-            if self._pid != os.getpid():  # a fork's connections are its parent's: not ours to use, nor to close
+            if self._pid != os.getpid():
                 self._pid = os.getpid()
+                self._inherited += (self._idle, self._lent)
                 self._idle, self._lent, self._doomed = [], set(), set()
             self._close([handle for handle in self._idle if handle.path == path and handle.file != there])
             for handle in reversed(self._idle):
@@ -138,6 +144,22 @@ class Handles:
         for handle in handles:
             self._idle.remove(handle)
             handle.conn.close()
+
+
+def _free_cursors(error: BaseException) -> None:
+    """Empty the frames that an error came through: they may hold cursors of the connection.
+
+    A cursor that is freed later, wherever the error is dropped, resets its statement at the very moment at which
+    another thread may close the connection: pysqlite3 0.6 then writes into freed memory (seen as crashes of a server).
+    """
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            waiting += [one.__context__, one.__cause__]
 
 
 def _identity(path: str) -> tuple[int, int] | None:
