@@ -33,7 +33,7 @@ def guarding_days(datasette: Any) -> Callable[[Any], Any]:
             if scope["type"] != "http":
                 await app(scope, receive, send)
                 return
-            with mounts.showing_none():
+            with mounts.showing():
                 spelt, rest = _parted(datasette, scope)
                 name = tilde_decode(spelt)
                 key = layout.key_from_mount_name(name)
@@ -60,13 +60,14 @@ async def _day(
 ) -> None:
     """The app's answer with the day mounted, or why it cannot be."""
     days = instance.of(datasette).days
-    try:
-        day = await days.mount(key)
-    except EyeletError as error:
-        await app(_answering(scope, partial(_unreadable, key=key, error=error, as_json=_wants_json(scope))))
-        return
-    with days.pinned(day):
-        await app(_answering(scope, partial(download.day, day=day)) if rest == ".db" else scope)
+    with days.pinned(key):
+        try:
+            day = await days.mount(key)
+        except EyeletError as error:
+            await app(_answering(scope, partial(_unreadable, key=key, error=error, as_json=_wants_json(scope))))
+            return
+        with mounts.showing(day):
+            await app(_answering(scope, partial(download.day, day=day)) if rest == ".db" else scope)
 
 
 def _answering(scope: Message, view: Callable[..., Awaitable[Any]]) -> Message:

@@ -108,20 +108,19 @@ class Days:
         self._pins: dict[str, int] = {}
 
     @contextmanager
-    def pinned(self, day: Day) -> Generator[None, None, None]:
-        """Within this block the running request sees the day, and nobody unmounts it."""
-        self._pins[day.name] = self._pins.get(day.name, 0) + 1
-        token = _shown.set((day,))
+    def pinned(self, key: PartitionKey) -> Generator[None, None, None]:
+        """Within this block nobody unmounts the day to make room."""
+        name = key.mount_name
+        self._pins[name] = self._pins.get(name, 0) + 1
         try:
             yield
         finally:
-            _shown.reset(token)
-            self._pins[day.name] -= 1
-            if not self._pins[day.name]:
-                del self._pins[day.name]
+            self._pins[name] -= 1
+            if not self._pins[name]:
+                del self._pins[name]
 
     async def mount(self, key: PartitionKey) -> Day:
-        """The day, mounted; NoSuchDay where nothing is there, PartitionUnreadable where it cannot be opened."""
+        """The day, mounted, and staying so while it is pinned; NoSuchDay where nothing is there, PartitionUnreadable where it cannot be opened."""
         path = layout.db_path(self.root, key)
         name = key.mount_name
         if not os.path.isfile(path):
@@ -207,7 +206,7 @@ def serve_days(datasette: Any, days: Days) -> None:
     """From now on this Datasette finds the days its requests ask for."""
     if not isinstance(datasette.databases, Databases):
         datasette.databases = Databases(datasette.databases, days)
-        compat.keep_days_cataloged(datasette, lambda: _showing(tuple(days.mounted.values())))
+        compat.keep_days_cataloged(datasette, lambda: showing(*days.mounted.values()))
 
 
 def broken(path: str, error: Exception) -> PartitionUnreadable:
@@ -226,19 +225,14 @@ def day_of_request(datasette: Any) -> Day | None:
 
 
 @contextmanager
-def _showing(days: tuple[Day, ...]) -> Generator[None, None, None]:
+def showing(*days: Day) -> Generator[None, None, None]:
+    """Within this block the running request sees these days and no other: inside another's, by `datasette.client`, it
+    does not see the other's."""
     token = _shown.set(days)
     try:
         yield
     finally:
         _shown.reset(token)
-
-
-@contextmanager
-def showing_none() -> Generator[None, None, None]:
-    """A request inside another's, by `datasette.client`, does not see the other's day."""
-    with _showing(()):
-        yield
 
 
 def _schema_version(conn: Any) -> int:
