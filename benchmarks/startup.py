@@ -85,7 +85,7 @@ def commands(chosen: dict[str, Side], rounds: int) -> None:
             subprocess.run(
                 command,
                 input=PAYLOAD,
-                env={**os.environ, **environment},
+                env=surroundings(environment),
                 check=True,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -106,11 +106,17 @@ def servers(root: str, one_file: str, rounds: int) -> None:
     times: dict[str, list[float]] = {name: [] for name in chosen}
     for number in range(rounds + 1):
         for name, (command, environment, _) in chosen.items():
-            took = until_it_answers(command, {**os.environ, **environment}, port)
+            took = until_it_answers(command, surroundings(environment), port)
             if number:
                 times[name].append(took)
     print(f"\nStart to the first answer, {rounds} rounds; ms, ratio round by round (median)")
     tell(times, {name: base for name, (_, _, base) in chosen.items()})
+
+
+def surroundings(environment: dict[str, str]) -> dict[str, str]:
+    """The environment of a side. Everybody's Python keeps what it compiled: without that, only ours would compile."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **environment}
 
 
 def until_it_answers(command: list[str], environment: dict[str, str], port: int) -> float:

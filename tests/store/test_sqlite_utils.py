@@ -189,6 +189,15 @@ def test_the_docs_name_the_reasons_for_a_refusal(reason: str) -> None:
     assert f"`{reason}`" in DOCS
 
 
+def test_the_docs_name_commands_that_are_there() -> None:
+    table = DOCS[DOCS.index("| command | on a day |") : DOCS.index("## transform")]
+    cells = [line.split("|")[1] for line in table.splitlines()[2:] if line.startswith("|")]
+    named = {code.split()[0] for cell in cells for code in cell.split("`")[1::2] if code not in ("hooks", "table")}
+    assert len(named) > 15 and named <= set(sqlite_utils_cli.commands)
+    typed = {line.split()[1] for line in DOCS.splitlines() if line.startswith("sqlite-utils ")}
+    assert typed - {"logs.sqlite"} <= set(sqlite_utils_cli.commands)
+
+
 def test_rows_of_one_batch_may_lack_what_the_others_have(day: str, store: Store) -> None:
     """sqlite-utils gives null to what a row lacks."""
     given = {"status": "error", "error": 1, "loglevel": "error", "origin": "mine", "model": "m"}
