@@ -30,7 +30,7 @@ class Problem(Exception):
         self.status, self.reason, self.headers = status, reason, headers
 
 
-def door(view: View, action: str, *methods: str) -> View:
+def guarded(view: View, action: str, *methods: str) -> View:
     """`view(datasette, request)`, for actors who may do `action` somewhere, by one of `methods`."""
 
     async def answered(datasette: Any, request: Any) -> Any:
