@@ -358,7 +358,7 @@ async def test_other_plugins_keep_their_settings_on_a_day(root: str, day: Any) -
     await datasette.invoke_startup()
     days = instance.of(datasette).days
     mounted = await days.mount(layout.PartitionKey("default", 2026, 79))
-    with days.pinned(mounted):
+    with mounts.showing(mounted):
         for where in ({}, {"database": NAME}, {"database": NAME, "table": "hooks"}):
             assert datasette.plugin_config("datasette-other", **where) == {"colour": "red"}
 
