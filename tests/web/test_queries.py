@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from datasette.app import Datasette
 
-from datasette_eyelet import describe, instance, queries
+from datasette_eyelet import describe, instance, mounts, queries
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import layout
 from eyelet_ingest.store.connect import open_reader
