@@ -257,7 +257,8 @@ async def actor_of(datasette: Any, scope: dict[str, Any]) -> dict[str, Any] | No
     for answer in pm.hook.actor_from_request(datasette=datasette, request=request):
         actor = await await_me_maybe(answer)
         if actor:
-            return dict(actor)
+            found: dict[str, Any] = actor  # the very object: the rights of a token hang on it
+            return found
     return scope.get("actor") or None
 
 

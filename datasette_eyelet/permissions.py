@@ -8,7 +8,7 @@ from typing import Any
 
 from datasette.utils import actor_matches_allow
 
-from datasette_eyelet import compat, instance
+from datasette_eyelet import compat, instance, token_actor
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.layout import key_from_mount_name, safe_context
 
@@ -59,7 +59,12 @@ async def may_see_database(datasette: Any, actor: dict[str, Any] | None, name: s
 
 
 def granted(datasette: Any, actor: dict[str, Any] | None, action: str) -> frozenset[str] | None:
-    """The safe names of the contexts, there or not, in which our settings let the actor do this; None for all."""
+    """The safe names of the contexts, there or not, in which we let the actor do this; None for all.
+
+    A token says itself what it is for, and no setting adds to it.
+    """
+    if token_actor.is_token(actor):
+        return token_actor.contexts_of_token(actor, action)
     found = instance.of(datasette).settings
     setting = _SETTING[action]
     if _matches(actor, found, setting):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from datasette_eyelet import instance
+from eyelet_ingest import tokens
 from eyelet_ingest.store import layout
 from eyelet_ingest.store.layout import PartitionKey, key_for
 
@@ -154,6 +155,26 @@ async def test_a_context_is_granted_alone(open_site: Any, record: Record, noon_u
     assert (await site.get(f"/-/eyelet/event/other/{noon_us}.json", actor=BOB)).status_code == 404
     page = await site.get("/-/eyelet?range=all", actor=BOB)
     assert page.status_code == 200 and "other" not in page.text.replace("others", "")
+
+
+async def test_a_token_sees_its_contexts_on_every_page_and_no_other(
+    site: Site, record: Record, root: str, noon_us: int
+) -> None:
+    record(noon_us, context="mine")
+    record(noon_us, context="other")
+    said, _ = tokens.create(root, "reader", ["mine"], ["view"])
+    headers = {"authorization": f"Bearer {said}"}
+
+    async def status(path: str) -> int:
+        return int((await site.datasette.client.get(path, headers=headers)).status_code)
+
+    found = (await site.datasette.client.get("/-/eyelet.json?range=all", headers=headers)).json()
+    assert [row["context_name"] for row in found["rows"]] == ["mine"]
+    assert await status(f"/{name_of(noon_us, 'mine')}/hooks.json") == 200
+    assert await status(f"/{name_of(noon_us, 'other')}/hooks.json") == 403
+    assert await status("/eyelet") == 403
+    tokens.revoke(root, "reader")
+    assert await status(f"/{name_of(noon_us, 'mine')}/hooks.json") in (401, 403)
 
 
 @pytest.mark.parametrize("spelling", ["default~2D{rest}", "~64efault-{rest}"])
