@@ -17,7 +17,16 @@ from typing import Any
 from eyelet_ingest.errors import BadInput, PartitionError, PartitionUnreadable
 from eyelet_ingest.store import layout, schema, select
 from eyelet_ingest.store.catalog import Catalog
-from eyelet_ingest.store.connect import FileLock, driver, may_checkpoint, open_reader, open_writer, remedy, transaction
+from eyelet_ingest.store.connect import (
+    CACHE_KIB_SMALL,
+    FileLock,
+    driver,
+    may_checkpoint,
+    open_reader,
+    open_writer,
+    remedy,
+    transaction,
+)
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.search import Unreadable
 from eyelet_ingest.store.select import Filter
@@ -137,6 +146,7 @@ class _Deletion:
                     return None
                 schema.bring_up(conn, path, key.context, key.context, key.bounds_us)
                 conn.execute("pragma secure_delete = on")
+                conn.execute(f"pragma cache_size = -{CACHE_KIB_SMALL}")  # writing anew would fill the large one, twice
                 with transaction(conn):
                     sql = f"delete from hooks{self.condition}"  # noqa: S608  checked names, bound values
                     events = int(conn.execute(sql, self.params).rowcount)
