@@ -6,6 +6,7 @@ The hook implementations here import `permissions` when they are called: it asks
 import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from inspect import iscoroutine
 from typing import Any
 
 import click
@@ -254,12 +255,14 @@ async def may_download(datasette: Any, actor: dict[str, Any] | None, name: str) 
 async def actor_of(datasette: Any, scope: dict[str, Any]) -> dict[str, Any] | None:
     """Who asks, as Datasette will find it out again."""
     request = Request(scope, None)
+    found: dict[str, Any] | None = None
     for answer in pm.hook.actor_from_request(datasette=datasette, request=request):
-        actor = await await_me_maybe(answer)
-        if actor:
-            found: dict[str, Any] = actor  # the very object: the rights of a token hang on it
-            return found
-    return scope.get("actor") or None
+        if found:
+            if iscoroutine(answer):
+                answer.close()
+        else:
+            found = await await_me_maybe(answer)  # the very object: the rights of a token hang on it
+    return found or scope.get("actor") or None
 
 
 def has_permission_settings(datasette: Any) -> bool:

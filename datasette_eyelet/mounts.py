@@ -120,7 +120,10 @@ class Days:
                 del self._pins[name]
 
     async def mount(self, key: PartitionKey) -> Day:
-        """The day, mounted, and staying so while it is pinned; NoSuchDay where nothing is there, PartitionUnreadable where it cannot be opened."""
+        """The day, mounted, and staying so while it is pinned.
+
+        NoSuchDay where nothing is there, PartitionUnreadable where it cannot be opened.
+        """
         path = layout.db_path(self.root, key)
         name = key.mount_name
         if not os.path.isfile(path):

@@ -27,16 +27,21 @@ EYELET_DATABASE = "eyelet"
 
 async def may(datasette: Any, actor: dict[str, Any] | None, action: str, context: str | None = None) -> bool:
     """Whether the actor may do this in the context of this safe name; in all there are and will be where None."""
+    if token_actor.is_token(actor):  # it says itself what it is for: no setting, of whoever's, adds to it
+        return token_actor.granted_by_token(actor, action, context)
     return await compat.allowed(datasette, actor, action, context)
 
 
 async def contexts_for(datasette: Any, actor: dict[str, Any] | None, action: str = VIEW) -> frozenset[str] | None:
     """The safe names of the contexts there are in which the actor may do this; None where it is all of them.
 
-    A root that cannot be listed holds no context: whoever may see all will be told what is wrong with it.
+    Of a token also those that are not there yet. A root that cannot be listed holds no context: whoever may see all
+    will be told what is wrong with it.
     """
     if await may(datasette, actor, action):
         return None
+    if token_actor.is_token(actor):
+        return token_actor.contexts_of_token(actor, action)
     try:
         there = instance.of(datasette).store.contexts()
     except EyeletError:
@@ -59,12 +64,9 @@ async def may_see_database(datasette: Any, actor: dict[str, Any] | None, name: s
 
 
 def granted(datasette: Any, actor: dict[str, Any] | None, action: str) -> frozenset[str] | None:
-    """The safe names of the contexts, there or not, in which we let the actor do this; None for all.
-
-    A token says itself what it is for, and no setting adds to it.
-    """
+    """The safe names of the contexts, there or not, in which our settings let the actor do this; None for all."""
     if token_actor.is_token(actor):
-        return token_actor.contexts_of_token(actor, action)
+        return frozenset()
     found = instance.of(datasette).settings
     setting = _SETTING[action]
     if _matches(actor, found, setting):

@@ -69,30 +69,16 @@ def answer(body: dict[str, object], status: int = 200) -> Any:
     return responses.json_text(json.dumps(body), status)
 
 
-async def may(datasette: Any, actor: Any, action: str, context: str | None) -> bool:
-    """Whether the actor may do this in the context of this safe name; in all of them where None."""
-    if token_actor.is_token(actor):
-        return token_actor.granted_by_token(actor, action, context)
-    return await permissions.may(datasette, actor, action, context)
-
-
-async def contexts_for(datasette: Any, actor: Any, action: str) -> Contexts:
-    """The contexts in which the actor may do this; some of them may not be there."""
-    if token_actor.is_token(actor):
-        return token_actor.contexts_of_token(actor, action)
-    return await permissions.contexts_for(datasette, actor, action)
-
-
 async def chosen(datasette: Any, actor: Any, action: str, given: tuple[str, ...]) -> Contexts:
     """The contexts that a request is about: those it names, else those in which the actor may do this.
 
     Problem 403 where it names one in which they may not.
     """
     if not given:
-        return await contexts_for(datasette, actor, action)
+        return await permissions.contexts_for(datasette, actor, action)
     names = frozenset(safe_context(context) for context in given)
     for name in sorted(names):
-        if not await may(datasette, actor, action, name):
+        if not await permissions.may(datasette, actor, action, name):
             raise forbidden(action)
     return names
 
@@ -130,9 +116,8 @@ async def _check(datasette: Any, request: Any, action: str) -> None:
 
 
 async def _may_somewhere(datasette: Any, actor: Any, action: str) -> bool:
-    if not token_actor.is_token(actor):
-        granted = permissions.granted(datasette, actor, action)
-        if granted is None or granted:  # by a setting, perhaps in a context that is not there yet
-            return True
-    found = await contexts_for(datasette, actor, action)
+    granted = permissions.granted(datasette, actor, action)
+    if granted is None or granted:  # by a setting, perhaps in a context that is not there yet
+        return True
+    found = await permissions.contexts_for(datasette, actor, action)
     return found is None or bool(found)

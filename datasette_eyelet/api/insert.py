@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-from datasette_eyelet import instance
+from datasette_eyelet import instance, permissions
 from datasette_eyelet.api import body
-from datasette_eyelet.api.door import Problem, answer, forbidden, may, room, who
+from datasette_eyelet.api.door import Problem, answer, forbidden, room, who
 from datasette_eyelet.permissions import WRITE
 from datasette_eyelet.visible import visible
 from eyelet_ingest import logs
@@ -23,7 +23,7 @@ async def view(datasette: Any, request: Any) -> Any:
     with room(datasette, "POST"):
         said = _of_object if kind in body.JSON else _of_lines
         context, texts = await asyncio.to_thread(said, await body.read(request), request.args.getlist("context"))
-        if not await may(datasette, request.actor, WRITE, layout.safe_context(context)):
+        if not await permissions.may(datasette, request.actor, WRITE, layout.safe_context(context)):
             raise forbidden(WRITE)
         store = instance.of(datasette).store
         done = await asyncio.to_thread(logs.record, store, context, texts, sender=who(request))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from datasette_eyelet import instance, responses
+from datasette_eyelet import instance, permissions, responses
 from datasette_eyelet.answer import answer
 from datasette_eyelet.api import door
 from datasette_eyelet.api.asked import PAGE, asked
@@ -67,7 +67,7 @@ async def sources_view(datasette: Any, request: Any) -> Any:
 async def _opened(datasette: Any, request: Any) -> tuple[Instance, Store]:
     """The store as far as the actor may see it. A context they name beyond that is one that is not there."""
     held = instance.of(datasette)
-    return held, held.store_for(await door.contexts_for(datasette, request.actor, VIEW))
+    return held, held.store_for(await permissions.contexts_for(datasette, request.actor, VIEW))
 
 
 def _rows(held: Instance, store: Store, query: Query) -> str:
