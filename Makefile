@@ -23,8 +23,9 @@ check: .venv/installed-test $(VENV_1)/installed-test
 	.venv/bin/mypy
 
 # The long proofs in full: hours of processes and kills where `make test` runs a short seeded form.
-soak: .venv/installed-test
-	EYELET_SOAK=1 .venv/bin/python -m pytest tests/store tests/ingest
+soak: .venv/installed-test $(VENV_1)/installed-test
+	EYELET_SOAK=1 .venv/bin/python -m pytest tests/store tests/ingest tests/web/test_churn.py
+	EYELET_SOAK=1 $(VENV_1)/bin/python -m pytest tests/web/test_churn.py
 
 bench: .venv/installed-test $(VENV_1)/installed-test
 	.venv/bin/python benchmarks/capture.py

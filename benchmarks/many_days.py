@@ -113,6 +113,10 @@ class Server:
             return "" if status == 200 else f"/ answers {status}"
         return "it never listened"
 
+    def connect_anew(self) -> None:
+        """A server hangs up on who asks nothing for 5 s."""
+        self.connection.close()
+
     def get(self, path: str) -> int:
         try:
             self.connection.request("GET", path, headers=self.headers)
@@ -176,6 +180,8 @@ def measure_start(root: str, one: str) -> None:
 
 def measure_front(name: str, stock: Server, ours: Server) -> None:
     times: tuple[list[float], list[float]] = ([], [])
+    stock.connect_anew()
+    ours.connect_anew()
     for number in range(FRONT_ROUNDS + 10):
         for side, server in zip(times, (stock, ours), strict=True):
             began = time.perf_counter()
@@ -193,13 +199,11 @@ def show(name: str, stock: list[float], ours: list[float], *, target: float) -> 
     )
 
 
-def visit(server: Server, keys: Sequence[layout.PartitionKey]) -> tuple[float, list[str]]:
-    """Four pages of each day; the time in ms that a page took, and every answer that was not 200."""
-    paths = [
-        f"/{key.mount_name}{rest}"
-        for key in keys
-        for rest in ("", "/hooks", f"/hooks/{key.bounds_us[0]}", "/hooks.json?_size=5")
-    ]
+def visit(server: Server, days: Sequence[tuple[str, int]]) -> tuple[float, list[str]]:
+    """Four pages of each day, given as its database's name and a row's id; the time in ms that a page took, and every
+    answer that was not 200."""
+    paths = [f"/{name}{rest}" for name, row in days for rest in ("", "/hooks", f"/hooks/{row}", "/hooks.json?_size=5")]
+    server.connect_anew()
     began = time.perf_counter()
     wrong = [f"{status} {path}" for path in paths if (status := server.get(path)) != 200]
     return (time.perf_counter() - began) * 1000 / len(paths), wrong
@@ -209,10 +213,15 @@ def measure_visits(root: str, one: str, keys: Sequence[layout.PartitionKey]) -> 
     with running(Server(root, [one], stock=True)) as stock, running(Server(root)) as ours:
         measure_front("/ (p50), no day visited", stock, ours)
         fresh = ours.open_files, ours.rss_mib
-        page_ms, wrong = visit(ours, random.Random(7).sample(keys, min(VISITED, len(keys))))
+        days = [(key.mount_name, key.bounds_us[0]) for key in random.Random(7).sample(keys, min(VISITED, len(keys)))]
+        page_ms, wrong = visit(ours, days)
+        stock_ms, _ = visit(stock, [("logs", keys[0].bounds_us[0])] * len(days))
         visited = ours.open_files, ours.rss_mib
         measure_front(f"/ (p50), {VISITED} days visited", stock, ours)
-        print(f"\n{VISITED} days visited, 4 pages each: {page_ms:.1f} ms a page, {len(wrong)} not answered 200")
+        print(
+            f"\n{VISITED} days visited, 4 pages each: {page_ms:.1f} ms a page (stock, the one: {stock_ms:.1f}), "
+            f"{len(wrong)} not answered 200"
+        )
         print("".join(f"  {line}\n" for line in wrong[:3]), end="")
         print(f"{'':36}{'fresh':>10}{'visited':>12}{'target':>8}")
         print(f"{'open files':36}{fresh[0]:10}{visited[0]:12}{OPEN_FILES:8}")
