@@ -209,7 +209,20 @@ def serve_days(datasette: Any, days: Days) -> None:
     """From now on this Datasette finds the days its requests ask for."""
     if not isinstance(datasette.databases, Databases):
         datasette.databases = Databases(datasette.databases, days)
+        _attach_no_day(datasette)
         compat.keep_days_cataloged(datasette, lambda: showing(*days.mounted.values()))
+
+
+def _attach_no_day(datasette: Any) -> None:
+    """With `--crossdb` Datasette attaches every database it sees to a connection of `_memory`, which stays and which
+    strangers may ask: while one is made, no day is seen but the connection's own."""
+    prepare = datasette._prepare_connection
+
+    def prepared(conn: Any, name: str) -> None:
+        with showing(*(day for day in _shown.get() if day.name == name)):
+            prepare(conn, name)
+
+    datasette._prepare_connection = prepared
 
 
 def broken(path: str, error: Exception) -> PartitionUnreadable:
