@@ -2,25 +2,43 @@
 
 import asyncio
 import os
-import tempfile
-from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
+from weakref import WeakSet
 
 from datasette.utils.asgi import AsgiStream
 
-from datasette_eyelet import compat
+from datasette_eyelet import compat, instance
 from datasette_eyelet.mounts import Day
 from datasette_eyelet.problems import problem
+from eyelet_ingest.errors import PartitionUnreadable
+from eyelet_ingest.store import copies
 
 CHUNK_BYTES = 2**20
+COPIES = 2  # at once: each takes room on the disk, as much as its day, until it was sent
+
+
+class _Copies:
+    """The copies of one Datasette that take room on the disk now. Of the event loop."""
+
+    def __init__(self) -> None:
+        self.being_made = 0
+        self.made: WeakSet[BinaryIO] = WeakSet()
+
+    def __len__(self) -> int:
+        return self.being_made + sum(not copy.closed for copy in self.made)
 
 
 async def day(datasette: Any, request: Any, day: Day) -> Any:
-    """The copy as a download, for whoever may download databases; 403 otherwise. It needs room for one copy."""
+    """The copy as a download, for whoever may download databases; 403 otherwise, 429 where COPIES are being sent."""
     if not datasette.setting("allow_download") or not await compat.may_download(datasette, request.actor, day.name):
         reason = "view-database-download is not granted for this day, or allow_download is off"
         return await problem(datasette, request, False, 403, "No download", reason)
-    copy = await day.read(_snapshot_beside(day.path))
+    held: _Copies = datasette.__dict__.setdefault("_eyelet_copies", _Copies())
+    if len(held) >= COPIES:
+        reason = f"{COPIES} days are being downloaded at this moment: try again later"
+        return await problem(datasette, request, False, 429, "Not now", reason)
+    copy = await _copied(datasette, held, day)
     headers = {
         "content-length": str(os.fstat(copy.fileno()).st_size),
         "content-disposition": f'attachment; filename="{day.name}.db"',
@@ -36,18 +54,14 @@ async def day(datasette: Any, request: Any, day: Day) -> Any:
     return AsgiStream(stream, headers=headers, content_type="application/vnd.sqlite3")
 
 
-def _snapshot_beside(path: str) -> Callable[[Any], Any]:
-    """Of a connection: an open file with all that is committed. It has no name: nothing is left behind by a kill."""
-
-    def snapshot(conn: Any) -> Any:
-        folder = tempfile.mkdtemp(prefix=".copy-", dir=os.path.dirname(path))  # 0700, where there is room for days
-        name = os.path.join(folder, "day.db")
-        try:
-            conn.execute("vacuum into ?", [name])
-            return open(name, "rb")
-        finally:
-            for left in os.listdir(folder):
-                os.unlink(os.path.join(folder, left))
-            os.rmdir(folder)
-
-    return snapshot
+async def _copied(datasette: Any, held: _Copies, day: Day) -> BinaryIO:
+    held.being_made += 1
+    try:
+        copy: BinaryIO = await day.read_by(instance.of(datasette).apart, partial(copies.snapshot, path=day.path))
+    except OSError as bad:
+        hint = "is the disk full, or was the day removed meanwhile?"
+        raise PartitionUnreadable("copy", day.path, bad.strerror or str(bad), hint) from bad
+    finally:
+        held.being_made -= 1
+    held.made.add(copy)
+    return copy

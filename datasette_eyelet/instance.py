@@ -7,7 +7,11 @@ import asyncio
 import os
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from typing import Any, TypeVar
 
 from datasette_eyelet import mounts, queries, settings
 from eyelet_ingest.errors import EyeletError
@@ -15,6 +19,9 @@ from eyelet_ingest.store.store import Store
 
 DEFAULT_ROOT = "~/.eyelet"
 DRAIN_INTERVAL_S = 30.0
+APART_THREADS = 10  # as many as may change or copy days at once: api.door.ROOM["POST"], download.COPIES
+
+T = TypeVar("T")
 
 
 class Instance:
@@ -31,6 +38,7 @@ class Instance:
         self._store: Store | None = None
         self._opening = threading.Lock()
         self.overlays: dict[Any, Any] = {}
+        self._apart = ThreadPoolExecutor(APART_THREADS, thread_name_prefix="eyelet")
         self.trouble = ""
         self._draining = threading.Lock()
         self._drained_at_s: float | None = None
@@ -47,7 +55,14 @@ class Instance:
         """The Store as far as these contexts go: what `permissions.contexts_for` answered."""
         return self.store.limited_to(visible)
 
+    async def apart(self, work: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """`work(…)` in a thread of its own kind: for what may wait long for the lock of a day, or write much. The few
+        threads that asyncio and Datasette have stay free for everybody else's pages."""
+        whole = partial(copy_context().run, work, *arguments, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._apart, whole)
+
     def close(self) -> None:
+        self._apart.shutdown(wait=False)
         self.days.close()
         with self._opening:
             if self._store is not None:

@@ -52,6 +52,10 @@ class Day(compat.ReadOnlyDatabase):
         work = partial(copy_context().run, self._with_reader, fn)
         return await asyncio.get_running_loop().run_in_executor(self.ds.executor, work)
 
+    async def read_by(self, run: Callable[..., Awaitable[Any]], fn: Any) -> Any:
+        """`fn(connection)` as `run(work, …)` runs work: for what would keep one of Datasette's few threads long."""
+        return await run(self._with_reader, fn)
+
     def connect(self, write: bool = False) -> Any:
         """A connection of the caller's own, to close. There is none that writes."""
         if write:

@@ -31,7 +31,7 @@ async def view(datasette: Any, request: Any) -> Any:
         where = _where(said)
         contexts = await door.chosen(datasette, request.actor, ADMIN, where.contexts)
         held = instance.of(datasette)
-        done = await asyncio.to_thread(_delete, held, where, contexts, dry_run, door.who(request))
+        done = await held.apart(_delete, held, where, contexts, dry_run, door.who(request))
     return door.answer(_told(done))
 
 

@@ -25,8 +25,8 @@ async def view(datasette: Any, request: Any) -> Any:
         context, texts = await asyncio.to_thread(said, await body.read(request), request.args.getlist("context"))
         if not await permissions.may(datasette, request.actor, WRITE, layout.safe_context(context)):
             raise forbidden(WRITE)
-        store = instance.of(datasette).store
-        done = await asyncio.to_thread(logs.record, store, context, texts, sender=who(request))
+        held = instance.of(datasette)
+        done = await held.apart(logs.record, held.store, context, texts, sender=who(request))
     return _answer(context, len(texts), done)
 
 

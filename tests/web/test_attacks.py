@@ -1,10 +1,21 @@
 """What was tried against days and the log API, and must not work: each test is one attack."""
 
+import asyncio
+import os
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from datasette.utils.asgi import Request
 
-from eyelet_ingest.store import layout
+from datasette_eyelet import download, instance, mounts
+from datasette_eyelet.api import door
+from eyelet_ingest import tokens
+from eyelet_ingest.store import connect, copies, deletion, layout
+from eyelet_ingest.store.store import Store
 
 # The site and the recorder are fixtures of tests/web/conftest.py.
 OpenSite = Any
@@ -28,3 +39,90 @@ async def test_no_day_is_attached_to_a_connection_that_others_ask(
         assert "logs.sqlite" not in answer.text
         answer = await site.get(f"{address}?sql=select+count(*)+from+[{day_of(noon_us)}].hooks", actor=None)
         assert answer.status_code != 200 or "rows" not in answer.text
+
+
+async def test_who_waits_for_a_day_keeps_nobody_from_the_pages(
+    site: Any, store: Store, record: Record, noon_us: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(noon_us)
+    monkeypatch.setattr(deletion, "DEADLINE_MS", 3_000)
+    said, _ = tokens.create(store.root, "t", (), ("write", "admin"))
+    headers = {"authorization": f"Bearer {said}"}
+    body = {"filter": {"src": "a.b"}, "dry_run": False}
+    threads = ThreadPoolExecutor(2)
+    asyncio.get_running_loop().set_default_executor(threads)
+
+    async def delete() -> Any:
+        return await site.datasette.client.post("/-/eyelet/api/delete", json=body, headers=headers)
+
+    lock = layout.lock_path(store.root, layout.key_for("default", noon_us))
+    with connect.FileLock(lock, time.monotonic_ns() + 10**9):
+        waiting = [asyncio.ensure_future(delete()) for _ in range(door.ROOM["POST"])]
+        while len(held_threads()) < len(waiting):
+            await asyncio.sleep(0.01)
+        for path in ("/-/eyelet/days.json", f"/{day_of(noon_us)}/hooks.json", "/-/eyelet?range=all"):
+            assert (await site.get(path)).status_code == 200
+        assert not any(one.done() for one in waiting)
+    assert {(await one).status_code for one in waiting} == {200}
+
+
+def held_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("eyelet_")]
+
+
+async def test_copies_that_take_room_on_the_disk_are_few(site: Any, record: Record, root: str, noon_us: int) -> None:
+    record(noon_us)
+    days = instance.of(site.datasette).days
+    key = layout.key_for("default", noon_us)
+    request = Request.fake(f"/{key.mount_name}.db")
+    request.scope.update(actor={"id": "root"}, csrftoken=lambda: "")
+    with days.pinned(key):
+        mounted = await days.mount(key)
+        with mounts.showing(mounted):
+            kept = [await download.day(site.datasette, request, mounted) for _ in range(download.COPIES)]
+            assert (await download.day(site.datasette, request, mounted)).status == 429
+            sent: list[Any] = []
+            await kept.pop().asgi_send(lambda message: took(sent, message))
+            assert b"".join(one.get("body", b"") for one in sent).startswith(b"SQLite format 3")
+            assert (await download.day(site.datasette, request, mounted)).status == 200
+            del kept
+    assert os.listdir(layout.partition_dir(root, key)) and not left_behind(root, key)
+
+
+async def took(sent: list[Any], message: Any) -> None:
+    sent.append(message)
+
+
+def left_behind(root: str, key: layout.PartitionKey) -> list[str]:
+    return [name for name in os.listdir(layout.partition_dir(root, key)) if name.startswith(copies.PREFIX)]
+
+
+@pytest.mark.parametrize("sent", [{"before": "2100-01-01"}, {"filter": {"src": "a.b"}}], ids=["whole", "rows"])
+async def test_a_copy_that_a_kill_left_behind_goes_with_what_is_deleted(
+    site: Any, root: str, record: Record, noon_us: int, sent: Any
+) -> None:
+    record(noon_us, src="a.b")
+    record(noon_us + 1, src="c.d")
+    key = layout.key_for("default", noon_us)
+    left = os.path.join(layout.partition_dir(root, key), copies.PREFIX + "killed")
+    os.mkdir(left)
+    shutil.copy(layout.db_path(root, key), os.path.join(left, "day.db"))
+    said, _ = tokens.create(root, "t", (), ("admin",))
+    headers = {"authorization": f"Bearer {said}"}
+    answer = await site.datasette.client.post("/-/eyelet/api/delete", json={**sent, "dry_run": False}, headers=headers)
+    assert answer.status_code == 200 and answer.json()["events"] == (2 if "before" in sent else 1)
+    assert not os.path.exists(left)
+    assert os.path.exists(layout.partition_dir(root, key)) == ("filter" in sent)
+
+
+async def test_a_copy_that_a_kill_left_behind_goes_with_the_next(
+    site: Any, root: str, record: Record, noon_us: int
+) -> None:
+    record(noon_us)
+    key = layout.key_for("default", noon_us)
+    old, fresh = (os.path.join(layout.partition_dir(root, key), copies.PREFIX + name) for name in ("old", "fresh"))
+    os.mkdir(old)
+    os.mkdir(fresh)
+    os.utime(old, (0, 0))
+    assert (await site.get(f"/{key.mount_name}.db")).status_code == 200
+    assert os.path.exists(fresh) and not os.path.exists(old)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eyelet_ingest.errors import BadInput, PartitionError, PartitionUnreadable
-from eyelet_ingest.store import layout, schema, select
+from eyelet_ingest.store import copies, layout, schema, select
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.connect import (
     CACHE_KIB_SMALL,
@@ -163,6 +163,7 @@ class _Deletion:
 
         The WAL stays where a reader needs it; closing, or the next writer, empties it then.
         """
+        copies.remove_left(os.path.dirname(path))
         how = "truncate" if may_checkpoint(driver().sqlite_version) else "passive"
         try:
             conn.execute("vacuum")
@@ -185,6 +186,7 @@ class _Deletion:
                 events = self._count_if_readable(path) if was_there else 0
                 for side in ("-wal", "-shm", "-journal", ""):
                     _unlink(path + side)
+                copies.remove_left(folder)
                 _unlink(lock)  # last: who waits for it finds it gone, and takes a new one
         except OSError as bad:
             reason = bad.strerror or str(bad)
