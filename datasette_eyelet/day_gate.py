@@ -7,6 +7,7 @@ from typing import Any
 
 from datasette import Response
 from datasette.utils import tilde_decode
+from datasette.utils.asgi import Base400
 
 from datasette_eyelet import compat, download, instance, mounts, permissions
 from datasette_eyelet.problems import problem, refusal
@@ -67,7 +68,11 @@ async def _day(
             await app(_answering(scope, partial(_unreadable, key=key, error=error, as_json=_wants_json(scope))))
             return
         with mounts.showing(day):
-            await app(_answering(scope, partial(download.day, day=day)) if rest == ".db" else scope)
+            if rest == ".db":
+                scope = _answering(scope, partial(download.day, day=day))
+            elif rest.endswith(".csv"):
+                scope = compat.csv_that_works(scope)
+            await app(scope)
 
 
 def _answering(scope: Message, view: Callable[..., Awaitable[Any]]) -> Message:
@@ -93,7 +98,9 @@ async def unreadable_day(datasette: Any, request: Any, exception: Exception) -> 
     if isinstance(exception, driver().DatabaseError) and any(text in str(exception) for text in _BROKEN):
         error = mounts.broken(day.path, exception)
         return await _unreadable(datasette, request, day.key, error, _wants_json(request.scope))
-    return None
+    if isinstance(exception, Base400) or await mounts.is_as_mounted(day):
+        return None
+    return await _unreadable(datasette, request, day.key, mounts.changed(day.path), _wants_json(request.scope))
 
 
 async def _unreadable(datasette: Any, request: Any, key: PartitionKey, error: EyeletError, as_json: bool) -> Any:

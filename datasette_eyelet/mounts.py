@@ -10,6 +10,7 @@ What stays between requests is small: up to `max_mounted_days` Day objects, and 
 
 import asyncio
 import os
+import stat
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Generator, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from eyelet_ingest.store.layout import PartitionKey
 
 MAX_MOUNTED_DAYS = 64
 
+File = tuple[int, int]
+NOT_READ = -1  # no version of a schema is negative
 Told = Callable[[Any, str], Awaitable[None]]
 
 # The days that the running request reads. Asyncio gives each request's task its own value.
@@ -37,13 +40,18 @@ class NoSuchDay(PartitionUnreadable):
 
 
 class Day(compat.ReadOnlyDatabase):
-    """One partition as a database of Datasette: read-only, its connections borrowed from a pool."""
+    """One partition as a database of Datasette: read-only, its connections borrowed from a pool.
 
-    def __init__(self, datasette: Any, key: PartitionKey, path: str, handles: Handles) -> None:
+    It is the file that was there when it was made, by device and inode: once another is there, it reads nothing more.
+    So a request never meets two files, and `schema_version` is its own for good.
+    """
+
+    def __init__(self, datasette: Any, key: PartitionKey, path: str, file: File, handles: Handles) -> None:
         super().__init__(datasette, path=path, is_mutable=False)
-        self.key, self.handles = key, handles
+        self.key, self.file, self.handles = key, file, handles
         self.name = self.route = key.mount_name
-        self.schema_version = -1
+        self.schema_version = NOT_READ
+        self.has_events = True
 
     async def read(self, fn: Any) -> Any:
         """`fn(connection)` in a thread of Datasette's, or here where it has none."""
@@ -91,6 +99,11 @@ class Day(compat.ReadOnlyDatabase):
 
     def _with_reader(self, fn: Any) -> Any:
         with self.handles.reader(self.path, self._prepare) as conn:
+            there = _file_at(self.path)
+            if there is None:
+                raise _no_such_day(self.path)
+            if there != self.file:
+                raise changed(self.path)
             return fn(conn)
 
     def _prepare(self, conn: Any) -> None:
@@ -130,29 +143,33 @@ class Days:
         """
         path = layout.db_path(self.root, key)
         name = key.mount_name
-        if not os.path.isfile(path):
+        file = _file_at(path)
+        if file is None:
             await self._unmount(name)
-            raise NoSuchDay("open", path, "nothing was recorded on that day, or it was removed")
-        day = self.mounted.get(name) or Day(self.datasette, key, path, self.handles)
+            raise _no_such_day(path)
+        day = self.mounted.get(name)
         try:
+            if day is None or day.file != file:
+                day = Day(self.datasette, key, path, file, self.handles)
             version = await day.read(_schema_version)
-            if day.schema_version != version or name not in self.mounted:
-                day = await self._enter(day, version)
+            if day.schema_version != version:
+                day = await self._enter(Day(self.datasette, key, path, file, self.handles), version)
         except driver().Error as error:
             raise broken(path, error) from error
-        self.mounted.move_to_end(name)
+        if name in self.mounted:
+            self.mounted.move_to_end(name)
         await self._unmount_excess()
         return day
 
     async def _enter(self, day: Day, version: int) -> Day:
-        """The day of that name that is mounted, of this version of its schema."""
+        """The day of that name that is mounted, of this file and this version of its schema."""
         async with self._mounting:
-            day = self.mounted.get(day.name, day)
-            if day.schema_version != version or day.name not in self.mounted:
-                await compat.catalog_day(self.datasette, day, version)
-                await self.entered(self.datasette, day.name)
-                day.schema_version = version
-                self.mounted[day.name] = day
+            there = self.mounted.get(day.name)
+            if there is not None and (there.file, there.schema_version) == (day.file, version):
+                return there
+            day.schema_version, day.has_events = version, await day.read(_has_events)
+            await compat.catalog_day(self.datasette, day, partial(self.mounted.__setitem__, day.name, day))
+            await self.entered(self.datasette, day.name)
             return day
 
     def release(self, key: PartitionKey, wait_s: float = 0.0) -> bool:
@@ -229,6 +246,19 @@ def _attach_no_day(datasette: Any) -> None:
     datasette._prepare_connection = prepared
 
 
+def changed(path: str) -> PartitionUnreadable:
+    """The day is another one than at the beginning of the request."""
+    return PartitionUnreadable("read", path, "it was replaced or rewritten while it was read", "ask again")
+
+
+async def is_as_mounted(day: Day) -> bool:
+    """Whether the day can still be read, and is what it was when the request began."""
+    try:
+        return bool(await day.read(_schema_version) == day.schema_version)
+    except (PartitionUnreadable, driver().Error):
+        return False
+
+
 def broken(path: str, error: Exception) -> PartitionUnreadable:
     """What SQLite says of a day that is no good, with what helps."""
     return PartitionUnreadable("read", path, str(error), remedy(path, error))
@@ -255,5 +285,24 @@ def showing(*days: Day) -> Generator[None, None, None]:
         _shown.reset(token)
 
 
+def _no_such_day(path: str) -> NoSuchDay:
+    return NoSuchDay("open", path, "nothing was recorded on that day, or it was removed")
+
+
+def _file_at(path: str) -> File | None:
+    """The device and inode of the file at `path`, None where there is none."""
+    try:
+        there = os.stat(path)
+    except OSError:
+        return None
+    return (there.st_dev, there.st_ino) if stat.S_ISREG(there.st_mode) else None
+
+
 def _schema_version(conn: Any) -> int:
     return int(conn.execute("pragma schema_version").fetchone()[0])
+
+
+def _has_events(conn: Any) -> bool:
+    """Whether its table `hooks` can be shown as ours: anybody may put a file of his own in the place of a day."""
+    sql = "select count(*) from pragma_table_info('hooks') where name in ('id', 'src')"
+    return bool(conn.execute(sql).fetchone()[0] == 2)

@@ -28,7 +28,8 @@ def name_of(us: int, context: str = "default") -> str:
 async def test_a_day_is_a_database_for_whoever_asks_for_it(site: Site, record: Record, noon_us: int) -> None:
     (event_id,) = record(noon_us, tool_name="Bash")
     name = name_of(noon_us)
-    for path in (f"/{name}", f"/{name}/hooks", f"/{name}/hooks/{event_id}", f"/{name}?sql=select+1"):
+    paths = (f"/{name}", f"/{name}/hooks", f"/{name}/hooks.csv", f"/{name}/hooks/{event_id}", f"/{name}?sql=select+1")
+    for path in paths:
         answer = await site.get(path)
         assert answer.status_code in (200, 302), f"{path}: {answer.text}"
     rows = (await site.json(f"/{name}/hooks.json?_shape=objects&tool_name=Bash"))["rows"]
