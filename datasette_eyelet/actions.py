@@ -39,11 +39,15 @@ def of_row(datasette: Any, database: str, table: str, row: Any) -> Actions:
     key = day_table.day_of(datasette, database)
     if key is None or table != day_table.TABLE:
         return []
-    links, event_id, session = Links(datasette, ()), row["id"], row["session_id"]
+    event_id = cells.event_of(key, row)
+    if event_id is None:
+        return []
+    links = Links(datasette, ())
     found = [
         _action(links.event(key.context, event_id), "This event in Eyelet", "What happened, with its payload"),
         _action(cells.around(links, key, event_id), "Search around it", "The minutes before and after"),
     ]
+    session = row["session_id"] if "session_id" in row.keys() else None  # noqa: SIM118  sqlite3.Row
     url = links.session(session) if isinstance(session, str) else ""
     return [*found, _action(url, "Search its session", "All its events, of any day")] if url else found
 

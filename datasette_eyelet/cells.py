@@ -50,7 +50,7 @@ class _Cell:
     @property
     def event_id(self) -> int | None:
         """The event that the row is about: its `id`, where that is a moment of the day."""
-        return _moment_of_day(self.key, self.row["id"]) if "id" in self.row.keys() else None  # noqa: SIM118  sqlite3.Row
+        return event_of(self.key, self.row)
 
 
 def knowing_the_page(datasette: Any) -> Callable[[Any], Any]:
@@ -81,6 +81,11 @@ def render(row: Any, value: Any, column: str, table: str | None, database: str, 
         return None
     cell = _Cell(key, Links(datasette, ()), row, value, table)
     return (shown(cell) if shown else None) or _text(cell)
+
+
+def event_of(key: PartitionKey, row: Any) -> int | None:
+    """The id of the event that a row of Datasette's is about; None where it is about none of this day."""
+    return _moment_of_day(key, row["id"]) if "id" in row.keys() else None  # noqa: SIM118  sqlite3.Row
 
 
 def around(links: Links, key: PartitionKey, event_id: int) -> str:

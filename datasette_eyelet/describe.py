@@ -61,7 +61,7 @@ def metadata(datasette: Any) -> dict[str, Any]:
     days = {name: database(name) for name in getattr(datasette, "databases", ()) if is_day(datasette, name)}
     for name, day in days.items():
         given = compat.metadata_of_site(datasette, name).get("tables") or {}
-        for table, shown in _SHOWN.items():
+        for table, shown in _shown(datasette, name).items():
             day["tables"][table].update(_beside(given.get(table) or {}, shown))
     return {"databases": days} if days else {}
 
@@ -71,10 +71,15 @@ def configured(datasette: Any, name: str, given: dict[str, Any]) -> dict[str, An
     if not is_day(datasette, name):
         return given
     tables = dict(given.get("tables") or {})
-    for table, shown in _SHOWN.items():
+    for table, shown in _shown(datasette, name).items():
         own = tables.get(table) or {}
         tables[table] = {**_beside(own, shown), **own}
     return {**given, "tables": tables}
+
+
+def _shown(datasette: Any, name: str) -> dict[str, dict[str, Any]]:
+    """How the tables of a day are shown: of a table `hooks` without our columns nothing is said."""
+    return _SHOWN if datasette.databases[name].has_events else {}
 
 
 def _beside(own: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:

@@ -126,3 +126,33 @@ async def test_a_copy_that_a_kill_left_behind_goes_with_the_next(
     os.utime(old, (0, 0))
     assert (await site.get(f"/{key.mount_name}.db")).status_code == 200
     assert os.path.exists(fresh) and not os.path.exists(old)
+
+
+FOREIGN = {
+    "no column of ours": "create table hooks (a text); insert into hooks values ('x')",
+    "text for ids": "create table hooks (id text primary key) without rowid; insert into hooks values ('<b>')",
+    "ids alone": "create table hooks (id integer primary key); insert into hooks values (1)",
+    "a view": "create table z (id, src); insert into z values (1, 'a'); create view hooks as select * from z",
+    "a view of nothing": "create view hooks as select * from nosuch",
+    "a virtual table": "create virtual table hooks using fts5(id, src); insert into hooks values ('1', 'a')",
+}
+
+
+@pytest.mark.parametrize("schema", FOREIGN.values(), ids=list(FOREIGN))
+async def test_a_foreign_file_in_the_place_of_a_day_hinders_nothing(
+    site: Any, root: str, record: Record, noon_us: int, schema: str
+) -> None:
+    record(noon_us, context="good")
+    key = layout.key_for("foreign", noon_us)
+    os.makedirs(layout.partition_dir(root, key))
+    conn = connect.open_writer(layout.db_path(root, key))
+    conn.executescript(schema)
+    conn.close()
+    for page in ("", ".json", "/hooks", "/hooks.json", "/hooks?_src=a&_q=x", "/hooks/1", "/hooks/~3Cb~3E", "/errors"):
+        answer = await site.get(f"/{key.mount_name}{page}")
+        assert answer.status_code in (200, 302, 400, 404, 503), f"{page}: {answer.text[:500]}"
+    found = await site.json("/-/eyelet.json?range=all")
+    assert len(found["rows"]) == 1
+    assert [bad["context"] for bad in found["partitions"]["unreadable"]] == ["foreign"]
+    for page in ("/", "/-/eyelet?range=all", "/-/eyelet/api/sources?from=2000", "/-/eyelet/api/export?from=2000"):
+        assert (await site.get(page)).status_code == 200, page

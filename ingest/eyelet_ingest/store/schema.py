@@ -179,6 +179,9 @@ STEPS: "tuple[tuple[str, ...], ...]" = (_STEP_1, _STEP_2)
 VERSION = len(STEPS)
 
 
+NOT_OURS = "it was not made by this software; move it away"
+
+
 def version_of(conn: "Any") -> int:
     """How many steps the file has taken; 0 for one that is new and empty."""
     version: int = conn.execute("pragma user_version").fetchone()[0]
@@ -242,7 +245,7 @@ def diagnosis(conn: "Any", path: str, bad: Exception) -> "tuple[str, str]":
             f"put it right with: eyelet rebuild {path}",
         )
     if "no such" in str(bad) and not version:
-        return str(bad), "it was not made by this software; move it away"
+        return str(bad), NOT_OURS
     return str(bad), remedy(path, bad)
 
 

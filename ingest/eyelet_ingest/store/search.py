@@ -262,7 +262,9 @@ class Search:
             try:
                 conn = self._reader(key, path)
                 try:
-                    if not schema.is_ready(conn):
+                    if not schema.version_of(conn):
+                        if schema.is_ready(conn):  # its rows could be anything, ids that are no numbers too
+                            raise PartitionUnreadable("read", path, "it has no version", schema.NOT_OURS)
                         self.scanned.add(key)
                         continue
                     answer = ask(conn, key)
