@@ -9,17 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from datasette.app import Datasette
 from datasette.utils.asgi import Request
 
 from datasette_eyelet import download, instance, mounts
 from datasette_eyelet.api import door
 from eyelet_ingest import tokens
-from eyelet_ingest.store import connect, copies, deletion, layout
+from eyelet_ingest.store import audit, connect, copies, deletion, layout
 from eyelet_ingest.store.store import Store
 
 # The site and the recorder are fixtures of tests/web/conftest.py.
 OpenSite = Any
 Record = Any
+BOB = {"id": "bob"}
 
 
 def day_of(us: int, context: str = "default") -> str:
@@ -156,3 +158,29 @@ async def test_a_foreign_file_in_the_place_of_a_day_hinders_nothing(
     assert [bad["context"] for bad in found["partitions"]["unreadable"]] == ["foreign"]
     for page in ("/", "/-/eyelet?range=all", "/-/eyelet/api/sources?from=2000", "/-/eyelet/api/export?from=2000"):
         assert (await site.get(page)).status_code == 200, page
+
+
+IS_1_0 = hasattr(Datasette, "allowed")
+
+
+@pytest.mark.skipif(not IS_1_0, reason="0.65 knows no restricted tokens")
+@pytest.mark.parametrize(
+    "settings", [{"allow": BOB, "admin": BOB}, {"contexts": {"mine": {"allow": BOB, "admin": BOB}}}]
+)
+async def test_a_restricted_token_may_nothing_that_it_was_not_made_for(
+    open_site: OpenSite, root: str, record: Record, noon_us: int, settings: Any
+) -> None:
+    record(noon_us, context="mine")
+    site = await open_site(**settings)
+    restricted = {**BOB, "_r": {"a": ["view-instance", "view-database", "view-table", "execute-sql"]}}
+    name = day_of(noon_us, "mine")
+    for path in ("/-/eyelet/api/count", "/-/eyelet/api/query", "/-/eyelet.json", f"/{name}.json", f"/{name}.db"):
+        assert (await site.get(path, actor=BOB)).status_code == 200, path
+        assert (await site.get(path, actor=restricted)).status_code == 403, path
+    before = audit.lines(root)
+    cookie = "ds_actor=" + site.datasette.sign({"a": restricted}, "actor")
+    answer = await site.datasette.client.post(
+        "/-/eyelet/api/delete", json={"before": "2100-01-01", "dry_run": False}, headers={"cookie": cookie}
+    )
+    assert answer.status_code == 403
+    assert audit.lines(root) == before
