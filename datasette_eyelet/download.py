@@ -9,10 +9,11 @@ from weakref import WeakSet
 from datasette.utils.asgi import AsgiStream
 
 from datasette_eyelet import compat, instance
-from datasette_eyelet.mounts import Day
+from datasette_eyelet.mounts import Day, broken
 from datasette_eyelet.problems import problem
 from eyelet_ingest.errors import PartitionUnreadable
 from eyelet_ingest.store import copies
+from eyelet_ingest.store.connect import driver
 
 CHUNK_BYTES = 2**20
 COPIES = 2  # at once: each takes room on the disk, as much as its day, until it was sent
@@ -61,6 +62,8 @@ async def _copied(datasette: Any, held: _Copies, day: Day) -> BinaryIO:
     except OSError as bad:
         hint = "is the disk full, or was the day removed meanwhile?"
         raise PartitionUnreadable("copy", day.path, bad.strerror or str(bad), hint) from bad
+    except driver().Error as bad:
+        raise broken(day.path, bad) from bad
     finally:
         held.being_made -= 1
     held.made.add(copy)

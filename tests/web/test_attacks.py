@@ -184,3 +184,25 @@ async def test_a_restricted_token_may_nothing_that_it_was_not_made_for(
     )
     assert answer.status_code == 403
     assert audit.lines(root) == before
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        (connect.driver().OperationalError("database or disk is full"), "make room"),
+        (FileNotFoundError(2, "No such file or directory"), "removed meanwhile"),
+    ],
+    ids=["full", "removed"],
+)
+async def test_a_copy_that_cannot_be_made_is_a_clear_page(
+    site: Any, record: Record, noon_us: int, monkeypatch: pytest.MonkeyPatch, trouble: Exception, told: str
+) -> None:
+    record(noon_us)
+
+    def fails(*_: object, **__: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(copies.tempfile, "mkdtemp", fails)
+    for _ in range(download.COPIES + 1):  # a copy that was not made takes no place
+        answer = await site.get(f"/{day_of(noon_us)}.db")
+        assert answer.status_code == 503 and told in answer.text
