@@ -28,7 +28,7 @@ from datasette_eyelet import (
     token_actor,
 )
 from datasette_eyelet.compat import actions_of_1_0, permissions_of_0_65, permissions_of_1_0
-from datasette_eyelet.links import SEARCH
+from datasette_eyelet.links import DAYS, SEARCH
 from datasette_eyelet.visible import visible
 
 __all__ = ["actions_of_1_0", "permissions_of_0_65", "permissions_of_1_0"]
@@ -101,7 +101,10 @@ def menu_links(datasette: Any, actor: dict[str, Any] | None) -> Callable[[], Awa
     async def links() -> list[dict[str, str]]:
         if not await permissions.may_view_any(datasette, actor):
             return []
-        return [{"href": datasette.urls.path(SEARCH), "label": "Eyelet"}]
+        return [
+            {"href": datasette.urls.path(SEARCH), "label": "Eyelet"},
+            {"href": datasette.urls.path(DAYS), "label": "Eyelet: all days"},
+        ]
 
     return links
 

@@ -11,7 +11,7 @@ from datasette import Response
 from jinja2 import ChoiceLoader, FileSystemLoader
 
 from datasette_eyelet import compat, instance
-from datasette_eyelet.links import SEARCH, STATIC
+from datasette_eyelet.links import DAYS, SEARCH, STATIC
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -23,7 +23,12 @@ async def page(datasette: Any, request: Any, template: str, context: dict[str, A
     environment = _environment(datasette, request)
     body = await datasette.render_template(
         environment.get_template(f"eyelet/{template}"),
-        {**context, "eyelet_static": static_urls(datasette), "search_url": str(datasette.urls.path(SEARCH))},
+        {
+            **context,
+            "eyelet_static": static_urls(datasette),
+            "search_url": str(datasette.urls.path(SEARCH)),
+            "days_url": str(datasette.urls.path(DAYS)),
+        },
         request=request,
         view_name="eyelet",
     )

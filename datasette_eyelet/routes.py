@@ -26,7 +26,7 @@ def _guarded(view: View, *, as_json: bool) -> View:
         try:
             return await view(datasette, request, seen)
         except BadInput as error:
-            return await problem(datasette, request, as_json, 400, "That cannot be searched", str(error))
+            return await problem(datasette, request, as_json, 400, "That cannot be understood", str(error))
         except EyeletError as error:
             return await problem(datasette, request, as_json, 503, "That cannot be read", str(error))
 

@@ -240,3 +240,20 @@ async def test_a_file_of_ones_own_with_such_a_name_is_served_as_ever(
 
 def test_a_mount_name_is_read_from_the_right() -> None:
     assert layout.key_from_mount_name("a-2026-b-2026-079") == PartitionKey("a-2026-b", 2026, 79)
+
+
+async def test_the_menu_and_the_search_lead_to_all_days(site: Site, record: Record, noon_us: int) -> None:
+    for recorded in (False, True):
+        if recorded:
+            record(noon_us)
+        page = (await site.get("/-/eyelet")).text
+        assert 'href="/-/eyelet/days">Eyelet: all days<' in page
+        assert 'href="/-/eyelet/days">calendar<' in page
+    assert 'href="/-/eyelet/days">calendar<' in (await site.get("/-/eyelet?range=never")).text
+    assert "/-/eyelet/days" not in (await site.get("/", None)).text
+
+
+async def test_what_days_cannot_be_meant_is_not_called_a_search(site: Site) -> None:
+    answer = await site.get("/-/eyelet/days?yeer=2026")
+    assert answer.status_code == 400
+    assert "That cannot be understood" in answer.text and "yeer" in answer.text
