@@ -98,6 +98,8 @@ def _id(cell: _Cell) -> Markup | None:
     event_id = _moment_of_day(cell.key, cell.value)
     if event_id is None:
         return None
+    if cell.table is None and "time_utc" in cell.row.keys():  # noqa: SIM118  sqlite3.Row
+        return Markup('<a href="{}">{}</a>').format(cell.links.event(cell.key.context, event_id), event_id)
     at = f"{rows.moment(event_id, timezone.utc)} UTC"
     shown = Markup('{} <a href="{}">{}</a>').format(event_id, cell.links.event(cell.key.context, event_id), at)
     if cell.is_whole:

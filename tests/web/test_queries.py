@@ -247,6 +247,13 @@ async def test_what_a_query_is_asked_reaches_it(site: Site, day: Any) -> None:
     assert len((await site.get(f"/{NAME}/errors.csv?limit=4")).text.splitlines()) == 5
 
 
+async def test_a_result_says_the_time_of_an_event_once_and_its_id_leads_to_it(site: Site, record: Record) -> None:
+    (event_id,) = record(DAY_START_US + 5, src="hero.proc")
+    page = (await site.get(f"/{NAME}/by_prefix")).text
+    assert f'<a href="/-/eyelet/event/default/{event_id}">{event_id}</a>' in page
+    assert page.count("2026-03-20 00:00:00.000") == 1
+
+
 async def test_recorded_text_stays_text_in_the_result(site: Site, record: Record) -> None:
     record(DAY_START_US, data='{"prompt": "<script>alert(1)</script>"}', error=1)
     assert "<script>alert(1)" not in (await site.get(f"/{NAME}/errors")).text
