@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from datasette.app import Datasette
-from datasette.utils.asgi import Request
+from datasette.utils.asgi import NotFound, Request
+from datasette.views.base import DatasetteError
 
-from datasette_eyelet import download, instance, mounts
+from datasette_eyelet import day_gate, download, instance, mounts
 from datasette_eyelet.api import door
 from eyelet_ingest import tokens
 from eyelet_ingest.store import audit, connect, copies, deletion, layout
@@ -206,3 +207,23 @@ async def test_a_copy_that_cannot_be_made_is_a_clear_page(
     for _ in range(download.COPIES + 1):  # a copy that was not made takes no place
         answer = await site.get(f"/{day_of(noon_us)}.db")
         assert answer.status_code == 503 and told in answer.text
+
+
+async def test_what_fails_because_a_day_is_made_anew_is_a_clear_page(
+    site: Any, root: str, record: Record, noon_us: int
+) -> None:
+    """Between two queries of one page the day is removed, and the next writer has made an empty file so far."""
+    record(noon_us)
+    days = instance.of(site.datasette).days
+    key = layout.key_for("default", noon_us)
+    request = Request.fake(f"/{key.mount_name}/hooks.json")
+    failed = DatasetteError("Cannot sort table by id")
+    with days.pinned(key):
+        mounted = await days.mount(key)
+        with mounts.showing(mounted):
+            assert await day_gate.unreadable_day(site.datasette, request, failed) is None
+            shutil.rmtree(layout.partition_dir(root, key))
+            assert (await day_gate.unreadable_day(site.datasette, request, failed)).status == 503
+            connect.open_writer(layout.db_path(root, key)).close()
+            assert (await day_gate.unreadable_day(site.datasette, request, failed)).status == 503
+            assert await day_gate.unreadable_day(site.datasette, request, NotFound("no such table")) is None
