@@ -22,7 +22,7 @@ async def refusal(datasette: Any, request: Any, as_json: bool) -> Any:
         datasette,
         request,
         status=403,
-        title="Sign in to see what was recorded",
+        title="Sign in to see what was recorded" if request.actor is None else "You may not see this",
         reason=reason,
         as_json=as_json,
         template="refusal.html",

@@ -48,7 +48,7 @@ def _where(said: dict[str, object]) -> Filter:
             raise Problem(400, "before: must be a time")
         where = replace(where, until_us=until_us if where.until_us is None else min(until_us, where.until_us))
     if where == Filter():
-        raise Problem(400, "filter: is missing, and so is before: say what is to go")
+        raise Problem(400, "filter: names no condition, and there is no before: say what is to go")
     return where
 
 

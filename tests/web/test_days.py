@@ -257,3 +257,11 @@ async def test_what_days_cannot_be_meant_is_not_called_a_search(site: Site) -> N
     answer = await site.get("/-/eyelet/days?yeer=2026")
     assert answer.status_code == 400
     assert "That cannot be understood" in answer.text and "yeer" in answer.text
+
+
+async def test_who_is_signed_in_is_not_told_to_sign_in(site: Site, record: Record, noon_us: int) -> None:
+    record(noon_us)
+    refused = await site.get(f"/{name_of(noon_us)}", BOB)
+    assert refused.status_code == 403
+    assert "You may not see this" in refused.text and "Sign in to see" not in refused.text
+    assert "Sign in to see" in (await site.get(f"/{name_of(noon_us)}", None)).text
