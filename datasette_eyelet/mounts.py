@@ -98,13 +98,15 @@ class Day(compat.ReadOnlyDatabase):
             return 0
 
     def _with_reader(self, fn: Any) -> Any:
-        with self.handles.reader(self.path, self._prepare) as conn:
-            there = _file_at(self.path)
-            if there is None:
-                raise _no_such_day(self.path)
-            if there != self.file:
-                raise changed(self.path)
-            return fn(conn)
+        try:
+            with self.handles.reader(self.path, self._prepare) as conn:
+                if _file_at(self.path) != self.file:
+                    raise changed(self.path)
+                return fn(conn)
+        except PartitionUnreadable:
+            if _file_at(self.path) is None:
+                raise _no_such_day(self.path) from None
+            raise
 
     def _prepare(self, conn: Any) -> None:
         self.ds._prepare_connection(conn, self.name)

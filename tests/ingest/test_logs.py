@@ -195,3 +195,14 @@ def test_content_is_the_first_that_is_there() -> None:
 def test_a_wrong_field_names_itself() -> None:
     with pytest.raises(BadInput, match="duration_ms"):
         log.normalise({"duration_ms": -1}, "{}")
+
+
+def test_events_of_more_days_than_a_request_may_have_are_refused_by_name(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "DAYS_MAX", 2)
+    events = [{"timestamp": SECONDS + day * 86_400} for day in (0, 1, 2, 1, 0)]
+    done = record(store, *events)
+    assert done.stored == 4
+    ((index, reason),) = done.refused
+    assert index == 2 and "send it in parts" in reason

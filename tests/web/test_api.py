@@ -85,6 +85,7 @@ def test_every_limit_of_the_documentation_is_the_code_s() -> None:
     assert limits["body"] == f"{body.BODY_MAX_BYTES // 2**20} MiB"
     assert limits["events in one request"] == f"{body.EVENTS_MAX:,}"
     assert limits["requests with bodies worked on at once"] == str(door.ROOM["POST"])
+    assert limits["days in one request"].startswith(f"{logs.DAYS_MAX};")
     assert limits["exports at once"] == str(door.ROOM["export"])
     assert limits["name of a context"] == f"{insert.CONTEXT_MAX_CHARS} characters"
     assert limits["waiting for a day that others keep"].startswith(f"{logs.DEADLINE_MS // 1_000} seconds")
