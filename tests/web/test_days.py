@@ -55,6 +55,7 @@ async def test_a_day_that_was_never_recorded_is_a_clear_404(site: Site) -> None:
     answer = await site.get("/default-2026-079")
     assert answer.status_code == 404
     assert "nothing is recorded for 2026-03-20" in answer.text
+    assert 'href="/-/eyelet/days">All days<' in answer.text
     as_json = await site.get("/default-2026-079/hooks.json")
     assert as_json.status_code == 404 and as_json.json()["ok"] is False
 
