@@ -62,9 +62,7 @@ async def test_the_settings_let_named_people_view(open_site: Any) -> None:
 async def test_viewing_is_all_that_an_allow_block_grants(open_site: Any) -> None:
     site = await open_site(allow={"id": "alice"})
     granted = [
-        action
-        for action in permissions.ACTIONS
-        if permissions.granted(site.datasette, {"id": "alice"}, action) is None
+        action for action in permissions.ACTIONS if permissions.granted(site.datasette, {"id": "alice"}, action) is None
     ]
     assert granted == [permissions.VIEW]
 
