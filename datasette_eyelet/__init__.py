@@ -65,7 +65,7 @@ def shutdown(datasette: Any) -> None:
 @hookimpl
 def canned_queries(datasette: Any, database: str) -> dict[str, dict[str, Any]]:
     """Datasette 0.65. In 1.0 a day's queries are entered when it is mounted."""
-    return queries.canned() if describe.is_day(datasette, database) else {}
+    return queries.canned() if describe.has_events(datasette, database) else {}
 
 
 @hookimpl

@@ -55,6 +55,11 @@ def is_day(datasette: Any, name: str) -> bool:
     return key_from_mount_name(name) is not None and mounts.is_ours(datasette, name)
 
 
+def has_events(datasette: Any, name: str) -> bool:
+    """Whether it is a day whose table `hooks` is there: one that a writer began and never wrote is an empty file."""
+    return is_day(datasette, name) and datasette.databases[name].has_events
+
+
 def metadata(datasette: Any) -> dict[str, Any]:
     """The metadata of the day that the running request reads, for the hook `get_metadata` of 0.65, which merges into
     it what the site says; made anew, since Datasette goes on adding to it."""
@@ -79,7 +84,7 @@ def configured(datasette: Any, name: str, given: dict[str, Any]) -> dict[str, An
 
 def _shown(datasette: Any, name: str) -> dict[str, dict[str, Any]]:
     """How the tables of a day are shown: of a table `hooks` without our columns nothing is said."""
-    return _SHOWN if datasette.databases[name].has_events else {}
+    return _SHOWN if has_events(datasette, name) else {}
 
 
 def _beside(own: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:

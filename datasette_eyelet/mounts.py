@@ -115,7 +115,8 @@ class Day(compat.ReadOnlyDatabase):
 class Days:
     """The mounted days of one root, the one used last at the end. Of the event loop alone but for `release`.
 
-    `entered(datasette, name)` is awaited when a day is mounted or its schema changed, `left` when it is unmounted.
+    `entered(datasette, name)` is awaited when a day with events is mounted or its schema changed, `left` when it is
+    unmounted, or mounted without a table of events.
     """
 
     def __init__(self, datasette: Any, root: str, settings: dict[str, Any], entered: Told, left: Told) -> None:
@@ -171,7 +172,7 @@ class Days:
                 return there
             day.schema_version, day.has_events = version, await day.read(_has_events)
             await compat.catalog_day(self.datasette, day, partial(self.mounted.__setitem__, day.name, day))
-            await self.entered(self.datasette, day.name)
+            await (self.entered if day.has_events else self.left)(self.datasette, day.name)
             return day
 
     def release(self, key: PartitionKey, wait_s: float = 0.0) -> bool:

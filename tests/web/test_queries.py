@@ -287,6 +287,17 @@ async def test_whoever_may_not_see_the_day_sees_no_query(open_site: OpenSite, re
             assert NAME not in (await site.get(path, actor)).text
 
 
+async def test_a_day_without_its_table_offers_no_query_until_it_has_one(site: Site, root: str, record: Record) -> None:
+    path = Path(layout.db_path(root, layout.key_from_mount_name(NAME)))
+    path.parent.mkdir(parents=True)
+    path.touch(0o600)
+    assert f'href="/{NAME}/errors' not in (await site.get(f"/{NAME}")).text
+    assert (await site.get(f"/{NAME}/errors")).status_code == 404
+    record(DAY_START_US + 5)
+    assert f'href="/{NAME}/errors' in (await site.get(f"/{NAME}")).text
+    assert (await site.get(f"/{NAME}/errors")).status_code == 200
+
+
 async def test_a_database_that_is_no_day_has_no_query_of_ours(site: Site, day: Any) -> None:
     assert (await site.get(f"/{NAME}/errors")).status_code == 200
     assert (await site.get("/_memory/errors")).status_code == 404
