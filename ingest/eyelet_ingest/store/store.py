@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,9 +17,11 @@ from eyelet_ingest.store.search import CountResult, Row, Search, SearchResult, S
 from eyelet_ingest.store.select import Filter
 
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
+    from eyelet_ingest.store.checkpoint import Checkpointed
     from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
     from eyelet_ingest.store.export import Export
     from eyelet_ingest.store.sources import Sources
+    from eyelet_ingest.store.writers import Writers
 
 APPEND_DEADLINE_MS = 30_000  # for one partition of one batch
 DRAIN_DEADLINE_MS = 10_000
@@ -44,7 +47,7 @@ class Appended:
 
 
 class Store:
-    """The partitions under `root`. May be shared by threads; holds no file open between two calls."""
+    """The partitions under `root`. May be shared by threads; no writer stays open between calls, but in a `bulk`."""
 
     def __init__(self, root: str) -> None:
         self.root = os.path.abspath(os.path.expanduser(root))
@@ -52,6 +55,7 @@ class Store:
             raise RootError("open", self.root, "it is a file, not a folder", "name a folder with --root or EYELET_ROOT")
         self.catalog = Catalog(self.root)
         self._only: frozenset[str] | None = None
+        self._writers: list[Writers] = []  # one, as soon as there was a bulk; shared with the stores limited from this
 
     def limited_to(self, contexts: frozenset[str] | None) -> "Store":
         """This store as far as these safe contexts go, all of them where None: it answers as if no other were there."""
@@ -68,39 +72,71 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Nothing stays open between calls yet; closing twice is closing once."""
+        """Close the writers of a bulk that is still going on; closing twice is closing once."""
+        for writers in self._writers:
+            writers.close()
+
+    @contextmanager
+    def bulk(self) -> Generator["Store", None, None]:
+        """Within this block the days that are appended to stay open for writing, which one event at a time needs to be
+        quick; they are closed at its end. May be nested, and entered by several threads.
+
+        Other processes write, delete and remove days meanwhile as ever: no lock is held between two appends.
+        """
+        if not self._writers:
+            from eyelet_ingest.store.writers import Writers
+
+            self._writers.append(Writers(self.root))
+        with self._writers[0]:
+            yield self
 
     def append(
         self, events: Iterable[Event], context: str = layout.DEFAULT_CONTEXT, *, deadline_ms: int = APPEND_DEADLINE_MS
     ) -> Appended:
         """Store events of the context given by name: each in its UTC day, each uid once, one transaction a partition.
 
-        Every event needs its `uid` and `time_us`. A partition that cannot take its events within `deadline_ms` hinders
-        no other: they come back in `refused`.
+        Every event needs its `uid` and `time_us`; one of a time that no partition has (outside 1970–2254) gets that of
+        now, and is marked. A partition that cannot take its events within `deadline_ms` hinders no other: they come
+        back in `refused`.
         """
+        return self.append_many(((context, event) for event in events), deadline_ms=deadline_ms)
+
+    def append_many(self, events: Iterable[tuple[str, Event]], *, deadline_ms: int = APPEND_DEADLINE_MS) -> Appended:
+        """`append` of events that each come with the given name of their context."""
         identity.make_private_dir(self.root)
-        safe = layout.safe_context(context)
-        days: dict[PartitionKey, list[Event]] = {}
-        bounds, day = (0, 0), []  # batches come mostly in order: the last event's day is the next one's
-        for event in events:
-            if not bounds[0] <= event.time_us < bounds[1]:
-                key = layout.key_for(safe, event.time_us)
-                bounds, day = key.bounds_us, days.setdefault(key, [])
+        days: dict[tuple[PartitionKey, str], list[Event]] = {}
+        bounds, last_context, day = (0, 0), "", []  # they come mostly in order: the last one's day is the next one's
+        for context, event in events:
+            if context != last_context or not bounds[0] <= event.time_us < bounds[1]:
+                key = writer.key_of(layout.safe_context(context), event, time.time_ns() // 1_000)
+                bounds, last_context, day = key.bounds_us, context, days.setdefault((key, context), [])
             day.append(event)
         stored = duplicates = 0
         held, refused = set(), []
-        for key, some in days.items():
-            deadline_ns = time.monotonic_ns() + deadline_ms * 1_000_000
-            rows = [writer.row_of(event) for event in some]
+        for (key, context), some in days.items():
             try:
-                fresh = writer.insert(self.root, key, context, rows, deadline_ns)
+                fresh = self._insert(key, context, some, time.monotonic_ns() + deadline_ms * 1_000_000)
             except PartitionError as bad:
                 refused.append(Refused(key, some, bad))
                 continue
             stored += fresh
-            duplicates += len(rows) - fresh
+            duplicates += len(some) - fresh
             held.add(key)
         return Appended(stored, duplicates, frozenset(held), refused)
+
+    def _insert(self, key: PartitionKey, context: str, events: list[Event], deadline_ns: int) -> int:
+        rows = [writer.row_of(event) for event in events]
+        if self._writers:
+            return self._writers[0].insert(key, context, rows, deadline_ns)
+        return writer.insert(self.root, key, context, rows, deadline_ns)
+
+    def checkpoint(self, key: PartitionKey | None = None, mode: str = "passive") -> "list[Checkpointed]":
+        """Bring what stands in the WAL of one day, or of every day that has one, into its file; BadInput for a mode
+        that is none of passive, full, restart and truncate. What goes wrong is said in the result, never raised.
+        """
+        from eyelet_ingest.store.checkpoint import checkpoint
+
+        return checkpoint(self.root, self.catalog.partitions() if key is None else [key], mode, only_with_wal=not key)
 
     def search(
         self,

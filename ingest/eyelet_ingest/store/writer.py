@@ -10,7 +10,7 @@ from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import dumps
 from eyelet_ingest.store import layout, schema
-from eyelet_ingest.store.connect import FileLock, bound_wal, driver, open_writer, remedy, transaction
+from eyelet_ingest.store.connect import FileLock, bound_wal, driver, open_writer, pause, transaction, trouble
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ROW_COLUMNS = schema.COLUMNS[4:]
 CHUNK = 500  # values in one `in (…)`: SQLite before 3.32 allows 999
+INT64 = range(-(2**63), 2**63)
 
 
 def row_of(event: Event) -> "Row":
@@ -50,40 +51,64 @@ def row_of(event: Event) -> "Row":
     )
 
 
+def key_of(context: str, event: Event, received_us: int) -> layout.PartitionKey:
+    """The partition of an event of the safe context name.
+
+    A time that no partition has (outside 1970–2254) becomes that of the receipt; where the receiving clock itself is
+    out of its mind, the nearest there is. The event is marked, and keeps what it said in `meta`.
+    """
+    try:
+        return layout.key_for(context, event.time_us)
+    except (ValueError, OverflowError, OSError):
+        event.meta.setdefault("original_timestamp", str(event.time_us / 1e6))
+        event.meta["timestamp_suspect"] = True
+    first_us = layout.PartitionKey(context, layout.FIRST_YEAR, 1).bounds_us[0]
+    end_us = layout.PartitionKey(context, layout.LAST_YEAR + 1, 1).bounds_us[0]
+    event.time_us = min(max(received_us, first_us), end_us - 1)
+    return layout.key_for(context, event.time_us)
+
+
 def insert(
     root: str, key: layout.PartitionKey, given: str, rows: "list[Row]", deadline_ns: int, *, chosen: "Any" = None
 ) -> int:
     """Store what is new of `rows`, all of the day `key`, and return how many that were; the rest was known.
 
-    Lock, open, commit and close, all before `deadline_ns` (time.monotonic_ns): PartitionBusy where others keep the
-    day until then, PartitionUnreadable or PartitionNewer where it cannot be written. A payload that passes for JSON
-    everywhere but in SQLite is kept as `{"_raw": …, "_why": …}`.
+    Lock, open, commit and close, tried again with growing pauses, all before `deadline_ns` (time.monotonic_ns):
+    PartitionBusy where others keep the day until then, PartitionUnreadable or PartitionNewer where it cannot be
+    written. A payload that passes for JSON everywhere but in SQLite is kept as `{"_raw": …, "_why": …}`.
     """
     path = layout.db_path(root, key)
-    with FileLock(layout.lock_path(root, key), deadline_ns):
-        busy_ms = max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000)
-        conn = open_writer(path, busy_ms=busy_ms, chosen=chosen, small=chosen is not None)
+    tries = 0
+    while True:
         try:
-            schema.bring_up(conn, path, key.context, given, key.bounds_us)
-            try:
-                with transaction(conn):
-                    stored = insert_rows(conn, key, rows, _lies_beyond(conn, rows))
-            except conn.IntegrityError:
-                wrapped = _wrap_invalid(conn, rows)
-                with transaction(conn):
-                    stored = insert_rows(conn, key, wrapped)
-            bound_wal(conn, path, (chosen or driver()).sqlite_version)
-            return stored
-        except conn.DatabaseError as bad:
-            raise _trouble(conn, path, bad) from bad
-        finally:
-            conn.close()  # under the lock: as the sole opener it checkpoints, and nobody else may write then
+            with FileLock(layout.lock_path(root, key), deadline_ns):
+                busy_ms = max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000)
+                conn = open_writer(path, busy_ms=busy_ms, chosen=chosen, small=chosen is not None)
+                try:
+                    return store(conn, path, key, given, rows, (chosen or driver()).sqlite_version)
+                finally:
+                    conn.close()  # under the lock: as the sole opener it checkpoints, and nobody else may write then
+        except PartitionBusy:
+            tries += 1
+            if not pause(tries, deadline_ns):
+                raise
 
 
-def _trouble(conn: "Any", path: str, bad: Exception) -> Exception:
-    reason = str(bad)
-    is_busy = isinstance(bad, conn.OperationalError) and ("locked" in reason or "busy" in reason)
-    return (PartitionBusy if is_busy else PartitionUnreadable)("write to", path, reason, remedy(path, bad))
+def store(conn: "Any", path: str, key: layout.PartitionKey, given: str, rows: "list[Row]", sqlite_version: str) -> int:
+    """`insert` through an open connection, once. The caller holds the day's lock; after an error it closes `conn`."""
+    try:
+        schema.bring_up(conn, path, key.context, given, key.bounds_us, inserting=True)
+        try:
+            with transaction(conn):
+                stored = insert_rows(conn, key, rows, _lies_beyond(conn, rows))
+        except (conn.IntegrityError, OverflowError, UnicodeError):
+            fitting = [_fitting(conn, row) for row in rows]
+            with transaction(conn):
+                stored = insert_rows(conn, key, fitting)
+    except conn.DatabaseError as bad:
+        raise trouble("write to", path, bad) from bad
+    bound_wal(conn, path, sqlite_version)
+    return stored
 
 
 def raw_payload(payload: bytes, why: str) -> str:
@@ -101,16 +126,19 @@ def withheld_payload(size_bytes: int, why: str) -> str:
     return dumps({"_why": why, "_withheld_bytes": size_bytes})
 
 
-def _wrap_invalid(conn: "Any", rows: "list[Row]") -> "list[Row]":
+def _fitting(conn: "Any", row: "Row") -> "Row":
+    """The row with values that SQLite takes: text as UTF-8, integers of 64 bits, a payload that is JSON."""
+    values = list(row)
+    for at, value in enumerate(values):
+        if isinstance(value, str):
+            values[at] = value.encode("utf-8", "replace").decode()
+        elif type(value) is int and value not in INT64:
+            values[at] = float(value) if -(10**300) < value < 10**300 else None
     at = len(ROW_COLUMNS)  # uid and time stand before, so data is the last but one
-    wrapped = []
-    for row in rows:
-        data = str(row[at])
-        if not conn.execute("select json_valid(?)", (data,)).fetchone()[0]:
-            why = "SQLite does not take it as JSON"
-            row = (*row[:at], raw_payload(data.encode("utf-8", "replace"), why), row[at + 1])
-        wrapped.append(row)
-    return wrapped
+    data = values[at]
+    if not conn.execute("select json_valid(?)", (data,)).fetchone()[0]:
+        values[at] = raw_payload(data.encode(), "SQLite does not take it as JSON")
+    return tuple(values)
 
 
 def insert_rows(conn: "Any", key: layout.PartitionKey, rows: "list[Row]", are_new: bool = False) -> int:
