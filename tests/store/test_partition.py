@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from eyelet_ingest.errors import PartitionBusy, PartitionNewer, PartitionUnreadable, RootError
+from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import connect, identity, layout, schema
 from eyelet_ingest.store.select import Filter
@@ -172,31 +172,6 @@ def test_a_day_whose_maker_died_before_the_first_commit_is_empty_and_then_used(
     assert store.search(Filter()).partitions.unreadable == ()
     assert store.append([make_event(NOON)]).stored == 1
     assert store.count(Filter()).count == 1
-
-
-def test_a_newer_partition_is_read_and_never_written(store: Store, make_event: MakeEvent) -> None:
-    store.append([make_event(NOON)])
-    conn = plain(store.root)
-    with conn:
-        conn.execute("alter table hooks add column mood text")
-        conn.execute(f"pragma user_version = {schema.VERSION + 1}")
-    conn.close()
-    refused = store.append([make_event(NOON)]).refused
-    assert [type(one.error) for one in refused] == [PartitionNewer]
-    assert "upgrade" in str(refused[0].error)
-    assert store.count(Filter()).count == 1
-
-
-def test_a_newer_partition_that_cannot_be_read_is_named(store: Store, make_event: MakeEvent) -> None:
-    store.append([make_event(NOON)])
-    conn = plain(store.root)
-    with conn:
-        conn.execute("alter table hooks rename column agent to recorder")
-        conn.execute(f"pragma user_version = {schema.VERSION + 1}")
-    conn.close()
-    (bad,) = store.search(Filter()).partitions.unreadable
-    assert (bad.context, bad.day) == ("default", "2026-03-20")
-    assert "upgrade eyelet" in bad.error
 
 
 def garbage(path: Path) -> None:
