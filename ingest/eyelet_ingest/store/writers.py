@@ -10,13 +10,15 @@ that is open: what was removed is made anew. A writer in use is never closed, no
 import os
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eyelet_ingest.errors import PartitionBusy, PartitionError
 from eyelet_ingest.store import layout, writer
 from eyelet_ingest.store.connect import FileLock, driver, open_writer, pause
 from eyelet_ingest.store.layout import PartitionKey
-from eyelet_ingest.store.writer import Row
+
+if TYPE_CHECKING:
+    from eyelet_ingest.store.writer import Row
 
 MAX_OPEN = 8  # three files each
 IDLE_S = 30.0
@@ -64,7 +66,7 @@ class Writers:
         if is_last:
             self.close()
 
-    def insert(self, key: PartitionKey, given: str, rows: list[Row], deadline_ns: int) -> int:
+    def insert(self, key: PartitionKey, given: str, rows: "list[Row]", deadline_ns: int) -> int:
         """As `writer.insert`, through the day's open writer."""
         if self._pid != os.getpid():
             self._inherited.append(self._kept)
@@ -120,7 +122,7 @@ class Writers:
         for one in writers:
             self._kept.pop(one.key, None)
 
-    def _insert(self, one: _Writer, given: str, rows: list[Row], deadline_ns: int) -> int:
+    def _insert(self, one: _Writer, given: str, rows: "list[Row]", deadline_ns: int) -> int:
         tries = 0
         while True:
             left_s = max(0.0, (deadline_ns - time.monotonic_ns()) / 1e9)
@@ -136,7 +138,7 @@ class Writers:
             finally:
                 one.turn.release()
 
-    def _transact(self, one: _Writer, given: str, rows: list[Row], deadline_ns: int) -> int:
+    def _transact(self, one: _Writer, given: str, rows: "list[Row]", deadline_ns: int) -> int:
         """Under the turn and the day's lock."""
         if one.conn is not None and one.file != _identity(one.path):
             one.conn.close()  # SQLite sees that its file has gone, and touches nothing beside the new one
