@@ -30,15 +30,15 @@ def stored(root: str) -> list[str]:
     with Store(root) as store:
         keys = list(store.catalog.partitions())
     for key in keys:
+        if not os.path.exists(layout.db_path(root, key)):
+            continue  # its maker was killed between the folder and the file
         conn = connect.open_reader(layout.db_path(root, key))
         assert conn.execute("pragma integrity_check").fetchall() == [("ok",)], key
-        first_us, end_us = key.bounds_us
         if not conn.execute("select count(*) from sqlite_master").fetchone()[0]:
             conn.close()  # its maker was killed before the first commit
             continue
-        assert conn.execute(
-            "select count(*) from hooks where id not between ? and ?", (first_us, end_us - 1)
-        ).fetchone() == (0,)
+        outside = conn.execute("select count(*) from hooks where id < ? or id >= ?", key.bounds_us)
+        assert outside.fetchone() == (0,)
         found += [uid for (uid,) in conn.execute("select lower(hex(uid)) from hooks")]
         conn.close()
     return found
@@ -48,8 +48,8 @@ def drained(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing waits any more, not even what nobody could give its name."""
     monkeypatch.setattr(spool, "ADOPTED_AFTER_S", -1)
     with Store(root) as store:
-        done = store.drain_spool()
-    assert (done.left, done.reasons) == (0, [])
+        while (done := store.drain_spool()).left:
+            assert done.stored + done.known, done.reasons
     folder = Path(root) / "spool"
     assert [path.name for path in folder.iterdir() if path.name not in ("drain.lock", "bad")] == []
 

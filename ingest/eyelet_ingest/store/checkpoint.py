@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from eyelet_ingest.errors import BadInput, PartitionError
+from eyelet_ingest.errors import BadInput, PartitionBusy, PartitionError
 from eyelet_ingest.store import connect, layout
 from eyelet_ingest.store.layout import PartitionKey
 
@@ -67,7 +67,7 @@ def _checkpoint(root: str, key: PartitionKey, mode: str) -> Checkpointed:
             finally:
                 conn.close()
     except PartitionError as bad:
-        return Checkpointed(key, mode, connect.is_passing(str(bad)), 0, 0, str(bad))
+        return Checkpointed(key, mode, isinstance(bad, PartitionBusy), 0, 0, str(bad))
 
 
 def _wal_bytes(path: str) -> int:
