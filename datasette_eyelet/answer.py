@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from datasette_eyelet.query import Query, day_of
-from eyelet_ingest.store.search import Partitions, SearchResult
+from eyelet_ingest.store.answers import Partitions, SearchResult
 from eyelet_ingest.store.store import Store
 
 

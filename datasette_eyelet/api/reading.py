@@ -17,7 +17,7 @@ from datasette_eyelet.row_json import CUT_CHARS, row_json
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.jsontext import dumps, parse
 from eyelet_ingest.sources import log
-from eyelet_ingest.store.search import Partitions
+from eyelet_ingest.store.answers import Partitions
 from eyelet_ingest.store.store import Store
 from eyelet_ingest.synopsis import synopsis
 

@@ -13,7 +13,7 @@ from datasette_eyelet.query import CONDITIONS, BadParameter, Query, is_on, known
 from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.ranges import RANGES, Range, display_time, resolve, zone
-from eyelet_ingest.store.search import Partitions
+from eyelet_ingest.store.answers import Partitions
 from eyelet_ingest.store.store import Store
 
 DEMO = "demo"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyelet_ingest.cli import output
-from eyelet_ingest.store.search import Partitions, Unreadable
+from eyelet_ingest.store.answers import Partitions, Unreadable
 
 any_text = st.text(max_size=60)
 hostile = st.text(st.sampled_from("ab \n\r\t\x00\x07\x1b\x7f\x85\x9b\u200b\u202e\u2028\u2066\ufeff=+@é日\U0001f600"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import layout
-from eyelet_ingest.store.search import SearchResult
+from eyelet_ingest.store.answers import SearchResult
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 

@@ -19,7 +19,7 @@ from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.store import schema
 
 if TYPE_CHECKING:
-    from eyelet_ingest.store.search import Partitions
+    from eyelet_ingest.store.answers import Partitions
 
 Row = Mapping[str, object]
 

@@ -28,7 +28,7 @@ from eyelet_ingest.store.select import Filter
 from eyelet_ingest.synopsis import synopsis
 
 if TYPE_CHECKING:
-    from eyelet_ingest.store.search import Partitions, SearchResult, Summary, Unreadable
+    from eyelet_ingest.store.answers import Partitions, SearchResult, Summary, Unreadable
     from eyelet_ingest.store.store import Store
 
 LIMIT = 100
@@ -183,11 +183,11 @@ class _Pages:
 
     def __iter__(self) -> "Iterator[list[dict[str, object]]]":
         shown = 0
-        unreadable: dict[tuple[str, str], Unreadable] = {}
+        unreadable: dict[tuple[str, str, str], Unreadable] = {}
         while True:
             found = self._page(min(self._limit - shown, PAGE_ROWS) if self._limit else PAGE_ROWS)
             page = found.partitions
-            bad = {(day.context, day.day): day for day in page.unreadable}
+            bad = {(day.root, day.context, day.day): day for day in page.unreadable}
             passed = sum(day not in bad for day in unreadable)  # of these, this page says that it skipped them
             unreadable |= bad
             self.partitions = replace(

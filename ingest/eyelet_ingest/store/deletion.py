@@ -16,6 +16,7 @@ from typing import Any
 
 from eyelet_ingest.errors import BadInput, PartitionError, PartitionUnreadable
 from eyelet_ingest.store import layout, schema, select
+from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.connect import (
     CACHE_KIB_SMALL,
@@ -28,7 +29,6 @@ from eyelet_ingest.store.connect import (
     transaction,
 )
 from eyelet_ingest.store.layout import PartitionKey
-from eyelet_ingest.store.search import Unreadable
 from eyelet_ingest.store.select import Filter
 
 DEADLINE_MS = 30_000  # for the lock of one day
