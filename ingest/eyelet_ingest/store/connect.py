@@ -85,7 +85,7 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small:
         if fresh or os.path.getsize(path) <= EMPTY_BYTES:
             from eyelet_ingest.store import journal
 
-            journal.choose(conn, path)
+            conn = journal.choose(conn, path, chosen, busy_ms)
         conn.execute("pragma synchronous = normal")
         if not small:
             conn.text_factory = _replacing()

@@ -23,24 +23,33 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 
 
-def choose(conn: "Any", path: str) -> None:
-    """WAL for a file that holds nothing yet, or a roll-back journal where WAL cannot work.
+def choose(conn: "Any", path: str, chosen: "Any", busy_ms: int) -> "Any":
+    """WAL for a file that holds nothing yet, or a roll-back journal where WAL cannot work; the connection to use then.
 
-    SQLite answers with the old journal where it has no shared memory at all, and fails at the first read where the
-    shared memory cannot be made. In exclusive mode it needs none: that is the way back.
+    SQLite answers with the old journal where it has no shared memory at all, and fails to write where the shared
+    memory cannot be made. In exclusive mode a new connection needs none: that is the way back.
     """
     if on_network(path):
-        return
+        return conn
     try:
         conn.execute("pragma journal_mode = wal").fetchone()
-        conn.execute("select count(*) from sqlite_master").fetchone()
-    except conn.OperationalError as bad:
+        conn.execute("begin immediate")
+        conn.execute("rollback")
+        return conn
+    except chosen.OperationalError as bad:
         if is_passing(str(bad)):
             raise
+        conn.close()
+    conn = chosen.connect(path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
+    try:
         conn.execute("pragma locking_mode = exclusive").fetchone()
         conn.execute("pragma journal_mode = delete").fetchone()
         conn.execute("pragma locking_mode = normal").fetchone()
         conn.execute("select count(*) from sqlite_master").fetchone()
+        return conn
+    except chosen.Error:
+        conn.close()
+        raise
 
 
 def on_network(path: str) -> bool:
