@@ -235,10 +235,11 @@ def test_a_table_being_made_anew_is_looked_at_again(
     path = layout.db_path(store.root, DAY)
     others = plain(path)
     others.execute("alter table hooks rename to hooks_new")
-    monkeypatch.setattr("eyelet_ingest.store.schema.time.sleep", lambda _: others.execute("alter table hooks_new rename to hooks"))
+    sleep = "eyelet_ingest.store.schema.time.sleep"
+    monkeypatch.setattr(sleep, lambda _: others.execute("alter table hooks_new rename to hooks"))
     conn = connect.open_writer(path)
     schema.bring_up(conn, path, "default", "default", DAY.bounds_us)
-    monkeypatch.setattr("eyelet_ingest.store.schema.time.sleep", lambda _: None)
+    monkeypatch.setattr(sleep, lambda _: None)
     others.execute("alter table hooks rename to hooks_new")
     with pytest.raises(PartitionUnreadable, match="no such table: hooks"):
         schema.bring_up(conn, path, "default", "default", DAY.bounds_us)

@@ -33,6 +33,10 @@ class Part:
         self.first_us, self.end_us = key.bounds_us
         self.path = layout.db_path(root, key)
 
+    @property
+    def bounds_us(self) -> tuple[int, int]:
+        return self.first_us, self.end_us
+
 
 IN_ORDER = attrgetter("first_us", "context", "at")
 _FIRST, _END = attrgetter("first_us"), attrgetter("end_us")

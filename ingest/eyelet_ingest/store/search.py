@@ -1,15 +1,16 @@
 """Fan out over partitions, merge, page: the one search behind the page, the JSON and the command line.
 
 Days do not overlap, so a search walks them in order and stops as soon as the page is full; within a day it merges
-contexts and roots. Where a day has only one partition, rows are read at once; else each partition first gives the ids
-that match, at most a page of them, and only the rows that make the page are then read. Memory is bounded by the page,
-whatever is recorded.
+contexts and roots. Each partition first gives the ids that match, at most a page of them, and only the rows that make
+the page are then read; they are read at once where nothing but time decides and the day has only one partition. Memory
+is bounded by the page, whatever is recorded.
 """
 
 from collections.abc import Iterator
 from functools import partial
 from itertools import groupby, islice
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any
 
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.store import choice, layout, schema, select, tally
@@ -26,17 +27,14 @@ FETCH_CHUNK = 500
 INDEX_SHARE = 16
 
 _NAMES = ("context_name", *schema.COLUMNS, *schema.DERIVED, "data_chars")
+_PLACE = itemgetter(0, 1, 2)
+_LENGTH_LEFT_OUT = len(_NAMES) - 2
 _DATA, _UID = schema.COLUMNS.index("data"), schema.COLUMNS.index("uid")
 
 
-class _Match(NamedTuple):
-    """One event that matches, in the order of the answer; `row` is (id,) or the whole row."""
-
-    event_id: int
-    context: str
-    at: int
-    part: Part
-    row: tuple[Any, ...]
+# One event that matches: its id, context and place of its root, which make the order of the answer; its partition; and
+# (id,) or the whole row. Plain tuples: there are thousands.
+_Match = tuple[int, str, int, Part, tuple[Any, ...]]
 
 
 class Search(FanOut):
@@ -73,8 +71,12 @@ class Search(FanOut):
         return SearchResult(rows, more.text if more else None, self.truth(), self.elapsed_ms())
 
     def count(self) -> CountResult:
-        total = sum(found for _, found in self.each(self.parts, self._count))
+        total = sum(found for _, found in self.counts())
         return CountResult(total, self.truth(), self.elapsed_ms())
+
+    def counts(self) -> Iterator[tuple[Part, int]]:
+        """How many events match in each partition."""
+        return self.each(self.parts, self._count)
 
     def summary(self) -> Summary:
         sums = tally.Tally()
@@ -92,7 +94,7 @@ class Search(FanOut):
 
     def event(self, part: Part, event_id: int) -> Row | None:
         """One whole row of a partition, or None."""
-        rows = self._rows([_Match(event_id, part.context, part.at, part, (event_id,))], None)
+        rows = self._rows([(event_id, part.context, part.at, part, (event_id,))], None)
         return rows[0] if rows else None
 
     def in_range(self, part: Part, low: int | None = None, high: int | None = None) -> tuple[list[str], list[object]]:
@@ -104,7 +106,17 @@ class Search(FanOut):
             None if high is None or high >= part.end_us else high,
         )
 
+    def how(self, lent: Lent) -> str:
+        """How to find all that matches: what stands behind `from hooks`."""
+        return choice.for_all(lent.conn, self.ways, lent.indexes)
+
     def _count(self, lent: Lent, part: Part) -> int:
+        if self.clauses or self.in_range(part)[0]:  # a whole day is counted at once
+            from eyelet_ingest.store import counting
+
+            known = counting.count(lent.conn, part.bounds_us, self.where)
+            if known is not None:
+                return known
         in_range, params = self.in_range(part)
         if not self.clauses:
             source = self._counted_by(lent, part) if in_range else ""
@@ -124,6 +136,11 @@ class Search(FanOut):
     def _summary(self, lent: Lent, part: Part) -> tally.OfPart:
         in_range, params = self.in_range(part)
         if not self.clauses:
+            from eyelet_ingest.store import counting
+
+            known = counting.summary(lent.conn, part.bounds_us, self.where)
+            if known is not None:
+                return known
             return tally.count_all(lent.conn, select.where_sql(in_range), params)
         source = choice.for_all(lent.conn, self.ways, lent.indexes)
         where = select.where_sql(in_range + self.clauses)
@@ -131,6 +148,12 @@ class Search(FanOut):
 
     def _error_codes(self, lent: Lent, part: Part) -> list[tuple[str, int]]:
         in_range, params = self.in_range(part)
+        if not self.where.on_rows():
+            from eyelet_ingest.store import counting
+
+            known = counting.error_codes(lent.conn, part.bounds_us, self.where)
+            if known is not None:
+                return known
         failures = select.Way("hooks_error", "error = 1", [], True)
         ways = self.ways if self.where.errors else [failures, *self.ways]
         source = choice.for_all(lent.conn, ways, lent.indexes)
@@ -142,18 +165,20 @@ class Search(FanOut):
     def _rows(self, found: list[_Match], cut_chars: int | None) -> list[Row]:
         """The rows of these matches; those that were deleted meanwhile are left out."""
         wanted: dict[Part, list[int]] = {}
-        for match in found:
-            if len(match.row) == 1:
-                wanted.setdefault(match.part, []).append(match.event_id)
+        for event_id, _, _, part, row in found:
+            if len(row) == 1:
+                wanted.setdefault(part, []).append(event_id)
         fetched: dict[tuple[Part, int], tuple[Any, ...]] = {}
         for part, ids in wanted.items():
             for _, rows in self.each([part], partial(_fetch, ids=ids, cut_chars=cut_chars)):
                 fetched.update({(part, row[0]): row for row in rows})
         made: list[Row] = []
-        for match in found:
-            row = match.row if len(match.row) > 1 else fetched.get((match.part, match.event_id))
-            if row is not None:
-                made.append(_row(match.part, row, self.roots.name_of(match.part)))
+        for event_id, _, _, part, row in found:
+            whole = row if len(row) > 1 else fetched.get((part, event_id))
+            if whole is not None:
+                made.append(_row(part.context, whole))
+                if self.roots.several:
+                    made[-1]["root"] = part.root
         return made
 
 
@@ -164,7 +189,7 @@ class _Page:
         self, search: Search, limit: int, beyond: Cursor | None, oldest_first: bool, cut_chars: int | None
     ) -> None:
         self.search, self.limit, self.beyond, self.oldest_first = search, limit, beyond, oldest_first
-        self.only_src = select.only_src(search.where)
+        self.only_src = bool(search.where.src) and len(search.clauses) == 1
         self.columns = _columns(cut_chars)
         self.found: list[_Match] = []
         self.alone = False  # the day that is asked has only one partition
@@ -187,7 +212,7 @@ class _Page:
                 if search.note(answer):
                     matches += self._matches(answer)
             if not self.alone:
-                matches.sort(key=lambda match: match[:3], reverse=not self.oldest_first)
+                matches.sort(key=_PLACE, reverse=not self.oldest_first)
             self.found += matches[: self.limit + 1 - len(self.found)]
             if len(self.found) > self.limit:
                 break
@@ -219,7 +244,8 @@ class _Page:
 
     def _matches(self, answer: Answer) -> list[_Match]:
         part = answer.part
-        return [_Match(row[0], part.context, part.at, part, row) for row in answer.found]
+        context, at = part.context, part.at
+        return [(row[0], context, at, part, row) for row in answer.found]
 
     def _ask(self, lent: Lent, part: Part) -> list[tuple[Any, ...]]:
         """The partition's first matches in order: whole rows where they are surely wanted, else their ids alone."""
@@ -235,7 +261,8 @@ class _Page:
             source = choice.BY_TIME
         else:
             source = choice.for_page(lent.conn, search.ways, lent.indexes)
-        whole = self.alone and most > 1 and not search.ahead
+        # What has conditions may find nothing, and then describing 25 columns is the largest part of asking (15 µs).
+        whole = self.alone and most > 1 and not search.clauses and not search.ahead
         where = select.where_sql(in_range + search.clauses)
         order = "asc" if self.oldest_first else "desc"
         sql = f"select {self.columns if whole else 'id'} from hooks{source}{where} order by id {order} limit ?"  # noqa: S608
@@ -263,14 +290,12 @@ def _columns(cut_chars: int | None) -> str:
     return columns.replace(" data,", f" substr(data, 1, {int(cut_chars)}),") + ", length(data)"
 
 
-def _row(part: Part, row: tuple[Any, ...], root: str) -> Row:
-    made: Row = dict(zip(_NAMES, (part.context, *row), strict=False))
+def _row(context: str, row: tuple[Any, ...]) -> Row:
+    made: Row = dict(zip(_NAMES, (context, *row)))  # noqa: B905  the length is left out where the payload is whole
     if isinstance(uid := row[_UID], bytes):
         made["uid"] = uid.hex()
-    if len(row) < len(_NAMES) - 1:
+    if len(row) == _LENGTH_LEFT_OUT:
         made["data_chars"] = len(row[_DATA])
-    if root:
-        made["root"] = root
     return made
 
 

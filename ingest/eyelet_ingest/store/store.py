@@ -1,6 +1,7 @@
 """The store: everything one may do with a root of partitions, behind one object that somebody opens and closes."""
 
 import os
+import threading
 import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.checkpoint import Checkpointed
     from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
     from eyelet_ingest.store.export import Export
+    from eyelet_ingest.store.facets import Facets
+    from eyelet_ingest.store.histogram import Histogram
+    from eyelet_ingest.store.maintenance import Maintained, Maintenance
     from eyelet_ingest.store.sources import Sources
     from eyelet_ingest.store.writers import Writers
 
@@ -76,6 +80,8 @@ class Store:
         self._asked = Asked()
         self.roots = Roots(catalogs, self._handles, self._asked)
         self._only: frozenset[str] | None = None
+        self._maintaining = threading.Lock()
+        self._maintenance: list[Maintenance] = []  # guarded by _maintaining; one, as soon as there was a need
         self._writers: list[Writers] = []  # one, as soon as there was a bulk; shared with the stores limited from this
 
     @property
@@ -218,6 +224,62 @@ class Store:
         from eyelet_ingest.store.sources import sources
 
         return sources(self.roots, where, limit, after)
+
+    def histogram(
+        self,
+        where: Filter,
+        *,
+        bucket_us: int | None = None,
+        buckets: int = 60,
+        bounds: Sequence[int] | None = None,
+        by: str | None = None,
+        deadline_ms: float | None = None,
+    ) -> "Histogram":
+        """How many events match in each stretch of time; for each value of `by` (status, hook_type, loglevel) if given.
+
+        The stretches are `bounds`, rising, in µs; or `bucket_us` wide; or of a round width of which the range has at
+        most `buckets`, and begin at multiples of that width. An open range is as long as there are days. A deadline as
+        for `count`. BadInput for stretches that cannot be.
+        """
+        from eyelet_ingest.store.histogram import histogram
+
+        return histogram(
+            self.roots, where, bucket_us=bucket_us, buckets=buckets, bounds=bounds, by=by, deadline_ms=deadline_ms
+        )
+
+    def facets(
+        self,
+        where: Filter,
+        fields: Sequence[str],
+        *,
+        limit: int = 20,
+        src_below: str = "",
+        deadline_ms: float | None = None,
+    ) -> "Facets":
+        """The most frequent values of each field, `limit` at most, with how many events have them.
+
+        Each field obeys the conditions on the others, not those on itself. Of src there is one level of its tree, the
+        names one dot below `src_below`. A deadline as for `count`. BadInput for a field that has no facet.
+        """
+        from eyelet_ingest.store.facets import facets
+
+        return facets(self.roots, where, fields, limit=limit, src_below=src_below, deadline_ms=deadline_ms)
+
+    def maintain(self, deadline_ms: float, first: Iterable[PartitionKey] = ()) -> "Maintained":
+        """Give finished days what makes questions about them cheap, those of `first` before others, for about
+        `deadline_ms`: statistics and what SQLite's planner wants to know. It yields to whoever writes, and may be
+        stopped anywhere. To be called again and again; where another thread is at it, it does nothing.
+        """
+        from eyelet_ingest.store.maintenance import Maintained, Maintenance
+
+        if not self._maintaining.acquire(blocking=False):
+            return Maintained(0, 0, 0, [])
+        try:
+            if not self._maintenance:
+                self._maintenance.append(Maintenance(self.root))
+            return self._maintenance[0].run(self.catalog.partitions(), deadline_ms, first)
+        finally:
+            self._maintaining.release()
 
     def export(self, where: Filter) -> "Export":
         """Every whole row that matches, oldest first, in bounded memory: to be iterated once."""

@@ -43,7 +43,7 @@ def count_all(conn: Any, in_range: str, params: list[object]) -> OfPart:
 def count_matching(conn: Any, source: str, where: str, params: list[object]) -> OfPart:
     """Of the events that match, read once. `source` says by which index."""
     sql = (
-        "select hook_type, tool_name, status, count(*), coalesce(sum(error), 0), min(id), max(id) "  # noqa: S608
+        "select hook_type, tool_name, status, count(*), coalesce(sum(error = 1), 0), min(id), max(id) "  # noqa: S608
         f"from hooks{source}{where} group by 1, 2, 3"
     )
     groups = conn.execute(sql, params).fetchall()
@@ -59,6 +59,23 @@ def count_matching(conn: Any, source: str, where: str, params: list[object]) -> 
         [name for (name,) in sessions],
         min((group[5] for group in groups), default=None),
         max((group[6] for group in groups), default=None),
+        counts,
+    )
+
+
+def together(found: list[OfPart]) -> OfPart:
+    """Of several stretches of one partition."""
+    counts: tuple[dict[str, int], ...] = ({}, {}, {})
+    for one in found:
+        for sums, of_column in zip(counts, one.counts, strict=True):
+            for name, count in of_column.items():
+                sums[name] = sums.get(name, 0) + count
+    return OfPart(
+        sum(one.events for one in found),
+        sum(one.errors for one in found),
+        [name for one in found for name in one.sessions],
+        min((one.first_us for one in found if one.first_us is not None), default=None),
+        max((one.last_us for one in found if one.last_us is not None), default=None),
         counts,
     )
 
