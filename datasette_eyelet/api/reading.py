@@ -107,6 +107,4 @@ def _content(row: Mapping[str, object]) -> str:
 
 
 def _truth(partitions: Partitions, elapsed_ms: float) -> dict[str, object]:
-    bad = [{"context": one.context, "day": one.day, "error": one.error} for one in partitions.unreadable]
-    truth = {"scanned": partitions.scanned, "skipped": partitions.skipped, "unreadable": bad}
-    return {"partitions": truth, "elapsed_ms": elapsed_ms}
+    return {"partitions": partitions.as_json(), "elapsed_ms": elapsed_ms}

@@ -123,7 +123,8 @@ def _truth(partitions: Partitions, elapsed_ms: float) -> dict[str, object]:
     bad = partitions.unreadable
     return {
         "scanned": partitions.scanned,
-        "total": partitions.scanned + partitions.skipped + len(bad),
+        "total": partitions.scanned + partitions.skipped + partitions.unasked + len(bad),
+        "unasked": partitions.unasked,
         "elapsed_ms": elapsed_ms,
         "unreadable": [(visible(one.context), one.day, one_line(one.error, 500)) for one in bad],
     }

@@ -316,7 +316,6 @@ def _groups(found: "Summary") -> dict[str, dict[str, int]]:
 
 
 def _summary_object(found: "Summary") -> dict[str, object]:
-    partitions = found.partitions
     return {
         "events": found.events,
         "errors": found.errors,
@@ -324,13 +323,7 @@ def _summary_object(found: "Summary") -> dict[str, object]:
         "first_us": found.first_us,
         "last_us": found.last_us,
         **{f"by_{title}": counts for title, counts in _groups(found).items()},
-        "partitions": {
-            "scanned": partitions.scanned,
-            "skipped": partitions.skipped,
-            "unreadable": [
-                {"context": bad.context, "day": bad.day, "error": bad.error} for bad in partitions.unreadable
-            ],
-        },
+        "partitions": found.partitions.as_json(),
         "elapsed_ms": found.elapsed_ms,
     }
 

@@ -36,6 +36,15 @@ class Partitions:
     unreadable: tuple[Unreadable, ...]
     unasked: int = 0
 
+    def as_json(self) -> dict[str, object]:
+        """As JSON documents it: `unasked` stands there only where time ran out, `root` only where there are several."""
+        bad = [
+            {"context": one.context, "day": one.day, "error": one.error} | ({"root": one.root} if one.root else {})
+            for one in self.unreadable
+        ]
+        late = {"unasked": self.unasked} if self.unasked else {}
+        return {"scanned": self.scanned, "skipped": self.skipped, "unreadable": bad, **late}
+
     @property
     def complete(self) -> bool:
         """Whether there was time to ask all that had to be asked."""

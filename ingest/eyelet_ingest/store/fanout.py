@@ -28,19 +28,14 @@ CACHE_KIB = 512  # of a connection that stays open; 64 of them are the 32 MB tha
 LOOK_AGAIN_S = 5.0  # at the schema of a connection that stays open
 
 
-class Facts(NamedTuple):
-    """What was found out about a partition: whether it holds anything yet, the indexes of `hooks`, and when."""
-
-    ready: bool
-    indexes: frozenset[str]
-    at_s: float
-
-
 class Lent(NamedTuple):
-    """What a question works with: the connection, and the indexes its table has."""
+    """What a question works with: the connection, the indexes of its table, and when they were looked at. Made once for
+    a connection. A partition that is not `ready` holds nothing yet."""
 
     conn: Any
     indexes: frozenset[str]
+    ready: bool
+    looked_at_s: float
 
 
 class Answer(NamedTuple):
@@ -220,10 +215,10 @@ def _asked(handle: Any, part: Part, ask: Ask[Found]) -> Found | None:
     conn = handle.conn
     for again in (True, False):
         try:
-            facts = handle.prepared
-            if facts is None or not facts.ready or time.monotonic() - facts.at_s > LOOK_AGAIN_S:
-                facts = handle.prepared = _facts(conn, fresh=facts is None)
-            return ask(Lent(conn, facts.indexes), part) if facts.ready else None
+            lent = handle.prepared
+            if lent is None or not lent.ready or time.monotonic() - lent.looked_at_s > LOOK_AGAIN_S:
+                lent = handle.prepared = _looked_at(conn, fresh=lent is None)
+            return ask(lent, part) if lent.ready else None
         except conn.DatabaseError as bad:
             if is_interruption(bad):
                 raise OutOfTime from bad
@@ -234,11 +229,12 @@ def _asked(handle: Any, part: Part, ask: Ask[Found]) -> Found | None:
     raise AssertionError("the second round returns or raises")
 
 
-def _facts(conn: Any, fresh: bool) -> Facts:
+def _looked_at(conn: Any, fresh: bool) -> Lent:
     if fresh:
         conn.execute(f"pragma cache_size = -{CACHE_KIB}")
     indexes = conn.execute("select name from sqlite_master where type = 'index' and tbl_name = 'hooks'").fetchall()
-    return Facts(bool(indexes) or schema.is_ready(conn), frozenset(name for (name,) in indexes), time.monotonic())
+    ready = bool(indexes) or schema.is_ready(conn)
+    return Lent(conn, frozenset(name for (name,) in indexes), ready, time.monotonic())
 
 
 def is_interruption(bad: Exception) -> bool:

@@ -48,13 +48,15 @@ class Handles:
 
     def _begin(self) -> None:
         """With none. In a fork the parent's lock may be held for ever, so it gets its own."""
-        self._returned = threading.Condition()
-        self._idle: OrderedDict[Handle, None] = OrderedDict()  # guarded by _returned; who waited longest first
-        self._of_path: dict[str, list[Handle]] = {}  # guarded by _returned: those of _idle
-        self._lent: set[Handle] = set()  # guarded by _returned
-        self._doomed: set[Handle] = set()  # guarded by _returned: lent, to be closed when they come back
-        self._sweeping = False  # guarded by _returned: a thread closes those that wait too long
-        self._closed = threading.Event()  # wakes that thread; not _returned, which every loan would wake it by
+        self._lock = threading.Lock()  # taken itself, as a Condition's own way to it is Python and four times as slow
+        self._returned = threading.Condition(self._lock)
+        self._waited_for = 0  # guarded by _lock: how many wait for _returned
+        self._idle: OrderedDict[Handle, None] = OrderedDict()  # guarded by _lock; who waited longest first
+        self._of_path: dict[str, list[Handle]] = {}  # guarded by _lock: those of _idle
+        self._lent: set[Handle] = set()  # guarded by _lock
+        self._doomed: set[Handle] = set()  # guarded by _lock: lent, to be closed when they come back
+        self._sweeping = False  # guarded by _lock: a thread closes those that wait too long
+        self._closed = threading.Event()  # wakes that thread; a Condition would be told of every loan
         self._counts = dict.fromkeys(("opened", "hits", "misses", "evictions", "idle_closes", "replaced"), 0)
         self._pid = os.getpid()
 
@@ -87,24 +89,26 @@ class Handles:
             free_cursors(error)
         if self._pid != os.getpid():
             return  # a fork while it was lent: it is the parent's
-        with self._returned:
+        with self._lock:
+            now_s = time.monotonic()
             self._lent.discard(handle)
             if broken or handle in self._doomed or handle.conn.in_transaction:
                 self._counts["replaced"] += broken
                 self._doomed.discard(handle)
                 handle.conn.close()
             else:
-                handle.idle_since_s = time.monotonic()
+                handle.idle_since_s = now_s
                 self._idle[handle] = None
                 self._of_path.setdefault(handle.path, []).append(handle)
-            self._close_stale()
+            self._close_stale(now_s)
             while self._idle and len(self._idle) + len(self._lent) > self.max_open:
                 self._evict(handle if handle.passing and handle in self._idle else next(iter(self._idle)))
             if self._idle and not self._sweeping:
                 self._sweeping = True
                 self._closed.clear()
                 threading.Thread(target=self._sweep, name="eyelet-handles", daemon=True).start()
-            self._returned.notify_all()
+            if self._waited_for:
+                self._returned.notify_all()
 
     def drop(self, path: str, wait_s: float = 0.0) -> bool:
         """Close what is open on `path`; True when nothing is any more. Borrowers are waited for as long as said, and
@@ -112,21 +116,23 @@ class Handles:
         if self._pid != os.getpid():
             return True
         until_s = time.monotonic() + wait_s
-        with self._returned:
+        with self._lock:
             self._close(list(self._of_path.get(path, ())))
             while lent := [handle for handle in self._lent if handle.path == path]:
                 self._doomed.update(lent)
                 left_s = until_s - time.monotonic()
                 if left_s <= 0:
                     return False
+                self._waited_for += 1
                 self._returned.wait(left_s)
+                self._waited_for -= 1
             return True
 
     def close(self) -> None:
         """Close all that wait; those at work are closed as they come back. Closing twice is closing once."""
         if self._pid != os.getpid():
             return
-        with self._returned:
+        with self._lock:
             self._close(list(self._idle))
             self._doomed.update(self._lent)
             self._closed.set()
@@ -134,12 +140,12 @@ class Handles:
     @property
     def opened(self) -> int:
         """How many connections are open now."""
-        with self._returned:
+        with self._lock:
             return len(self._idle) + len(self._lent)
 
     def counts(self) -> dict[str, int]:
         """The fields of Counters that are about connections."""
-        with self._returned:
+        with self._lock:
             return {"open_now": len(self._idle) + len(self._lent), **self._counts}
 
     def _take(self, path: str) -> Handle | None:
@@ -148,7 +154,7 @@ class Handles:
         if self._pid != os.getpid():
             self._inherited += (list(self._idle), self._lent)
             self._begin()
-        with self._returned:
+        with self._lock:
             waiting = self._of_path.get(path)
             while waiting:
                 handle = waiting[-1]
@@ -174,7 +180,7 @@ class Handles:
             free_cursors(error)
             handle.conn.close()
             raise
-        with self._returned:
+        with self._lock:
             self._counts["opened"] += 1
             self._lent.add(handle)
             if _identity(path) != there:
@@ -199,9 +205,8 @@ class Handles:
         if not of_path:
             del self._of_path[handle.path]
 
-    def _close_stale(self) -> None:
+    def _close_stale(self, now_s: float) -> None:
         """Under the lock: those that waited too long, which are the first."""
-        now_s = time.monotonic()
         while self._idle and now_s - (oldest := next(iter(self._idle))).idle_since_s > self.idle_s:
             self._counts["idle_closes"] += 1
             self._close([oldest])
@@ -209,8 +214,8 @@ class Handles:
     def _sweep(self) -> None:
         """In a thread of its own while any wait: files are not kept open for ever where nobody asks again."""
         while True:
-            with self._returned:
-                self._close_stale()
+            with self._lock:
+                self._close_stale(time.monotonic())
                 if not self._idle:
                     self._sweeping = False
                     return

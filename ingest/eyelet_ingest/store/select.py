@@ -100,11 +100,6 @@ def ways(where: Filter) -> list[Way]:
     return found
 
 
-def only_src(where: Filter) -> bool:
-    """Whether src is the one condition on rows, so that its index knows the answer."""
-    return bool(where.src) and not replace(where, src=()).on_rows()
-
-
 def id_range(low: int | None, high: int | None) -> tuple[list[str], list[object]]:
     """Conditions for low ≤ id < high."""
     clauses: list[str] = []
