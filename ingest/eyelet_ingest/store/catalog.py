@@ -124,6 +124,9 @@ class Catalog:
         with self._lock:
             return list(self._troubles)
 
+    def close(self) -> None:
+        """Of what is on disk there is nothing to close."""
+
     def _names(self, folder: str, context: str = "", year: str = "") -> list[str]:
         """What is in a folder. Trouble with the root's is raised; below it is noted, and hides nothing else."""
         try:

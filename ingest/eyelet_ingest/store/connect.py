@@ -17,6 +17,7 @@ import time
 
 from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
 from eyelet_ingest.store.identity import make_private_dir
+from eyelet_ingest.store.layout import MEMORY
 
 try:
     import fcntl
@@ -76,13 +77,20 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small:
     where another program keeps it from being set up.
     """
     chosen = chosen or driver()
-    fresh = _create_private(path)
+    address = _in_memory(path, make=True)
+    fresh = not address and _create_private(path)
     try:
-        conn = chosen.connect(path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
+        conn = chosen.connect(
+            address or path,
+            uri=bool(address),
+            timeout=busy_ms / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+        )
     except chosen.Error as bad:
         raise PartitionUnreadable("open", path, str(bad), remedy(path, bad)) from bad
     try:
-        if fresh or os.path.getsize(path) <= EMPTY_BYTES:
+        if not address and (fresh or os.path.getsize(path) <= EMPTY_BYTES):
             from eyelet_ingest.store import journal
 
             conn = journal.choose(conn, path, chosen, busy_ms)
@@ -109,15 +117,16 @@ def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False) -> "An
     chosen = driver()
     full = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     uri = "file://" + ("" if full.startswith("/") else "/") + full  # an empty authority: the path may begin with //
+    address = _in_memory(path, make=False)
     problem: Exception | None = None
-    for mode in ("?mode=ro", "?mode=rw", "?mode=ro&immutable=1"):
+    for mode in ("?mode=ro", "?mode=rw", "?mode=ro&immutable=1") if not address else ("&mode=ro",):
         if mode == "?mode=rw" and not os.path.exists(path + "-journal"):
             continue  # only a journal that has to be taken back needs the right to write
         if "immutable" in mode and not _is_settled(path):
             break
         try:
             conn = chosen.connect(
-                uri + mode, uri=True, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
+                (address or uri) + mode, uri=True, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
             )
         except chosen.Error as bad:
             problem = bad
@@ -172,6 +181,11 @@ class FileLock:
         self.handle = -1
 
     def __enter__(self) -> "FileLock":
+        if self.path.startswith(MEMORY):
+            from eyelet_ingest.store import memory
+
+            memory.lock(self.path, self.deadline_ns)
+            return self
         while True:
             try:
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
@@ -192,6 +206,11 @@ class FileLock:
             os.close(handle)
 
     def __exit__(self, *_: object) -> None:
+        if self.path.startswith(MEMORY):
+            from eyelet_ingest.store import memory
+
+            memory.unlock(self.path)
+            return
         # Unlocked, not only closed: a process forked meanwhile has the same lock open, and would keep it for its life.
         if fcntl is not None:
             try:  # noqa: SIM105  contextlib is not for the hook
@@ -242,6 +261,28 @@ def trouble(operation: str, path: str, bad: Exception) -> Exception:
 def is_passing(reason: str) -> bool:
     """Whether an OperationalError of SQLite's may be gone at the next try."""
     return "locked" in reason or "busy" in reason or "locking protocol" in reason
+
+
+def file_of(path: str) -> "tuple[int, int] | None":
+    """Which file is at `path`, by device and inode, or which database in memory; None where there is none.
+
+    A file written over in place SQLite itself notices.
+    """
+    try:
+        if path.startswith(MEMORY):
+            from eyelet_ingest.store import memory
+
+            number = memory.number_of(path)
+            return None if number is None else (0, number)
+        there = os.stat(path)
+    except OSError:
+        return None
+    return there.st_dev, there.st_ino
+
+
+def is_there(path: str) -> bool:
+    """Whether anything is at `path`: a database, or what stands in its place."""
+    return file_of(path) is not None if path.startswith(MEMORY) else os.path.lexists(path)
 
 
 def remedy(path: str, bad: "Exception | None") -> str:
@@ -296,6 +337,18 @@ def checkpoint(conn: "Any", mode: str, sqlite_version: str) -> "tuple[str, bool,
     assert mode in ("full", "restart", "truncate")
     busy, _, at = conn.execute(f"pragma wal_checkpoint({mode})").fetchone()
     return mode, bool(busy), frames, max(moved, at) if busy else frames
+
+
+def _in_memory(path: str, make: bool) -> str:
+    """The address of a database in memory, or "" for one that is a file."""
+    if not path.startswith(MEMORY):
+        return ""
+    from eyelet_ingest.store import memory
+
+    address = memory.address(path, make=make)
+    if address is None:
+        raise PartitionUnreadable("open", path, "it is not there", "it was removed, or never made")
+    return address
 
 
 def _is_settled(path: str) -> bool:

@@ -16,6 +16,7 @@ from eyelet_ingest.errors import PartitionUnreadable
 from eyelet_ingest.store import schema
 from eyelet_ingest.store.answers import Partitions, Unreadable
 from eyelet_ingest.store.catalog import Part
+from eyelet_ingest.store.connect import is_there
 from eyelet_ingest.store.roots import Roots
 
 Found = TypeVar("Found")
@@ -126,7 +127,7 @@ class FanOut:
         try:
             handle = handles.borrow(part.path, passing=self.passing)
         except PartitionUnreadable as bad:
-            return Answer(part, None, bad=bad) if os.path.lexists(part.path) else Answer(part, None, gone=True)
+            return Answer(part, None, bad=bad) if is_there(part.path) else Answer(part, None, gone=True)
         timed = self.until is not None or stopped is not None
         error: BaseException | None = None
         try:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from eyelet_ingest.errors import PartitionUnreadable
-from eyelet_ingest.store.connect import open_reader
+from eyelet_ingest.store.connect import file_of, open_reader
 
 MAX_OPEN = 24
 IDLE_S = 60.0
@@ -150,7 +150,7 @@ class Handles:
 
     def _take(self, path: str) -> Handle | None:
         """The one that was given back last, of those that are still on the file that is there."""
-        there = _identity(path)
+        there = file_of(path)
         if self._pid != os.getpid():
             self._inherited += (list(self._idle), self._lent)
             self._begin()
@@ -169,7 +169,7 @@ class Handles:
         return None
 
     def _open(self, path: str, prepare: Prepare | None) -> Handle:
-        there = _identity(path)
+        there = file_of(path)
         if there is None:
             raise PartitionUnreadable("open", path, "it is not there", "it was removed, or never made")
         handle = Handle(path, open_reader(path), there)
@@ -183,7 +183,7 @@ class Handles:
         with self._lock:
             self._counts["opened"] += 1
             self._lent.add(handle)
-            if _identity(path) != there:
+            if file_of(path) != there:
                 self._doomed.add(handle)  # replaced while it was opened: good for this once
         return handle
 
@@ -253,12 +253,3 @@ def _chain(error: BaseException) -> list[BaseException]:
             seen.append(one)
             waiting += [one.__context__, one.__cause__]
     return seen
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    """Which file is at `path`: device and inode. A file written over in place SQLite itself notices."""
-    try:
-        there = os.stat(path)
-    except OSError:
-        return None
-    return there.st_dev, there.st_ino

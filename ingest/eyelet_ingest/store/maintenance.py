@@ -15,7 +15,16 @@ from typing import Any
 
 from eyelet_ingest.errors import PartitionBusy, PartitionError, PartitionUnreadable
 from eyelet_ingest.store import layout, schema, statistics
-from eyelet_ingest.store.connect import FileLock, bound_wal, driver, open_reader, open_writer, remedy, transaction
+from eyelet_ingest.store.connect import (
+    FileLock,
+    bound_wal,
+    driver,
+    file_of,
+    open_reader,
+    open_writer,
+    remedy,
+    transaction,
+)
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.statistics import FIELDS, HOUR_OF_ID, HOUR_US, HOURS
 
@@ -83,7 +92,7 @@ class Maintenance:
         PartitionBusy where somebody else writes there.
         """
         path = layout.db_path(self.root, key)
-        file = _identity(path)
+        file = file_of(path)
         if file is None:
             return 0, True
         reader = open_reader(path)
@@ -115,7 +124,7 @@ class Maintenance:
         the file is no longer the one that was read."""
         path = layout.db_path(self.root, key)
         with FileLock(layout.lock_path(self.root, key), time.monotonic_ns() + LOCK_MS * 1_000_000):
-            if _identity(path) != file:
+            if file_of(path) != file:
                 raise PartitionBusy("maintain", path, "it was removed meanwhile", "try again")
             conn = open_writer(path, busy_ms=LOCK_MS)
             try:
@@ -247,11 +256,3 @@ def _analyse(conn: Any) -> None:
 def _version(conn: Any) -> int:
     """Another number after every commit of another connection."""
     return int(conn.execute("pragma data_version").fetchone()[0])
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        there = os.stat(path)
-    except OSError:
-        return None
-    return there.st_dev, there.st_ino

@@ -9,7 +9,7 @@ from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import IN_ORDER, Catalog, Part
 from eyelet_ingest.store.counters import Asked
 from eyelet_ingest.store.handles import Handles
-from eyelet_ingest.store.layout import PartitionKey
+from eyelet_ingest.store.layout import MEMORY, PartitionKey
 
 
 class Roots:
@@ -49,7 +49,7 @@ class Roots:
         troubles: list[Unreadable] = []
         for catalog in self.catalogs:
             try:
-                if catalog.at and not os.path.isdir(catalog.root):
+                if catalog.at and not catalog.root.startswith(MEMORY) and not os.path.isdir(catalog.root):
                     raise RootError("read", catalog.root, "it is not there", "is the folder mounted?")
                 parts, others = catalog.between(since_us, until_us, contexts)
             except RootError as bad:

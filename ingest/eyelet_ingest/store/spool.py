@@ -41,6 +41,7 @@ def put(root: str, key: layout.PartitionKey, given: str, row: "Row", reason: str
     record = {"v": FORMAT, "given": given, "uid": uid.hex(), "time_us": time_us, "why": reason, "row": values}
     content = dumps(record).encode("utf-8", "replace")
     received_ns = max(time.time_ns(), 0)  # a clock before 1970 must not write a minus into the name
+    trouble: Exception = OSError("it is in memory: nothing can wait")
     for at, folder in enumerate(folders(root)):
         try:
             make_own_dir(folder, is_foreign=at > 0)
@@ -51,7 +52,9 @@ def put(root: str, key: layout.PartitionKey, given: str, row: "Row", reason: str
 
 
 def folders(root: str) -> "list[str]":
-    """Where this root's events may wait: its own spool first, then places on other disks."""
+    """Where this root's events may wait: its own spool first, then places on other disks. Nowhere for one in memory."""
+    if root.startswith(layout.MEMORY):
+        return []
     from _blake2 import blake2b
 
     mark = blake2b(os.path.realpath(root).encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()

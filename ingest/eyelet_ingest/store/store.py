@@ -60,6 +60,7 @@ class Appended:
 class Store:
     """The partitions under `root`, which is written and read, and under the roots `also`, which are read with it.
 
+    A root is a folder, by its path or as a `file:` URI; `file:NAME?mode=memory` is one in memory (`in_memory`).
     May be shared by threads; no writer stays open between calls, but in a `bulk`. For reading, at most `max_open` days
     stay open for the next question, none longer than `idle_s`; without a number as many as are good for most.
     Of several roots rows carry their `root`, and one that cannot be read is named in the answer; events are written to
@@ -75,7 +76,7 @@ class Store:
         others = dict.fromkeys(other for given in also if (other := _absolute(given)) != self.root)
         if len(others) > ROOTS_MAX:
             raise RootError("open", self.root, f"more than {ROOTS_MAX} further roots", "name fewer")
-        catalogs = [Catalog(one, at) for at, one in enumerate((self.root, *others))]
+        catalogs = [_catalog(one, at) for at, one in enumerate((self.root, *others))]
         self._handles = Handles(_most_days_open() if max_open is None else max_open, idle_s)
         self._asked = Asked()
         self.roots = Roots(catalogs, self._handles, self._asked)
@@ -83,6 +84,17 @@ class Store:
         self._maintaining = threading.Lock()
         self._maintenance: list[Maintenance] = []  # guarded by _maintaining; one, as soon as there was a need
         self._writers: list[Writers] = []  # one, as soon as there was a bulk; shared with the stores limited from this
+
+    @classmethod
+    def in_memory(cls, name: str = "") -> "Store":
+        """A store that leaves no file, for tests and for what need not stay. Stores of one process that give the same
+        name see the same events, until the last of them is closed; without a name it has its events to itself.
+
+        The same as a Store of the root `file:NAME?mode=memory`.
+        """
+        from urllib.parse import quote
+
+        return cls(f"file:{quote(name, safe='')}?mode=memory")
 
     @property
     def catalog(self) -> Catalog:
@@ -106,11 +118,13 @@ class Store:
     def close(self) -> None:
         """Close the days that are open, and the writers of a bulk that still goes on; closing twice is closing once.
 
-        A question asked later opens what it needs.
+        A question asked later opens what it needs; but of a root in memory nothing is left after its last Store.
         """
         for writers in self._writers:
             writers.close()
         self._handles.close()
+        for catalog in self.roots.catalogs:
+            catalog.close()
 
     def release(self, key: PartitionKey, wait_s: float = 0.0) -> bool:
         """Close what is open here on a day that is about to be removed or rewritten; from any thread. True when nothing
@@ -344,7 +358,21 @@ class Store:
         return spool.drain(self.root, time.monotonic_ns() + DRAIN_DEADLINE_MS * 1_000_000)
 
 
+def _catalog(root: str, at: int) -> Catalog:
+    if not root.startswith(layout.MEMORY):
+        return Catalog(root, at)
+    from eyelet_ingest.store.memory import MemoryCatalog
+
+    return MemoryCatalog(root, at)
+
+
 def _absolute(root: str) -> str:
+    if root.startswith("file:"):
+        from eyelet_ingest.store import memory
+
+        root = memory.root_of(root)
+        if root.startswith(layout.MEMORY):
+            return root
     return os.path.abspath(os.path.expanduser(root))
 
 

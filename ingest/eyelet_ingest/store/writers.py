@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from eyelet_ingest.errors import PartitionBusy, PartitionError
 from eyelet_ingest.store import layout, writer
-from eyelet_ingest.store.connect import FileLock, driver, open_writer, pause
+from eyelet_ingest.store.connect import FileLock, driver, file_of, open_writer, pause
 from eyelet_ingest.store.layout import PartitionKey
 
 if TYPE_CHECKING:
@@ -28,13 +28,14 @@ CLOSE_DEADLINE_MS = 30_000  # for the day's lock: as long as one of us may hold 
 class _Writer:
     """One day's connection; `turn` is held by the thread that uses it."""
 
-    __slots__ = ("conn", "file", "idle_since_s", "key", "path", "turn", "users")
+    __slots__ = ("busy_ms", "conn", "file", "idle_since_s", "key", "path", "turn", "users")
 
     def __init__(self, key: PartitionKey, path: str) -> None:
         self.key, self.path = key, path
         self.turn = threading.Lock()
         self.conn: Any = None  # guarded by turn
         self.file: tuple[int, int] | None = None  # guarded by turn: what `conn` was opened on
+        self.busy_ms = 0  # guarded by turn: how long `conn` waits for other programs
         self.users = 0  # guarded by the lock of Writers
         self.idle_since_s = 0.0  # guarded by the lock of Writers
 
@@ -140,19 +141,21 @@ class Writers:
 
     def _transact(self, one: _Writer, given: str, rows: "list[Row]", deadline_ns: int) -> int:
         """Under the turn and the day's lock."""
-        if one.conn is not None and one.file != _identity(one.path):
+        if one.conn is not None and one.file != file_of(one.path):
             one.conn.close()  # SQLite sees that its file has gone, and touches nothing beside the new one
             one.conn = None
         busy_ms = max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000)
         if one.conn is None:
             one.conn = open_writer(one.path, busy_ms=busy_ms)
-            one.file = _identity(one.path)
+            one.file, one.busy_ms = file_of(one.path), busy_ms
             with self._lock:
                 self.opened += 1
         else:
-            one.conn.execute(f"pragma busy_timeout = {busy_ms}")
             with self._lock:
                 self.hits += 1
+        if not busy_ms // 2 <= one.busy_ms <= busy_ms:  # near enough, and never beyond the deadline
+            one.conn.execute(f"pragma busy_timeout = {busy_ms}")
+            one.busy_ms = busy_ms
         try:
             return writer.store(one.conn, one.path, one.key, given, rows, driver().sqlite_version)
         except BaseException:
@@ -167,7 +170,7 @@ class Writers:
                 if one.conn is None:
                     continue
                 try:
-                    if one.file == _identity(one.path):
+                    if one.file == file_of(one.path):
                         deadline_ns = time.monotonic_ns() + CLOSE_DEADLINE_MS * 1_000_000
                         with FileLock(layout.lock_path(self.root, one.key), deadline_ns, make=False):
                             one.conn.close()
@@ -176,11 +179,3 @@ class Writers:
                 finally:
                     one.conn.close()
                     one.conn = None
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        there = os.stat(path)
-    except OSError:
-        return None
-    return there.st_ino, there.st_dev
