@@ -42,7 +42,7 @@ def skewed(request: pytest.FixtureRequest, store: Store, make_event: MakeEvent) 
             hook_type="Stop" if at % 800 == 5 else "PostToolUse",
             tool_name="Task" if at % 1_000 == 7 else "Bash" if at % 2 else "Read",
             error=int(at % 100 == 1),
-            meta='{"git":{"branch":"side"}}' if at % 900 == 1 else '{"git":{"branch":"main"}}',
+            meta={"git": {"branch": "side" if at % 900 == 1 else "main"}},
             agent="claude",
         )
         for at in range(4_000)
@@ -79,6 +79,14 @@ def test_the_choice_changes_no_answer(skewed: Store, what: str, monkeypatch: pyt
     monkeypatch.setattr(choice, "BY_TIME", "")
     assert [row["id"] for row in skewed.search(where, limit=900).rows] == chosen
     assert (skewed.count(where).count, skewed.summary(where).by_tool, skewed.error_codes(where)) == counted
+
+
+def test_what_a_day_knows_nothing_of_is_not_asked_for_twice(skewed: Store) -> None:
+    conn = connect.open_reader(layout.db_path(skewed.root, KEY))
+    where = Filter(session_id=("nobody",), hook_type=("PostToolUse",))
+    assert choice.for_page(conn, select.ways(where), INDEXES) is None
+    conn.close()
+    assert skewed.search(where).rows == []
 
 
 def test_a_day_that_lost_an_index_answers_all_the_same(skewed: Store) -> None:

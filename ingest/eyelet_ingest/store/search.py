@@ -260,7 +260,10 @@ class _Page:
                 return [(event_id,) for event_id in ids]
             source = choice.BY_TIME
         else:
-            source = choice.for_page(lent.conn, search.ways, lent.indexes)
+            by_index = choice.for_page(lent.conn, search.ways, lent.indexes)
+            if by_index is None:
+                return []
+            source = by_index
         # What has conditions may find nothing, and then describing 25 columns is the largest part of asking (15 µs).
         whole = self.alone and most > 1 and not search.clauses and not search.ahead
         where = select.where_sql(in_range + search.clauses)
