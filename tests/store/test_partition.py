@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 
 from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import connect, identity, layout, schema
+from eyelet_ingest.store import connect, identity, layout, schema, writer
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -113,6 +114,26 @@ def test_a_batch_is_split_over_days(store: Store, make_event: MakeEvent) -> None
     assert done.stored == 4
     assert {key.day for key in done.partitions} == {79, 80}
     assert plain(store.root).execute("select count(*) from hooks").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("count", [2, writer.STATEMENT_ROWS - 1, writer.STATEMENT_ROWS, 2 * writer.STATEMENT_ROWS + 5])
+def test_a_batch_stores_what_its_events_would_one_by_one(tmp_path: Path, make_event: MakeEvent, count: int) -> None:
+    """Whether a column is null in all of them, in some or in none, and however many rows are over."""
+    names = sorted(writer.NULL_BY_DEFAULT)
+    columns = ", ".join(column for column in schema.COLUMNS if column != "arrived")
+    found = []
+    for size in (1, count):
+        events = []
+        for at in range(count):
+            given = [name for nth, name in enumerate(names) if nth % 3 == 0 or (nth % 3 == 1 and at % 2)]
+            fields = {name: 1.5 if name == "duration_ms" else f"{name} {at}" for name in given}
+            events.append(make_event(NOON + at, uid=at.to_bytes(16, "big"), **fields))
+        with Store(str(tmp_path / str(size))) as store, store.bulk():
+            for start in range(0, count, size):
+                store.append(events[start : start + size])
+            with closing(plain(store.root)) as conn:
+                found.append(conn.execute(f"select {columns} from hooks order by arrived").fetchall())
+    assert found[0] == found[1] and len(found[0]) == count
 
 
 def test_what_passes_for_json_but_not_in_sqlite_is_kept_raw(store: Store, make_event: MakeEvent) -> None:

@@ -48,7 +48,15 @@ _PROBES = (
     "select hour from eyelet_hours limit 0",
     "select hour from eyelet_counts limit 0",
 )
-INSERT = f"insert into hooks ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  our own names
+
+
+def insert_of(names: "tuple[str, ...]", rows: int = 1) -> str:
+    """The statement that inserts so many rows of these columns of ours."""
+    one = f"({', '.join('?' * len(names))})"
+    return f"insert into hooks ({', '.join(names)}) values {', '.join([one] * rows)}"  # noqa: S608  our own names
+
+
+INSERT = insert_of(COLUMNS)
 
 # rowid tables append the id to every index entry, so an index on (src) serves (src, id).
 _STEP_1 = (
