@@ -21,7 +21,7 @@ from eyelet_ingest.store.roots import Roots
 
 Found = TypeVar("Found")
 
-SCAN_MS = 3.0  # of the processor: a partition that took longer was scanned (on a busy machine a short look waits as long)
+SCAN_MS = 3.0  # of the processor: a partition that took longer was scanned (by the clock, a busy machine looks like it)
 THREADS_MAX = 4
 AHEAD = 2  # partitions asked for each thread beyond the one whose answer is waited for: what bounds the memory
 STEPS = 4_000  # of SQLite's machine between two looks at the clock: some 80 µs
