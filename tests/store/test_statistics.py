@@ -272,6 +272,46 @@ def replaced(conn: Any, chance: random.Random, some: tuple[Any, ...]) -> None:
     )
 
 
+ROW = "insert or replace into hooks (id, uid, arrived, timestamp, hook_type, status) "
+CHANGES = {
+    "status": "update hooks set status = 'denied', error = 1 where id = :id",
+    "what is generated": "update hooks set meta = '{}' where id = :id",
+    "time": "update hooks set id = :free, timestamp = :free / 1e6 where id = :id",
+    "onto another": "update or replace hooks set id = :other, timestamp = :other / 1e6 where id = :id",
+    "another's uid": "update or replace hooks set uid = (select uid from hooks where id = :other) where id = :id",
+    "deleted": "delete from hooks where id = :id",
+    "all deleted": "delete from hooks",
+    "replaced by id": f"{ROW} values (:id, randomblob(16), :late, :id / 1e6, 'New', 'ok')",
+    "replaced by uid": f"{ROW} select :free, uid, :late, :free / 1e6, 'New', 'ok' from hooks where id = :id",
+    "replaced by arrival": f"{ROW} select :free, randomblob(16), arrived, :free / 1e6, 'New', 'ok' from hooks "
+    "where id = :id",
+    "replaced as it was": f"{ROW} select id, uid, arrived, timestamp, 'New', 'ok' from hooks where id = :id",
+    "replaced by hand": "insert or replace into hooks (id, timestamp, hook_type) values (:id, :id / 1e6, 'New')",
+    "came earlier": f"{ROW} values (:free, randomblob(16), 1, :free / 1e6, 'New', 'ok')",
+    "came later": f"{ROW} values (:free, randomblob(16), :late, :free / 1e6, 'New', 'ok')",
+    "upsert": "insert into hooks (id, timestamp, hook_type) values (:id, :id / 1e6, 'Up') on conflict (id) do update "
+    "set status = 'up'",
+    "never arrived": "update hooks set arrived = null where id = :id",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_changes_a_counted_row_ends_the_statistics(store: Store, make_event: MakeEvent, change: str) -> None:
+    """By any program, in the same transaction; and a new row alone ends nothing."""
+    chance = random.Random(7)
+    store.append([made(make_event, chance, START + n * HOUR) for n in range(5)])
+    add_up(store)
+    conn = others_open(layout.db_path(store.root, DAY), isolation_level=None)
+    late = conn.execute("select max(arrived) + 9 from hooks").fetchone()[0]
+    facts = {"id": START + HOUR, "other": START + 3 * HOUR, "free": START + 9 * HOUR, "late": late}
+    conn.execute(CHANGES[change], facts)
+    conn.close()
+    assert hours_known(store) == (24 if change == "came later" else 0)
+    expect_all_right(store, Filter())
+    if change == "never arrived":
+        assert add_up(store).hours == 0, "such a row could change unnoticed"
+
+
 def test_late_events_are_counted_on_top_and_many_of_them_anew(
     store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -350,6 +390,10 @@ def test_nothing_deleted_stays_in_statistics(store: Store, make_event: MakeEvent
     store.append([make_event(START + n, session_id=f"secret-{n % 7}", src=f"src{n % 7}.x") for n in range(2_000)])
     store.maintain(60_000)
     path = Path(layout.db_path(store.root, DAY))
+    conn = others_open(str(path))
+    conn.execute("pragma analysis_limit = 0")
+    conn.execute("analyze")  # with samples of values, where this SQLite is built for it
+    conn.close()
     assert b"secret-3" in path.read_bytes()
     store.delete(Filter(session_id=("secret-3",)))
     assert hours_known(store) == 0
@@ -499,3 +543,23 @@ def test_counts_are_of_one_moment_while_others_write_and_delete(store: Store, ma
         seen.append(store.summary(Filter()).events)
     changer.join()
     assert set(seen) <= {200, 210}
+
+
+def test_the_commands_that_write_maintain_what_they_wrote(store: Store, tmp_path: Path, make_event: MakeEvent) -> None:
+    """An import of old recordings finds its days finished; so does a drain of what was left over."""
+    lines = [
+        f'{{"hook_event_name":"Stop","session_id":"s","timestamp":"2024-03-19T10:00:{n % 60:02}.{n:06}Z"}}\n'
+        for n in range(600)
+    ]
+    (tmp_path / "old.jsonl").write_text("".join(lines))
+    command = [sys.executable, "-m", "eyelet_ingest.cli"]
+    subprocess.run([*command, "ingest", "--root", store.root, str(tmp_path)], check=True, capture_output=True)
+    assert store.count(Filter()).count == 600
+    assert hours_known(store) == 24
+    conn = others_open(layout.db_path(store.root, DAY))
+    conn.execute("update hooks set status = 'ok'")
+    conn.commit()
+    conn.close()
+    assert hours_known(store) == 0
+    subprocess.run([*command, "drain", "--root", store.root], check=True, capture_output=True)
+    assert hours_known(store) == 24

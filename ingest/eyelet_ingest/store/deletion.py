@@ -204,7 +204,7 @@ class _Deletion:
 
 
 def _forget_samples(conn: Any) -> None:
-    """Some builds of SQLite keep whole values of some rows where somebody ran ANALYZE. (Our statistics go by trigger.)"""
+    """Some builds of SQLite keep values of some rows where somebody ran ANALYZE. (Our own statistics go by trigger.)"""
     if conn.execute("select exists (select 1 from sqlite_master where name = 'sqlite_stat4')").fetchone()[0]:
         conn.execute("delete from sqlite_stat4")
 

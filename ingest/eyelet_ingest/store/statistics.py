@@ -119,16 +119,22 @@ def values_of(
 ) -> list[tuple[Any, ...]]:
     """`select {what} … group by {group}` over the counts of `field` in these hours, where the filter's condition is on
     that column or on none. In `what`, the value bears the column's name."""
+    clauses, params = select.conditions(replace(where, errors=False))
+    return values_where(conn, covered, field, clauses, params, what, f" group by {group}" if group else "")
+
+
+def values_where(
+    conn: Any, covered: Cover, field: str, clauses: list[str], params: list[object], what: str, tail: str
+) -> list[tuple[Any, ...]]:
+    """The same for conditions of the caller's own; `tail` is what follows them."""
     if not covered.hours:
         return []
-    clauses, params = select.conditions(replace(where, errors=False))
     hours: list[object] = []
     if len(covered.hours) < HOURS:
         clauses = [*clauses, f"hour in ({', '.join('?' * len(covered.hours))})"]
         hours = list(covered.hours)
     counts = f"(select value as {field}, hour, events, errors, last_id from eyelet_counts where field = ?)"  # noqa: S608
-    grouped = f" group by {group}" if group else ""
-    sql = f"select {what} from {counts}{select.where_sql(clauses)}{grouped}"  # noqa: S608  checked names
+    sql = f"select {what} from {counts}{select.where_sql(clauses)}{tail}"  # noqa: S608  checked names
     found: list[tuple[Any, ...]] = conn.execute(sql, [field, *params, *hours]).fetchall()
     return found
 
