@@ -120,6 +120,26 @@ def range_counts(conn: Any, ranges: Sequence[tuple[int, int]]) -> list[tuple[int
     return [row for row in rows if row[2]]
 
 
+def matching_ranges(
+    conn: Any, where: Filter, source: str, ranges: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]] | None:
+    """How many events that match lie in each range, as (which, count), by the index `source` of the only condition.
+
+    None where that is no short look: there are other conditions, or the index does not give what it finds in order.
+    """
+    clauses, params = select.conditions(where)
+    ways = select.ways(where)
+    if len(clauses) != 1 or len(ways) != 1 or not ways[0].in_order or len(ranges) > RANGES_MAX:
+        return None
+    sql = f"""
+        with wanted(at, low, high) as materialized (
+            select key, json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(?)
+        )
+        select at, (select count(*) from hooks{source} where {clauses[0]} and id >= low and id < high) from wanted
+    """  # noqa: S608  checked names, bound values
+    return list(conn.execute(sql, [json.dumps(ranges), *params]))
+
+
 def count_by_index(conn: Any, bounds_us: tuple[int, int]) -> int:
     """How many ids lie in low ≤ id < high, by a look at every entry of the smallest index."""
     sql = "select count(*) from hooks where +id >= ? and +id < ?"  # +id: the rows themselves are a hundred times larger

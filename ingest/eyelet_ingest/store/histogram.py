@@ -72,7 +72,7 @@ def histogram(
         sums: Counts = {}
 
         def ask(lent: Lent, part: Part) -> Counts:
-            return of_day(lent.conn, part.bounds_us, where, at, by, lambda: question.how(lent))
+            return of_day(lent.conn, part.bounds_us, where, at, by, lambda: question.how(lent, by is None))
 
         for _, counts in question.each(question.parts, ask):
             for place, events in counts.items():
@@ -177,10 +177,18 @@ def _read(
                 _add(counts, _bucket(bounds, ranges[at][0]), name if by else "", events)
             return
         piece = Piece("", ["+id >= ?", "+id < ?"], list(piece.bounds_us), None)  # by an index, not the rows
+    source = how() if where.on_rows() and not piece.source else ""
+    if piece.bounds_us is not None and by is None and source.startswith(" indexed by "):
+        ranges = _parts(piece.bounds_us, bounds)
+        matching = counting.matching_ranges(conn, where, source, ranges)
+        if matching is not None:
+            for at, events in matching:
+                _add(counts, _bucket(bounds, ranges[at][0]), "", events)
+            return
     unit = _unit(bounds)
     cell = f"(id - {int(bounds[0])}) / {unit}"
     what = f"{cell}, {by or 'null'}, count(*)"
-    for at, value, events in counting.read(conn, where, piece, what, " group by 1, 2", how):
+    for at, value, events in counting.read(conn, where, piece, what, " group by 1, 2", lambda: source):
         _add(counts, _bucket(bounds, bounds[0] + at * unit), value or "", events)
 
 

@@ -106,17 +106,19 @@ class Search(FanOut):
             None if high is None or high >= part.end_us else high,
         )
 
-    def how(self, lent: Lent) -> str:
-        """How to find all that matches: what stands behind `from hooks`."""
+    def how(self, lent: Lent, only_ids: bool = False) -> str:
+        """How to find all that matches: what stands behind `from hooks`. Where only ids are asked for, the index of a
+        single condition knows them all, however many they are."""
+        if only_ids and len(self.clauses) == 1 and self.ways and self.ways[0].index in lent.indexes:
+            return f" indexed by {self.ways[0].index}"
         return choice.for_all(lent.conn, self.ways, lent.indexes)
 
     def _count(self, lent: Lent, part: Part) -> int:
-        if self.clauses or self.in_range(part)[0]:  # a whole day is counted at once
-            from eyelet_ingest.store import counting
+        from eyelet_ingest.store import counting
 
-            known = counting.count(lent.conn, part.bounds_us, self.where)
-            if known is not None:
-                return known
+        known = counting.count(lent.conn, part.bounds_us, self.where)
+        if known is not None:
+            return known
         in_range, params = self.in_range(part)
         if not self.clauses:
             source = self._counted_by(lent, part) if in_range else ""
