@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from datasette_eyelet.query import Query, day_of
-from eyelet_ingest.store.search import Partitions, SearchResult
+from eyelet_ingest.store.answers import Partitions, SearchResult
 from eyelet_ingest.store.store import Store
 
 
@@ -48,7 +48,7 @@ def _both(first: SearchResult, second: SearchResult) -> Partitions:
     """The second search's partitions, and what today could not be read: an unreadable today is not an empty one."""
     more = tuple(bad for bad in first.partitions.unreadable if bad not in second.partitions.unreadable)
     found = second.partitions
-    return Partitions(found.scanned, max(found.skipped - len(more), 0), found.unreadable + more)
+    return replace(found, skipped=max(found.skipped - len(more), 0), unreadable=found.unreadable + more)
 
 
 def _sum_ms(first: SearchResult, second: SearchResult) -> float:

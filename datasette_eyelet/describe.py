@@ -31,10 +31,20 @@ _PARTITION = {
     "description": "The context as it was given, and where the day begins and ends, in microseconds since 1970 UTC.",
     "columns": {"key": "context, given, start_us or end_us", "value": "Its value"},
 }
+_HOURS: dict[str, Any] = {
+    "title": "Statistics: hours",
+    "description": "How many events each finished hour has, for counts that need not read them.",
+}
+_COUNTS: dict[str, Any] = {
+    "title": "Statistics: values",
+    "description": "How many events of each finished hour have which value.",
+}
 # How the tables are shown: what 0.65 reads among the metadata, and 1.0 from its configuration.
 _SHOWN: dict[str, dict[str, Any]] = {
     "hooks": {"sort_desc": "id", "label_column": "src"},
     "eyelet_partition": {"hidden": True},
+    "eyelet_hours": {"hidden": True},
+    "eyelet_counts": {"hidden": True},
 }
 
 
@@ -46,7 +56,12 @@ def database(name: str) -> dict[str, Any]:
     return {
         "title": f"{key.context} · {key.date}",
         "description": f"What was recorded on {key.date} (UTC) in the context {key.context}.",
-        "tables": {"hooks": _copied(_HOOKS), "eyelet_partition": _copied(_PARTITION)},
+        "tables": {
+            "hooks": _copied(_HOOKS),
+            "eyelet_partition": _copied(_PARTITION),
+            "eyelet_hours": _copied(_HOURS),
+            "eyelet_counts": _copied(_COUNTS),
+        },
     }
 
 
@@ -93,4 +108,4 @@ def _beside(own: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def _copied(table: dict[str, Any]) -> dict[str, Any]:
-    return {**table, "columns": dict(table["columns"])}
+    return {**table, "columns": dict(table.get("columns", {}))}

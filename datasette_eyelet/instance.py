@@ -4,6 +4,7 @@ It hangs on the instance, so that two Datasettes in one process share nothing.
 """
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -19,6 +20,7 @@ from eyelet_ingest.store.store import Store
 
 DEFAULT_ROOT = "~/.eyelet"
 DRAIN_INTERVAL_S = 30.0
+MAINTENANCE_MS = 200  # of finished days, in each round
 APART_THREADS = 10  # as many as may change or copy days at once: api.door.ROOM["POST"], download.COPIES
 
 T = TypeVar("T")
@@ -27,8 +29,8 @@ T = TypeVar("T")
 class Instance:
     """The Store of one root. `trouble` is why the spool could not be drained, empty where it could.
 
-    `_opening` guards `_store`. `_draining` guards `_drained_at_s` and `trouble`: whoever comes while another drains
-    does without.
+    `_opening` guards `_store`. `_draining` guards `_drained_at_s`, `_maintenance` and `trouble`: whoever comes
+    while another drains does without.
     """
 
     def __init__(self, datasette: Any) -> None:
@@ -42,6 +44,7 @@ class Instance:
         self.trouble = ""
         self._draining = threading.Lock()
         self._drained_at_s: float | None = None
+        self._maintenance: threading.Thread | None = None
 
     @property
     def store(self) -> Store:
@@ -64,19 +67,24 @@ class Instance:
     def close(self) -> None:
         self._apart.shutdown(wait=False)
         self.days.close()
+        if self._maintenance is not None:
+            self._maintenance.join()  # its time is short
         with self._opening:
             if self._store is not None:
                 self._store.close()
                 self._store = None
 
     def drain_when_due(self) -> None:
-        """Takes in what captures spooled, at most once in DRAIN_INTERVAL_S. Not for the event loop."""
+        """Takes in what captures spooled, at most once in DRAIN_INTERVAL_S, and lets finished days be maintained for a
+        moment, which nobody waits for. Not for the event loop."""
         if not self._draining.acquire(blocking=False):
             return
         try:
             now_s = time.monotonic()
             if self._drained_at_s is not None and now_s - self._drained_at_s < DRAIN_INTERVAL_S:
                 return
+            if self._drained_at_s is not None:  # at the start there is enough to do
+                self._maintain()
             self._drained_at_s = now_s
             drained = self.store.drain_spool()
             self.trouble = f"{drained.left} waiting: {'; '.join(drained.reasons)}" if drained.left else ""
@@ -84,6 +92,16 @@ class Instance:
             self.trouble = str(error)
         finally:
             self._draining.release()
+
+    def _maintain(self) -> None:
+        """Under `_draining`: a round of maintenance, unless the last one is still running."""
+        if self._maintenance is None or not self._maintenance.is_alive():
+            self._maintenance = threading.Thread(target=self._maintain_now, name="eyelet-maintenance")
+            self._maintenance.start()
+
+    def _maintain_now(self) -> None:
+        with contextlib.suppress(EyeletError):  # what is wrong with the root, every question says
+            self.store.maintain(MAINTENANCE_MS)
 
 
 def of(datasette: Any) -> Instance:

@@ -16,8 +16,8 @@ from datasette_eyelet.permissions import ADMIN
 from datasette_eyelet.row_json import row_json
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store import audit
+from eyelet_ingest.store.answers import Row
 from eyelet_ingest.store.export import Export
-from eyelet_ingest.store.search import Row
 
 PIECE_EVENTS = 200
 GZIP_BITS = 31  # zlib's way to say: with gzip's header and checksum

@@ -17,7 +17,7 @@ from datasette_eyelet.row_json import CUT_CHARS, row_json
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.jsontext import dumps, parse
 from eyelet_ingest.sources import log
-from eyelet_ingest.store.search import Partitions
+from eyelet_ingest.store.answers import Partitions
 from eyelet_ingest.store.store import Store
 from eyelet_ingest.synopsis import synopsis
 
@@ -107,6 +107,4 @@ def _content(row: Mapping[str, object]) -> str:
 
 
 def _truth(partitions: Partitions, elapsed_ms: float) -> dict[str, object]:
-    bad = [{"context": one.context, "day": one.day, "error": one.error} for one in partitions.unreadable]
-    truth = {"scanned": partitions.scanned, "skipped": partitions.skipped, "unreadable": bad}
-    return {"partitions": truth, "elapsed_ms": elapsed_ms}
+    return {"partitions": partitions.as_json(), "elapsed_ms": elapsed_ms}

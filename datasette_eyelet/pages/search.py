@@ -13,7 +13,7 @@ from datasette_eyelet.query import CONDITIONS, BadParameter, Query, is_on, known
 from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.ranges import RANGES, Range, display_time, resolve, zone
-from eyelet_ingest.store.search import Partitions
+from eyelet_ingest.store.answers import Partitions
 from eyelet_ingest.store.store import Store
 
 DEMO = "demo"
@@ -123,7 +123,8 @@ def _truth(partitions: Partitions, elapsed_ms: float) -> dict[str, object]:
     bad = partitions.unreadable
     return {
         "scanned": partitions.scanned,
-        "total": partitions.scanned + partitions.skipped + len(bad),
+        "total": partitions.scanned + partitions.skipped + partitions.unasked + len(bad),
+        "unasked": partitions.unasked,
         "elapsed_ms": elapsed_ms,
         "unreadable": [(visible(one.context), one.day, one_line(one.error, 500)) for one in bad],
     }

@@ -24,18 +24,11 @@ async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any
 def _body(held: Instance, store: Store, query: Query, links: Links) -> str:
     held.drain_when_due()
     found = answer(store, query, None if query.full else CUT_CHARS)
-    partitions = found.result.partitions
     where = found.query.where
     rows = ", ".join(row_json(row, full=query.full, links=json_links(row, links, where)) for row in found.result.rows)
     rest = {
         "next": found.next,
-        "partitions": {
-            "scanned": partitions.scanned,
-            "skipped": partitions.skipped,
-            "unreadable": [
-                {"context": bad.context, "day": bad.day, "error": bad.error} for bad in partitions.unreadable
-            ],
-        },
+        "partitions": found.result.partitions.as_json(),
         "elapsed_ms": found.result.elapsed_ms,
     }
     return f'{{"ok": true, "rows": [{rows}], {json.dumps(rest)[1:]}'

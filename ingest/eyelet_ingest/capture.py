@@ -48,7 +48,7 @@ def record(raw: bytes, root: str, given: str, started_ns: int) -> None:
     received_ns = time.time_ns()
     event = _event(raw, received_ns)
     event.uid = _uid(root, raw, received_ns)
-    key = layout.key_for(layout.safe_context(given), event.time_us)
+    key = writer.key_of(layout.safe_context(given), event, received_ns // 1_000)
     row = writer.row_of(event)
     chosen = connect.light_driver()
     try:

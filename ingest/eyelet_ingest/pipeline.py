@@ -61,7 +61,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 class Ingested:
     """What became of every record: read = stored + duplicates + quarantined. `troubles` are the first ten of these.
 
-    `notes` are sentences that a person should read.
+    `notes` are sentences that a person should read, `days` the partitions that hold what was stored.
     """
 
     read: int
@@ -72,6 +72,7 @@ class Ingested:
     seconds: float
     troubles: tuple[Quarantined, ...]
     notes: tuple[str, ...] = ()
+    days: frozenset[layout.PartitionKey] = frozenset()
 
 
 def ingest(
@@ -202,7 +203,7 @@ class _Run:
     def result(self, seconds: float) -> Ingested:
         counts = (self.read, self.stored, self.duplicates, self.quarantined, len(self.partitions))
         notes = tuple(_NOTE.format(path, known) for path, known in self.begun_anew.items() if known)
-        return Ingested(*counts, round(seconds, 3), tuple(self.troubles), notes)
+        return Ingested(*counts, round(seconds, 3), tuple(self.troubles), notes, frozenset(self.partitions))
 
     def stream(self, raw: BinaryIO, path: str) -> None:
         """Take every record of one open file or pipe."""

@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eyelet_ingest.cli import output
-from eyelet_ingest.store.search import Partitions, Unreadable
+from eyelet_ingest.store.answers import Partitions, Unreadable
 
 any_text = st.text(max_size=60)
 hostile = st.text(st.sampled_from("ab \n\r\t\x00\x07\x1b\x7f\x85\x9b\u200b\u202e\u2028\u2066\ufeff=+@é日\U0001f600"))
@@ -149,3 +150,16 @@ def test_what_the_encoding_cannot_say_is_escaped_and_not_a_traceback() -> None:
     out = io.TextIOWrapper(raw, "ascii")
     output.write_lines(out, ["é…"])
     assert raw.getvalue() == b"\\xe9\\u2026\n"
+
+
+def test_what_there_was_no_time_for_is_said() -> None:
+    line = output.truth(Partitions(2, 1, (), unasked=4), 50.0)
+    assert line == "2 of 7 partitions scanned, 50 ms, 4 not asked as time ran out: this is not all there may be"
+
+
+def test_json_says_what_was_not_asked_and_which_root_only_where_there_is_something_to_say() -> None:
+    bad = Unreadable("default", "2026-03-20", "no")
+    named = {"context": "default", "day": "2026-03-20", "error": "no"}
+    assert Partitions(1, 2, (bad,)).as_json() == {"scanned": 1, "skipped": 2, "unreadable": [named]}
+    more = Partitions(1, 2, (replace(bad, root="/other"),), unasked=3)
+    assert more.as_json() == {"scanned": 1, "skipped": 2, "unreadable": [named | {"root": "/other"}], "unasked": 3}

@@ -173,6 +173,65 @@ def test_a_fork_begins_with_none(paths: list[str]) -> None:
     assert value(handles, paths[0]) == 0
 
 
+def test_a_connection_that_met_damage_is_not_lent_again(paths: list[str]) -> None:
+    handles = Handles()
+    with handles.reader(paths[0]) as first:
+        pass
+    for broken in (
+        driver().DatabaseError("database disk image is malformed"),
+        driver().OperationalError("disk I/O error"),
+    ):
+        with pytest.raises(driver().DatabaseError), handles.reader(paths[0]):
+            raise broken
+        with handles.reader(paths[0]) as again:
+            assert again is not first
+            first = again
+    assert handles.counts()["replaced"] == 2
+
+
+def test_a_wrong_question_costs_no_connection(paths: list[str]) -> None:
+    handles = Handles()
+    for _ in range(2):
+        with pytest.raises(driver().OperationalError), handles.reader(paths[0]) as conn:
+            conn.execute("select nothing from what")
+    assert handles.counts()["opened"] == 1
+
+
+def test_none_waits_too_long_though_nobody_asks_again(paths: list[str]) -> None:
+    handles = Handles(idle_s=0.05)
+    value(handles, paths[0])
+    for _ in range(500):
+        if not handles.opened:
+            break
+        threading.Event().wait(0.02)
+    assert (handles.opened, handles.counts()["idle_closes"]) == (0, 1)
+
+
+def test_what_is_met_in_passing_closes_no_other(paths: list[str]) -> None:
+    handles = Handles(max_open=2)
+    value(handles, paths[0])
+    value(handles, paths[1])
+    for path in paths[2:]:
+        handles.give_back(handles.borrow(path, passing=True))
+    value(handles, paths[0])
+    value(handles, paths[1])
+    assert {name: handles.counts()[name] for name in ("hits", "misses", "evictions")} == {
+        "hits": 2,
+        "misses": 6,
+        "evictions": 4,
+    }
+
+
+def test_a_fork_while_one_is_lent_leaves_it_to_the_parent(paths: list[str]) -> None:
+    handles = Handles()
+    with handles.reader(paths[0]) as conn:
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if value(handles, paths[0]) == 0 and handles.opened == 1 else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert conn.execute("select value from what").fetchone() == (0,)
+
+
 def test_many_threads_share_a_few(paths: list[str]) -> None:
     handles = Handles(max_open=3)
     wrong: list[str] = []

@@ -10,14 +10,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from eyelet_ingest.errors import PartitionBusy, PartitionNewer, PartitionUnreadable, RootError
+from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import connect, identity, layout, schema
+from eyelet_ingest.store import connect, identity, layout, schema, writer
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -115,6 +116,26 @@ def test_a_batch_is_split_over_days(store: Store, make_event: MakeEvent) -> None
     assert plain(store.root).execute("select count(*) from hooks").fetchone() == (2,)
 
 
+@pytest.mark.parametrize("count", [2, writer.STATEMENT_ROWS - 1, writer.STATEMENT_ROWS, 2 * writer.STATEMENT_ROWS + 5])
+def test_a_batch_stores_what_its_events_would_one_by_one(tmp_path: Path, make_event: MakeEvent, count: int) -> None:
+    """Whether a column is null in all of them, in some or in none, and however many rows are over."""
+    names = sorted(writer.NULL_BY_DEFAULT)
+    columns = ", ".join(column for column in schema.COLUMNS if column != "arrived")
+    found = []
+    for size in (1, count):
+        events = []
+        for at in range(count):
+            given = [name for nth, name in enumerate(names) if nth % 3 == 0 or (nth % 3 == 1 and at % 2)]
+            fields = {name: 1.5 if name == "duration_ms" else f"{name} {at}" for name in given}
+            events.append(make_event(NOON + at, uid=at.to_bytes(16, "big"), **fields))
+        with Store(str(tmp_path / str(size))) as store, store.bulk():
+            for start in range(0, count, size):
+                store.append(events[start : start + size])
+            with closing(plain(store.root)) as conn:
+                found.append(conn.execute(f"select {columns} from hooks order by arrived").fetchall())
+    assert found[0] == found[1] and len(found[0]) == count
+
+
 def test_what_passes_for_json_but_not_in_sqlite_is_kept_raw(store: Store, make_event: MakeEvent) -> None:
     good, bad = make_event(NOON, data='{"a":1}'), make_event(NOON, data='{"a":')
     assert store.append([good, bad]).stored == 2
@@ -172,31 +193,6 @@ def test_a_day_whose_maker_died_before_the_first_commit_is_empty_and_then_used(
     assert store.search(Filter()).partitions.unreadable == ()
     assert store.append([make_event(NOON)]).stored == 1
     assert store.count(Filter()).count == 1
-
-
-def test_a_newer_partition_is_read_and_never_written(store: Store, make_event: MakeEvent) -> None:
-    store.append([make_event(NOON)])
-    conn = plain(store.root)
-    with conn:
-        conn.execute("alter table hooks add column mood text")
-        conn.execute(f"pragma user_version = {schema.VERSION + 1}")
-    conn.close()
-    refused = store.append([make_event(NOON)]).refused
-    assert [type(one.error) for one in refused] == [PartitionNewer]
-    assert "upgrade" in str(refused[0].error)
-    assert store.count(Filter()).count == 1
-
-
-def test_a_newer_partition_that_cannot_be_read_is_named(store: Store, make_event: MakeEvent) -> None:
-    store.append([make_event(NOON)])
-    conn = plain(store.root)
-    with conn:
-        conn.execute("alter table hooks rename column agent to recorder")
-        conn.execute(f"pragma user_version = {schema.VERSION + 1}")
-    conn.close()
-    (bad,) = store.search(Filter()).partitions.unreadable
-    assert (bad.context, bad.day) == ("default", "2026-03-20")
-    assert "upgrade eyelet" in bad.error
 
 
 def garbage(path: Path) -> None:

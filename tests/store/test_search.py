@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import layout
-from eyelet_ingest.store.search import SearchResult
+from eyelet_ingest.store import choice, fanout, layout
+from eyelet_ingest.store.answers import SearchResult
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -88,12 +88,18 @@ def expected(where: Filter, row: tuple[str, int, dict[str, object]]) -> bool:
     )
 
 
+@pytest.mark.parametrize("threads", [False, True], ids=["alone", "threads"])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(EVENTS, st.lists(FILTERS, min_size=1, max_size=4), st.integers(1, 12), st.booleans(), st.randoms())
-def test_search_equals_sorting_one_big_list(events, filters, size, oldest_first, shuffle) -> None:  # type: ignore[no-untyped-def]
+def test_search_equals_sorting_one_big_list(threads, events, filters, size, oldest_first, shuffle) -> None:  # type: ignore[no-untyped-def]
     import json
 
-    with TemporaryDirectory() as folder, Store(folder) as store:
+    with TemporaryDirectory() as folder, Store(folder, max_open=3) as store, pytest.MonkeyPatch.context() as patch:
+        if threads:  # from the first partition on
+            patch.setattr(fanout, "SCAN_MS", -1.0)
+            patch.setattr(fanout, "_threads", lambda: 3)
+        patch.setattr(choice, "COMMON_EVENTS", 3)
+        patch.setattr(choice, "FAR_EVENTS", 5)
         shuffle.shuffle(events)
         for at, (context, time_us, src, hook_type, tool, session, error, text) in enumerate(events):
             event = Event(

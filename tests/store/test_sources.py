@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import layout
+from eyelet_ingest.store.maintenance import Maintenance
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -40,8 +41,10 @@ def listed(store: Store, where: Filter, limit: int) -> dict[str, tuple[int, int]
 @given(
     events=st.lists(st.tuples(st.integers(0, 3 * DAY_US), st.sampled_from(NAMES)), max_size=40),
     since=st.none() | st.integers(0, 3 * DAY_US),
-    src=st.sampled_from([(), ("a",), ("a*",), ("hero.proc",), ("b", "a.b"), ("*",)]),
+    src=st.sampled_from([(), ("a",), ("a*",), ("hero.proc",), ("b", "a.b"), ("*",), ("a", "a*")]),
     limit=st.integers(1, 5),
+    maintained=st.booleans(),
+    late=st.lists(st.tuples(st.integers(0, 3 * DAY_US), st.sampled_from(NAMES)), max_size=10),
 )
 def test_sources_are_what_counting_every_event_says(
     tmp_path: Path,
@@ -50,9 +53,14 @@ def test_sources_are_what_counting_every_event_says(
     since: int | None,
     src: tuple[str, ...],
     limit: int,
+    maintained: bool,
+    late: list[tuple[int, str]],
 ) -> None:
     with Store(str(tmp_path / os.urandom(8).hex())) as store:
         store.append([make_event(START_US + at, src=name) for at, name in events])
+        if maintained:
+            Maintenance(store.root, least_events=1).run(store.catalog.partitions(), 60_000)
+        store.append([make_event(START_US + at, src=name) for at, name in late])
         where = Filter(since_us=None if since is None else START_US + since, src=src)
         rows = store.search(where, limit=1_000).rows
         counts = Counter(str(row["src"]) for row in rows)

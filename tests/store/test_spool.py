@@ -238,3 +238,79 @@ def test_many_events_of_a_bad_day_starve_no_other_in_a_capture(store: Store, mak
     put(store.root, make_event(NOON + layout.DAY_US), layout.PartitionKey("default", 2026, 80))
     done = spool.drain(store.root, time.monotonic_ns() + 10**10, quick=True)
     assert done.stored == 1
+
+
+def cut_short(folder: str, content: bytes, age_s: float = 3600, name: str = "") -> Path:
+    """What a capture leaves that was killed before it could give its file the name."""
+    path = Path(folder) / (name or f".{time.time_ns():020d}-1-default-2026-079.json")
+    path.write_bytes(content)
+    os.utime(path, (time.time() - age_s, time.time() - age_s))
+    return path
+
+
+def test_what_a_killed_capture_had_written_whole_is_stored_after_all(store: Store, make_event: MakeEvent) -> None:
+    source = Path(put(store.root, make_event(NOON)))
+    half = source.read_bytes()
+    cut_short(str(source.parent), half[:-20])
+    cut_short(str(source.parent), b"")
+    young = cut_short(str(source.parent), half, age_s=0)
+    source.rename(source.with_name("." + source.name))
+    os.utime(source.with_name("." + source.name), (1e9, 1e9))
+    done = store.drain_spool()
+    assert (done.stored, done.bad, done.left) == (1, 1, 0)
+    left = {path.name for path in source.parent.iterdir()} - {"bad", "drain.lock"}
+    assert left == {young.name}  # whoever writes it may still be at it
+
+
+def test_a_writer_whose_file_was_adopted_meanwhile_doubles_nothing(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "ADOPTED_AFTER_S", -1)
+    replace = os.replace
+
+    def late(source: str, target: str) -> None:
+        monkeypatch.setattr(spool.os, "replace", replace)
+        assert store.drain_spool().stored == 1
+        replace(source, target)
+
+    monkeypatch.setattr(spool.os, "replace", late)
+    put(store.root, make_event(NOON))
+    store.drain_spool()
+    assert store.count(Filter()).count == 1
+
+
+def test_events_of_one_moment_take_no_name_from_each_other(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A coarse clock, or one that stands still: each gets a name of its own, and the order is kept."""
+    monkeypatch.setattr(spool.time, "time_ns", lambda: 1_700_000_000_000_000_000)
+    paths = [put(store.root, make_event(NOON, session_id=f"s{at}")) for at in range(20)]
+    assert paths == sorted(set(paths))
+    monkeypatch.undo()
+    assert store.drain_spool().stored == 20
+    rows = sorted(store.search(Filter()).rows, key=lambda row: int(str(row["arrived"])))
+    assert [row["session_id"] for row in rows] == [f"s{at}" for at in range(20)]
+
+
+def test_a_clock_before_1970_spools_into_the_right_context(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(spool.time, "time_ns", lambda: -5_000_000_000)
+        put(store.root, make_event(NOON))
+    assert store.drain_spool().stored == 1
+    assert store.contexts() == ["default"]
+
+
+def test_values_that_sqlite_does_not_take_hinder_no_other(store: Store, make_event: MakeEvent) -> None:
+    events = [make_event(NOON + at) for at in range(4)]
+    events[0].duration_ms = 10**30
+    events[1].session_id = "half \ud83d of a pair"
+    events[2].hostname = os.fsdecode(b"host\xff")
+    put(store.root, events[0])
+    assert store.append(events[1:]).stored == 3
+    assert store.drain_spool().stored == 1
+    rows = {int(str(row["id"])) - NOON: row for row in store.search(Filter()).rows}
+    assert rows[0]["duration_ms"] == 1e30
+    assert rows[1]["session_id"] == "half ? of a pair"
+    assert rows[2]["hostname"] == "host?"

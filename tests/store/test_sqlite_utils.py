@@ -21,6 +21,7 @@ from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
 DAY = layout.PartitionKey("default", 2026, 79)
+TABLES = ["eyelet_counts", "eyelet_hours", "eyelet_partition", "hooks"]
 NOON = DAY.bounds_us[0] + layout.DAY_US // 2
 NOON_S = NOON // 1_000_000
 BIN = Path(sys.executable).parent
@@ -86,7 +87,7 @@ def hook(root: str, payload: dict[str, object], *, moved_to_day: bool = False) -
 
 
 def test_sqlite_utils_reads_a_day(day: str) -> None:
-    assert [row["table"] for row in json.loads(did("tables", day))] == ["eyelet_partition", "hooks"]
+    assert sorted(row["table"] for row in json.loads(did("tables", day))) == TABLES
     assert json.loads(did("rows", day, "hooks", "-c", "hook_type")) == [{"hook_type": "First"}]
     assert json.loads(did("query", day, "select count(*) as n from hooks")) == [{"n": 1}]
     assert "git_branch text generated always" in did("schema", day, "hooks")
@@ -232,7 +233,7 @@ def test_extension_tables_live_in_a_day_and_outlive_our_opens(day: str, store: S
 
 
 def others_schema(path: str) -> list[tuple[str, str]]:
-    ours = "name <> 'eyelet_partition' and tbl_name <> 'hooks'"
+    ours = f"tbl_name not in ({', '.join(map(repr, TABLES))})"
     found = sqlite_utils.Database(path).execute(f"select name, sql from sqlite_master where {ours} order by name")
     rows: list[tuple[str, str]] = found.fetchall()
     return rows
@@ -272,7 +273,7 @@ def older(path: str, version: int) -> None:
 
 def our_schema(path: str) -> dict[str, str]:
     found = sqlite_utils.Database(path).execute(
-        "select name, sql from sqlite_master where tbl_name in ('hooks', 'eyelet_partition')"
+        f"select name, sql from sqlite_master where tbl_name in ({', '.join(map(repr, TABLES))})"
     )
     return dict(found.fetchall())
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eyelet_ingest.cli.options import WholeNumber, context_option, root_option, runnable, say_if_missing
+from eyelet_ingest.cli.options import WholeNumber, context_option, maintain, root_option, runnable, say_if_missing
 from eyelet_ingest.errors import BadInput
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def ingest(ctx: click.Context, paths: tuple[str, ...], root: str, context: str, 
     if done.troubles:
         _list_troubles(done.troubles, done.quarantined, root)
     _report(done, context, as_json)
+    maintain(root, done.days)
     if done.quarantined:
         ctx.exit(SOMETHING_QUARANTINED)
 

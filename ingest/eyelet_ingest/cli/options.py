@@ -4,8 +4,8 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
@@ -15,12 +15,14 @@ from eyelet_ingest.errors import BadInput, EyeletError, RootError
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from eyelet_ingest.store.layout import PartitionKey
     from eyelet_ingest.store.select import Filter
     from eyelet_ingest.store.spool import Drained
     from eyelet_ingest.store.store import Store
 
 DEFAULT_ROOT = "~/.eyelet"
 DEFAULT_CONTEXT = "default"
+MAINTENANCE_MS = 500  # of finished days, at the end of a command that wrote
 STATUSES = ("ok", "error", "interrupted", "denied", "pending")  # every one that an event may have
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -151,6 +153,16 @@ def opened_store(root: str, *, only_reads: bool = True) -> "Iterator[Store]":
             if drained.left or drained.bad:
                 _say("; ".join([spool_story(drained), *drained.reasons]))
         yield store
+
+
+def maintain(root: str, first: "Iterable[PartitionKey]" = ()) -> None:
+    """A moment for the finished days, those of `first` before others: at the end of a command that wrote, when its
+    answer has been given. Nothing is said of it: what it cannot do now, the next command or the server does."""
+    from eyelet_ingest.store.store import Store
+
+    sys.stdout.flush()
+    with Store(root) as store, suppress(EyeletError):
+        store.maintain(MAINTENANCE_MS, first)
 
 
 def spool_story(drained: "Drained") -> str:

@@ -19,7 +19,7 @@ from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.store import schema
 
 if TYPE_CHECKING:
-    from eyelet_ingest.store.search import Partitions
+    from eyelet_ingest.store.answers import Partitions
 
 Row = Mapping[str, object]
 
@@ -204,14 +204,16 @@ def csv_safe(text: str) -> str:
 def truth(partitions: "Partitions", elapsed_ms: float, pages: int = 1) -> str:
     """What a search has looked at, as one line: `4 of 31 partitions scanned, 18 ms, 1 unreadable: …`."""
     bad = partitions.unreadable
-    total = partitions.scanned + partitions.skipped + len(bad)
+    total = partitions.scanned + partitions.skipped + partitions.unasked + len(bad)
     noun = "partition" if total == 1 else "partitions"
     if pages == 1:
         line = f"{partitions.scanned} of {total} {noun} scanned, {elapsed_ms:.0f} ms"
     else:
         line = f"{pages} pages over {total} {noun}, {elapsed_ms:.0f} ms"
+    if partitions.unasked:
+        line += f", {partitions.unasked} not asked as time ran out: this is not all there may be"
     if bad:
-        named = "; ".join(f"{day.context} {day.day} ({day.error})" for day in bad)
+        named = "; ".join(f"{day.name} ({day.error})" for day in bad)
         line += f", {len(bad)} unreadable: {named}"
     return visible(line)
 

@@ -28,7 +28,7 @@ from eyelet_ingest.store.select import Filter
 from eyelet_ingest.synopsis import synopsis
 
 if TYPE_CHECKING:
-    from eyelet_ingest.store.search import Partitions, SearchResult, Summary, Unreadable
+    from eyelet_ingest.store.answers import Partitions, SearchResult, Summary, Unreadable
     from eyelet_ingest.store.store import Store
 
 LIMIT = 100
@@ -183,11 +183,11 @@ class _Pages:
 
     def __iter__(self) -> "Iterator[list[dict[str, object]]]":
         shown = 0
-        unreadable: dict[tuple[str, str], Unreadable] = {}
+        unreadable: dict[tuple[str, str, str], Unreadable] = {}
         while True:
             found = self._page(min(self._limit - shown, PAGE_ROWS) if self._limit else PAGE_ROWS)
             page = found.partitions
-            bad = {(day.context, day.day): day for day in page.unreadable}
+            bad = {(day.root, day.context, day.day): day for day in page.unreadable}
             passed = sum(day not in bad for day in unreadable)  # of these, this page says that it skipped them
             unreadable |= bad
             self.partitions = replace(
@@ -316,7 +316,6 @@ def _groups(found: "Summary") -> dict[str, dict[str, int]]:
 
 
 def _summary_object(found: "Summary") -> dict[str, object]:
-    partitions = found.partitions
     return {
         "events": found.events,
         "errors": found.errors,
@@ -324,13 +323,7 @@ def _summary_object(found: "Summary") -> dict[str, object]:
         "first_us": found.first_us,
         "last_us": found.last_us,
         **{f"by_{title}": counts for title, counts in _groups(found).items()},
-        "partitions": {
-            "scanned": partitions.scanned,
-            "skipped": partitions.skipped,
-            "unreadable": [
-                {"context": bad.context, "day": bad.day, "error": bad.error} for bad in partitions.unreadable
-            ],
-        },
+        "partitions": found.partitions.as_json(),
         "elapsed_ms": found.elapsed_ms,
     }
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eyelet_ingest.cli.options import root_option, say_if_missing, spool_story
+from eyelet_ingest.cli.options import maintain, root_option, say_if_missing, spool_story
 
 if TYPE_CHECKING:
     from eyelet_ingest.store.spool import Drained
@@ -25,6 +25,7 @@ def drain(as_json: bool, root: str) -> None:
     output.write_lines(sys.stdout, [output.json_value(_counts(drained)) if as_json else spool_story(drained)])
     for reason in drained.reasons:
         click.echo(f"eyelet: {output.visible(reason)}", err=True)
+    maintain(root)
     if drained.left:
         click.get_current_context().exit(1)
 

@@ -81,7 +81,7 @@ def record(root: str, who: str, action: str, what: Mapping[str, object]) -> int:
 def lines(root: str, limit: int = 100, before_id: int | None = None) -> list[Line]:
     """The newest lines, newest first; below `before_id` where given. None where nothing was ever audited."""
     path = os.path.join(root, FILE_NAME)
-    if not os.path.lexists(path):
+    if not connect.is_there(path):
         return []
     try:
         conn = connect.open_reader(path)

@@ -8,7 +8,8 @@ import os
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from eyelet_ingest.errors import RootError
 from eyelet_ingest.store import layout
@@ -18,15 +19,43 @@ from eyelet_ingest.store.layout import PartitionKey
 SETTLED_NS = 2_000_000_000
 
 
-class Catalog:
-    """The partitions under one root, in order of time and context. May be shared by threads."""
+class Part:
+    """One partition as a question meets it: what it works out again and again of a key, worked out once.
 
-    def __init__(self, root: str) -> None:
-        self.root = root
+    `at` is the place of its root among those that are read as one.
+    """
+
+    __slots__ = ("at", "context", "end_us", "first_us", "key", "path", "root")
+
+    def __init__(self, root: str, at: int, key: PartitionKey) -> None:
+        self.root, self.at, self.key = root, at, key
+        self.context = key.context
+        self.first_us, self.end_us = key.bounds_us
+        self.path = layout.db_path(root, key)
+
+    @property
+    def bounds_us(self) -> tuple[int, int]:
+        return self.first_us, self.end_us
+
+
+IN_ORDER = attrgetter("first_us", "context", "at")
+_FIRST, _END = attrgetter("first_us"), attrgetter("end_us")
+
+
+class Catalog:
+    """The partitions under one root, in order of time and context. May be shared by threads.
+
+    `at` is the root's place among several that are read as one.
+    """
+
+    def __init__(self, root: str, at: int = 0) -> None:
+        self.root, self.at = root, at
         self._lock = threading.Lock()
         self._listings: dict[str, tuple[int, list[str]]] = {}  # guarded by _lock: folder → (mtime_ns, names)
         self._seen: tuple[tuple[str, int], ...] = ()  # guarded by _lock: the folders behind _keys
         self._keys: list[PartitionKey] = []  # guarded by _lock
+        self._parts: list[Part] = []  # guarded by _lock: those of _keys_of_parts
+        self._keys_of_parts: list[PartitionKey] | None = None  # guarded by _lock
         self._troubles: list[tuple[str, str, str]] = []  # guarded by _lock
 
     def partitions(self) -> list[PartitionKey]:
@@ -54,6 +83,16 @@ class Catalog:
                 self._seen = seen
             return self._keys
 
+    def parts(self) -> list[Part]:
+        """The same as `partitions`, worked out for questions; the very same objects while nothing changes."""
+        keys = self.partitions()
+        with self._lock:
+            if self._keys_of_parts is not keys:
+                if keys != self._keys_of_parts:
+                    self._parts = [Part(self.root, self.at, key) for key in keys]
+                self._keys_of_parts = keys
+            return self._parts
+
     def limited_to(self, contexts: frozenset[str]) -> "LimitedCatalog":
         """This catalog, of these safe contexts alone: of others it says nothing, not even how many there are."""
         return LimitedCatalog(self, contexts)
@@ -72,10 +111,21 @@ class Catalog:
         chosen = [key for key in keys[low:high] if not wanted or key.context in wanted]
         return chosen, len(keys) - len(chosen)
 
+    def between(self, since_us: int | None, until_us: int | None, contexts: Sequence[str]) -> tuple[list[Part], int]:
+        """As `prune`, for questions."""
+        parts = self.parts()
+        low = 0 if since_us is None else bisect_left(parts, since_us + 1, key=_END)
+        high = len(parts) if until_us is None else bisect_left(parts, until_us, key=_FIRST)
+        chosen = [part for part in parts[low:high] if part.context in contexts] if contexts else parts[low:high]
+        return chosen, len(parts) - len(chosen)
+
     def troubles(self) -> list[tuple[str, str, str]]:
         """Folders that could not be looked into when the partitions were last listed: context, year or "", why."""
         with self._lock:
             return list(self._troubles)
+
+    def close(self) -> None:
+        """Of what is on disk there is nothing to close."""
 
     def _names(self, folder: str, context: str = "", year: str = "") -> list[str]:
         """What is in a folder. Trouble with the root's is raised; below it is noted, and hides nothing else."""
@@ -111,11 +161,14 @@ class LimitedCatalog(Catalog):
     """What a Catalog knows of some contexts. It lists through that catalog, so that nothing is listed twice."""
 
     def __init__(self, whole: Catalog, contexts: frozenset[str]) -> None:
-        super().__init__(whole.root)
+        super().__init__(whole.root, whole.at)
         self._whole, self._contexts = whole, contexts
 
     def partitions(self) -> list[PartitionKey]:
         return [key for key in self._whole.partitions() if key.context in self._contexts]
+
+    def parts(self) -> list[Part]:
+        return [part for part in self._whole.parts() if part.context in self._contexts]
 
     def troubles(self) -> list[tuple[str, str, str]]:
         return [trouble for trouble in self._whole.troubles() if trouble[0] in self._contexts]

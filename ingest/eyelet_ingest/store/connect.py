@@ -7,6 +7,8 @@ The lock protocol: whoever writes, removes, seals, rewrites or checkpoints a day
 beside the database, alone, for one transaction. SQLite lets one writer in at a time anyhow; the flock in front of it
 halves the worst wait of many one-row writers, and makes an unlink or a checkpoint safe from all of them. After the
 lock is taken the file is compared with the one on disk: a day removed meanwhile is made anew, not written to a ghost.
+
+The journal is chosen once, when a file is made (`journal.py`); its header remembers it, and who opens it follows.
 """
 
 import os
@@ -15,6 +17,7 @@ import time
 
 from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
 from eyelet_ingest.store.identity import make_private_dir
+from eyelet_ingest.store.layout import MEMORY
 
 try:
     import fcntl
@@ -28,12 +31,14 @@ if TYPE_CHECKING:
 # Rows committed while another process checkpoints may vanish before these (the WAL-reset bug).
 FIXED_WAL_RESET = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 POLL_MS = (1, 8)  # between two tries for a lock; jitter between them keeps 64 waiters from marching in step
+RETRY_MS = (10, 640)  # before the second try of a transaction; doubled for each further one, up to the second figure
 
 CACHE_KIB_SMALL = 2_000
 CACHE_KIB_LARGE = 64_000
 MMAP_BYTES_SERVER = 256 * 2**20
 JOURNAL_LIMIT_BYTES = 64 * 2**20
 WAL_LIMIT_BYTES = 4 * 2**20  # where SQLite may not checkpoint by itself
+EMPTY_BYTES = 4096  # a file without a table is no longer than its header's page
 
 
 def driver() -> "Any":
@@ -68,17 +73,27 @@ def light_driver() -> "Any":
 def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small: bool = False) -> "Any":
     """A connection that may write the database at `path`, which is made with mode 0600 (folders 0700) if it is new.
 
-    Autocommit: every write is inside `transaction`. PartitionUnreadable where SQLite cannot open it.
+    Autocommit: every write is inside `transaction`. PartitionUnreadable where SQLite cannot open it, PartitionBusy
+    where another program keeps it from being set up.
     """
     chosen = chosen or driver()
-    fresh = _create_private(path)
+    address = _in_memory(path, make=True)
+    fresh = not address and _create_private(path)
     try:
-        conn = chosen.connect(path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
+        conn = chosen.connect(
+            address or path,
+            uri=bool(address),
+            timeout=busy_ms / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+        )
     except chosen.Error as bad:
         raise PartitionUnreadable("open", path, str(bad), remedy(path, bad)) from bad
     try:
-        if fresh or not os.path.getsize(path):
-            conn.execute("pragma journal_mode = wal")
+        if not address and (fresh or os.path.getsize(path) <= EMPTY_BYTES):
+            from eyelet_ingest.store import journal
+
+            conn = journal.choose(conn, path, chosen, busy_ms)
         conn.execute("pragma synchronous = normal")
         if not small:
             conn.text_factory = _replacing()
@@ -89,31 +104,36 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small:
             conn.execute("pragma wal_autocheckpoint = 0")
     except chosen.Error as bad:
         conn.close()
-        raise PartitionUnreadable("open", path, str(bad), remedy(path, bad)) from bad
+        raise trouble("open", path, bad) from bad
     return conn
 
 
 def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False) -> "Any":
     """A connection that can only read the existing database at `path`; PartitionUnreadable where it cannot.
 
-    Where the folder or file system forbids the side files of a WAL database, it is read as it stands.
+    Where the folder or file system forbids the side files of a WAL database, it is read as it stands. Where a writer
+    died in the middle of a transaction with a roll-back journal, that is taken back first, as SQLite always does.
     """
     chosen = driver()
     full = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     uri = "file://" + ("" if full.startswith("/") else "/") + full  # an empty authority: the path may begin with //
+    address = _in_memory(path, make=False)
     problem: Exception | None = None
-    for mode in ("?mode=ro", "?mode=ro&immutable=1"):
-        if "immutable" in mode and (not os.path.isfile(path) or os.path.exists(path + "-wal")):
-            break  # immutable would miss what is in the WAL
+    for mode in ("?mode=ro", "?mode=rw", "?mode=ro&immutable=1") if not address else ("&mode=ro",):
+        if mode == "?mode=rw" and not os.path.exists(path + "-journal"):
+            continue  # only a journal that has to be taken back needs the right to write
+        if "immutable" in mode and not _is_settled(path):
+            break
         try:
             conn = chosen.connect(
-                uri + mode, uri=True, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
+                (address or uri) + mode, uri=True, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
             )
         except chosen.Error as bad:
             problem = bad
             continue
         try:
             conn.text_factory = _replacing()
+            conn.execute("pragma query_only = on")
             conn.execute(f"pragma cache_size = -{CACHE_KIB_SMALL}")
             if server:
                 conn.execute(f"pragma mmap_size = {MMAP_BYTES_SERVER}")
@@ -151,22 +171,27 @@ class FileLock:
 
     The deadline is on `time.monotonic_ns`; PartitionBusy where others keep it until then. The lock file may go with
     its day: a lock on a file that is no longer the one on disk is no lock, and is taken again. So whoever removes
-    a day unlinks the lock file last.
+    a day unlinks the lock file last. With `make=False` the folder of a day that is gone is not made anew.
     """
 
-    __slots__ = ("deadline_ns", "handle", "path")
+    __slots__ = ("deadline_ns", "handle", "make", "path")
 
-    def __init__(self, path: str, deadline_ns: int) -> None:
-        self.path, self.deadline_ns = path, deadline_ns
+    def __init__(self, path: str, deadline_ns: int, make: bool = True) -> None:
+        self.path, self.deadline_ns, self.make = path, deadline_ns, make
         self.handle = -1
 
     def __enter__(self) -> "FileLock":
+        if self.path.startswith(MEMORY):
+            from eyelet_ingest.store import memory
+
+            memory.lock(self.path, self.deadline_ns)
+            return self
         while True:
             try:
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
             except OSError as bad:
                 folder = os.path.dirname(self.path)
-                if not isinstance(bad, FileNotFoundError) or os.path.isdir(folder):
+                if not self.make or not isinstance(bad, FileNotFoundError) or os.path.isdir(folder):
                     raise PartitionUnreadable("lock", self.path, str(bad), "may you write in this folder?") from bad
                 _make_folder(folder)
                 continue
@@ -181,6 +206,17 @@ class FileLock:
             os.close(handle)
 
     def __exit__(self, *_: object) -> None:
+        if self.path.startswith(MEMORY):
+            from eyelet_ingest.store import memory
+
+            memory.unlock(self.path)
+            return
+        # Unlocked, not only closed: a process forked meanwhile has the same lock open, and would keep it for its life.
+        if fcntl is not None:
+            try:  # noqa: SIM105  contextlib is not for the hook
+                fcntl.flock(self.handle, fcntl.LOCK_UN)
+            except OSError:
+                pass  # a file system without flock
         os.close(self.handle)
         self.handle = -1
 
@@ -198,8 +234,55 @@ class FileLock:
                 left_ms = (self.deadline_ns - time.monotonic_ns()) / 1e6
                 if left_ms <= 0:
                     raise PartitionBusy("lock", self.path, "others kept it until the deadline", "try again") from None
-                jitter = (time.perf_counter_ns() // 64 + os.getpid() * 7919) % 1000 / 1000
-                time.sleep(min(left_ms, low_ms + (high_ms - low_ms) * jitter) / 1000)
+                time.sleep(min(left_ms, low_ms + (high_ms - low_ms) * _jitter()) / 1000)
+
+
+def _jitter() -> float:
+    """From 0 to 1, another one for each process and moment; importing `random` costs a hook more than its insert."""
+    return (time.perf_counter_ns() // 64 + os.getpid() * 7919) % 1000 / 1000
+
+
+def pause(tries: int, deadline_ns: int) -> bool:
+    """Wait before one more try after `tries` of them: longer each time, with jitter. False past the deadline."""
+    left_ms = (deadline_ns - time.monotonic_ns()) / 1e6
+    if left_ms <= 0:
+        return False
+    low_ms, high_ms = RETRY_MS
+    time.sleep(min(left_ms, min(high_ms, low_ms << min(tries - 1, 10)) * (0.5 + _jitter() / 2)) / 1000)
+    return True
+
+
+def trouble(operation: str, path: str, bad: Exception) -> Exception:
+    """SQLite's error as ours: PartitionBusy for what passes, PartitionUnreadable for the rest."""
+    passes = is_passing(str(bad)) and type(bad).__name__ == "OperationalError"
+    return (PartitionBusy if passes else PartitionUnreadable)(operation, path, str(bad), remedy(path, bad))
+
+
+def is_passing(reason: str) -> bool:
+    """Whether an OperationalError of SQLite's may be gone at the next try."""
+    return "locked" in reason or "busy" in reason or "locking protocol" in reason
+
+
+def file_of(path: str) -> "tuple[int, int] | None":
+    """Which file is at `path`, by device and inode, or which database in memory; None where there is none.
+
+    A file written over in place SQLite itself notices.
+    """
+    try:
+        if path.startswith(MEMORY):
+            from eyelet_ingest.store import memory
+
+            number = memory.number_of(path)
+            return None if number is None else (0, number)
+        there = os.stat(path)
+    except OSError:
+        return None
+    return there.st_dev, there.st_ino
+
+
+def is_there(path: str) -> bool:
+    """Whether anything is at `path`: a database, or what stands in its place."""
+    return file_of(path) is not None if path.startswith(MEMORY) else os.path.lexists(path)
 
 
 def remedy(path: str, bad: "Exception | None") -> str:
@@ -213,7 +296,7 @@ def remedy(path: str, bad: "Exception | None") -> str:
         return "is the disk full, or failing?"
     if "readonly" in reason or "unable to open" in reason or "not authorized" in reason:
         return "is it a file that you may read, in a folder where you may write?"
-    if "locked" in reason or "busy" in reason:
+    if is_passing(reason):
         return "another program keeps it: try again"
     return "restore it from a back-up, or move it away"
 
@@ -235,9 +318,42 @@ def bound_wal(conn: "Any", path: str, sqlite_version: str) -> None:
         return
     try:
         if os.path.getsize(path + "-wal") > WAL_LIMIT_BYTES:
-            conn.execute("pragma wal_checkpoint(passive)")  # PASSIVE: never waits for the reader
+            checkpoint(conn, "passive", sqlite_version)  # PASSIVE: never waits for the reader
     except (OSError, conn.Error):
         pass  # the rows are committed; the next writer tries again
+
+
+def checkpoint(conn: "Any", mode: str, sqlite_version: str) -> "tuple[str, bool, int, int]":
+    """The only checkpoint there is but SQLite's own: the mode that ran, whether somebody hindered it, the frames in the
+    WAL, and how many of them are in the file now.
+
+    Under the day's lock. PASSIVE goes first and hinders nobody; FULL, RESTART and TRUNCATE follow, which wait for
+    readers as long as the connection's busy time-out says. A SQLite with the WAL-reset bug does not reset: PASSIVE is
+    all it does. Nothing is in the WAL of a file with a roll-back journal.
+    """
+    busy, frames, moved = conn.execute("pragma wal_checkpoint(passive)").fetchone()
+    if mode == "passive" or frames < 0 or not may_checkpoint(sqlite_version):
+        return "passive", bool(busy), max(frames, 0), max(moved, 0)
+    assert mode in ("full", "restart", "truncate")
+    busy, _, at = conn.execute(f"pragma wal_checkpoint({mode})").fetchone()
+    return mode, bool(busy), frames, max(moved, at) if busy else frames
+
+
+def _in_memory(path: str, make: bool) -> str:
+    """The address of a database in memory, or "" for one that is a file."""
+    if not path.startswith(MEMORY):
+        return ""
+    from eyelet_ingest.store import memory
+
+    address = memory.address(path, make=make)
+    if address is None:
+        raise PartitionUnreadable("open", path, "it is not there", "it was removed, or never made")
+    return address
+
+
+def _is_settled(path: str) -> bool:
+    """Whether the file alone is all there is: `immutable` misses what is in a WAL, or has to be taken back."""
+    return os.path.isfile(path) and not os.path.exists(path + "-wal") and not os.path.exists(path + "-journal")
 
 
 def _replacing() -> object:

@@ -16,11 +16,13 @@ from typing import Any
 
 from eyelet_ingest.errors import BadInput, PartitionError, PartitionUnreadable
 from eyelet_ingest.store import copies, layout, schema, select
+from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.connect import (
     CACHE_KIB_SMALL,
     FileLock,
     driver,
+    is_there,
     may_checkpoint,
     open_reader,
     open_writer,
@@ -28,7 +30,6 @@ from eyelet_ingest.store.connect import (
     transaction,
 )
 from eyelet_ingest.store.layout import PartitionKey
-from eyelet_ingest.store.search import Unreadable
 from eyelet_ingest.store.select import Filter
 
 DEADLINE_MS = 30_000  # for the lock of one day
@@ -100,7 +101,7 @@ class _Deletion:
     def planned(self, key: PartitionKey) -> DayDeleted | None:
         """What would go of this day; None where that is nothing."""
         path = layout.db_path(self.root, key)
-        if not os.path.lexists(path):
+        if not is_there(path):
             return None
         whole = self._is_whole(key)
         try:
@@ -135,10 +136,10 @@ class _Deletion:
 
     def _delete_rows(self, key: PartitionKey) -> DayDeleted | None:
         path = layout.db_path(self.root, key)
-        if not os.path.lexists(path):
+        if not is_there(path):
             return None
         with _alone(self.root, key):
-            if not os.path.lexists(path):  # removed while we waited
+            if not is_there(path):  # removed while we waited
                 return None
             conn = open_writer(path, busy_ms=DEADLINE_MS)
             try:
@@ -150,6 +151,8 @@ class _Deletion:
                 with transaction(conn):
                     sql = f"delete from hooks{self.condition}"  # noqa: S608  checked names, bound values
                     events = int(conn.execute(sql, self.params).rowcount)
+                    if events:
+                        _forget_samples(conn)
                 if events:
                     self._erase(conn, key, path)
             except conn.DatabaseError as bad:
@@ -175,14 +178,14 @@ class _Deletion:
 
     def _remove(self, key: PartitionKey) -> DayDeleted | None:
         folder = layout.partition_dir(self.root, key)
-        if not os.path.isdir(folder):
+        if not os.path.isdir(folder) and not folder.startswith(layout.MEMORY):
             return None
         if self.before_removal is not None:
             self.before_removal(key)
         path, lock = layout.db_path(self.root, key), layout.lock_path(self.root, key)
         try:
             with _alone(self.root, key):
-                was_there = os.path.lexists(path)
+                was_there = is_there(path)
                 events = self._count_if_readable(path) if was_there else 0
                 for side in ("-wal", "-shm", "-journal", ""):
                     _unlink(path + side)
@@ -191,7 +194,8 @@ class _Deletion:
         except OSError as bad:
             reason = bad.strerror or str(bad)
             raise PartitionUnreadable("remove", path, reason, "may you write in this folder?") from bad
-        _remove_empty(folder, layout.logs_dir(self.root))
+        if not folder.startswith(layout.MEMORY):
+            _remove_empty(folder, layout.logs_dir(self.root))
         return DayDeleted(key, events, True) if was_there else None
 
     def _count_if_readable(self, path: str) -> int | None:
@@ -201,11 +205,21 @@ class _Deletion:
             return None
 
 
+def _forget_samples(conn: Any) -> None:
+    """Some builds of SQLite keep values of some rows where somebody ran ANALYZE. (Our own statistics go by trigger.)"""
+    if conn.execute("select exists (select 1 from sqlite_master where name = 'sqlite_stat4')").fetchone()[0]:
+        conn.execute("delete from sqlite_stat4")
+
+
 def _alone(root: str, key: PartitionKey) -> FileLock:
     return FileLock(layout.lock_path(root, key), time.monotonic_ns() + DEADLINE_MS * 1_000_000)
 
 
 def _unlink(path: str) -> None:
+    if path.startswith(layout.MEMORY):
+        from eyelet_ingest.store import memory
+
+        return memory.remove(path)
     with suppress(FileNotFoundError):
         os.unlink(path)
 

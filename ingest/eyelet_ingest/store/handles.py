@@ -1,36 +1,40 @@
 """Read-only connections that stay open between two questions: few, checked, and closed again.
 
 A connection is lent to one borrower at a time. Given back, it waits for the next who asks for the same file; at most
-`max_open` wait or work, the one that waited longest is closed first, and none waits longer than `idle_s`. A connection
-is never closed under its borrower: one that should go is closed as it comes back. Before it is lent again the file on
-disk is compared with the one it was opened on, so that a removed day is not served and a replaced one not read from
-the old file.
+`max_open` wait or work, the one that waited longest is closed first, and none waits longer than `idle_s`, whether or
+not anybody asks again. A connection is never closed under its borrower: one that should go is closed as it comes back.
+Before it is lent again the file on disk is compared with the one it was opened on, so that a removed day is not
+served and a replaced one not read from the old file. One on which SQLite met damage or an I/O error is not lent again.
 """
 
 import os
 import threading
 import time
 import traceback
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from typing import Any
 
 from eyelet_ingest.errors import PartitionUnreadable
-from eyelet_ingest.store.connect import open_reader
+from eyelet_ingest.store.connect import file_of, open_reader
 
 MAX_OPEN = 24
 IDLE_S = 60.0
+_BROKEN = ("I/O", "unable to open", "protocol")  # of an OperationalError; damage is a plain DatabaseError
 
-Prepare = Callable[[Any], None]
+Prepare = Callable[[Any], Any]
 
 
-class _Handle:
-    """One connection, and the file it was opened on."""
+class Handle:
+    """One connection, the file it was opened on, and what was found out when it was prepared (the borrower's)."""
 
-    __slots__ = ("conn", "file", "idle_since_s", "path")
+    __slots__ = ("conn", "file", "idle_since_s", "passing", "path", "prepared")
 
     def __init__(self, path: str, conn: Any, file: tuple[int, int]) -> None:
         self.path, self.conn, self.file = path, conn, file
+        self.prepared: Any = None
+        self.passing = False  # rather close this one than another to make room
         self.idle_since_s = 0.0
 
 
@@ -39,12 +43,22 @@ class Handles:
 
     def __init__(self, max_open: int = MAX_OPEN, idle_s: float = IDLE_S) -> None:
         self.max_open, self.idle_s = max_open, idle_s
-        self._returned = threading.Condition()
+        self._inherited: list[Collection[Handle]] = []  # in a fork: its parent's, not to be used, nor closed
+        self._begin()
+
+    def _begin(self) -> None:
+        """With none. In a fork the parent's lock may be held for ever, so it gets its own."""
+        self._lock = threading.Lock()  # taken itself, as a Condition's own way to it is Python and four times as slow
+        self._returned = threading.Condition(self._lock)
+        self._waited_for = 0  # guarded by _lock: how many wait for _returned
+        self._idle: OrderedDict[Handle, None] = OrderedDict()  # guarded by _lock; who waited longest first
+        self._of_path: dict[str, list[Handle]] = {}  # guarded by _lock: those of _idle
+        self._lent: set[Handle] = set()  # guarded by _lock
+        self._doomed: set[Handle] = set()  # guarded by _lock: lent, to be closed when they come back
+        self._sweeping = False  # guarded by _lock: a thread closes those that wait too long
+        self._closed = threading.Event()  # wakes that thread; a Condition would be told of every loan
+        self._counts = dict.fromkeys(("opened", "hits", "misses", "evictions", "idle_closes", "replaced"), 0)
         self._pid = os.getpid()
-        self._inherited: list[Collection[_Handle]] = []  # in a fork: its parent's, not to be used, nor closed
-        self._idle: list[_Handle] = []  # guarded by _returned; the one that waited longest first
-        self._lent: set[_Handle] = set()  # guarded by _returned
-        self._doomed: set[_Handle] = set()  # guarded by _returned: lent, to be closed when they come back
 
     @contextmanager
     def reader(self, path: str, prepare: Prepare | None = None) -> Generator[Any, None, None]:
@@ -52,120 +66,190 @@ class Handles:
 
         PartitionUnreadable where the file is gone or cannot be opened. Ask with the same `prepare` for the same path.
         """
-        handle = self._take(path) or self._open(path, prepare)
+        handle = self.borrow(path, prepare)
         try:
             yield handle.conn
         except BaseException as error:
-            _free_cursors(error)
+            self.give_back(handle, error)
             raise
-        finally:
-            self._give_back(handle)
+        self.give_back(handle)
+
+    def borrow(self, path: str, prepare: Prepare | None = None, *, passing: bool = False) -> Handle:
+        """As `reader`, for who gives it back without fail. `passing`: one of more than may be open, met in turn; where
+        there is no room it goes again itself, so that walking over all of them costs the others nothing."""
+        handle = self._take(path) or self._open(path, prepare)
+        handle.passing = passing
+        return handle
+
+    def give_back(self, handle: Handle, error: BaseException | None = None) -> None:
+        """What was borrowed, with the error it led to, where it did."""
+        broken = False
+        if error is not None:
+            broken = _is_broken(error, handle.conn)
+            free_cursors(error)
+        if self._pid != os.getpid():
+            return  # a fork while it was lent: it is the parent's
+        with self._lock:
+            now_s = time.monotonic()
+            self._lent.discard(handle)
+            if broken or handle in self._doomed or handle.conn.in_transaction:
+                self._counts["replaced"] += broken
+                self._doomed.discard(handle)
+                handle.conn.close()
+            else:
+                handle.idle_since_s = now_s
+                self._idle[handle] = None
+                self._of_path.setdefault(handle.path, []).append(handle)
+            self._close_stale(now_s)
+            while self._idle and len(self._idle) + len(self._lent) > self.max_open:
+                self._evict(handle if handle.passing and handle in self._idle else next(iter(self._idle)))
+            if self._idle and not self._sweeping:
+                self._sweeping = True
+                self._closed.clear()
+                threading.Thread(target=self._sweep, name="eyelet-handles", daemon=True).start()
+            if self._waited_for:
+                self._returned.notify_all()
 
     def drop(self, path: str, wait_s: float = 0.0) -> bool:
         """Close what is open on `path`; True when nothing is any more. Borrowers are waited for as long as said, and
         theirs are closed as they come back."""
+        if self._pid != os.getpid():
+            return True
         until_s = time.monotonic() + wait_s
-        with self._returned:
-            self._close([handle for handle in self._idle if handle.path == path])
+        with self._lock:
+            self._close(list(self._of_path.get(path, ())))
             while lent := [handle for handle in self._lent if handle.path == path]:
                 self._doomed.update(lent)
                 left_s = until_s - time.monotonic()
                 if left_s <= 0:
                     return False
+                self._waited_for += 1
                 self._returned.wait(left_s)
+                self._waited_for -= 1
             return True
 
     def close(self) -> None:
         """Close all that wait; those at work are closed as they come back. Closing twice is closing once."""
-        with self._returned:
+        if self._pid != os.getpid():
+            return
+        with self._lock:
             self._close(list(self._idle))
             self._doomed.update(self._lent)
+            self._closed.set()
 
     @property
     def opened(self) -> int:
         """How many connections are open now."""
-        with self._returned:
+        with self._lock:
             return len(self._idle) + len(self._lent)
 
-    def _take(self, path: str) -> _Handle | None:
+    def counts(self) -> dict[str, int]:
+        """The fields of Counters that are about connections."""
+        with self._lock:
+            return {"open_now": len(self._idle) + len(self._lent), **self._counts}
+
+    def _take(self, path: str) -> Handle | None:
         """The one that was given back last, of those that are still on the file that is there."""
-        there = _identity(path)
-        with self._returned:
-            if self._pid != os.getpid():
-                self._pid = os.getpid()
-                self._inherited += (self._idle, self._lent)
-                self._idle, self._lent, self._doomed = [], set(), set()
-            self._close([handle for handle in self._idle if handle.path == path and handle.file != there])
-            for handle in reversed(self._idle):
-                if handle.path == path:
-                    self._idle.remove(handle)
+        there = file_of(path)
+        if self._pid != os.getpid():
+            self._inherited += (list(self._idle), self._lent)
+            self._begin()
+        with self._lock:
+            waiting = self._of_path.get(path)
+            while waiting:
+                handle = waiting[-1]
+                if handle.file == there:
+                    self._forget(handle)
                     self._lent.add(handle)
+                    self._counts["hits"] += 1
                     return handle
-            if len(self._idle) + len(self._lent) >= self.max_open:
-                self._close(self._idle[:1])
+                self._counts["replaced"] += 1
+                self._close([handle])
+            self._counts["misses"] += 1
         return None
 
-    def _open(self, path: str, prepare: Prepare | None) -> _Handle:
-        there = _identity(path)
+    def _open(self, path: str, prepare: Prepare | None) -> Handle:
+        there = file_of(path)
         if there is None:
             raise PartitionUnreadable("open", path, "it is not there", "it was removed, or never made")
-        conn = open_reader(path)
+        handle = Handle(path, open_reader(path), there)
         try:
             if prepare is not None:
-                prepare(conn)
-        except BaseException:
-            conn.close()
+                handle.prepared = prepare(handle.conn)
+        except BaseException as error:
+            free_cursors(error)
+            handle.conn.close()
             raise
-        handle = _Handle(path, conn, there)
-        with self._returned:
+        with self._lock:
+            self._counts["opened"] += 1
             self._lent.add(handle)
-            if _identity(path) != there:
+            if file_of(path) != there:
                 self._doomed.add(handle)  # replaced while it was opened: good for this once
         return handle
 
-    def _give_back(self, handle: _Handle) -> None:
-        with self._returned:
-            now_s = time.monotonic()
-            self._lent.discard(handle)
-            if handle in self._doomed or handle.conn.in_transaction:
-                self._doomed.discard(handle)
-                handle.conn.close()
-            else:
-                handle.idle_since_s = now_s
-                self._idle.append(handle)
-            stale = [one for one in self._idle if now_s - one.idle_since_s > self.idle_s]
-            self._close(stale)
-            excess = len(self._idle) + len(self._lent) - self.max_open
-            self._close(self._idle[: max(excess, 0)])
-            self._returned.notify_all()
+    def _evict(self, handle: Handle) -> None:
+        self._counts["evictions"] += 1
+        self._close([handle])
 
-    def _close(self, handles: list[_Handle]) -> None:
+    def _close(self, handles: list[Handle]) -> None:
         """Under the lock, of those that wait."""
         for handle in handles:
-            self._idle.remove(handle)
+            self._forget(handle)
             handle.conn.close()
 
+    def _forget(self, handle: Handle) -> None:
+        """Under the lock: it waits no longer."""
+        del self._idle[handle]
+        of_path = self._of_path[handle.path]
+        of_path.remove(handle)
+        if not of_path:
+            del self._of_path[handle.path]
 
-def _free_cursors(error: BaseException) -> None:
+    def _close_stale(self, now_s: float) -> None:
+        """Under the lock: those that waited too long, which are the first."""
+        while self._idle and now_s - (oldest := next(iter(self._idle))).idle_since_s > self.idle_s:
+            self._counts["idle_closes"] += 1
+            self._close([oldest])
+
+    def _sweep(self) -> None:
+        """In a thread of its own while any wait: files are not kept open for ever where nobody asks again."""
+        while True:
+            with self._lock:
+                self._close_stale(time.monotonic())
+                if not self._idle:
+                    self._sweeping = False
+                    return
+                left_s = self.idle_s - (time.monotonic() - next(iter(self._idle)).idle_since_s)
+            if self._closed.wait(max(left_s, 0.0) + 0.01):
+                self._closed.clear()
+
+
+def free_cursors(error: BaseException) -> None:
     """Empty the frames that an error came through: they may hold cursors of the connection.
 
     A cursor that is freed later, wherever the error is dropped, resets its statement at the very moment at which
     another thread may close the connection: pysqlite3 0.6 then writes into freed memory (seen as crashes of a server).
     """
-    seen: set[int] = set()
+    for one in _chain(error):
+        traceback.clear_frames(one.__traceback__)
+
+
+def _is_broken(error: BaseException, conn: Any) -> bool:
+    """Whether SQLite said that the file is no good (damaged, I/O, not to be opened), not busy or asked wrongly."""
+    return any(
+        type(one) is conn.DatabaseError
+        or (isinstance(one, conn.OperationalError) and any(sign in str(one) for sign in _BROKEN))
+        for one in _chain(error)
+    )
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error, and those it was raised from or while handling."""
+    seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting:
         one = waiting.pop()
-        if one is not None and id(one) not in seen:
-            seen.add(id(one))
-            traceback.clear_frames(one.__traceback__)
+        if one is not None and one not in seen:
+            seen.append(one)
             waiting += [one.__context__, one.__cause__]
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    """Which file is at `path`: device and inode. A file written over in place SQLite itself notices."""
-    try:
-        there = os.stat(path)
-    except OSError:
-        return None
-    return there.st_dev, there.st_ino
+    return seen

@@ -11,6 +11,7 @@ from _blake2 import blake2b
 from errno import EDQUOT, ENOSPC, ENOSYS, ENOTSUP, EPERM
 
 from eyelet_ingest.errors import RootError
+from eyelet_ingest.store.layout import MEMORY
 
 UID_BYTES = 16
 KEY_BYTES = 32
@@ -22,6 +23,10 @@ def load_key(root: str) -> bytes:
 
     RootError where it can neither be read nor made, or does not have 32 bytes.
     """
+    if root.startswith(MEMORY):
+        from eyelet_ingest.store import memory
+
+        return memory.secret_of(root)
     path = os.path.join(root, "secret.key")
     try:
         return _read_key(path)
@@ -81,6 +86,8 @@ def timeless_uid(key: bytes, canonical: bytes, occurrence: int, generation: byte
 
 def make_private_dir(path: str) -> None:
     """The folder and its parents, 0700 where they are new; RootError with the reason where that fails."""
+    if path.startswith(MEMORY):
+        return
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:

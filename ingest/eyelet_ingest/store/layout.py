@@ -12,6 +12,7 @@ DAY_US = 86_400_000_000
 FIRST_YEAR, LAST_YEAR = 1970, 2254
 CONTEXT_MAX_CHARS = 64
 DEFAULT_CONTEXT = "default"
+MEMORY = "file:/eyelet-memory/"  # how a root that is in memory begins (memory.py); no path of a file does
 
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 

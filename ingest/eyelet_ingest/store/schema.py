@@ -4,6 +4,8 @@
 file takes all steps, an older one those it lacks, each in one transaction. Plain code: the hook imports this file.
 """
 
+import time
+
 from eyelet_ingest.errors import PartitionNewer, PartitionUnreadable
 from eyelet_ingest.store.connect import remedy, transaction
 
@@ -39,9 +41,22 @@ COLUMNS = (
     "meta",
 )
 DERIVED = ("error_code", "git_branch")
-# Fails at once where another program made the table anew: generated columns are what it cannot have kept.
-_PROBE = f"select {', '.join(DERIVED)} from hooks limit 0"  # noqa: S608  our own names
-INSERT = f"insert into hooks ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  our own names
+PROBE_AGAIN_MS = 20  # a program that makes a table anew may be between its two steps
+# What every partition of this version answers; a table made anew by another program has not kept generated columns.
+_PROBES = (
+    f"select {', '.join((*COLUMNS, *DERIVED))} from hooks limit 0",  # noqa: S608  our own names
+    "select hour from eyelet_hours limit 0",
+    "select hour from eyelet_counts limit 0",
+)
+
+
+def insert_of(names: "tuple[str, ...]", rows: int = 1) -> str:
+    """The statement that inserts so many rows of these columns of ours."""
+    one = f"({', '.join('?' * len(names))})"
+    return f"insert into hooks ({', '.join(names)}) values {', '.join([one] * rows)}"  # noqa: S608  our own names
+
+
+INSERT = insert_of(COLUMNS)
 
 # rowid tables append the id to every index entry, so an index on (src) serves (src, id).
 _STEP_1 = (
@@ -175,8 +190,64 @@ _STEP_2 = (
     end
     """,
 )
-STEPS: "tuple[tuple[str, ...], ...]" = (_STEP_1, _STEP_2)
+# Statistics of finished hours, and what ends them: a row they have counted that is deleted, changed or replaced. The
+# first trigger is for `insert or replace`, which deletes without calling the others, and for rows that claim to have
+# arrived earlier. What arrives later is no concern of theirs: it is counted on top. Where there are no statistics
+# (every day still being written) each trigger looks into one empty table.
+_STEP_3 = (
+    """
+    create table eyelet_hours (
+        hour integer primary key,
+        arrived integer not null,
+        events integer not null,
+        errors integer not null,
+        first_id integer,
+        last_id integer
+    )
+    """,
+    """
+    create table eyelet_counts (
+        field text not null,
+        value text not null,
+        hour integer not null,
+        events integer not null,
+        errors integer not null,
+        last_id integer not null,
+        primary key (field, value, hour)
+    ) without rowid
+    """,
+    """
+    create trigger hooks_counted_insert before insert on hooks
+    when exists (select 1 from eyelet_hours) and (
+        new.arrived <= (select max(arrived) from eyelet_hours)
+        or exists (select 1 from hooks where id = new.id or uid = new.uid or arrived = new.arrived)
+    )
+    begin
+        delete from eyelet_counts;
+        delete from eyelet_hours;
+    end
+    """,
+    """
+    create trigger hooks_counted_update after update on hooks
+    when old.arrived is not null and exists (select 1 from eyelet_hours)
+    begin
+        delete from eyelet_counts;
+        delete from eyelet_hours;
+    end
+    """,
+    """
+    create trigger hooks_counted_delete after delete on hooks
+    when exists (select 1 from eyelet_hours)
+    begin
+        delete from eyelet_counts;
+        delete from eyelet_hours;
+    end
+    """,
+)
+STEPS: "tuple[tuple[str, ...], ...]" = (_STEP_1, _STEP_2, _STEP_3)
 VERSION = len(STEPS)
+# What must be there for statistics to be believed: without its trigger a change would not have ended them.
+STATISTICS = ("eyelet_counts", "eyelet_hours", "hooks_counted_delete", "hooks_counted_insert", "hooks_counted_update")
 
 
 NOT_OURS = "it was not made by this software; move it away"
@@ -188,42 +259,96 @@ def version_of(conn: "Any") -> int:
     return version
 
 
-def bring_up(conn: "Any", path: str, context: str, given: str, bounds_us: "tuple[int, int]") -> None:
+def bring_up(
+    conn: "Any", path: str, context: str, given: str, bounds_us: "tuple[int, int]", inserting: bool = False
+) -> None:
     """Take the steps the partition at `path` lacks. The caller holds the day's lock.
 
-    `given` is the context's name as it was given, kept inside. PartitionNewer for a file of a newer version, which
-    is never changed; PartitionUnreadable for a database that is not ours or is damaged.
+    `given` is the context's name as it was given, kept inside. A file of a newer version is never changed but by rows
+    that are added to it (`inserting`), where it has every column of ours and its maker allows that (`insert_from`);
+    else PartitionNewer. PartitionUnreadable for a database that is not ours or is damaged, or lacks what its version
+    should have: the error names it, and what to run.
     """
     try:
         version = version_of(conn)
         if version == VERSION:
-            conn.execute(_PROBE)
+            _expect_whole(conn, path)
             return
         if version > VERSION:
-            raise PartitionNewer(
-                "write to",
-                path,
-                f"its schema is version {version}, this software knows {VERSION}",
-                "upgrade eyelet",
-            )
+            if not (inserting and _takes_our_rows(conn)):
+                reason = f"its schema is version {version}, this software knows {VERSION}"
+                raise PartitionNewer("write to", path, reason, "upgrade eyelet")
+            return
         if version == 0 and conn.execute("select count(*) from sqlite_master where name = 'hooks'").fetchone()[0]:
             raise PartitionUnreadable(
                 "write to", path, "its table `hooks` was not made by this software", "move it away"
             )
-        with transaction(conn):
-            for step in STEPS[version_of(conn) :]:
-                for statement in step:
-                    conn.execute(statement)
-            if version == 0:
-                given = given.encode("utf-8", "replace").decode()  # a name may hold bytes that are no UTF-8
-                facts = {"context": context, "given": given, "start_us": bounds_us[0], "end_us": bounds_us[1]}
-                conn.executemany("insert or ignore into eyelet_partition values (?, ?)", list(facts.items()))
-                conn.execute(f"pragma application_id = {APPLICATION_ID}")
-            conn.execute(f"pragma user_version = {VERSION}")
+        _take_steps(conn, context, given, bounds_us)
     except conn.DatabaseError as bad:
         if isinstance(bad, conn.OperationalError) and _passing(str(bad)):
             raise
         raise PartitionUnreadable("write to", path, *diagnosis(conn, path, bad)) from bad
+
+
+def _take_steps(conn: "Any", context: str, given: str, bounds_us: "tuple[int, int]") -> None:
+    """All the steps the file lacks, in one transaction: whoever is stopped inside leaves the file as it was."""
+    with transaction(conn):
+        version = version_of(conn)
+        for step in STEPS[version:]:
+            for statement in step:
+                conn.execute(statement)
+        if version == 0:
+            given = given.encode("utf-8", "replace").decode()  # a name may hold bytes that are no UTF-8
+            facts = {"context": context, "given": given, "start_us": bounds_us[0], "end_us": bounds_us[1]}
+            conn.executemany("insert or ignore into eyelet_partition values (?, ?)", list(facts.items()))
+            conn.execute(f"pragma application_id = {APPLICATION_ID}")
+        conn.execute(f"pragma user_version = {VERSION}")
+
+
+def _expect_whole(conn: "Any", path: str) -> None:
+    """That the tables and columns of this version are there; looked at twice, then PartitionUnreadable."""
+    if not _is_whole(conn):
+        time.sleep(PROBE_AGAIN_MS / 1000)
+        if not _is_whole(conn):
+            raise PartitionUnreadable("write to", path, *_changed(conn, path))
+
+
+def _is_whole(conn: "Any") -> bool:
+    try:
+        for statement in _PROBES:
+            conn.execute(statement)
+    except conn.OperationalError as bad:
+        if "no such" not in str(bad):
+            raise
+        return False
+    return True
+
+
+def _takes_our_rows(conn: "Any") -> bool:
+    """Whether a file of a newer version has a place for what we insert, and its maker did not forbid it."""
+    if set(COLUMNS) - _columns(conn):
+        return False
+    sql = "select coalesce(max(value), 0) from eyelet_partition where key = 'insert_from'"
+    return bool(conn.execute(sql).fetchone()[0] <= VERSION)
+
+
+def _columns(conn: "Any") -> "set[str]":
+    return {row[1] for row in conn.execute("pragma table_xinfo(hooks)")}
+
+
+def _changed(conn: "Any", path: str) -> "tuple[str, str]":
+    """What another program took out of a partition, and what puts it right."""
+    tables = {name for (name,) in conn.execute("select name from sqlite_master where type = 'table'")}
+    if gone := [name for name in ("hooks", "eyelet_partition") if name not in tables]:
+        return f"no such table: {', '.join(gone)}", "restore the day from a back-up, or move it away"
+    lacking = [name for name in (*COLUMNS, *DERIVED) if name not in _columns(conn)]
+    what = [f"its table `hooks` lacks {', '.join(lacking)}"] if lacking else []
+    if version_of(conn) == VERSION:
+        what += [f"the table `{name}` is gone" for name in STATISTICS[:2] if name not in tables]
+    if not what:
+        return "another program is changing it", "try again"
+    reason = f"{'; '.join(what)}: it was changed by another program, as `sqlite-utils transform` does"
+    return reason, f"put it right with: eyelet rebuild {path}"
 
 
 def is_ready(conn: "Any") -> bool:
@@ -239,11 +364,8 @@ def diagnosis(conn: "Any", path: str, bad: Exception) -> "tuple[str, str]":
         version = 0
     if version > VERSION:
         return f"its schema is version {version}, this software knows {VERSION} ({bad})", "upgrade eyelet"
-    if version and "no such column" in str(bad):
-        return (
-            f"its table `hooks` was changed by another program, as `sqlite-utils transform` does ({bad})",
-            f"put it right with: eyelet rebuild {path}",
-        )
+    if version and "no such" in str(bad):
+        return _changed(conn, path)
     if "no such" in str(bad) and not version:
         return str(bad), NOT_OURS
     return str(bad), remedy(path, bad)
@@ -278,6 +400,8 @@ def _rebuilt(conn: "Any") -> int:
     conn.execute("alter table hooks rename to eyelet_rebuilding")
     for kind, name, _ in attached:
         conn.execute(f"drop {kind} {_quoted(name)}")
+    for name in STATISTICS[:2]:
+        conn.execute(f"drop table if exists {name}")
     for step in STEPS:
         for statement in step:
             if "create table eyelet_partition" not in statement:

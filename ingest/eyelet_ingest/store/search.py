@@ -1,400 +1,317 @@
 """Fan out over partitions, merge, page: the one search behind the page, the JSON and the command line.
 
 Days do not overlap, so a search walks them in order and stops as soon as the page is full; within a day it merges
-the contexts. Each partition first gives the ids that match, at most a page of them; only the rows that make the page
-are then read. Memory is bounded by the page, whatever is recorded.
+contexts and roots. Each partition first gives the ids that match, at most a page of them, and only the rows that make
+the page are then read; they are read at once where nothing but time decides and the day has only one partition. Memory
+is bounded by the page, whatever is recorded.
 """
 
-import os
-import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator
 from functools import partial
-from itertools import groupby
-from typing import Any, TypeVar
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any
 
-from eyelet_ingest.errors import BadInput, PartitionUnreadable
-from eyelet_ingest.store import layout, schema, select
-from eyelet_ingest.store.catalog import Catalog
-from eyelet_ingest.store.connect import open_reader
-from eyelet_ingest.store.layout import PartitionKey
+from eyelet_ingest.errors import BadInput
+from eyelet_ingest.store import choice, layout, schema, select, tally
+from eyelet_ingest.store.answers import CountResult, ErrorCodes, Row, SearchResult, Summary, ranked
+from eyelet_ingest.store.catalog import Part
+from eyelet_ingest.store.cursor import Cursor
+from eyelet_ingest.store.fanout import Answer, FanOut, Lent, OutOfTime, is_interruption
+from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.select import Filter
 
-Row = dict[str, object]
-Found = TypeVar("Found")
-
-# A prefix of src with this many events in a day is common: walking the day in order of time meets a page of them at
-# once, where the index on src would first have to be sorted. A rarer one is asked by its index. (The wrong choice
-# costs a hundred times the right one, either way; the probe is a look at as many index entries at most.)
-COMMON_EVENTS = 1_000
 FETCH_CHUNK = 500
-KEPT_OPEN = 8  # partitions one question keeps open for its second look, which reads the rows
+# Of a range that covers more of a day, its events are counted in an index rather than in the table, whose pages are
+# full of payloads (an entry of an index is 1/16 of the cost of a row).
+INDEX_SHARE = 16
+
+_NAMES = ("context_name", *schema.COLUMNS, *schema.DERIVED, "data_chars")
+_PLACE = itemgetter(0, 1, 2)
+_LENGTH_LEFT_OUT = len(_NAMES) - 2
+_DATA, _UID = schema.COLUMNS.index("data"), schema.COLUMNS.index("uid")
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A partition that could not answer: `day` is its ISO date, `error` the reason and the remedy.
+# One event that matches: its id, context and place of its root, which make the order of the answer; its partition; and
+# (id,) or the whole row. Plain tuples: there are thousands.
+_Match = tuple[int, str, int, Part, tuple[Any, ...]]
 
-    Of a folder that could not be looked into, `day` is its year, or "" where it is the context's.
+
+class Search(FanOut):
+    """One question over the partitions of some roots. Reads only, gives back what it borrowed, raises for no bad day.
+
+    After `deadline_ms` it asks no further and interrupts what runs: the answer is what there was by then, and says so.
     """
 
-    context: str
-    day: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Partitions:
-    """The truth about one answer: how many partitions it opened, how many it did not need, which it could not read."""
-
-    scanned: int
-    skipped: int
-    unreadable: tuple[Unreadable, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """One page of rows in order of (id, context), `next` the cursor of the following page where there is one."""
-
-    rows: list[Row]
-    next: str | None
-    partitions: Partitions
-    elapsed_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class CountResult:
-    """How many events match, over the partitions that could be read."""
-
-    count: int
-    partitions: Partitions
-    elapsed_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a range holds: totals, the first and last event (µs), and counts, largest first."""
-
-    events: int
-    errors: int
-    sessions: int
-    first_us: int | None
-    last_us: int | None
-    by_type: dict[str, int]
-    by_tool: dict[str, int]
-    by_status: dict[str, int]
-    by_context: dict[str, int]
-    partitions: Partitions
-    elapsed_ms: float
-
-
-class Search:
-    """One question over the partitions of a catalog. Opens read-only, closes what it opened, raises for no bad day."""
-
-    def __init__(self, catalog: Catalog, where: Filter) -> None:
-        self.root, self.where = catalog.root, _bindable(where)
-        select.conditions(self.where)  # what cannot be asked is refused before any day is opened
-        self.started = time.perf_counter()
-        self.keys, self.skipped = catalog.prune(
-            since_us=where.since_us,
-            until_us=where.until_us,
-            contexts=[layout.safe_context(c) for c in where.contexts],
+    def __init__(self, roots: Roots, where: Filter, deadline_ms: float | None = None) -> None:
+        super().__init__(roots, deadline_ms)
+        self.where = select.bindable(where)
+        # What cannot be asked is refused before any day is opened.
+        self.clauses, self.params = select.conditions(self.where)
+        self.ways = select.ways(self.where)
+        self.parts, self.skipped, self.troubles = roots.between(
+            self.where.since_us, self.where.until_us, [layout.safe_context(c) for c in self.where.contexts]
         )
-        self.folders = catalog.troubles()
-        self.unreadable: dict[PartitionKey, Unreadable] = {}
-        self.scanned: set[PartitionKey] = set()
-        self._open: dict[PartitionKey, Any] = {}
 
     def __enter__(self) -> "Search":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for conn in self._open.values():
-            conn.close()
-        self._open.clear()
+        self.close()
 
     def page(self, limit: int, after: str | None, oldest_first: bool, cut_chars: int | None) -> SearchResult:
         """Up to `limit` rows beyond the cursor `after`; BadInput for a cursor this software did not make."""
         if limit < 1:
             raise BadInput("search", reason=f"a page of {limit} rows", hint="1 is the least")
-        beyond = _Cursor.read(after) if after else None
-        rows: list[Row] = []
-        more = False
-        days = self._days(beyond, oldest_first)
-        for keys in days:
-            found = self._merge(keys, beyond, oldest_first, limit + 1 - len(rows))
-            kept = found[: limit - len(rows)]
-            more = len(found) > len(kept)
-            rows += self._rows(kept, cut_chars)
-            if more or (len(rows) >= limit and self._any_left(days, oldest_first)):
-                more = True
-                break
-        days.close()  # counts the days that were not needed
-        next_cursor = _Cursor(int(str(rows[-1]["id"])), str(rows[-1]["context_name"])).text if more and rows else None
-        return SearchResult(rows, next_cursor, self.truth(), self._elapsed_ms())
+        page = _Page(self, limit, Cursor.read(after) if after else None, oldest_first, cut_chars)
+        found = page.fill()
+        more = page.stopped_at if len(found) <= limit else Cursor(*found[limit - 1][:3])
+        self.until = None  # what was found in time is also shown: at most a page of rows is still to be read
+        rows = self._rows(found[:limit], cut_chars)
+        return SearchResult(rows, more.text if more else None, self.truth(), self.elapsed_ms())
 
     def count(self) -> CountResult:
-        clauses, params = self._conditions()
-        sql = f"select count(*) from hooks{select.where_sql(clauses)}"  # noqa: S608  checked names, bound values
-        total = sum(
-            found for _, found in self._each(self.keys, lambda conn, _: int(conn.execute(sql, params).fetchone()[0]))
-        )
-        return CountResult(total, self.truth(), self._elapsed_ms())
+        total = sum(found for _, found in self.counts())
+        return CountResult(total, self.truth(), self.elapsed_ms())
+
+    def counts(self) -> Iterator[tuple[Part, int]]:
+        """How many events match in each partition."""
+        return self.each(self.parts, self._count)
 
     def summary(self) -> Summary:
-        clauses, params = self._conditions()
-        where = select.where_sql(clauses)
-        groups = (
-            "select hook_type, tool_name, status, count(*), coalesce(sum(error), 0), min(id), max(id) "  # noqa: S608
-            f"from hooks{where} group by 1, 2, 3"
-        )
-        sessions = f"select distinct session_id from hooks{where}"  # noqa: S608  checked names, bound values
-        tally = _Tally()
-        for key, (rows, names) in self._each(
-            self.keys,
-            lambda conn, _: (
-                conn.execute(groups, params).fetchall(),
-                conn.execute(sessions, params).fetchall(),
-            ),
-        ):
-            tally.take(key, rows, names)
-        return tally.summary(self.truth(), self._elapsed_ms())
+        sums = tally.Tally()
+        for part, found in self.each(self.parts, self._summary):
+            sums.take(part, found)
+        return sums.summary(self.truth(), self.elapsed_ms())
 
-    def error_codes(self) -> dict[str, int]:
+    def error_codes(self) -> ErrorCodes:
         """Failures by their code, most frequent first; '' for those without one."""
-        clauses, params = self._conditions()
-        where = select.where_sql([*clauses, "error = 1"])
-        sql = f"select coalesce(error_code, ''), count(*) from hooks{where} group by 1"  # noqa: S608
         counts: dict[str, int] = {}
-        for _, rows in self._each(self.keys, lambda conn, _: conn.execute(sql, params).fetchall()):
+        for _, rows in self.each(self.parts, self._error_codes):
             for code, count in rows:
                 counts[code] = counts.get(code, 0) + count
-        return _ranked(counts)
+        return ErrorCodes(ranked(counts), self.truth())
 
-    def event(self, key: PartitionKey, event_id: int) -> Row | None:
-        """One whole row of the partition `key`, or None."""
-        for _, rows in self._each([key], partial(_fetch, ids=[event_id], cut_chars=None)):
-            return rows.get(event_id)
-        return None
+    def event(self, part: Part, event_id: int) -> Row | None:
+        """One whole row of a partition, or None."""
+        rows = self._rows([(event_id, part.context, part.at, part, (event_id,))], None)
+        return rows[0] if rows else None
 
-    def truth(self) -> Partitions:
-        folders = tuple(Unreadable(context, year, f"{why} (its folder)") for context, year, why in self.folders)
-        return Partitions(len(self.scanned), self.skipped, (*self.unreadable.values(), *folders))
-
-    def _days(self, beyond: "_Cursor | None", oldest_first: bool) -> Generator[list[PartitionKey], None, None]:
-        """The partitions day by day in the order of the answer; those a cursor has passed and those never asked count
-        as skipped."""
-        keys = list(self.keys)
-        if beyond:
-            passed = [key for key in keys if not beyond.may_reach(key, oldest_first)]
-            self.skipped += len(passed)
-            keys = [key for key in keys if beyond.may_reach(key, oldest_first)]
-        if not oldest_first:
-            keys.reverse()
-        done = 0
-        try:
-            for _, group in groupby(keys, key=lambda key: (key.year, key.day)):
-                day = list(group)
-                done += len(day)
-                yield day
-        finally:
-            self.skipped += len(keys) - done
-
-    def _any_left(self, days: Iterator[list[PartitionKey]], oldest_first: bool) -> bool:
-        """Whether a later day holds a match: the page is full, and a cursor to nothing would be a lie."""
-        return any(self._merge(keys, None, oldest_first, 1) for keys in days)
-
-    def _merge(
-        self, keys: list[PartitionKey], beyond: "_Cursor | None", oldest_first: bool, most: int
-    ) -> list[tuple[int, PartitionKey]]:
-        """The first `most` matches of one day's partitions, in the order of the answer."""
-        found = [
-            (event_id, key)
-            for key, ids in self._each(keys, lambda conn, key: self._ids(conn, key, beyond, oldest_first, most))
-            for event_id in ids
-        ]
-        found.sort(key=lambda match: (match[0], match[1].context), reverse=not oldest_first)
-        return found[:most]
-
-    def _ids(self, conn: Any, key: PartitionKey, beyond: "_Cursor | None", oldest_first: bool, most: int) -> list[int]:
-        low, high = self.where.since_us, self.where.until_us
-        if beyond:
-            low, high = beyond.narrow(key, oldest_first, low, high)
-        order = "asc" if oldest_first else "desc"
-        in_range, range_params = select.id_range(low, high)
-        by_time = self._src_is_common(conn)
-        clauses, params = select.conditions(self.where, by_time=by_time)
-        place = "+id" if self.where.src and not by_time else "id"  # +id: sort, rather than walk the day to be sorted
-        sql = f"select id from hooks{select.where_sql(in_range + clauses)} order by {place} {order} limit ?"  # noqa: S608
-        return [row[0] for row in conn.execute(sql, [*range_params, *params, most])]
-
-    def _src_is_common(self, conn: Any) -> bool:
-        if not self.where.src:
-            return False
-        clauses, params = select.conditions(Filter(src=self.where.src))
-        sql = f"select count(*) from (select 1 from hooks{select.where_sql(clauses)} limit ?)"  # noqa: S608
-        return bool(conn.execute(sql, [*params, COMMON_EVENTS]).fetchone()[0] >= COMMON_EVENTS)
-
-    def _rows(self, found: list[tuple[int, PartitionKey]], cut_chars: int | None) -> list[Row]:
-        wanted: dict[PartitionKey, list[int]] = {}
-        for event_id, key in found:
-            wanted.setdefault(key, []).append(event_id)
-        rows: dict[tuple[int, str], Row] = {}
-        for key, ids in wanted.items():
-            for _, fetched in self._each([key], partial(_fetch, ids=ids, cut_chars=cut_chars)):
-                rows.update({(event_id, key.context): row for event_id, row in fetched.items()})
-        return [rows[at] for event_id, key in found if (at := (event_id, key.context)) in rows]
-
-    def _conditions(self) -> tuple[list[str], list[object]]:
-        in_range, range_params = select.id_range(self.where.since_us, self.where.until_us)
-        clauses, params = select.conditions(self.where)
-        return in_range + clauses, range_params + params
-
-    def _each(
-        self, keys: Sequence[PartitionKey], ask: Callable[[Any, PartitionKey], Found]
-    ) -> Iterator[tuple[PartitionKey, Found]]:
-        """What each partition answers; one that cannot is noted and the others are asked all the same."""
-        for key in keys:
-            path = layout.db_path(self.root, key)
-            if not os.path.lexists(path):
-                self.skipped += 1  # a day that is being made, or was just removed
-                continue
-            try:
-                conn = self._reader(key, path)
-                try:
-                    if not schema.version_of(conn):
-                        if schema.is_ready(conn):  # its rows could be anything, ids that are no numbers too
-                            raise PartitionUnreadable("read", path, "it has no version", schema.NOT_OURS)
-                        self.scanned.add(key)
-                        continue
-                    answer = ask(conn, key)
-                except conn.DatabaseError as bad:
-                    raise PartitionUnreadable("read", path, *schema.diagnosis(conn, path, bad)) from bad
-            except PartitionUnreadable as bad:
-                self.unreadable[key] = Unreadable(key.context, key.date, f"{bad.reason} ({bad.hint})")
-                self.scanned.discard(key)
-                continue
-            self.scanned.add(key)
-            yield key, answer
-
-    def _reader(self, key: PartitionKey, path: str) -> Any:
-        conn = self._open.pop(key, None) or open_reader(path)
-        self._open[key] = conn
-        if len(self._open) > KEPT_OPEN:
-            self._open.pop(next(iter(self._open))).close()
-        return conn
-
-    def _elapsed_ms(self) -> float:
-        return round((time.perf_counter() - self.started) * 1000, 3)
-
-
-class _Cursor:
-    """The last row of a page, `<id>.<context>` in text: the next page lies strictly beyond it."""
-
-    __slots__ = ("context", "event_id")
-
-    def __init__(self, event_id: int, context: str) -> None:
-        self.event_id, self.context = event_id, context
-
-    @property
-    def text(self) -> str:
-        return f"{self.event_id}.{self.context}"
-
-    @classmethod
-    def read(cls, text: str) -> "_Cursor":
-        number, dot, context = text.partition(".")
-        if not (dot and number.isascii() and number.isdigit() and len(number) <= 16 and context):
-            raise BadInput("search", reason="the cursor is not one this software gave", hint="start at the first page")
-        if layout.safe_context(context) != context:
-            raise BadInput("search", reason="the cursor names no context", hint="start at the first page")
-        return cls(int(number), context)
-
-    def may_reach(self, key: PartitionKey, oldest_first: bool) -> bool:
-        first, end = key.bounds_us
-        return end > self.event_id if oldest_first else first <= self.event_id
-
-    def narrow(
-        self, key: PartitionKey, oldest_first: bool, low: int | None, high: int | None
-    ) -> tuple[int | None, int | None]:
-        """The id range of one partition beyond the cursor: ids are unique in it, ties go by context."""
-        if oldest_first:
-            start = self.event_id + (0 if key.context > self.context else 1)
-            return (start if low is None else max(low, start)), high
-        end = self.event_id + (1 if key.context < self.context else 0)
-        return low, (end if high is None else min(high, end))
-
-
-class _Tally:
-    """Adds up what the partitions say of themselves."""
-
-    def __init__(self) -> None:
-        self.events = self.errors = 0
-        self.first_us: int | None = None
-        self.last_us: int | None = None
-        self.sessions: set[tuple[str, str]] = set()
-        self.counts: tuple[dict[str, int], ...] = ({}, {}, {}, {})
-
-    def take(self, key: PartitionKey, rows: list[tuple[Any, ...]], sessions: list[tuple[str]]) -> None:
-        self.sessions.update((key.context, name) for (name,) in sessions if name)
-        for hook_type, tool, status, count, errors, first, last in rows:
-            self.events += count
-            self.errors += errors
-            self.first_us = first if self.first_us is None else min(self.first_us, first)
-            self.last_us = last if self.last_us is None else max(self.last_us, last)
-            for counts, name in zip(self.counts, (hook_type, tool, status, key.context), strict=True):
-                if name is not None:
-                    counts[name] = counts.get(name, 0) + count
-
-    def summary(self, partitions: Partitions, elapsed_ms: float) -> Summary:
-        by_type, by_tool, by_status, by_context = (_ranked(counts) for counts in self.counts)
-        return Summary(
-            self.events,
-            self.errors,
-            len(self.sessions),
-            self.first_us,
-            self.last_us,
-            by_type,
-            by_tool,
-            by_status,
-            by_context,
-            partitions,
-            elapsed_ms,
+    def in_range(self, part: Part, low: int | None = None, high: int | None = None) -> tuple[list[str], list[object]]:
+        """Conditions for the filter's range, or that from low to high, as far as it parts the day."""
+        low = self.where.since_us if low is None else low
+        high = self.where.until_us if high is None else high
+        return select.id_range(
+            None if low is None or low <= part.first_us else low,
+            None if high is None or high >= part.end_us else high,
         )
 
+    def how(self, lent: Lent, only_ids: bool = False) -> str:
+        """How to find all that matches: what stands behind `from hooks`. Where only ids are asked for, the index of a
+        single condition knows them all, however many they are."""
+        if only_ids and len(self.clauses) == 1 and self.ways and self.ways[0].index in lent.indexes:
+            return f" indexed by {self.ways[0].index}"
+        return choice.for_all(lent.conn, self.ways, lent.indexes)
 
-def _ranked(counts: dict[str, int]) -> dict[str, int]:
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    def _count(self, lent: Lent, part: Part) -> int:
+        from eyelet_ingest.store import counting
+
+        known = counting.count(lent.conn, part.bounds_us, self.where)
+        if known is not None:
+            return known
+        in_range, params = self.in_range(part)
+        if not self.clauses:
+            source = self._counted_by(lent, part) if in_range else ""
+        elif len(self.clauses) == 1 and self.ways and self.ways[0].index in lent.indexes:
+            source = f" indexed by {self.ways[0].index}"  # all there is to know stands in it
+        else:
+            source = choice.for_all(lent.conn, self.ways, lent.indexes)
+        sql = f"select count(*) from hooks{source}{select.where_sql(in_range + self.clauses)}"  # noqa: S608
+        return int(lent.conn.execute(sql, params + self.params).fetchone()[0])
+
+    def _counted_by(self, lent: Lent, part: Part) -> str:
+        since_us, until_us = self.where.since_us or 0, self.where.until_us or part.end_us
+        share_us = min(until_us, part.end_us) - max(since_us, part.first_us)
+        by_index = share_us * INDEX_SHARE > layout.DAY_US and "hooks_type" in lent.indexes
+        return " indexed by hooks_type" if by_index else choice.BY_TIME
+
+    def _summary(self, lent: Lent, part: Part) -> tally.OfPart:
+        in_range, params = self.in_range(part)
+        if not self.clauses:
+            from eyelet_ingest.store import counting
+
+            known = counting.summary(lent.conn, part.bounds_us, self.where)
+            if known is not None:
+                return known
+            return tally.count_all(lent.conn, select.where_sql(in_range), params)
+        source = choice.for_all(lent.conn, self.ways, lent.indexes)
+        where = select.where_sql(in_range + self.clauses)
+        return tally.count_matching(lent.conn, source, where, params + self.params)
+
+    def _error_codes(self, lent: Lent, part: Part) -> list[tuple[str, int]]:
+        in_range, params = self.in_range(part)
+        if not self.where.on_rows():
+            from eyelet_ingest.store import counting
+
+            known = counting.error_codes(lent.conn, part.bounds_us, self.where)
+            if known is not None:
+                return known
+        failures = select.Way("hooks_error", "error = 1", [], True)
+        ways = self.ways if self.where.errors else [failures, *self.ways]
+        source = choice.for_all(lent.conn, ways, lent.indexes)
+        where = select.where_sql([*in_range, *self.clauses, "error = 1"])
+        sql = f"select coalesce(error_code, ''), count(*) from hooks{source}{where} group by 1"  # noqa: S608
+        found: list[tuple[str, int]] = lent.conn.execute(sql, params + self.params).fetchall()
+        return found
+
+    def _rows(self, found: list[_Match], cut_chars: int | None) -> list[Row]:
+        """The rows of these matches; those that were deleted meanwhile are left out."""
+        wanted: dict[Part, list[int]] = {}
+        for event_id, _, _, part, row in found:
+            if len(row) == 1:
+                wanted.setdefault(part, []).append(event_id)
+        fetched: dict[tuple[Part, int], tuple[Any, ...]] = {}
+        for part, ids in wanted.items():
+            for _, rows in self.each([part], partial(_fetch, ids=ids, cut_chars=cut_chars)):
+                fetched.update({(part, row[0]): row for row in rows})
+        made: list[Row] = []
+        for event_id, _, _, part, row in found:
+            whole = row if len(row) > 1 else fetched.get((part, event_id))
+            if whole is not None:
+                made.append(_row(part.context, whole))
+                if self.roots.several:
+                    made[-1]["root"] = part.root
+        return made
 
 
-def _fetch(conn: Any, key: PartitionKey, ids: list[int], cut_chars: int | None) -> dict[int, Row]:
-    """The rows of these ids, their payload cut to `cut_chars` where given."""
-    names = ["context_name", *schema.COLUMNS, *schema.DERIVED, "data_chars"]
-    columns = ", ".join(schema.COLUMNS).replace(" uid,", " lower(hex(uid)),")
-    if cut_chars is not None:
-        columns = columns.replace(" data,", f" substr(data, 1, {int(cut_chars)}),")
-    rows: dict[int, Row] = {}
-    for start in range(0, len(ids), FETCH_CHUNK):
-        some = ids[start : start + FETCH_CHUNK]
-        sql = (
-            f"select {columns}, {', '.join(schema.DERIVED)}, length(data) from hooks "  # noqa: S608  our own names
-            f"where id in ({', '.join('?' * len(some))})"
-        )
-        for row in conn.execute(sql, some):
-            rows[row[0]] = dict(zip(names, (key.context, *row), strict=True))
+class _Page:
+    """One page in the making: day by day, until it has one match more than it may hold."""
+
+    def __init__(
+        self, search: Search, limit: int, beyond: Cursor | None, oldest_first: bool, cut_chars: int | None
+    ) -> None:
+        self.search, self.limit, self.beyond, self.oldest_first = search, limit, beyond, oldest_first
+        self.only_src = bool(search.where.src) and len(search.clauses) == 1
+        self.columns = _columns(cut_chars)
+        self.found: list[_Match] = []
+        self.alone = False  # the day that is asked has only one partition
+        self.stopped_at: Cursor | None = None  # where the deadline came first
+
+    def fill(self) -> list[_Match]:
+        """The first `limit` matches in the order of the answer, and one more where there is."""
+        search, asked = self.search, 0
+        parts = self._in_order()
+        answers = search.stream(parts, self._ask)
+        for _, group in groupby(parts, key=lambda part: part.first_us):
+            day = list(group)
+            self.alone = len(day) == 1
+            matches: list[_Match] = []
+            for answer in islice(answers, len(day)):
+                if answer.late:
+                    self._stop(answer, parts[asked:])
+                    return self.found
+                asked += 1
+                if search.note(answer):
+                    matches += self._matches(answer)
+            if not self.alone:
+                matches.sort(key=_PLACE, reverse=not self.oldest_first)
+            self.found += matches[: self.limit + 1 - len(self.found)]
+            if len(self.found) > self.limit:
+                break
+        answers.close()
+        search.skipped += len(parts) - asked
+        return self.found
+
+    def _in_order(self) -> list[Part]:
+        """The partitions in the order of the answer; those that the cursor has passed count as skipped."""
+        parts = self.search.parts
+        if beyond := self.beyond:
+            parts = [part for part in parts if beyond.may_reach(part, self.oldest_first)]
+            self.search.skipped += len(self.search.parts) - len(parts)
+        return parts if self.oldest_first else parts[::-1]
+
+    def _stop(self, answer: Answer, left: list[Part]) -> None:
+        """The deadline came at this answer. Its day is not part of the page, as other contexts may have rows between
+        those that are known; but for the beginning of a day that has only one partition."""
+        self.search.unasked += len(left)
+        some = self._matches(answer) if self.alone and answer.found else []
+        self.found += some[: self.limit + 1 - len(self.found)]
+        if some:
+            self.stopped_at = Cursor(*self.found[-1][:3])
+            return
+        start = Cursor.before(answer.part, self.oldest_first)
+        if (beyond := self.beyond) and (beyond.event_id < start.event_id) != self.oldest_first:
+            start = beyond
+        self.stopped_at = start
+
+    def _matches(self, answer: Answer) -> list[_Match]:
+        part = answer.part
+        context, at = part.context, part.at
+        return [(row[0], context, at, part, row) for row in answer.found]
+
+    def _ask(self, lent: Lent, part: Part) -> list[tuple[Any, ...]]:
+        """The partition's first matches in order: whole rows where they are surely wanted, else their ids alone."""
+        search, most = self.search, self.limit + 1 - len(self.found)
+        low, high = search.where.since_us, search.where.until_us
+        if self.beyond:
+            low, high = self.beyond.narrow(part, self.oldest_first, low, high)
+        in_range, params = search.in_range(part, low, high)
+        if self.only_src and search.ways[0].index in lent.indexes:
+            ids = choice.rare_src_ids(lent.conn, search.ways[0], in_range, params, self.oldest_first, most)
+            if ids is not None:
+                return [(event_id,) for event_id in ids]
+            source = choice.BY_TIME
+        else:
+            by_index = choice.for_page(lent.conn, search.ways, lent.indexes)
+            if by_index is None:
+                return []
+            source = by_index
+        # What has conditions may find nothing, and then describing 25 columns is the largest part of asking (15 µs).
+        whole = self.alone and most > 1 and not search.clauses and not search.ahead
+        where = select.where_sql(in_range + search.clauses)
+        order = "asc" if self.oldest_first else "desc"
+        sql = f"select {self.columns if whole else 'id'} from hooks{source}{where} order by id {order} limit ?"  # noqa: S608
+        return _until_late(lent.conn, sql, [*params, *search.params, most])
+
+
+def _until_late(conn: Any, sql: str, params: list[object]) -> list[tuple[Any, ...]]:
+    """All rows; OutOfTime with those that came before the deadline."""
+    rows: list[tuple[Any, ...]] = []
+    try:
+        for row in conn.execute(sql, params):
+            rows.append(row)  # not at once: what came before an error has to stay
+    except conn.OperationalError as bad:
+        if is_interruption(bad):
+            raise OutOfTime(rows) from bad
+        raise
     return rows
 
 
-def _bindable(where: Filter) -> Filter:
-    """The filter with every text as UTF-8 can hold it: a command line may hand over bytes that are none."""
-    changed: dict[str, Any] = {}
-    for one in fields(where):
-        value = getattr(where, one.name)
-        if isinstance(value, str):
-            changed[one.name] = _utf8(value)
-        elif isinstance(value, tuple):
-            changed[one.name] = tuple(_utf8(item) for item in value)
-    return replace(where, **changed)
+def _columns(cut_chars: int | None) -> str:
+    """What a row is read as: every column, the payload cut to `cut_chars` where given, and then its length."""
+    columns = ", ".join((*schema.COLUMNS, *schema.DERIVED))
+    if cut_chars is None:
+        return columns
+    return columns.replace(" data,", f" substr(data, 1, {int(cut_chars)}),") + ", length(data)"
 
 
-def _utf8(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
+def _row(context: str, row: tuple[Any, ...]) -> Row:
+    made: Row = dict(zip(_NAMES, (context, *row)))  # noqa: B905  the length is left out where the payload is whole
+    if isinstance(uid := row[_UID], bytes):
+        made["uid"] = uid.hex()
+    if len(row) == _LENGTH_LEFT_OUT:
+        made["data_chars"] = len(row[_DATA])
+    return made
+
+
+def _fetch(lent: Lent, part: Part, *, ids: list[int], cut_chars: int | None) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    for some in _chunks(ids):
+        marks = ", ".join("?" * len(some))
+        rows += lent.conn.execute(f"select {_columns(cut_chars)} from hooks where id in ({marks})", some)  # noqa: S608
+    return rows
+
+
+def _chunks(ids: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(ids), FETCH_CHUNK):
+        yield ids[start : start + FETCH_CHUNK]

@@ -1,7 +1,8 @@
 """Filter → (sql, params). Pure: opens nothing, knows no path. The one place where a filter becomes SQL."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from eyelet_ingest.errors import BadInput
 
@@ -43,25 +44,38 @@ VALUES_MAX = 200  # alternatives of one field; SQLite's expressions end at a dep
 _AFTER_ALL = "\U0010ffff"
 
 
-def conditions(where: Filter, *, by_time: bool = False) -> tuple[list[str], list[object]]:
-    """The filter's conditions on a row of `hooks`, without time and context, each value bound.
+@dataclass(frozen=True, slots=True)
+class Way:
+    """An index that finds the rows of one condition. `in_order`: it gives them in order of time, without sorting."""
 
-    `by_time` keeps SQLite from using the index on src, so that rows are met in order of time.
-    """
+    index: str
+    clause: str
+    params: list[object]
+    in_order: bool
+
+
+# Column → its index. The rarer a value of the column usually is, the earlier the column: of equals the first is taken.
+_INDEXES = {
+    "session_id": "hooks_session",
+    "git_branch": "hooks_branch",
+    "tool_name": "hooks_tool",
+    "hook_type": "hooks_type",
+}
+
+
+def conditions(where: Filter) -> tuple[list[str], list[object]]:
+    """The filter's conditions on a row of `hooks`, without time and context, each value bound."""
     clauses: list[str] = []
     params: list[object] = []
     for column in (*_EQUAL, "src"):
         if len(getattr(where, column)) > VALUES_MAX:
             raise BadInput("search", reason=f"more than {VALUES_MAX} values of {column}", hint="ask in parts")
     for column in _EQUAL:
-        values = getattr(where, column)
-        if values:
-            clauses.append(f"{column} = ?" if len(values) == 1 else f"{column} in ({', '.join('?' * len(values))})")
+        if values := getattr(where, column):
+            clauses.append(_equal(column, values))
             params += values
     if where.src:
-        clauses.append("(" + " or ".join(_src_condition(value, params) for value in where.src) + ")")
-        if by_time:
-            clauses[-1] = clauses[-1].replace("src", "+src")
+        clauses.append(_below(where.src, params))
     if where.errors:
         clauses.append("error = 1")
     if where.text:
@@ -69,6 +83,21 @@ def conditions(where: Filter, *, by_time: bool = False) -> tuple[list[str], list
         clauses.append("(" + " or ".join(["data like ? escape '!'"] * len(patterns)) + ")")
         params += patterns
     return clauses, params
+
+
+def ways(where: Filter) -> list[Way]:
+    """The indexes that could find what the filter asks for, one for each of its conditions that has one."""
+    found = [
+        Way(index, _equal(column, values), list(values), len(values) == 1)
+        for column, index in _INDEXES.items()
+        if (values := getattr(where, column))
+    ]
+    if where.errors:
+        found.insert(0, Way("hooks_error", "error = 1", [], True))
+    if where.src:
+        params: list[object] = []
+        found.insert(0, Way("hooks_src", _below(where.src, params), params, False))
+    return found
 
 
 def id_range(low: int | None, high: int | None) -> tuple[list[str], list[object]]:
@@ -86,6 +115,14 @@ def id_range(low: int | None, high: int | None) -> tuple[list[str], list[object]
 
 def where_sql(clauses: list[str]) -> str:
     return f" where {' and '.join(clauses)}" if clauses else ""
+
+
+def _equal(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} = ?" if len(values) == 1 else f"{column} in ({', '.join('?' * len(values))})"
+
+
+def _below(names: tuple[str, ...], params: list[object]) -> str:
+    return "(" + " or ".join(_src_condition(name, params) for name in names) + ")"
 
 
 def _src_condition(value: str, params: list[object]) -> str:
@@ -109,3 +146,18 @@ def _text_patterns(text: str) -> list[str]:
             "search", reason=f"the text needs more than {PATTERN_MAX_BYTES} bytes as JSON", hint="shorten it"
         )
     return patterns
+
+
+def bindable(where: Filter) -> Filter:
+    """The filter with every text as UTF-8 can hold it: a command line may hand over bytes that are none."""
+    changed: dict[str, Any] = {}
+    for name in ("contexts", "src", *_EQUAL):
+        if values := getattr(where, name):
+            changed[name] = tuple(_utf8(value) for value in values)
+    if where.text:
+        changed["text"] = _utf8(where.text)
+    return replace(where, **changed) if changed else where
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

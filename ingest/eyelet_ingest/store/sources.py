@@ -3,17 +3,18 @@
 Pages go by name, so that memory is bounded by the page, whatever is recorded.
 """
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from eyelet_ingest.errors import BadInput
-from eyelet_ingest.store import select
-from eyelet_ingest.store.catalog import Catalog
-from eyelet_ingest.store.layout import PartitionKey
-from eyelet_ingest.store.search import Partitions, Search
+from eyelet_ingest.store import select, statistics
+from eyelet_ingest.store.answers import Partitions
+from eyelet_ingest.store.catalog import Part
+from eyelet_ingest.store.fanout import Lent
+from eyelet_ingest.store.roots import Roots
+from eyelet_ingest.store.search import Search
 from eyelet_ingest.store.select import Filter
 
 _AFTER_ALL = "\U0010ffff"
@@ -39,14 +40,14 @@ class Sources:
     elapsed_ms: float
 
 
-def sources(catalog: Catalog, where: Filter, limit: int, after: str | None) -> Sources:
+def sources(roots: Roots, where: Filter, limit: int, after: str | None) -> Sources:
     """The sources within the filter's range, contexts and src. BadInput for any other condition.
 
     Partitions that cannot be read are named in the result, never raised.
     """
     if replace(where, src=()).on_rows():
         raise BadInput("list sources", reason="only contexts, src and a range choose them", hint="search for the rest")
-    question = _Naming(catalog, where)
+    question = _Naming(roots, where)
     with question:
         found: dict[str, tuple[int, int]] = {}
         for rows in question.days(limit, after):
@@ -58,7 +59,7 @@ def sources(catalog: Catalog, where: Filter, limit: int, after: str | None) -> S
         names = sorted(found)
         page = [Source(src, *found[src]) for src in names[:limit] if found[src][0]]
         following = names[limit - 1] if len(names) > limit else None
-        return Sources(page, following, question.truth(), round((time.perf_counter() - question.started) * 1000, 3))
+        return Sources(page, following, question.truth(), question.elapsed_ms())
 
 
 class _Naming(Search):
@@ -66,13 +67,16 @@ class _Naming(Search):
 
     def days(self, limit: int, after: str | None) -> Iterator[list[tuple[str, int, int | None]]]:
         ask = partial(_of_day, where=self.where, limit=limit, after=after)
-        return (rows for _, rows in self._each(self.keys, ask))
+        return (rows for _, rows in self.each(self.parts, ask))
 
 
 def _of_day(
-    conn: Any, key: PartitionKey, *, where: Filter, limit: int, after: str | None
+    lent: Lent, part: Part, *, where: Filter, limit: int, after: str | None
 ) -> list[tuple[str, int, int | None]]:
     """src, count and newest id of the day's first names beyond `after`, one more than the page holds."""
+    known = _by_statistics(lent.conn, part, where, limit, after)
+    if known is not None:
+        return known
     in_range, range_params = select.id_range(where.since_us, where.until_us)
     of_name = "".join(f" and {clause}" for clause in in_range)
     found: dict[str, tuple[str, int, int | None]] = {}
@@ -93,7 +97,32 @@ def _of_day(
             from named where src is not null
         """  # noqa: S608  checked names, bound values
         params = [start, end, end, limit + 2, *range_params, *range_params]
-        found.update({row[0]: row for row in conn.execute(sql, params)})
+        found.update({row[0]: row for row in lent.conn.execute(sql, params)})
+    return [found[src] for src in sorted(found)[: limit + 1]]
+
+
+def _by_statistics(
+    conn: Any, part: Part, where: Filter, limit: int, after: str | None
+) -> list[tuple[str, int, int | None]] | None:
+    """The same from the day's statistics, where they know every hour of the range; None where they do not."""
+    with statistics.snapshot(conn):
+        covered = statistics.cover(conn, part.bounds_us, where.since_us, where.until_us)
+        if not covered.hours or any(piece.bounds_us for piece in covered.pieces):
+            return None
+        found: dict[str, tuple[str, int, int | None]] = {}
+        for low, end in _spans(where):
+            named = ["src >= ?", "src < ?", f"src {'>=' if after is None else '>'} ?"]
+            params: list[object] = [low, end, after or ""]
+            what, tail = "src, sum(events), max(last_id)", f" group by 1 order by 1 limit {int(limit) + 1}"
+            rows = statistics.values_where(conn, covered, "src", named, params, what, tail)
+            of_span = {row[0]: row for row in rows}
+            for piece in covered.pieces:  # what came late
+                late = select.where_sql([*piece.clauses, *named])
+                sql = f"select src, count(*), max(id) from hooks{piece.source}{late} group by 1"  # noqa: S608
+                for src, count, newest in conn.execute(sql, [*piece.params, *params]):
+                    _, before, newest_before = of_span.get(src, (src, 0, 0))
+                    of_span[src] = (src, before + count, max(newest_before, newest))
+            found.update(of_span)
     return [found[src] for src in sorted(found)[: limit + 1]]
 
 

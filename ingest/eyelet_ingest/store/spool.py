@@ -26,6 +26,7 @@ FORMAT = 1
 BATCH, BATCH_BYTES = 500, 8 * 2**20  # what is read before it is inserted together
 LOOKED_AT = 2_000  # file names a capture looks at: with more waiting, a command or the server does better
 PARTITION_DEADLINE_MS = 5_000
+ADOPTED_AFTER_S = 60  # no capture lives so long: whoever wrote this part of a file is gone
 
 _TYPES = (str, int, float, type(None))
 _TEXTS = frozenset(("session_id", "hook_type", "src", "data", "meta"))  # columns that are never null
@@ -39,18 +40,21 @@ def put(root: str, key: layout.PartitionKey, given: str, row: "Row", reason: str
     uid, time_us, *values = row
     record = {"v": FORMAT, "given": given, "uid": uid.hex(), "time_us": time_us, "why": reason, "row": values}
     content = dumps(record).encode("utf-8", "replace")
-    name = f"{time.time_ns():020d}-{os.getpid()}-{key.mount_name}.json"
+    received_ns = max(time.time_ns(), 0)  # a clock before 1970 must not write a minus into the name
+    trouble: Exception = OSError("it is in memory: nothing can wait")
     for at, folder in enumerate(folders(root)):
         try:
             make_own_dir(folder, is_foreign=at > 0)
-            return _write(folder, name, content)
+            return _write(folder, received_ns, f"-{os.getpid()}-{key.mount_name}.json", content)
         except (OSError, RootError) as bad:
             trouble = bad
     raise RootError("spool", root, str(trouble), "is every disk full?")
 
 
 def folders(root: str) -> "list[str]":
-    """Where this root's events may wait: its own spool first, then places on other disks."""
+    """Where this root's events may wait: its own spool first, then places on other disks. Nowhere for one in memory."""
+    if root.startswith(layout.MEMORY):
+        return []
     from _blake2 import blake2b
 
     mark = blake2b(os.path.realpath(root).encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
@@ -103,6 +107,10 @@ def drain(root: str, deadline_ns: int, *, chosen: "Any" = None, quick: bool = Fa
     for a capture: it looks at LOOKED_AT names at most, and does not count what is left.
     """
     result = Drained()
+    if not quick:
+        for at, folder in enumerate(folders(root)):
+            if not at or _is_own(folder):
+                _adopt(folder)
     paths = waiting(root, LOOKED_AT if quick else None)
     if not paths:
         return result
@@ -227,18 +235,53 @@ def _read(path: str) -> "tuple[layout.PartitionKey, str, Row, int]":
 
 def _set_aside(path: str, reason: str) -> None:
     """Keep a file that is no event, with the reason beside it, where no drain meets it again."""
-    folder = os.path.join(os.path.dirname(path), "bad")
+    folder, name = os.path.join(os.path.dirname(path), "bad"), os.path.basename(path)
     try:
         make_own_dir(folder)
-        os.replace(path, os.path.join(folder, os.path.basename(path)))
-        _write(folder, os.path.basename(path) + ".why", (reason + "\n").encode("utf-8", "replace"))
+        with open(
+            os.open(os.path.join(folder, name + ".why"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+        ) as why:
+            why.write((reason + "\n").encode("utf-8", "replace"))
+        os.replace(path, os.path.join(folder, name))
     except (OSError, RootError):
         pass  # it stays where it is; the next drain tries again
 
 
-def _write(folder: str, name: str, content: bytes) -> str:
-    partial, path = os.path.join(folder, "." + name), os.path.join(folder, name)
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _adopt(folder: str) -> None:
+    """Give files their names whose writers were killed before they could: whole events are stored after all.
+
+    One that was cut short is set aside with the reason, like every file that is no event.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            partial = [entry for entry in entries if entry.name[0] == "." and entry.name.endswith(".json")]
+        for entry in partial:
+            there = entry.stat(follow_symlinks=False)
+            if time.time() - there.st_mtime < ADOPTED_AFTER_S:
+                continue
+            if there.st_size:
+                os.replace(entry.path, os.path.join(folder, entry.name[1:]))
+            else:
+                os.unlink(entry.path)
+    except OSError:
+        pass  # another drain was here, or the folder is not ours to change: the next drain tries again
+
+
+def _write(folder: str, received_ns: int, rest: str, content: bytes) -> str:
+    """Write a whole file of the name `<received ns><rest>`, later by as many nanoseconds as are taken; its path."""
+    while True:
+        name = f"{received_ns:020d}{rest}"
+        partial, path = os.path.join(folder, "." + name), os.path.join(folder, name)
+        try:
+            handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            received_ns += 1
+            continue
+        if not os.path.lexists(path):  # who has the partial name alone may make the other: no two threads meet here
+            break
+        os.close(handle)
+        os.unlink(partial)
+        received_ns += 1
     try:
         try:
             view = memoryview(content)
@@ -248,6 +291,9 @@ def _write(folder: str, name: str, content: bytes) -> str:
             os.close(handle)
         os.replace(partial, path)
     except OSError:
-        os.unlink(partial)
+        try:  # noqa: SIM105  contextlib is not for the hook
+            os.unlink(partial)
+        except OSError:
+            pass  # a drain gives it its name later, or sets it aside
         raise
     return path

@@ -1,8 +1,10 @@
 """The store: everything one may do with a root of partitions, behind one object that somebody opens and closes."""
 
 import os
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,18 +12,30 @@ from typing import TYPE_CHECKING
 from eyelet_ingest.errors import PartitionError, RootError
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import identity, layout, spool, writer
-from eyelet_ingest.store.catalog import Catalog
+from eyelet_ingest.store.answers import CountResult, ErrorCodes, Row, SearchResult, Summary
+from eyelet_ingest.store.catalog import Catalog, Part
+from eyelet_ingest.store.counters import Asked, Counters
+from eyelet_ingest.store.cursor import ROOTS_MAX
+from eyelet_ingest.store.handles import IDLE_S, Handles
 from eyelet_ingest.store.layout import PartitionKey
-from eyelet_ingest.store.search import CountResult, Row, Search, SearchResult, Summary
+from eyelet_ingest.store.roots import Roots
+from eyelet_ingest.store.search import Search
 from eyelet_ingest.store.select import Filter
 
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
+    from eyelet_ingest.store.checkpoint import Checkpointed
     from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
     from eyelet_ingest.store.export import Export
+    from eyelet_ingest.store.facets import Facets
+    from eyelet_ingest.store.histogram import Histogram
+    from eyelet_ingest.store.maintenance import Maintained, Maintenance
     from eyelet_ingest.store.sources import Sources
+    from eyelet_ingest.store.writers import Writers
 
 APPEND_DEADLINE_MS = 30_000  # for one partition of one batch
 DRAIN_DEADLINE_MS = 10_000
+MAX_OPEN_DAYS = 64  # two contexts' month
+FILES_A_DAY = 3  # the database, its WAL and the index of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +58,55 @@ class Appended:
 
 
 class Store:
-    """The partitions under `root`. May be shared by threads; holds no file open between two calls."""
+    """The partitions under `root`, which is written and read, and under the roots `also`, which are read with it.
 
-    def __init__(self, root: str) -> None:
-        self.root = os.path.abspath(os.path.expanduser(root))
+    A root is a folder, by its path or as a `file:` URI; `file:NAME?mode=memory` is one in memory (`in_memory`).
+    May be shared by threads; no writer stays open between calls, but in a `bulk`. For reading, at most `max_open` days
+    stay open for the next question, none longer than `idle_s`; without a number as many as are good for most.
+    Of several roots rows carry their `root`, and one that cannot be read is named in the answer; events are written to
+    the first, and deleted there alone. Cursors hold for the same roots in the same order.
+    """
+
+    def __init__(
+        self, root: str, *, also: Sequence[str] = (), max_open: int | None = None, idle_s: float = IDLE_S
+    ) -> None:
+        self.root = _absolute(root)
         if os.path.exists(self.root) and not os.path.isdir(self.root):
             raise RootError("open", self.root, "it is a file, not a folder", "name a folder with --root or EYELET_ROOT")
-        self.catalog = Catalog(self.root)
+        others = dict.fromkeys(other for given in also if (other := _absolute(given)) != self.root)
+        if len(others) > ROOTS_MAX:
+            raise RootError("open", self.root, f"more than {ROOTS_MAX} further roots", "name fewer")
+        catalogs = [_catalog(one, at) for at, one in enumerate((self.root, *others))]
+        self._handles = Handles(_most_days_open() if max_open is None else max_open, idle_s)
+        self._asked = Asked()
+        self.roots = Roots(catalogs, self._handles, self._asked)
         self._only: frozenset[str] | None = None
+        self._maintaining = threading.Lock()
+        self._maintenance: list[Maintenance] = []  # guarded by _maintaining; one, as soon as there was a need
+        self._writers: list[Writers] = []  # one, as soon as there was a bulk; shared with the stores limited from this
+
+    @classmethod
+    def in_memory(cls, name: str = "") -> "Store":
+        """A store that leaves no file, for tests and for what need not stay. Stores of one process that give the same
+        name see the same events, until the last of them is closed; without a name it has its events to itself.
+
+        The same as a Store of the root `file:NAME?mode=memory`.
+        """
+        from urllib.parse import quote
+
+        return cls(f"file:{quote(name, safe='')}?mode=memory")
+
+    @property
+    def catalog(self) -> Catalog:
+        """The partitions under `root`."""
+        return self.roots.first
 
     def limited_to(self, contexts: frozenset[str] | None) -> "Store":
         """This store as far as these safe contexts go, all of them where None: it answers as if no other were there."""
         if contexts is None:
             return self
         limited = copy(self)
-        limited.catalog, limited._only = self.catalog.limited_to(contexts), contexts
+        limited.roots, limited._only = self.roots.limited_to(contexts), contexts
         return limited
 
     def __enter__(self) -> "Store":
@@ -68,39 +116,88 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Nothing stays open between calls yet; closing twice is closing once."""
+        """Close the days that are open, and the writers of a bulk that still goes on; closing twice is closing once.
+
+        A question asked later opens what it needs; but of a root in memory nothing is left after its last Store.
+        """
+        for writers in self._writers:
+            writers.close()
+        self._handles.close()
+        for catalog in self.roots.catalogs:
+            catalog.close()
+
+    def release(self, key: PartitionKey, wait_s: float = 0.0) -> bool:
+        """Close what is open here on a day that is about to be removed or rewritten; from any thread. True when nothing
+        is open on it any more: who reads it now is waited for as long as said."""
+        return self._handles.drop(layout.db_path(self.root, key), wait_s)
+
+    def counters(self) -> Counters:
+        """What reading has cost so far: connections opened and lent again, partitions scanned, slow ones, errors."""
+        return Counters(**self._handles.counts(), **self._asked.sums())
+
+    @contextmanager
+    def bulk(self) -> Generator["Store", None, None]:
+        """Within this block the days that are appended to stay open for writing, which one event at a time needs to be
+        quick; they are closed at its end. May be nested, and entered by several threads.
+
+        Other processes write, delete and remove days meanwhile as ever: no lock is held between two appends.
+        """
+        if not self._writers:
+            from eyelet_ingest.store.writers import Writers
+
+            self._writers.append(Writers(self.root))
+        with self._writers[0]:
+            yield self
 
     def append(
         self, events: Iterable[Event], context: str = layout.DEFAULT_CONTEXT, *, deadline_ms: int = APPEND_DEADLINE_MS
     ) -> Appended:
         """Store events of the context given by name: each in its UTC day, each uid once, one transaction a partition.
 
-        Every event needs its `uid` and `time_us`. A partition that cannot take its events within `deadline_ms` hinders
-        no other: they come back in `refused`.
+        Every event needs its `uid` and `time_us`; one of a time that no partition has (outside 1970–2254) gets that of
+        now, and is marked. A partition that cannot take its events within `deadline_ms` hinders no other: they come
+        back in `refused`.
         """
+        return self.append_many(((context, event) for event in events), deadline_ms=deadline_ms)
+
+    def append_many(self, events: Iterable[tuple[str, Event]], *, deadline_ms: int = APPEND_DEADLINE_MS) -> Appended:
+        """`append` of events that each come with the given name of their context."""
         identity.make_private_dir(self.root)
-        safe = layout.safe_context(context)
-        days: dict[PartitionKey, list[Event]] = {}
-        bounds, day = (0, 0), []  # batches come mostly in order: the last event's day is the next one's
-        for event in events:
-            if not bounds[0] <= event.time_us < bounds[1]:
-                key = layout.key_for(safe, event.time_us)
-                bounds, day = key.bounds_us, days.setdefault(key, [])
+        days: dict[tuple[PartitionKey, str], list[Event]] = {}
+        bounds, last_context, day = (0, 0), "", []  # they come mostly in order: the last one's day is the next one's
+        for context, event in events:
+            if context != last_context or not bounds[0] <= event.time_us < bounds[1]:
+                key = writer.key_of(layout.safe_context(context), event, time.time_ns() // 1_000)
+                bounds, last_context, day = key.bounds_us, context, days.setdefault((key, context), [])
             day.append(event)
         stored = duplicates = 0
         held, refused = set(), []
-        for key, some in days.items():
-            deadline_ns = time.monotonic_ns() + deadline_ms * 1_000_000
-            rows = [writer.row_of(event) for event in some]
+        for (key, context), some in days.items():
             try:
-                fresh = writer.insert(self.root, key, context, rows, deadline_ns)
+                fresh = self._insert(key, context, some, time.monotonic_ns() + deadline_ms * 1_000_000)
             except PartitionError as bad:
                 refused.append(Refused(key, some, bad))
                 continue
             stored += fresh
-            duplicates += len(rows) - fresh
+            duplicates += len(some) - fresh
             held.add(key)
+        if refused:
+            self._asked.refused(len(refused))
         return Appended(stored, duplicates, frozenset(held), refused)
+
+    def _insert(self, key: PartitionKey, context: str, events: list[Event], deadline_ns: int) -> int:
+        rows = [writer.row_of(event) for event in events]
+        if self._writers:
+            return self._writers[0].insert(key, context, rows, deadline_ns)
+        return writer.insert(self.root, key, context, rows, deadline_ns)
+
+    def checkpoint(self, key: PartitionKey | None = None, mode: str = "passive") -> "list[Checkpointed]":
+        """Bring what stands in the WAL of one day, or of every day that has one, into its file; BadInput for a mode
+        that is none of passive, full, restart and truncate. What goes wrong is said in the result, never raised.
+        """
+        from eyelet_ingest.store.checkpoint import checkpoint
+
+        return checkpoint(self.root, self.catalog.partitions() if key is None else [key], mode, only_with_wal=not key)
 
     def search(
         self,
@@ -110,77 +207,146 @@ class Store:
         after: str | None = None,
         oldest_first: bool = False,
         cut_chars: int | None = None,
+        deadline_ms: float | None = None,
     ) -> SearchResult:
         """One page of what matches, newest first; `after` is the `next` of the page before.
 
-        Partitions that cannot be read are named in the result, never raised. BadInput for a cursor or limit that
-        cannot be; RootError where the root itself cannot be read.
+        Partitions that cannot be read are named in the result, never raised. After `deadline_ms` the page is what was
+        found by then: its `partitions` are not `complete`, and `next` goes on where it stopped. BadInput for a
+        cursor or limit that cannot be; RootError where the root itself cannot be read.
         """
-        with Search(self.catalog, where) as question:
+        with Search(self.roots, where, deadline_ms) as question:
             return question.page(limit, after, oldest_first, cut_chars)
 
-    def count(self, where: Filter) -> CountResult:
-        """How many events match."""
-        with Search(self.catalog, where) as question:
+    def count(self, where: Filter, *, deadline_ms: float | None = None) -> CountResult:
+        """How many events match; after `deadline_ms`, in the partitions that were asked by then."""
+        with Search(self.roots, where, deadline_ms) as question:
             return question.count()
 
-    def summary(self, where: Filter) -> Summary:
-        """Totals, and counts by type, tool, status and context."""
-        with Search(self.catalog, where) as question:
+    def summary(self, where: Filter, *, deadline_ms: float | None = None) -> Summary:
+        """Totals, and counts by type, tool, status and context; a deadline as for `count`."""
+        with Search(self.roots, where, deadline_ms) as question:
             return question.summary()
 
-    def error_codes(self, where: Filter) -> dict[str, int]:
-        """Failures by code, most frequent first; '' for those without one."""
-        with Search(self.catalog, where) as question:
+    def error_codes(self, where: Filter, *, deadline_ms: float | None = None) -> ErrorCodes:
+        """Failures by code, most frequent first; '' for those without one; a deadline as for `count`."""
+        with Search(self.roots, where, deadline_ms) as question:
             return question.error_codes()
 
     def sources(self, where: Filter, *, limit: int = 1_000, after: str | None = None) -> "Sources":
         """One page of the src there are, in order of name; BadInput for a condition beyond range, contexts and src."""
         from eyelet_ingest.store.sources import sources
 
-        return sources(self.catalog, where, limit, after)
+        return sources(self.roots, where, limit, after)
+
+    def histogram(
+        self,
+        where: Filter,
+        *,
+        bucket_us: int | None = None,
+        buckets: int = 60,
+        bounds: Sequence[int] | None = None,
+        by: str | None = None,
+        deadline_ms: float | None = None,
+    ) -> "Histogram":
+        """How many events match in each stretch of time; for each value of `by` (status, hook_type, loglevel) if given.
+
+        The stretches are `bounds`, rising, in µs; or `bucket_us` wide; or of a round width of which the range has at
+        most `buckets`, and begin at multiples of that width. An open range is as long as there are days. A deadline as
+        for `count`. BadInput for stretches that cannot be.
+        """
+        from eyelet_ingest.store.histogram import histogram
+
+        return histogram(
+            self.roots, where, bucket_us=bucket_us, buckets=buckets, bounds=bounds, by=by, deadline_ms=deadline_ms
+        )
+
+    def facets(
+        self,
+        where: Filter,
+        fields: Sequence[str],
+        *,
+        limit: int = 20,
+        src_below: str = "",
+        deadline_ms: float | None = None,
+    ) -> "Facets":
+        """The most frequent values of each field, `limit` at most, with how many events have them.
+
+        Each field obeys the conditions on the others, not those on itself. Of src there is one level of its tree, the
+        names one dot below `src_below`. A deadline as for `count`. BadInput for a field that has no facet.
+        """
+        from eyelet_ingest.store.facets import facets
+
+        return facets(self.roots, where, fields, limit=limit, src_below=src_below, deadline_ms=deadline_ms)
+
+    def maintain(self, deadline_ms: float, first: Iterable[PartitionKey] = ()) -> "Maintained":
+        """Give finished days what makes questions about them cheap, those of `first` before others, for about
+        `deadline_ms`: statistics and what SQLite's planner wants to know. It yields to whoever writes, and may be
+        stopped anywhere. To be called again and again; where another thread is at it, it does nothing.
+        """
+        from eyelet_ingest.store.maintenance import Maintained, Maintenance
+
+        if not self._maintaining.acquire(blocking=False):
+            return Maintained(0, 0, 0, [])
+        try:
+            if not self._maintenance:
+                self._maintenance.append(Maintenance(self.root))
+            return self._maintenance[0].run(self.catalog.partitions(), deadline_ms, first)
+        finally:
+            self._maintaining.release()
 
     def export(self, where: Filter) -> "Export":
         """Every whole row that matches, oldest first, in bounded memory: to be iterated once."""
         from eyelet_ingest.store.export import Export
 
-        return Export(self.catalog, where)
+        return Export(self.roots, where)
 
     def delete(
         self, where: Filter, *, dry_run: bool = False, before_removal: "BeforeRemoval | None" = None
     ) -> "Deleted":
         """Delete what matches, what waits in the spool included: rows, and days that lie whole in the range as files.
 
-        `before_removal` is called with the key of a day before its files go. BadInput for a filter without conditions.
+        `before_removal` is called with the key of a day before its files go; what this Store has open is closed by
+        itself. BadInput for a filter without conditions.
         Days that could not be served are named in the result, never raised.
         """
         from eyelet_ingest.store.deletion import delete
 
         self.drain_spool()
-        return delete(self.catalog, where, dry_run=dry_run, before_removal=before_removal)
+
+        def let_go(key: PartitionKey) -> None:
+            self.release(key)
+            if before_removal is not None:
+                before_removal(key)
+
+        return delete(self.catalog, where, dry_run=dry_run, before_removal=let_go)
 
     def event(self, context: str, id: int) -> Row | None:
-        """One whole event, or None where there is none; PartitionError where its day cannot be read."""
+        """One whole event, of the first root that has it; None where there is none; PartitionError where its day cannot
+        be read."""
         try:
             key = layout.key_for(layout.safe_context(context), id)
         except (ValueError, OverflowError, OSError):
             return None
         if self._only is not None and key.context not in self._only:
             return None
-        with Search(self.catalog, Filter(contexts=(key.context,))) as question:
-            row = question.event(key, id)
-        if row is None and question.unreadable:
-            raise PartitionError("read", layout.db_path(self.root, key), question.truth().unreadable[0].error)
-        return row
+        with Search(self.roots, Filter(contexts=(key.context,))) as question:
+            for catalog in self.roots.catalogs:
+                row = question.event(Part(catalog.root, catalog.at, key), id)
+                if row is not None:
+                    return row
+        for part, bad in question.unreadable.items():
+            raise PartitionError("read", part.path, bad.error)
+        return None
 
     def contexts(self) -> list[str]:
         """The safe names of the contexts that have a partition, in order."""
-        return sorted({key.context for key in self.catalog.partitions()})
+        return sorted({key.context for key in self.roots.days()})
 
     def newest_day(self, contexts: Sequence[str] = ()) -> PartitionKey | None:
         """The newest partition there is, of these contexts where some are given."""
-        keys, _ = self.catalog.prune(contexts=[layout.safe_context(context) for context in contexts])
-        return keys[-1] if keys else None
+        parts, _, _ = self.roots.between(None, None, [layout.safe_context(context) for context in contexts])
+        return parts[-1].key if parts else None
 
     def newest_event_us(self, where: Filter) -> int | None:
         """The time of the newest event that matches, or None."""
@@ -190,3 +356,33 @@ class Store:
     def drain_spool(self) -> spool.Drained:
         """Store what captures had to leave in the spool; at once done where nothing waits."""
         return spool.drain(self.root, time.monotonic_ns() + DRAIN_DEADLINE_MS * 1_000_000)
+
+
+def _catalog(root: str, at: int) -> Catalog:
+    if not root.startswith(layout.MEMORY):
+        return Catalog(root, at)
+    from eyelet_ingest.store.memory import MemoryCatalog
+
+    return MemoryCatalog(root, at)
+
+
+def _absolute(root: str) -> str:
+    if root.startswith("file:"):
+        from eyelet_ingest.store import memory
+
+        root = memory.root_of(root)
+        if root.startswith(layout.MEMORY):
+            return root
+    return os.path.abspath(os.path.expanduser(root))
+
+
+def _most_days_open() -> int:
+    """MAX_OPEN_DAYS, or fewer where this process may open few files: half of them are left to others."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return MAX_OPEN_DAYS
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return MAX_OPEN_DAYS
+    return max(1, min(MAX_OPEN_DAYS, files // (2 * FILES_A_DAY)))

@@ -10,7 +10,7 @@ from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import dumps
 from eyelet_ingest.store import layout, schema
-from eyelet_ingest.store.connect import FileLock, bound_wal, driver, open_writer, remedy, transaction
+from eyelet_ingest.store.connect import FileLock, bound_wal, driver, open_writer, pause, transaction, trouble
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 ROW_COLUMNS = schema.COLUMNS[4:]
 CHUNK = 500  # values in one `in (…)`: SQLite before 3.32 allows 999
+STATEMENT_ROWS = 32  # times 23 columns: likewise
+NULL_BY_DEFAULT = frozenset(
+    (
+        *("tool_name", "tool_use_id", "agent", "agent_id", "role", "model", "duration_ms"),
+        *("project_dir", "hostname", "ip_address"),
+    )
+)
+INT64 = range(-(2**63), 2**63)
 
 
 def row_of(event: Event) -> "Row":
@@ -50,40 +58,64 @@ def row_of(event: Event) -> "Row":
     )
 
 
+def key_of(context: str, event: Event, received_us: int) -> layout.PartitionKey:
+    """The partition of an event of the safe context name.
+
+    A time that no partition has (outside 1970–2254) becomes that of the receipt; where the receiving clock itself is
+    out of its mind, the nearest there is. The event is marked, and keeps what it said in `meta`.
+    """
+    try:
+        return layout.key_for(context, event.time_us)
+    except (ValueError, OverflowError, OSError):
+        event.meta.setdefault("original_timestamp", str(event.time_us / 1e6))
+        event.meta["timestamp_suspect"] = True
+    first_us = layout.PartitionKey(context, layout.FIRST_YEAR, 1).bounds_us[0]
+    end_us = layout.PartitionKey(context, layout.LAST_YEAR + 1, 1).bounds_us[0]
+    event.time_us = min(max(received_us, first_us), end_us - 1)
+    return layout.key_for(context, event.time_us)
+
+
 def insert(
     root: str, key: layout.PartitionKey, given: str, rows: "list[Row]", deadline_ns: int, *, chosen: "Any" = None
 ) -> int:
     """Store what is new of `rows`, all of the day `key`, and return how many that were; the rest was known.
 
-    Lock, open, commit and close, all before `deadline_ns` (time.monotonic_ns): PartitionBusy where others keep the
-    day until then, PartitionUnreadable or PartitionNewer where it cannot be written. A payload that passes for JSON
-    everywhere but in SQLite is kept as `{"_raw": …, "_why": …}`.
+    Lock, open, commit and close, tried again with growing pauses, all before `deadline_ns` (time.monotonic_ns):
+    PartitionBusy where others keep the day until then, PartitionUnreadable or PartitionNewer where it cannot be
+    written. A payload that passes for JSON everywhere but in SQLite is kept as `{"_raw": …, "_why": …}`.
     """
     path = layout.db_path(root, key)
-    with FileLock(layout.lock_path(root, key), deadline_ns):
-        busy_ms = max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000)
-        conn = open_writer(path, busy_ms=busy_ms, chosen=chosen, small=chosen is not None)
+    tries = 0
+    while True:
         try:
-            schema.bring_up(conn, path, key.context, given, key.bounds_us)
-            try:
-                with transaction(conn):
-                    stored = insert_rows(conn, key, rows, _lies_beyond(conn, rows))
-            except conn.IntegrityError:
-                wrapped = _wrap_invalid(conn, rows)
-                with transaction(conn):
-                    stored = insert_rows(conn, key, wrapped)
-            bound_wal(conn, path, (chosen or driver()).sqlite_version)
-            return stored
-        except conn.DatabaseError as bad:
-            raise _trouble(conn, path, bad) from bad
-        finally:
-            conn.close()  # under the lock: as the sole opener it checkpoints, and nobody else may write then
+            with FileLock(layout.lock_path(root, key), deadline_ns):
+                busy_ms = max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000)
+                conn = open_writer(path, busy_ms=busy_ms, chosen=chosen, small=chosen is not None)
+                try:
+                    return store(conn, path, key, given, rows, (chosen or driver()).sqlite_version)
+                finally:
+                    conn.close()  # under the lock: as the sole opener it checkpoints, and nobody else may write then
+        except PartitionBusy:
+            tries += 1
+            if not pause(tries, deadline_ns):
+                raise
 
 
-def _trouble(conn: "Any", path: str, bad: Exception) -> Exception:
-    reason = str(bad)
-    is_busy = isinstance(bad, conn.OperationalError) and ("locked" in reason or "busy" in reason)
-    return (PartitionBusy if is_busy else PartitionUnreadable)("write to", path, reason, remedy(path, bad))
+def store(conn: "Any", path: str, key: layout.PartitionKey, given: str, rows: "list[Row]", sqlite_version: str) -> int:
+    """`insert` through an open connection, once. The caller holds the day's lock; after an error it closes `conn`."""
+    try:
+        schema.bring_up(conn, path, key.context, given, key.bounds_us, inserting=True)
+        try:
+            with transaction(conn):
+                stored = insert_rows(conn, key, rows, _lies_beyond(conn, rows))
+        except (conn.IntegrityError, OverflowError, UnicodeError):
+            fitting = [_fitting(conn, row) for row in rows]
+            with transaction(conn):
+                stored = insert_rows(conn, key, fitting)
+    except conn.DatabaseError as bad:
+        raise trouble("write to", path, bad) from bad
+    bound_wal(conn, path, sqlite_version)
+    return stored
 
 
 def raw_payload(payload: bytes, why: str) -> str:
@@ -101,16 +133,19 @@ def withheld_payload(size_bytes: int, why: str) -> str:
     return dumps({"_why": why, "_withheld_bytes": size_bytes})
 
 
-def _wrap_invalid(conn: "Any", rows: "list[Row]") -> "list[Row]":
+def _fitting(conn: "Any", row: "Row") -> "Row":
+    """The row with values that SQLite takes: text as UTF-8, integers of 64 bits, a payload that is JSON."""
+    values = list(row)
+    for at, value in enumerate(values):
+        if isinstance(value, str):
+            values[at] = value.encode("utf-8", "replace").decode()
+        elif type(value) is int and value not in INT64:
+            values[at] = float(value) if -(10**300) < value < 10**300 else None
     at = len(ROW_COLUMNS)  # uid and time stand before, so data is the last but one
-    wrapped = []
-    for row in rows:
-        data = str(row[at])
-        if not conn.execute("select json_valid(?)", (data,)).fetchone()[0]:
-            why = "SQLite does not take it as JSON"
-            row = (*row[:at], raw_payload(data.encode("utf-8", "replace"), why), row[at + 1])
-        wrapped.append(row)
-    return wrapped
+    data = values[at]
+    if not conn.execute("select json_valid(?)", (data,)).fetchone()[0]:
+        values[at] = raw_payload(data.encode(), "SQLite does not take it as JSON")
+    return tuple(values)
 
 
 def insert_rows(conn: "Any", key: layout.PartitionKey, rows: "list[Row]", are_new: bool = False) -> int:
@@ -124,11 +159,39 @@ def insert_rows(conn: "Any", key: layout.PartitionKey, rows: "list[Row]", are_ne
     last = conn.execute("select max(arrived) from hooks").fetchone()[0] or 0
     arrived = max(last + 1, time.time_ns() // 1_000)
     ids = _allocate(conn, key, [row[1] for row in fresh])
-    conn.executemany(
-        schema.INSERT,
-        [(ids[at], row[0], arrived + at, ids[at] / 1e6, *row[2:]) for at, row in enumerate(fresh)],
-    )
+    if len(fresh) == 1:
+        conn.execute(schema.INSERT, (ids[0], fresh[0][0], arrived, ids[0] / 1e6, *fresh[0][2:]))
+    else:
+        _insert_many(conn, fresh, ids, arrived)
     return len(fresh)
+
+
+def _insert_many(conn: "Any", rows: "list[Row]", ids: "list[int]", arrived: int) -> None:
+    """Insert rows with the ids given, in their order; `arrived` is the first one's.
+
+    The driver takes text, numbers and a bytearray as they are. Of anything else, None and bytes too, it looks for an
+    adapter, which cost a third of the insert. So columns that are null in all the rows are left to their default.
+    Several rows a statement spare opening all the indexes for each.
+    """
+    from itertools import chain
+    from operator import itemgetter
+
+    kept = [at for at, name in enumerate(ROW_COLUMNS, 2) if name not in NULL_BY_DEFAULT or _has_value(rows, at)]
+    pick = itemgetter(*kept)
+    names = (*schema.COLUMNS[:4], *(ROW_COLUMNS[at - 2] for at in kept))
+    whole = [(ids[at], _blob(row[0]), arrived + at, ids[at] / 1e6, *pick(row)) for at, row in enumerate(rows)]
+    even = len(whole) // STATEMENT_ROWS * STATEMENT_ROWS
+    groups = (chain.from_iterable(whole[at : at + STATEMENT_ROWS]) for at in range(0, even, STATEMENT_ROWS))
+    conn.executemany(schema.insert_of(names, STATEMENT_ROWS), map(tuple, groups))
+    conn.executemany(schema.insert_of(names), whole[even:])
+
+
+def _blob(uid: object) -> object:
+    return bytearray(uid) if isinstance(uid, bytes) else uid
+
+
+def _has_value(rows: "list[Row]", at: int) -> bool:
+    return any(row[at] is not None for row in rows)
 
 
 def _lies_beyond(conn: "Any", rows: "list[Row]") -> bool:

@@ -1,0 +1,76 @@
+"""What questions are asked of: one root or several read as one, their connections, and what reading them has cost."""
+
+import os
+from collections.abc import Sequence
+from copy import copy
+
+from eyelet_ingest.errors import RootError
+from eyelet_ingest.store.answers import Unreadable
+from eyelet_ingest.store.catalog import IN_ORDER, Catalog, Part
+from eyelet_ingest.store.counters import Asked
+from eyelet_ingest.store.handles import Handles
+from eyelet_ingest.store.layout import MEMORY, PartitionKey
+
+
+class Roots:
+    """The catalogs of roots that are read as one, the first being the one that is written. May be shared by threads.
+
+    Rows come in order of (id, context, the root's place). Of several roots one that cannot be read is named in the
+    answer; of a single one RootError is raised.
+    """
+
+    def __init__(self, catalogs: Sequence[Catalog], handles: Handles, asked: Asked) -> None:
+        self.catalogs, self.handles, self.asked = tuple(catalogs), handles, asked
+
+    @property
+    def first(self) -> Catalog:
+        return self.catalogs[0]
+
+    @property
+    def several(self) -> bool:
+        return len(self.catalogs) > 1
+
+    def limited_to(self, contexts: frozenset[str]) -> "Roots":
+        """These roots, of these safe contexts alone, through the same connections."""
+        limited = copy(self)
+        limited.catalogs = tuple(catalog.limited_to(contexts) for catalog in self.catalogs)
+        return limited
+
+    def between(
+        self, since_us: int | None, until_us: int | None, contexts: Sequence[str]
+    ) -> tuple[list[Part], int, list[Unreadable]]:
+        """The parts that may hold since ≤ event < until of these safe contexts, oldest first; how many cannot; and
+        the roots and folders that could not be looked into."""
+        if not self.several:
+            parts, others = self.first.between(since_us, until_us, contexts)
+            return parts, others, self._troubles(self.first)
+        found: list[Part] = []
+        skipped = 0
+        troubles: list[Unreadable] = []
+        for catalog in self.catalogs:
+            try:
+                if catalog.at and not catalog.root.startswith(MEMORY) and not os.path.isdir(catalog.root):
+                    raise RootError("read", catalog.root, "it is not there", "is the folder mounted?")
+                parts, others = catalog.between(since_us, until_us, contexts)
+            except RootError as bad:
+                troubles.append(Unreadable("", "", f"{bad.reason} ({bad.hint})", catalog.root))
+                continue
+            found += parts
+            skipped += others
+            troubles += self._troubles(catalog)
+        return sorted(found, key=IN_ORDER), skipped, troubles
+
+    def days(self) -> list[PartitionKey]:
+        """Which days there are, once each, in order of time and context."""
+        if not self.several:
+            return self.first.partitions()
+        parts, _, _ = self.between(None, None, ())
+        return sorted({part.key for part in parts})
+
+    def name_of(self, part: Part) -> str:
+        """What a row says of its root: nothing where there is only one."""
+        return part.root if self.several else ""
+
+    def _troubles(self, catalog: Catalog) -> list[Unreadable]:
+        root = catalog.root if self.several else ""
+        return [Unreadable(context, year, f"{why} (its folder)", root) for context, year, why in catalog.troubles()]
