@@ -21,9 +21,11 @@ def snapshot(conn: Any, path: str) -> BinaryIO:
     made = tempfile.mkdtemp(prefix=PREFIX, dir=folder)  # 0700
     name = os.path.join(made, "day.db")
     try:
+        conn.execute("pragma query_only = off")  # it would forbid to write the copy, too
         conn.execute("vacuum into ?", [name])
         return open(name, "rb")
     finally:
+        conn.execute("pragma query_only = on")
         shutil.rmtree(made, ignore_errors=True)
 
 
