@@ -186,7 +186,6 @@ def main() -> None:
             print(f"{'':36}{'single':>10}{'partitions':>12}{'ratio':>8}")
             for name, (single, parts) in questions(conn, store).items():
                 ask(name, single, parts)
-            print(store.counters())
             conn.close()
         many_days(folder)
     finally:
