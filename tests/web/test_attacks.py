@@ -179,17 +179,74 @@ async def test_a_restricted_token_may_nothing_that_it_was_not_made_for(
         assert (await site.get(path, actor=BOB)).status_code == 200, path
         assert (await site.get(path, actor=restricted)).status_code == 403, path
     before = audit.lines(root)
-    said_at_last: list[dict[str, Any]] = []
+    cookie = "ds_actor=" + site.datasette.sign({"a": restricted}, "actor")
+    answer = await site.datasette.client.post(
+        "/-/eyelet/api/delete", json={"before": "2100-01-01", "dry_run": False}, headers={"cookie": cookie}
+    )
+    assert answer.status_code == 403
+    assert audit.lines(root) == before
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        (connect.driver().OperationalError("database or disk is full"), "make room"),
+        (FileNotFoundError(2, "No such file or directory"), "removed meanwhile"),
+    ],
+    ids=["full", "removed"],
+)
+async def test_a_copy_that_cannot_be_made_is_a_clear_page(
+    site: Any, record: Record, noon_us: int, monkeypatch: pytest.MonkeyPatch, trouble: Exception, told: str
+) -> None:
+    record(noon_us)
+
+    def fails(*_: object, **__: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(copies.tempfile, "mkdtemp", fails)
+    for _ in range(download.COPIES + 1):  # a copy that was not made takes no place
+        answer = await site.get(f"/{day_of(noon_us)}.db")
+        assert answer.status_code == 503 and told in answer.text
+
+
+@pytest.mark.parametrize("said", [400, 404, 500])
+@pytest.mark.parametrize(
+    ("meanwhile", "told"), [("nothing", 0), ("removed", 404), ("made anew", 503), ("emptied", 503)]
+)
+async def test_what_fails_because_a_day_went_wrong_meanwhile_is_a_clear_page(
+    site: Any, root: str, record: Record, noon_us: int, said: int, meanwhile: str, told: int
+) -> None:
+    """Between two queries of one page: Datasette says "Cannot sort table by id", and the day is what is wrong."""
+    record(noon_us)
+    key = layout.key_for("default", noon_us)
+    path = layout.db_path(root, key)
+    datasette_app = site.datasette.app()
+    messages: list[dict[str, Any]] = []
+
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == day_gate.ANSWER:
+            await datasette_app(scope, receive, send)
+            return
+        if meanwhile in ("removed", "made anew"):
+            shutil.rmtree(layout.partition_dir(root, key))
+        if meanwhile == "made anew":
+            connect.open_writer(path).close()
+        if meanwhile == "emptied":
+            for end in ("-wal", "-shm"):
+                if os.path.exists(path + end):
+                    os.unlink(path + end)
+            os.truncate(path, 0)
+        await Response.html("Cannot sort table by id", status=said).asgi_send(send)
 
     async def collect(message: dict[str, Any]) -> None:
-        said_at_last.append(message)
+        messages.append(message)
 
     scope = Request.fake(f"/{key.mount_name}/hooks.json").scope
     cookie = "ds_actor=" + site.datasette.sign({"a": {"id": "root"}}, "actor")
     scope["headers"] = [(b"host", b"here"), (b"cookie", cookie.encode())]
     await day_gate.guarding_days(site.datasette)(failing)(scope, asyncio.Event().wait, collect)
-    starts = [message["status"] for message in said_at_last if message["type"] == "http.response.start"]
-    text = b"".join(message.get("body", b"") for message in said_at_last).decode()
+    starts = [message["status"] for message in messages if message["type"] == "http.response.start"]
+    text = b"".join(message.get("body", b"") for message in messages).decode()
     assert starts == [told or said]
     assert ("Cannot sort" in text) is (meanwhile == "nothing")
     assert meanwhile == "nothing" or json.loads(text)["ok"] is False
