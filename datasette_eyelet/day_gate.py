@@ -7,7 +7,6 @@ from typing import Any
 
 from datasette import Response
 from datasette.utils import tilde_decode
-from datasette.utils.asgi import Base400
 
 from datasette_eyelet import compat, download, instance, mounts, permissions
 from datasette_eyelet.problems import problem, refusal
@@ -49,7 +48,7 @@ def guarding_days(datasette: Any) -> Callable[[Any], Any]:
                 elif key is None:
                     await app(scope, receive, send)
                 else:
-                    await _day(datasette, scope, key, rest, partial(app, receive=receive, send=send))
+                    await _day(datasette, scope, key, rest, partial(app, receive=receive), send)
 
         return wrapped
 
@@ -57,22 +56,40 @@ def guarding_days(datasette: Any) -> Callable[[Any], Any]:
 
 
 async def _day(
-    datasette: Any, scope: Message, key: PartitionKey, rest: str, app: Callable[[Message], Awaitable[None]]
+    datasette: Any, scope: Message, key: PartitionKey, rest: str, app: Callable[..., Awaitable[None]], send: Send
 ) -> None:
     """The app's answer with the day mounted, or why it cannot be."""
     days = instance.of(datasette).days
+    why = partial(_unreadable, key=key, as_json=_wants_json(scope))
     with days.pinned(key):
         try:
             day = await days.mount(key)
         except EyeletError as error:
-            await app(_answering(scope, partial(_unreadable, key=key, error=error, as_json=_wants_json(scope))))
+            await app(_answering(scope, partial(why, error=error)), send=send)
             return
+        answered = _SecondLook(day, send)
         with mounts.showing(day):
             if rest == ".db":
-                scope = _answering(scope, partial(download.day, day=day))
-            elif rest.endswith(".csv"):
-                scope = compat.csv_that_works(scope)
-            await app(scope)
+                await app(_answering(scope, partial(download.day, day=day)), send=answered.send)
+            else:
+                await app(compat.csv_that_works(scope) if rest.endswith(".csv") else scope, send=answered.send)
+        if answered.trouble is not None:
+            again = {**scope, "method": "HEAD" if scope["method"] == "HEAD" else "GET"}  # its body was read
+            await app(_answering(again, partial(why, error=answered.trouble)), send=send)
+
+
+class _SecondLook:
+    """Withholds what Datasette says is wrong with a request, where it is the day that went wrong meanwhile."""
+
+    def __init__(self, day: mounts.Day, send: Send) -> None:
+        self.day, self._send = day, send
+        self.trouble: EyeletError | None = None  # why the answer is withheld
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] in (400, 404, 500):
+            self.trouble = await mounts.trouble_with(self.day)
+        if self.trouble is None:
+            await self._send(message)
 
 
 def _answering(scope: Message, view: Callable[..., Awaitable[Any]]) -> Message:
@@ -94,16 +111,14 @@ async def unreadable_day(datasette: Any, request: Any, exception: Exception) -> 
     if day is None:
         return None
     if isinstance(exception, PartitionUnreadable):
-        return await _unreadable(datasette, request, day.key, exception, _wants_json(request.scope))
+        return await _unreadable(datasette, request, key=day.key, error=exception, as_json=_wants_json(request.scope))
     if isinstance(exception, driver().DatabaseError) and any(text in str(exception) for text in _BROKEN):
         error = mounts.broken(day.path, exception)
-        return await _unreadable(datasette, request, day.key, error, _wants_json(request.scope))
-    if isinstance(exception, Base400) or await mounts.is_as_mounted(day):
-        return None
-    return await _unreadable(datasette, request, day.key, mounts.changed(day.path), _wants_json(request.scope))
+        return await _unreadable(datasette, request, key=day.key, error=error, as_json=_wants_json(request.scope))
+    return None
 
 
-async def _unreadable(datasette: Any, request: Any, key: PartitionKey, error: EyeletError, as_json: bool) -> Any:
+async def _unreadable(datasette: Any, request: Any, *, key: PartitionKey, error: EyeletError, as_json: bool) -> Any:
     day = f"{key.date} in the context {key.context}"
     if isinstance(error, mounts.NoSuchDay):
         reason = f"nothing is recorded for {day}, or it was removed: /-/eyelet/days lists the days there are"

@@ -254,12 +254,14 @@ def changed(path: str) -> PartitionUnreadable:
     return PartitionUnreadable("read", path, "it was replaced or rewritten while it was read", "ask again")
 
 
-async def is_as_mounted(day: Day) -> bool:
-    """Whether the day can still be read, and is what it was when the request began."""
+async def trouble_with(day: Day) -> PartitionUnreadable | None:
+    """Why the day is no longer what it was when the request began; None where it is."""
     try:
-        return bool(await day.read(_schema_version) == day.schema_version)
-    except (PartitionUnreadable, driver().Error):
-        return False
+        return None if await day.read(_schema_version) == day.schema_version else changed(day.path)
+    except PartitionUnreadable as error:
+        return error
+    except driver().Error as error:
+        return broken(day.path, error)
 
 
 def broken(path: str, error: Exception) -> PartitionUnreadable:

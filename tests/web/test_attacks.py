@@ -1,6 +1,7 @@
 """What was tried against days and the log API, and must not work: each test is one attack."""
 
 import asyncio
+import json
 import os
 import shutil
 import threading
@@ -10,8 +11,7 @@ from typing import Any
 
 import pytest
 from datasette.app import Datasette
-from datasette.utils.asgi import NotFound, Request
-from datasette.views.base import DatasetteError
+from datasette.utils.asgi import Request, Response
 
 from datasette_eyelet import day_gate, download, instance, mounts
 from datasette_eyelet.api import door
@@ -209,21 +209,44 @@ async def test_a_copy_that_cannot_be_made_is_a_clear_page(
         assert answer.status_code == 503 and told in answer.text
 
 
-async def test_what_fails_because_a_day_is_made_anew_is_a_clear_page(
-    site: Any, root: str, record: Record, noon_us: int
+@pytest.mark.parametrize("said", [400, 404, 500])
+@pytest.mark.parametrize(
+    ("meanwhile", "told"), [("nothing", 0), ("removed", 404), ("made anew", 503), ("emptied", 503)]
+)
+async def test_what_fails_because_a_day_went_wrong_meanwhile_is_a_clear_page(
+    site: Any, root: str, record: Record, noon_us: int, said: int, meanwhile: str, told: int
 ) -> None:
-    """Between two queries of one page the day is removed, and the next writer has made an empty file so far."""
+    """Between two queries of one page: Datasette says "Cannot sort table by id", and the day is what is wrong."""
     record(noon_us)
-    days = instance.of(site.datasette).days
     key = layout.key_for("default", noon_us)
-    request = Request.fake(f"/{key.mount_name}/hooks.json")
-    failed = DatasetteError("Cannot sort table by id")
-    with days.pinned(key):
-        mounted = await days.mount(key)
-        with mounts.showing(mounted):
-            assert await day_gate.unreadable_day(site.datasette, request, failed) is None
+    path = layout.db_path(root, key)
+    datasette_app = site.datasette.app()
+    messages: list[dict[str, Any]] = []
+
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == day_gate.ANSWER:
+            await datasette_app(scope, receive, send)
+            return
+        if meanwhile in ("removed", "made anew"):
             shutil.rmtree(layout.partition_dir(root, key))
-            assert (await day_gate.unreadable_day(site.datasette, request, failed)).status == 503
-            connect.open_writer(layout.db_path(root, key)).close()
-            assert (await day_gate.unreadable_day(site.datasette, request, failed)).status == 503
-            assert await day_gate.unreadable_day(site.datasette, request, NotFound("no such table")) is None
+        if meanwhile == "made anew":
+            connect.open_writer(path).close()
+        if meanwhile == "emptied":
+            for end in ("-wal", "-shm"):
+                if os.path.exists(path + end):
+                    os.unlink(path + end)
+            os.truncate(path, 0)
+        await Response.html("Cannot sort table by id", status=said).asgi_send(send)
+
+    async def collect(message: dict[str, Any]) -> None:
+        messages.append(message)
+
+    scope = Request.fake(f"/{key.mount_name}/hooks.json").scope
+    cookie = "ds_actor=" + site.datasette.sign({"a": {"id": "root"}}, "actor")
+    scope["headers"] = [(b"host", b"here"), (b"cookie", cookie.encode())]
+    await day_gate.guarding_days(site.datasette)(failing)(scope, asyncio.Event().wait, collect)
+    starts = [message["status"] for message in messages if message["type"] == "http.response.start"]
+    text = b"".join(message.get("body", b"") for message in messages).decode()
+    assert starts == [told or said]
+    assert ("Cannot sort" in text) is (meanwhile == "nothing")
+    assert meanwhile == "nothing" or json.loads(text)["ok"] is False
