@@ -237,6 +237,7 @@ def test_a_day_that_cannot_be_written_keeps_the_event_in_the_spool_with_the_reas
         path.write_bytes(b"garbage" * 1000)
     else:
         conn = connect.open_writer(str(path))
+        conn.execute("insert into eyelet_partition values ('insert_from', 99)")
         conn.execute("pragma user_version = 99")
         conn.close()
     hook(root, payload(session_id="kept"))
@@ -244,6 +245,19 @@ def test_a_day_that_cannot_be_written_keeps_the_event_in_the_spool_with_the_reas
     record = json.loads(waiting.read_text())
     assert "kept" in record["row"]
     assert record["why"]
+
+
+def test_a_day_of_a_newer_version_takes_the_event_where_it_has_a_place_for_it(root: str) -> None:
+    hook(root, payload())
+    with Store(root) as store:
+        (key,) = store.catalog.partitions()
+    conn = connect.open_writer(layout.db_path(root, key))
+    conn.execute("alter table hooks add column mood text default 'calm'")
+    conn.execute("pragma user_version = 99")
+    conn.close()
+    hook(root, payload(session_id="kept"))
+    assert not list(Path(root).glob("spool/*.json"))
+    assert [row["session_id"] for row in rows(root)].count("kept") == 1
 
 
 def test_a_root_that_is_a_file_costs_the_agent_nothing_and_the_event_waits_elsewhere(tmp_path: Path) -> None:

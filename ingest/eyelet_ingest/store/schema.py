@@ -1,7 +1,8 @@
 """The only DDL: the schema's steps, append-only, and what it means for a file to be of this version.
 
 `pragma user_version` counts the steps a partition has taken. A step that has been released is never edited; a fresh
-file takes all steps, an older one those it lacks, each in one transaction. Plain code: the hook imports this file.
+file takes all steps, an older one those it lacks, each in one transaction. Plain code: the hook imports this file. It
+is longer than other files because a released step stays for ever.
 """
 
 import time
