@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -115,12 +116,22 @@ def test_the_link_leads_whoever_is_signed_in_already_to_the_search(serve: Serve)
 @pytest.mark.parametrize("after_s", [0.0, 0.05, 0.15, 0.3, 0.6])
 def test_ctrl_c_ends_it_quietly_while_it_starts(root: str, after_s: float) -> None:
     command = [sys.executable, "-c", "from eyelet_ingest.cli import main; main()", "serve", "--root", root]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts what it puts in the background with SIGINT ignored, these tests perhaps, and children inherit it.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("Serving ")
         time.sleep(after_s)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        try:
+            _, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode in (-signal.SIGINT, 130)
     assert "Traceback" not in errors and "KeyboardInterrupt" not in errors
 
