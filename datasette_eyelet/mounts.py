@@ -60,6 +60,15 @@ class Day(compat.ReadOnlyDatabase):
         work = partial(copy_context().run, self._with_reader, fn)
         return await asyncio.get_running_loop().run_in_executor(self.ds.executor, work)
 
+    async def version(self) -> int:
+        """The version of its schema now; PartitionUnreadable of a file that holds no table at all."""
+        version, tables = await self.read(_version_and_tables)
+        if not tables:
+            raise PartitionUnreadable(
+                "read", self.path, "it is empty", "it is being made at this moment, or was damaged"
+            )
+        return int(version)
+
     async def read_by(self, run: Callable[..., Awaitable[Any]], fn: Any) -> Any:
         """`fn(connection)` as `run(work, …)` runs work: for what would keep one of Datasette's few threads long."""
         return await run(self._with_reader, fn)
@@ -154,7 +163,7 @@ class Days:
         try:
             if day is None or day.file != file:
                 day = Day(self.datasette, key, path, file, self.handles)
-            version = await day.read(_schema_version)
+            version = await day.version()
             if day.schema_version != version:
                 day = await self._enter(Day(self.datasette, key, path, file, self.handles), version)
         except driver().Error as error:
@@ -257,7 +266,7 @@ def changed(path: str) -> PartitionUnreadable:
 async def trouble_with(day: Day) -> PartitionUnreadable | None:
     """Why the day is no longer what it was when the request began; None where it is."""
     try:
-        return None if await day.read(_schema_version) == day.schema_version else changed(day.path)
+        return None if await day.version() == day.schema_version else changed(day.path)
     except PartitionUnreadable as error:
         return error
     except driver().Error as error:
@@ -303,8 +312,10 @@ def _file_at(path: str) -> File | None:
     return (there.st_dev, there.st_ino) if stat.S_ISREG(there.st_mode) else None
 
 
-def _schema_version(conn: Any) -> int:
-    return int(conn.execute("pragma schema_version").fetchone()[0])
+def _version_and_tables(conn: Any) -> tuple[int, int]:
+    (version,) = conn.execute("pragma schema_version").fetchone()
+    (tables,) = conn.execute("select count(*) from sqlite_master").fetchone()
+    return version, tables
 
 
 def _has_events(conn: Any) -> bool:

@@ -92,6 +92,21 @@ async def test_a_day_that_breaks_inside_is_a_clear_503(site: Site, record: Recor
     assert answer.status_code == 503, answer.text[:500]
 
 
+async def test_an_empty_file_in_the_place_of_a_day_is_a_clear_503(
+    site: Site, record: Record, root: str, noon_us: int
+) -> None:
+    """As it is for a moment while a day is made, and for good where it was cut off."""
+    record(noon_us)
+    path = layout.db_path(root, key_for("default", noon_us))
+    for end in ("-wal", "-shm"):
+        if os.path.exists(path + end):
+            os.unlink(path + end)
+    os.truncate(path, 0)
+    for rest in ("", "/hooks", f"/hooks/{noon_us}", ".json"):
+        answer = await site.get(f"/{name_of(noon_us)}{rest}")
+        assert answer.status_code == 503 and "it is empty" in answer.text
+
+
 async def test_a_removed_day_is_gone_at_once_and_one_made_anew_shows_its_own_rows(
     site: Site, record: Record, root: str, noon_us: int
 ) -> None:

@@ -121,7 +121,7 @@ def test_ctrl_c_ends_it_quietly_while_it_starts(root: str, after_s: float) -> No
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell starts what it puts in the background with SIGINT ignored, these tests perhaps, and children inherit it.
+        # A shell ignores SIGINT for what it puts in the background, these tests perhaps, and children inherit that.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
