@@ -242,7 +242,9 @@ TIMES = st.one_of(
     st.integers(NEW_YEAR_US - 3, NEW_YEAR_US + 3),
     st.integers(NEW_YEAR_US - 2 * DAY_US, NEW_YEAR_US + 2 * DAY_US),
 )
-SOURCES = st.sampled_from(["", "hero", "hero.proc", "hero.proc.worker", "hero.process", "a.b", "a.b.c.d.e.f.g", "é.x"])
+SOURCES = st.sampled_from(
+    ["", "hero", "hero.proc", "hero.proc.worker", "hero.process", "hero/x", "hero-x", "a.b", "a.b.c.d.e.f.g.h", "é.x"]
+)
 TEXTS = st.sampled_from(["needle", "NEEDLE two", 'qu"ote\n', "100%_!", "é É", "\\u00e9", "x" * 400, "日本"])
 
 

@@ -40,6 +40,53 @@ def test_a_context_is_safe_whatever_is_given(given_name: str) -> None:
     assert os.path.normpath(path) == path
 
 
+ANY_TEXT = (
+    st.text() | st.text("./\\\0~-_aB0", max_size=12) | st.sampled_from([".", "..", "/", "a/../b", "~", "-", "C:"])
+)
+
+
+@given(
+    ANY_TEXT, TIMES, st.sampled_from(["/some/root", "relative", "/", "/logs/logs/2026/079", "file:/eyelet-memory/x"])
+)
+def test_a_path_lies_below_logs_and_is_the_only_spelling_of_its_key(given_name: str, time_us: int, root: str) -> None:
+    key = layout.key_for(layout.safe_context(given_name), time_us)
+    path = layout.db_path(root, key)
+    logs = layout.logs_dir(root)
+    assert os.path.commonpath([os.path.abspath(path), os.path.abspath(logs)]) == os.path.abspath(logs)
+    parts = os.path.relpath(path, logs).split(os.sep)
+    assert parts == [key.context, f"{key.year:04d}", f"{key.day:03d}", "logs.sqlite"]
+    assert os.path.dirname(layout.lock_path(root, key)) == os.path.dirname(path) == layout.partition_dir(root, key)
+    assert layout.key_from_parts(*parts[:3]) == key
+
+
+@given(st.lists(ANY_TEXT | st.from_regex(r"[0-9]{1,4}", fullmatch=True), min_size=3, max_size=3))
+def test_names_of_folders_are_a_key_only_where_they_are_spelt_as_we_do(names: list[str]) -> None:
+    key = layout.key_from_parts(*names)
+    if key is not None:
+        assert names == [key.context, f"{key.year:04d}", f"{key.day:03d}"]
+        assert layout.key_for(key.context, key.bounds_us[0]) == key == layout.key_for(key.context, key.bounds_us[1] - 1)
+
+
+@given(TIMES, TIMES, st.sampled_from(["a", "b"]), st.sampled_from(["a", "b"]))
+def test_keys_are_in_order_of_time_and_then_of_context(one: int, other: int, mine: str, yours: str) -> None:
+    first, second = layout.key_for(mine, one), layout.key_for(yours, other)
+    assert (first < second) == ((one // layout.DAY_US, mine) < (other // layout.DAY_US, yours))
+    assert (first == second) == ((one // layout.DAY_US, mine) == (other // layout.DAY_US, yours))
+    assert first != second or hash(first) == hash(second)
+
+
+def test_days_follow_one_another_without_a_gap_for_three_centuries() -> None:
+    at = 0
+    for year in range(layout.FIRST_YEAR, layout.LAST_YEAR + 1):
+        for day in range(1, 367):
+            key = layout.key_from_parts("c", f"{year:04d}", f"{day:03d}")
+            assert (key is None) == (day == 366 and (year % 4 != 0 or (year % 100 == 0 and year % 400 != 0)))
+            if key is not None:
+                assert key.bounds_us == (at, at + layout.DAY_US)
+                at += layout.DAY_US
+    assert at < 2**53
+
+
 @given(st.text(), st.text())
 def test_two_names_never_share_a_folder_unless_one_is_the_others_safe_name(one: str, other: str) -> None:
     if one and other and one != other and layout.safe_context(one) == layout.safe_context(other):

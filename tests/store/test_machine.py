@@ -139,11 +139,15 @@ class Machine(RuleBasedStateMachine):
     # What others do
 
     @precondition(lambda self: self.plain.days)
-    @rule(pick=PICK)
-    def remove_a_folder(self, pick: int) -> None:
+    @rule(pick=PICK, which=WHICH, event=st.none() | events())
+    def remove_a_folder(self, pick: int, which: int, event: Event | None) -> None:
+        """The day may be made anew at once, where both stores still have the old one open."""
         day = self.a_day(pick)
         shutil.rmtree(layout.partition_dir(self.root, layout.PartitionKey(*day)))
         self.plain.forget_day(day)
+        if event is not None:
+            event.time_us = bounds(day)[0] + event.time_us % DAY_US
+            self.expect_appended(self.stores[which].append([event], day[0]), [(day[0], event)])
 
     @precondition(lambda self: self.plain.days)
     @rule(pick=PICK, event=events(), at_us=st.integers(0, DAY_US - 1) | st.sampled_from([0, 1, DAY_US - 1]))
@@ -250,7 +254,7 @@ class Machine(RuleBasedStateMachine):
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    max_examples=600 if SOAK else 14,
+    max_examples=600 if SOAK else 25,
     stateful_step_count=80 if SOAK else 25,
     deadline=None,
     derandomize=not SOAK,
