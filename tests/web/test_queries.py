@@ -14,6 +14,7 @@ from datasette.app import Datasette
 from datasette_eyelet import describe, instance, mounts, queries
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import layout
+from eyelet_ingest.store.connect import driver
 from eyelet_ingest.store.connect import open_reader
 from eyelet_ingest.store.layout import DAY_US
 from eyelet_ingest.store.select import Filter, conditions, where_sql
@@ -290,9 +291,12 @@ async def test_whoever_may_not_see_the_day_sees_no_query(open_site: OpenSite, re
 async def test_a_day_without_its_table_offers_no_query_until_it_has_one(site: Site, root: str, record: Record) -> None:
     path = Path(layout.db_path(root, layout.key_from_mount_name(NAME)))
     path.parent.mkdir(parents=True)
-    path.touch(0o600)
+    conn = driver().connect(path)
+    conn.execute("create table others (what text)")
+    conn.close()
     assert f'href="/{NAME}/errors' not in (await site.get(f"/{NAME}")).text
     assert (await site.get(f"/{NAME}/errors")).status_code == 404
+    path.unlink()
     record(DAY_START_US + 5)
     assert f'href="/{NAME}/errors' in (await site.get(f"/{NAME}")).text
     assert (await site.get(f"/{NAME}/errors")).status_code == 200
