@@ -29,8 +29,13 @@ def clean(text: str, value: object) -> "tuple[object, str]":
 
     Where nothing has to go, the text is kept as it was received.
     """
+    return cleaned(text, value, redaction.may_hold_secret(text))
+
+
+def cleaned(text: str, value: object, is_suspect: bool) -> "tuple[object, str]":
+    """`clean` where the answer of `redaction.may_hold_secret` is known."""
     safe = value
-    if redaction.may_hold_secret(text):
+    if is_suspect:
         safe = redaction.redact_value(value)
         if safe is value and has_duplicate_keys(text):  # what the value left out of the text was not looked at
             return _rewritten(text, safe)

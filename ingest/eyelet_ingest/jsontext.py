@@ -33,7 +33,7 @@ def parse(text: str) -> object:
     except ValueError as bad:  # json.JSONDecodeError, which only a failing scan imports
         place = f"{bad.msg} at character {bad.pos}" if hasattr(bad, "msg") and hasattr(bad, "pos") else str(bad)
         raise BadInput("parse", reason=f"not JSON: {place}") from None
-    if text[end:].strip(_WHITESPACE):
+    if end < len(text) and text[end:].strip(_WHITESPACE):
         raise BadInput("parse", reason=f"not JSON: more text after the value at character {end}")
     if text.count("[") + text.count("{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
         raise BadInput("parse", reason=f"nested deeper than {MAX_DEPTH} levels")
@@ -61,6 +61,11 @@ def depth(value: object) -> int:
 def dumps(value: object) -> str:
     """Compact JSON text of a value of dicts with text keys, lists and scalars; ValueError for NaN and Infinity."""
     return "".join(_encode(value, 0))
+
+
+def canonical(value: object) -> str:
+    """Compact ASCII JSON text with the keys sorted: the same value is the same text, however it was written."""
+    return "".join(_encode_sorted(value, 0))
 
 
 def may_hold_surrogates(text: str) -> bool:
@@ -127,6 +132,7 @@ def _no_default(value: object) -> object:
 
 # As json.JSONEncoder calls it: no check for circles, no indent, text as it is.
 _encode = _json.make_encoder(None, _no_default, _json.encode_basestring, None, ":", ",", False, False, False)
+_encode_sorted = _json.make_encoder(None, _no_default, _json.encode_basestring_ascii, None, ":", ",", True, False, True)
 _scan_exact = _json.make_scanner(_Rules())  # type: ignore[arg-type]  # the stubs name the decoder a scanner
 _scan_rough = _json.make_scanner(_RoughRules())  # type: ignore[arg-type]
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
-from json import JSONEncoder
 from typing import BinaryIO
 
-from eyelet_ingest import intake, quarantine, reading, recordings, redaction
+from eyelet_ingest import intake, quarantine, reading, recordings, redaction, redaction_gate
 from eyelet_ingest.events import Event
+from eyelet_ingest.jsontext import canonical
 from eyelet_ingest.ledger import CONTENT_MAX_CHARS, Ledger, Quarantined, Seen
 from eyelet_ingest.reading import Found
 from eyelet_ingest.sources import claude_hooks, claude_transcripts
@@ -35,13 +35,13 @@ from eyelet_ingest.store.store import Refused, Store
 READ_BYTES = 1 << 18
 BATCH_EVENTS = 5_000
 BATCH_CHARS = 16 * 2**20
+GROUP_RECORDS, GROUP_CHARS = 256, 1 << 16  # looked through for secrets at once
 # How far is looked ahead for what a file's first records do not say themselves: a time, a session.
 HEAD_RECORDS, HEAD_CHARS = 10_000, 4 * 2**20
 KNOWN_BY_RECORDS = 64  # a file is known again by the digest of so many of its first records
 FORMAT_RECORDS = 100
 TROUBLES_KEPT = 10
 SRCS_REMEMBERED = 4_096
-PROGRESS_RECORDS = 256
 
 DAY_US = 86_400_000_000
 EARLIEST_US = 946_684_800_000_000  # 2000-01-01: a recorded time before it comes from a clock that was not set
@@ -52,8 +52,6 @@ _NOTE = (
     "taken for those known from it already"
 )
 
-# Compact and sorted, so that the same payload is the same bytes as a line, in an array or pretty-printed.
-_canonical = JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -90,7 +88,7 @@ def ingest(
     """
     started = time.monotonic()
     files = recordings.find(paths)
-    with Store(root) as store, Ledger(store.root) as ledger:
+    with Store(root) as store, store.bulk(), Ledger(store.root) as ledger:
         store.drain_spool()
         run = _Run(store, ledger, context, progress or (lambda read_bytes: None))
         for path in files:
@@ -120,7 +118,7 @@ class _Head:
                 if len(self.digests) < KNOWN_BY_RECORDS:
                     before = self.digests[-1] if self.digests else b""
                     digest = blake2b(before, key=key, digest_size=16)
-                    digest.update(_canonical(value).encode())
+                    digest.update(canonical(value).encode())
                     self.digests.append(digest.digest())
                 if len(self.records) <= FORMAT_RECORDS:
                     is_hook = claude_hooks.is_hook(value)
@@ -188,6 +186,7 @@ class _Run:
         self.store, self.ledger, self.context, self.progress = store, ledger, context, progress
         self.safe_context = layout.safe_context(context)
         self.key = identity.load_key(store.root)
+        self.uids = identity.Uids(self.key)
         self.clock = _Clock()
         self.src_of = lru_cache(SRCS_REMEMBERED)(of_tool)  # Pre and Post of one call have the same command
         self.read = self.stored = self.duplicates = self.quarantined = 0
@@ -225,14 +224,14 @@ class _Run:
             file.known_bad = quarantine.KnownBad(self.ledger.quarantined_lines(self.safe_context, shown))
         occurrences = self.ledger.occurrences()
         before, told_bytes = self.read, 0
-        for record in chain(head.rest(), found):
-            self.read += 1
-            self._take(record, file, occurrences.next)
-            del record  # it may be most of the memory
-            if max(len(self.events), len(self.bad)) >= BATCH_EVENTS or self.chars >= BATCH_CHARS:
-                self.flush()
-            if not self.read % PROGRESS_RECORDS:
-                told_bytes = self._tell(raw, told_bytes)
+        for group in _groups(chain(head.rest(), found)):
+            suspects = redaction_gate.suspects([record.text for record in group])
+            for at in range(len(group)):
+                self.read += 1
+                self._take(group.popleft(), at in suspects, file, occurrences.next)
+                if len(self.events) >= BATCH_EVENTS or len(self.bad) >= BATCH_EVENTS or self.chars >= BATCH_CHARS:
+                    self.flush()
+            told_bytes = self._tell(raw, told_bytes)
         occurrences.close()
         self._tell(raw, told_bytes)
         if is_file:
@@ -296,7 +295,7 @@ class _Run:
             return False
         return len(digests) >= before.head_records and digests[before.head_records - 1] == before.head_digest
 
-    def _take(self, found: Found, file: _File, occurrence_of: Callable[[int], int]) -> None:
+    def _take(self, found: Found, is_suspect: bool, file: _File, occurrence_of: Callable[[int], int]) -> None:
         value = found.value
         if value is None:
             self._quarantine(found, found.reason, file)
@@ -311,7 +310,7 @@ class _Run:
             uid = identity.record_uid(self.key, claude_hooks.AGENT, uuid)
         else:
             uid = self._uid(value, own_us, file.seen.generation, occurrence_of)
-        clean, text = intake.clean(found.text, value)
+        clean, text = intake.cleaned(found.text, value, is_suspect)
         payload = clean if isinstance(clean, dict) else {}
         if is_hook:
             event = claude_hooks.normalise(payload, text, self.src_of)
@@ -331,16 +330,15 @@ class _Run:
     def _uid(
         self, value: "dict[str, object]", own_us: int | None, generation: bytes, occurrence_of: Callable[[int], int]
     ) -> bytes:
-        canonical = _canonical(value).encode()
+        payload = canonical(value).encode()
         if own_us is not None:
-            return identity.timed_uid(self.key, canonical, own_us)
-        nth = occurrence_of(hash(canonical))
-        return identity.timeless_uid(self.key, canonical, nth, generation)
+            return self.uids.timed(payload, own_us)
+        nth = occurrence_of(hash(payload))
+        return identity.timeless_uid(self.key, payload, nth, generation)
 
     def _set_time(self, event: Event, own_us: int | None, payload: "dict[str, object]", file: _File) -> None:
-        usable_us = self.clock.usable(own_us)
-        if usable_us is not None:
-            event.time_us = file.last_time_us = usable_us
+        if own_us is not None and EARLIEST_US <= own_us < self.clock.end_us:
+            event.time_us = file.last_time_us = own_us
             return
         if own_us is not None:
             event.time_us, origin = self.clock.now_us, "receipt"
@@ -399,6 +397,24 @@ class _Run:
         if now_bytes > told_bytes:
             self.progress(now_bytes - told_bytes)
         return max(now_bytes, told_bytes)
+
+
+def _groups(found: Iterable[Found]) -> "Iterator[deque[Found]]":
+    """The records, as many at a time as are looked through for secrets at once.
+
+    Who asks may empty a group, and so let each record go before the next.
+    """
+    group: deque[Found] = deque()
+    chars = 0
+    for record in found:
+        group.append(record)
+        chars += len(record.text)
+        del record  # it may be most of the memory
+        if chars >= GROUP_CHARS or len(group) >= GROUP_RECORDS:
+            yield group
+            group, chars = deque(), 0
+    if group:
+        yield group
 
 
 def redacted(text: str) -> str:

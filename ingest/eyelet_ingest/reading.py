@@ -131,12 +131,32 @@ class _Reader:
     def records(self) -> Iterator[Found]:
         window = self.window
         while first := self._begin():
+            if first == "{" and window.is_line_start:
+                yield from self._whole_lines()
+                first = self._begin()
             if first == "[":
                 yield from self._array()
             elif first == "{" and not window.is_line_start:
                 yield from self._values()
-            else:
+            elif first:
                 yield from self._line()
+
+    def _whole_lines(self) -> Iterator[Found]:
+        """The lines that follow one another in the window, as long as each is one object that is not long."""
+        window = self.window
+        while window.text.startswith("{", window.at):
+            text, at = window.text, window.at
+            end = text.find("\n", at, at + PIECE_BYTES)
+            if end < 0:
+                return
+            line = text[at:end].rstrip(_SPACE)
+            try:
+                value = parse(line)
+            except BadInput:
+                return
+            found = Found(window.line, line, value, "", "\ufffd" not in line or window.is_utf8(end - at))  # type: ignore[arg-type]  # what begins with a brace is an object
+            window.take_line(end)
+            yield found
 
     def _begin(self) -> str:
         """Go to where the next value begins; returns its first character, "" at the end of the stream."""

@@ -59,7 +59,7 @@ def may_hold_secret(text: str) -> bool:
     return (
         _names_secret(raw, low)
         or _holds_prefix(raw)
-        or ("@" in text and _holds_userinfo(text))
+        or ("@" in text and holds_userinfo(text))
         or (b"hooks" in low and (b"hooks.slack.com" in low or b"/webhooks" in low))
         or (b"curl" in low and (b"-u" in low or b"--user" in low))
         or (b"q" in low and b"mysql" in low and b"-p" in low)  # one character is found 20 times as fast
@@ -240,7 +240,7 @@ def _run_follows(raw: bytes, prefix: bytes, chars: bytes, length: int) -> bool:
     return False
 
 
-def _holds_userinfo(text: str) -> bool:
+def holds_userinfo(text: str) -> bool:
     """Whether an @ stands in what could be the authority of a URL, its slashes escaped or not."""
     plain = text.replace("\\", "") if "/\\" in text or ":\\" in text else text
     start = plain.find("://")

@@ -73,6 +73,14 @@ class Window:
         if to > PIECE_BYTES and to > len(self.text) // 2:
             self._slide([])
 
+    def take_line(self, end: int) -> None:
+        """Take the characters up to the line break at the index `end`, and the break."""
+        self.line += 1
+        self.at = end + 1
+        self.is_line_start = True
+        if end > PIECE_BYTES and end > len(self.text) // 2:
+            self._slide([])
+
     def more(self, least: int = PIECE_BYTES) -> bool:
         """Read at least `least` characters, fewer at the stream's end; whether there were any.
 

@@ -28,6 +28,8 @@ def plain(value: object, most: int = SHORT_MAX_CHARS) -> str:
 
 def optional(value: object, most: int = SHORT_MAX_CHARS) -> str | None:
     """Like `plain`, None where nothing is left."""
+    if value is None:
+        return None
     return plain(value, most) or None
 
 

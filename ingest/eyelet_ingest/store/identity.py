@@ -106,6 +106,21 @@ def _remedy(bad: OSError) -> str:
     return "the disk is full: make room" if bad.errno in (ENOSPC, EDQUOT) else _OTHER_ROOT
 
 
+class Uids:
+    """`timed_uid` of many payloads with one key, which goes in only once."""
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, key: bytes) -> None:
+        self._keyed = blake2b(digest_size=UID_BYTES, key=key)
+
+    def timed(self, canonical: bytes, time_us: int) -> bytes:
+        hashed = self._keyed.copy()
+        digits = b"%d" % time_us
+        hashed.update(b"4:time%d:%b%d:%b" % (len(canonical), canonical, len(digits), digits))
+        return hashed.digest()
+
+
 def _uid(key: bytes, *parts: bytes) -> bytes:
     spelt = b"".join([b"%d:%b" % (len(part), part) for part in parts])
     return blake2b(spelt, digest_size=UID_BYTES, key=key).digest()

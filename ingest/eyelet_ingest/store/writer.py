@@ -204,7 +204,7 @@ def _first_of_each(rows: "list[Row]") -> "list[Row]":
     by_uid: dict[bytes, Row] = {}
     for row in rows:
         by_uid.setdefault(row[0], row)
-    return list(by_uid.values())
+    return list(by_uid.values()) if len(by_uid) < len(rows) else rows
 
 
 def _unknown(conn: "Any", rows: "list[Row]") -> "list[Row]":
@@ -226,6 +226,9 @@ def _allocate(conn: "Any", key: layout.PartitionKey, times_us: "list[int]") -> "
     """
     first, end = key.bounds_us
     taken = _Taken(conn)
+    are_free = len(set(times_us)) == len(times_us) and min(times_us) > taken.known_to
+    if are_free and first <= min(times_us) and max(times_us) < end:
+        return times_us
     ids = [0] * len(times_us)
     for at in sorted(range(len(times_us)), key=times_us.__getitem__):
         time_us = times_us[at]
