@@ -14,8 +14,7 @@ from datasette.app import Datasette
 from datasette_eyelet import describe, instance, mounts, queries
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import layout
-from eyelet_ingest.store.connect import driver
-from eyelet_ingest.store.connect import open_reader
+from eyelet_ingest.store.connect import driver, open_reader
 from eyelet_ingest.store.layout import DAY_US
 from eyelet_ingest.store.select import Filter, conditions, where_sql
 from eyelet_ingest.store.store import Store
