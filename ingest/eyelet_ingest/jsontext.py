@@ -70,7 +70,8 @@ def canonical(value: object) -> str:
 
 def may_hold_surrogates(text: str) -> bool:
     """Whether JSON `text` may spell a lone surrogate, which UTF-8 and so SQLite cannot hold."""
-    return "\\u" in text and ("\\ud" in text or "\\uD" in text)
+    # One character is found twenty times as fast as two, and most texts have few backslashes or none.
+    return "\\" in text and "\\u" in text and ("\\ud" in text or "\\uD" in text)
 
 
 def has_duplicate_keys(text: str) -> bool:

@@ -35,7 +35,7 @@ def optional(value: object, most: int = SHORT_MAX_CHARS) -> str | None:
 
 def duration_ms(value: object) -> float | None:
     """A duration in milliseconds, or None for what is none: text, NaN, negative, absurd."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return value if 0 <= value <= DURATION_MAX_MS else None
 
