@@ -17,6 +17,7 @@ from eyelet_ingest.store import schema
 from eyelet_ingest.store.answers import Partitions, Unreadable
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.connect import is_there
+from eyelet_ingest.store.handles import NotThere
 from eyelet_ingest.store.roots import Roots
 
 Found = TypeVar("Found")
@@ -126,6 +127,8 @@ class FanOut:
         handles = self.roots.handles
         try:
             handle = handles.borrow(part.path, passing=self.passing)
+        except NotThere:  # made or removed at this moment
+            return Answer(part, None, gone=True)
         except PartitionUnreadable as bad:
             return Answer(part, None, bad=bad) if is_there(part.path) else Answer(part, None, gone=True)
         timed = self.until is not None or stopped is not None

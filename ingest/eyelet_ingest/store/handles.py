@@ -23,6 +23,11 @@ MAX_OPEN = 24
 IDLE_S = 60.0
 _BROKEN = ("I/O", "unable to open", "protocol")  # of an OperationalError; damage is a plain DatabaseError
 
+
+class NotThere(PartitionUnreadable):
+    """The file was not there when it was looked for; it may be by now."""
+
+
 Prepare = Callable[[Any], Any]
 
 
@@ -171,7 +176,7 @@ class Handles:
     def _open(self, path: str, prepare: Prepare | None) -> Handle:
         there = file_of(path)
         if there is None:
-            raise PartitionUnreadable("open", path, "it is not there", "it was removed, or never made")
+            raise NotThere("open", path, "it is not there", "it was removed, or never made")
         handle = Handle(path, open_reader(path), there)
         try:
             if prepare is not None:
