@@ -1,5 +1,8 @@
 """Search over partitions equals a search over one list, and tells the truth about itself."""
 
+import os
+import shutil
+import time
 from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import choice, fanout, layout
+from eyelet_ingest.store import catalog, choice, fanout, layout
 from eyelet_ingest.store.answers import SearchResult
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -208,8 +211,6 @@ def test_an_unknown_event_is_none(store: Store, make_event: MakeEvent, event_id:
 
 
 def test_a_new_day_and_a_removed_day_are_seen_at_once(store: Store, make_event: MakeEvent) -> None:
-    import shutil
-
     fill(store, make_event, days=2)
     assert store.count(Filter()).count == 20
     store.append([make_event(START + 400 * DAY)], "other")
@@ -219,6 +220,39 @@ def test_a_new_day_and_a_removed_day_are_seen_at_once(store: Store, make_event: 
     assert newest is not None and newest.context == "other"
     shutil.rmtree(Path(layout.db_path(store.root, newest)).parent)
     assert store.count(Filter()).count == 20
+
+
+def test_a_day_made_in_the_same_tick_of_the_clock_as_the_listing_is_seen_at_last(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that changes again within one tick keeps its time of change: what was listed so early is listed anew."""
+    monkeypatch.setattr(catalog, "SETTLED_NS", 50_000_000)
+    fill(store, make_event, days=1)
+    year = Path(layout.db_path(store.root, layout.PartitionKey("default", 2026, 79))).parent.parent
+    tick_ns = year.stat().st_mtime_ns
+    assert len(store.catalog.partitions()) == 1
+    store.append([make_event(START + DAY)])
+    os.utime(year, ns=(tick_ns, tick_ns))
+    time.sleep(0.1)
+    assert len(store.catalog.partitions()) == 2
+
+
+def test_a_settled_listing_costs_a_look_at_each_folder_and_no_more(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "SETTLED_NS", 50_000_000)
+    for context in ("one", "two", "three"):
+        store.append([make_event(START), make_event(START + 400 * DAY)], context)
+    shutil.rmtree(Path(layout.logs_dir(store.root)) / "three")
+    time.sleep(0.1)
+    keys = store.catalog.partitions()
+    listed: list[object] = []
+    listdir = os.listdir
+    monkeypatch.setattr(catalog.os, "listdir", lambda folder: listed.append(folder) or listdir(folder))
+    assert (store.catalog.partitions() is keys, listed) == (True, [])
+    store.append([make_event(START + DAY)], "two")
+    assert len(store.catalog.partitions()) == 5
+    assert len(listed) == 1
 
 
 def test_what_is_no_partition_is_passed_over(store: Store, make_event: MakeEvent) -> None:

@@ -17,6 +17,7 @@ from eyelet_ingest.store.layout import PartitionKey
 
 # A folder changed this recently may change again within the same tick of the file system's clock.
 SETTLED_NS = 2_000_000_000
+Listing = tuple[int, int, list[str]]  # the folder's mtime in ns, when it was listed, and its names
 
 
 class Part:
@@ -51,8 +52,8 @@ class Catalog:
     def __init__(self, root: str, at: int = 0) -> None:
         self.root, self.at = root, at
         self._lock = threading.Lock()
-        self._listings: dict[str, tuple[int, list[str]]] = {}  # guarded by _lock: folder → (mtime_ns, names)
-        self._seen: tuple[tuple[str, int], ...] = ()  # guarded by _lock: the folders behind _keys
+        self._listings: dict[str, Listing] = {}  # guarded by _lock: of each folder
+        self._folders: list[tuple[str, int]] = []  # guarded by _lock: those behind _keys, where they are settled
         self._keys: list[PartitionKey] = []  # guarded by _lock
         self._parts: list[Part] = []  # guarded by _lock: those of _keys_of_parts
         self._keys_of_parts: list[PartitionKey] | None = None  # guarded by _lock
@@ -61,26 +62,8 @@ class Catalog:
     def partitions(self) -> list[PartitionKey]:
         """Every partition, oldest first; none where the root is not there, RootError where it cannot be read."""
         with self._lock:
-            found: list[tuple[str, str, list[str]]] = []
-            logs = layout.logs_dir(self.root)
-            self._troubles.clear()
-            for context in self._names(logs):
-                if layout.safe_context(context) != context:
-                    continue
-                folder = os.path.join(logs, context)
-                for year in self._names(folder, context):
-                    if len(year) == 4 and year.isdigit():
-                        found.append((context, year, self._names(os.path.join(folder, year), context, year)))
-            seen = tuple((folder, listing[0]) for folder, listing in sorted(self._listings.items()))
-            if seen != self._seen or not self._settled():
-                keys = [
-                    key
-                    for context, year, days in found
-                    for day in days
-                    if (key := layout.key_from_parts(context, year, day)) is not None
-                ]
-                self._keys = sorted(keys)
-                self._seen = seen
+            if not self._unchanged():
+                self._list()
             return self._keys
 
     def parts(self) -> list[Part]:
@@ -127,34 +110,65 @@ class Catalog:
     def close(self) -> None:
         """Of what is on disk there is nothing to close."""
 
-    def _names(self, folder: str, context: str = "", year: str = "") -> list[str]:
+    def _unchanged(self) -> bool:
+        """Under the lock: whether every folder is as it was when it was listed. A stat each, and nothing else."""
+        try:
+            return bool(self._folders) and all(os.stat(folder).st_mtime_ns == was for folder, was in self._folders)
+        except OSError:
+            return False
+
+    def _list(self) -> None:
+        """Under the lock."""
+        logs = layout.logs_dir(self.root)
+        before, self._listings = self._listings, {}
+        self._folders = []
+        self._troubles.clear()
+        keys: list[PartitionKey] = []
+        for context in self._names(before, logs):
+            if layout.safe_context(context) != context:
+                continue
+            folder = os.path.join(logs, context)
+            for year in self._names(before, folder, context):
+                if len(year) == 4 and year.isdigit():
+                    days = self._names(before, os.path.join(folder, year), context, year)
+                    keys += [key for day in days if (key := layout.key_from_parts(context, year, day)) is not None]
+        self._keys = sorted(keys)
+        if not self._troubles and all(_is_settled(listing) for listing in self._listings.values()):
+            self._folders = [(folder, listing[0]) for folder, listing in self._listings.items()]
+
+    def _names(self, before: dict[str, Listing], folder: str, context: str = "", year: str = "") -> list[str]:
         """What is in a folder. Trouble with the root's is raised; below it is noted, and hides nothing else."""
         try:
             changed_ns = os.stat(folder).st_mtime_ns
-            known = self._listings.get(folder)
-            if known and known[0] == changed_ns and changed_ns < time.time_ns() - SETTLED_NS:
-                return known[1]
+            known = before.get(folder)
+            if known and known[0] == changed_ns and _is_settled(known):
+                self._listings[folder] = known
+                return known[2]
+            listed_ns = time.time_ns()
             names = sorted(os.listdir(folder))
         except FileNotFoundError:
-            self._listings.pop(folder, None)
+            self._listings[folder] = _UNSETTLED  # a link whose end may come to be
             return []
         except NotADirectoryError:
-            self._listings.pop(folder, None)
             if folder == layout.logs_dir(self.root):
                 raise RootError("read", folder, "it is a file, not a folder", "name a folder with --root") from None
             return []
         except OSError as bad:
-            self._listings.pop(folder, None)
             if context:
                 self._troubles.append((context, year, bad.strerror or str(bad)))
                 return []
             raise RootError("read", folder, bad.strerror or str(bad), "does the folder belong to you?") from bad
-        self._listings[folder] = (changed_ns, names)
+        self._listings[folder] = (changed_ns, listed_ns, names)
         return names
 
-    def _settled(self) -> bool:
-        newest_ns = max((listing[0] for listing in self._listings.values()), default=0)
-        return newest_ns < time.time_ns() - SETTLED_NS
+
+_UNSETTLED: Listing = (0, 0, [])
+
+
+def _is_settled(listing: Listing) -> bool:
+    """Whether a change since it was made would show: it was made long after the last one, not in the same tick."""
+    changed_ns, listed_ns, _ = listing
+    return changed_ns < listed_ns - SETTLED_NS
 
 
 class LimitedCatalog(Catalog):
