@@ -1,0 +1,97 @@
+"""What was deleted is remembered, of each context by itself, and nothing else is."""
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from eyelet_ingest.errors import RootError
+from eyelet_ingest.store import tombstones
+from eyelet_ingest.store.store import Store
+from eyelet_ingest.store.tombstones import Tombstones
+
+A, B, C = b"a" * 16, b"b" * 16, b"c" * 16
+
+
+def test_where_nothing_was_deleted_nothing_is_dead_and_no_file_is_made(root: str) -> None:
+    stones = Tombstones.of(root)
+    assert stones.dead("one", [(A, 1), (B, 2)]) == set()
+    stones.forget("one", [A])
+    assert (stones.horizons(), stones.counts(), stones.are_there()) == ({}, {}, False)
+    assert not os.path.exists(root)
+
+
+def test_a_deleted_uid_is_dead_in_its_context_alone(root: str) -> None:
+    stones = Tombstones.of(root)
+    stones.remember("one", [A, B])
+    assert stones.dead("one", [(A, 1), (C, 1)]) == {A}
+    assert stones.dead("two", [(A, 1), (C, 1)]) == set()
+    assert stones.counts() == {"one": 2}
+
+
+def test_what_lies_before_a_horizon_is_dead_and_what_lies_on_it_is_not(root: str) -> None:
+    stones = Tombstones.of(root)
+    stones.retire("one", 100)
+    assert stones.dead("one", [(A, 99), (B, 100), (C, 101)]) == {A}
+    assert stones.dead("two", [(A, 99)]) == set()
+
+
+def test_a_horizon_only_ever_rises_until_it_is_cleared(root: str) -> None:
+    stones = Tombstones.of(root)
+    for before_us in (100, 50, 120, 119):
+        stones.retire("one", before_us)
+    assert (stones.horizon_us("one"), stones.horizon_us("two")) == (120, None)
+    stones.clear_horizon("one")
+    assert stones.dead("one", [(A, 1)]) == set()
+
+
+def test_remembering_twice_is_remembering_once_and_what_is_forgotten_may_return(root: str) -> None:
+    stones = Tombstones.of(root)
+    stones.remember("one", [A, A])
+    stones.remember("one", iter([A]))
+    assert stones.counts() == {"one": 1}
+    stones.forget("one", [A, C])
+    assert stones.dead("one", [(A, 1)]) == set()
+
+
+def test_many_are_asked_for_at_once(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tombstones, "BATCH", 700)
+    stones = Tombstones.of(root)
+    uids = [os.urandom(16) for _ in range(3_000)]
+    stones.remember("one", uids[::2])
+    assert stones.dead("one", [(uid, 1) for uid in uids]) == set(uids[::2])
+
+
+def test_the_files_are_private_and_the_wal_is_empty_afterwards(root: str) -> None:
+    Tombstones.of(root).remember("one", [A])
+    assert sorted(os.listdir(root)) == ["tombstones.sqlite", "tombstones.sqlite.lock"]
+    for name in os.listdir(root):
+        assert stat.S_IMODE(os.stat(os.path.join(root, name)).st_mode) == 0o600
+
+
+def test_a_root_in_memory_remembers_too() -> None:
+    with Store.in_memory() as store:
+        stones = Tombstones.of(store.root)
+        assert stones.dead("one", [(A, 1)]) == set()
+        stones.remember("one", [A])
+        assert stones.dead("one", [(A, 1)]) == {A}
+        assert store.contexts() == []
+
+
+def test_a_broken_file_is_named_and_takes_nobody_for_alive(root: str) -> None:
+    os.makedirs(root)
+    Path(root, "tombstones.sqlite").write_bytes(b"no database at all" * 500)
+    with pytest.raises(RootError, match=r"tombstones\.sqlite.*could come back"):
+        Tombstones.of(root).dead("one", [(A, 1)])
+
+
+def test_two_threads_that_make_the_file_both_succeed(root: str) -> None:
+    uids = [os.urandom(16) for _ in range(16)]
+    threads = [threading.Thread(target=Tombstones.of(root).remember, args=("one", [uid])) for uid in uids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Tombstones.of(root).dead("one", [(uid, 1) for uid in uids]) == set(uids)
