@@ -1,39 +1,34 @@
-"""Deleting: the rows that a filter finds, and days that lie whole in its range as files.
+"""Deleting: in one place after another, what is wanted gone; of the days, rows, and whole days as folders.
 
-Each day is taken alone, under its lock, where no writer of ours can be. Rows go in one transaction with secure_delete
-on; then the file is written anew, as SQLite leaves copies of rows it once moved in the gaps of its pages (measured:
-of 300 deleted texts secure_delete alone left some to be read); and the WAL is emptied unless a reader needs it. A day
-that goes as a whole goes file by file, the lock last; who reads it at that moment keeps what was open. Nothing is
-deleted of a day that is in trouble: it is named, and the others go on.
+Each day is taken alone, under its lock, where no writer of ours can be. What goes is remembered first, so that no
+import brings it back (`tombstones`). Rows go in one transaction with secure_delete on, and then from every byte of the
+file (`erasing`). A day that goes as a whole goes in one step (`removal`); who reads it at that moment keeps what was
+open. Whoever is killed has done all or nothing of each day, and what he left lying about goes with the next deletion.
+Nothing is deleted of a day that is in trouble: it is named, and the others go on.
 """
 
-import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from eyelet_ingest.errors import BadInput, PartitionError, PartitionUnreadable
-from eyelet_ingest.store import copies, layout, schema, select
+from eyelet_ingest.errors import EyeletError, PartitionError, PartitionUnreadable
+from eyelet_ingest.store import copies, erasing, layout, removal, schema
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
-from eyelet_ingest.store.connect import (
-    CACHE_KIB_SMALL,
-    FileLock,
-    driver,
-    is_there,
-    may_checkpoint,
-    open_reader,
-    open_writer,
-    remedy,
-    transaction,
-)
+from eyelet_ingest.store.connect import FileLock, is_passing, is_there, open_reader, open_writer, remedy, transaction
 from eyelet_ingest.store.layout import PartitionKey
-from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store.tombstones import Tombstones
+from eyelet_ingest.store.wanted import Piece, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from eyelet_ingest.store.places import Place
 
 DEADLINE_MS = 30_000  # for the lock of one day
-CHECKPOINT_WAIT_MS = 1_000  # for readers that still need what was deleted
+DAYS = "days"  # the name of this place
 
 # Called before the files of a day are removed: whoever has it open is to let go of it.
 BeforeRemoval = Callable[[PartitionKey], object]
@@ -41,61 +36,86 @@ BeforeRemoval = Callable[[PartitionKey], object]
 
 @dataclass(frozen=True, slots=True)
 class DayDeleted:
-    """What goes, or went, of one day. `events` is None where a day that could not be read goes as a whole."""
+    """What goes, or went, of one day in one place. `events` is None where a day that could not be read goes whole."""
 
     key: PartitionKey
     events: int | None
     whole: bool
+    place: str = DAYS
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """The days that hold, or held, what was to be deleted, and those where it could not be, or not without a trace."""
+    """The days that hold, or held, what was to be deleted, and those where it could not be, or not without a trace.
+
+    `elsewhere` is what went of the other places: spool, quarantine, archives. `unerased` are files of which a reader
+    still needs what they held; their last bytes go when it is done.
+    """
 
     dry_run: bool
     days: list[DayDeleted]
     failed: list[Unreadable]
+    elsewhere: list[DayDeleted] = field(default_factory=list)
+    unerased: list[str] = field(default_factory=list)
 
     @property
     def events(self) -> int:
+        """How many events went of the days."""
         return sum(day.events or 0 for day in self.days)
 
 
-def delete(catalog: Catalog, where: Filter, *, dry_run: bool, before_removal: BeforeRemoval | None = None) -> Deleted:
-    """Delete what matches, in the partitions of this catalog; with `dry_run` only say what that would be.
-
-    BadInput for a filter without any condition, and for one that cannot be asked.
-    """
-    if where == Filter():
-        raise BadInput("delete", reason="no condition was given, that would be everything", hint="say what is to go")
-    deletion = _Deletion(catalog.root, where, before_removal)
+def delete(
+    catalog: Catalog,
+    wanted: Wanted,
+    *,
+    dry_run: bool,
+    before_removal: BeforeRemoval | None = None,
+    places: "Sequence[Place]" = (),
+) -> Deleted:
+    """Delete what is wanted gone, in the partitions of this catalog and in the other places; with `dry_run` only say
+    what that would be. What could not be served is named in the result, never raised."""
+    unerased: list[str] = []
+    if not dry_run:
+        removal.clean(catalog.root)
+        erasing.finish(catalog.root, DEADLINE_MS)
+    days = DayByDay(catalog.root, wanted, before_removal)
     keys, _ = catalog.prune(
-        since_us=where.since_us,
-        until_us=where.until_us,
-        contexts=[layout.safe_context(context) for context in where.contexts],
+        since_us=wanted.where.since_us, until_us=wanted.where.until_us, contexts=wanted.contexts or ()
     )
-    days: list[DayDeleted] = []
-    failed: list[Unreadable] = []
-    for key in keys:
+    result = Deleted(dry_run, [], days.traces, [], unerased)
+    for key in keys if wanted.contexts is None or wanted.contexts else ():
         try:
-            day = deletion.planned(key) if dry_run else deletion.done(key)
-        except PartitionError as bad:
-            failed.append(Unreadable(key.context, key.date, f"{bad.reason} ({bad.hint})"))
+            day = days.planned(key) if dry_run else days.done(key)
+        except EyeletError as bad:
+            result.failed.append(Unreadable(key.context, key.date, f"{bad.reason} ({bad.hint})"))
             continue
         if day is not None:
-            days.append(day)
-    return Deleted(dry_run, days, failed + deletion.traces)
+            result.days.append(day)
+    for place in places:
+        try:
+            result.elsewhere.extend(place.planned(wanted) if dry_run else place.done(wanted))
+        except EyeletError as bad:
+            result.failed.append(Unreadable("", "", f"{place.name}: {bad}"))
+    if not dry_run and not catalog.root.startswith(layout.MEMORY):
+        with suppress(EyeletError):  # where it cannot be read, the days above have said so
+            unerased += Tombstones.of(catalog.root).to_erase()
+    return result
 
 
-class _Deletion:
-    """One filter against one day after another."""
+def retire(catalog: Catalog, wanted: Wanted, before_us: int) -> None:
+    """Remember that all before this time was retired, of the wanted contexts that are named or have a day."""
+    contexts = {key.context for key in catalog.partitions() if wanted.has_context(key.context)}
+    stones = Tombstones.of(catalog.root)
+    for context in sorted(contexts | (wanted.contexts or frozenset())):
+        stones.retire(context, before_us)
 
-    def __init__(self, root: str, where: Filter, before_removal: BeforeRemoval | None) -> None:
-        self.root, self.where, self.before_removal = root, where, before_removal
-        in_range, range_params = select.id_range(where.since_us, where.until_us)
-        clauses, params = select.conditions(where)
-        self.condition = select.where_sql(in_range + clauses)
-        self.params = range_params + params
+
+class DayByDay:
+    """One deletion against one day after another."""
+
+    def __init__(self, root: str, wanted: Wanted, before_removal: BeforeRemoval | None = None) -> None:
+        self.root, self.wanted, self.before_removal = root, wanted, before_removal
+        self.stones = Tombstones.of(root)
         self.traces: list[Unreadable] = []  # days whose rows are gone, but not from every byte of the file
 
     def planned(self, key: PartitionKey) -> DayDeleted | None:
@@ -103,9 +123,9 @@ class _Deletion:
         path = layout.db_path(self.root, key)
         if not is_there(path):
             return None
-        whole = self._is_whole(key)
+        whole = self.wanted.takes_whole(key)
         try:
-            events: int | None = self._count(path)
+            events: int | None = self._count(key, path)
         except PartitionError:
             if not whole:
                 raise
@@ -114,21 +134,19 @@ class _Deletion:
 
     def done(self, key: PartitionKey) -> DayDeleted | None:
         """Delete it; what went, or None where that was nothing."""
-        return self._remove(key) if self._is_whole(key) else self._delete_rows(key)
+        try:
+            return self._remove(key) if self.wanted.takes_whole(key) else self._delete_rows(key)
+        except PartitionError:
+            if is_there(layout.db_path(self.root, key)):
+                raise
+            return None  # another deletion was here meanwhile
 
-    def _is_whole(self, key: PartitionKey) -> bool:
-        first_us, end_us = key.bounds_us
-        since_us, until_us = self.where.since_us, self.where.until_us
-        in_range = (since_us is None or since_us <= first_us) and (until_us is None or end_us <= until_us)
-        return in_range and not self.where.on_rows()
-
-    def _count(self, path: str) -> int:
+    def _count(self, key: PartitionKey, path: str) -> int:
         conn = open_reader(path)
         try:
             if not schema.is_ready(conn):
                 return 0
-            sql = f"select count(*) from hooks{self.condition}"  # noqa: S608  checked names, bound values
-            return int(conn.execute(sql, self.params).fetchone()[0])
+            return sum(_count(conn, piece) for piece in self.wanted.pieces(key.context))
         except conn.DatabaseError as bad:
             raise PartitionUnreadable("read", path, *schema.diagnosis(conn, path, bad)) from bad
         finally:
@@ -136,7 +154,8 @@ class _Deletion:
 
     def _delete_rows(self, key: PartitionKey) -> DayDeleted | None:
         path = layout.db_path(self.root, key)
-        if not is_there(path):
+        pieces = self.wanted.pieces(key.context)
+        if not pieces or not is_there(path):
             return None
         with _alone(self.root, key):
             if not is_there(path):  # removed while we waited
@@ -146,89 +165,105 @@ class _Deletion:
                 if not schema.is_ready(conn):
                     return None
                 schema.bring_up(conn, path, key.context, key.context, key.bounds_us)
-                conn.execute("pragma secure_delete = on")
-                conn.execute(f"pragma cache_size = -{CACHE_KIB_SMALL}")  # writing anew would fill the large one, twice
+                erasing.prepare(conn)
                 with transaction(conn):
-                    sql = f"delete from hooks{self.condition}"  # noqa: S608  checked names, bound values
-                    events = int(conn.execute(sql, self.params).rowcount)
-                    if events:
-                        _forget_samples(conn)
-                if events:
-                    self._erase(conn, key, path)
+                    events = self._go(conn, key, pieces)
+                erased = bool(events) and self._erase(conn, key, path)
             except conn.DatabaseError as bad:
                 raise PartitionUnreadable("delete from", path, str(bad), remedy(path, bad)) from bad
             finally:
                 conn.close()  # under the lock: as the sole opener it checkpoints, and nobody else may write then
+            if events and erased and erasing.is_erased(path):
+                self.stones.erased(key.mount_name)
         return DayDeleted(key, events, False) if events else None
 
-    def _erase(self, conn: Any, key: PartitionKey, path: str) -> None:
-        """Write the file anew without what was deleted, and empty the WAL, under the day's lock.
+    def _go(self, conn: Any, key: PartitionKey, pieces: list[Piece]) -> int:
+        """Inside a transaction: remember what goes, and let it go; how many events that were."""
+        conn.execute("create temp table going (id integer primary key, uid blob)")
+        for condition, params in pieces:
+            sql = f"insert or ignore into temp.going select id, uid from hooks{condition}"  # noqa: S608  bound values
+            conn.execute(sql, params)
+        events = int(conn.execute("select count(*) from temp.going").fetchone()[0])
+        if events:
+            self.stones.begin_erasing(key.mount_name)
+            if not self.wanted.by_age:
+                self.stones.remember(key.context, _uids(conn, "temp.going"))
+            conn.execute("delete from hooks where id in (select id from temp.going)")
+            erasing.forget_samples(conn)
+        conn.execute("drop table temp.going")
+        return events
 
-        The WAL stays where a reader needs it; closing, or the next writer, empties it then.
-        """
-        copies.remove_left(os.path.dirname(path))
-        how = "truncate" if may_checkpoint(driver().sqlite_version) else "passive"
+    def _erase(self, conn: Any, key: PartitionKey, path: str) -> bool:
+        copies.remove_left(layout.partition_dir(self.root, key))
         try:
-            conn.execute("vacuum")
-            conn.execute(f"pragma busy_timeout = {CHECKPOINT_WAIT_MS}")
-            conn.execute(f"pragma wal_checkpoint({how})").fetchone()
+            erasing.erase(conn, path)
+            return True
         except conn.OperationalError as bad:  # the disk is full: it needs room for the file once more
             reason = f"the events are deleted, but may still be read in the file: {bad} ({remedy(path, bad)})"
             self.traces.append(Unreadable(key.context, key.date, reason))
+            return False
 
     def _remove(self, key: PartitionKey) -> DayDeleted | None:
+        path = layout.db_path(self.root, key)
         folder = layout.partition_dir(self.root, key)
-        if not os.path.isdir(folder) and not folder.startswith(layout.MEMORY):
+        if not is_there(folder) and not folder.startswith(layout.MEMORY):
             return None
         if self.before_removal is not None:
             self.before_removal(key)
-        path, lock = layout.db_path(self.root, key), layout.lock_path(self.root, key)
         try:
             with _alone(self.root, key):
                 was_there = is_there(path)
-                events = self._count_if_readable(path) if was_there else 0
-                for side in ("-wal", "-shm", "-journal", ""):
-                    _unlink(path + side)
-                copies.remove_left(folder)
-                _unlink(lock)  # last: who waits for it finds it gone, and takes a new one
+                with self._no_writer(key, path) as events:
+                    hidden = removal.hide(self.root, key)
+            removal.clear(self.root, hidden)
         except OSError as bad:
             reason = bad.strerror or str(bad)
             raise PartitionUnreadable("remove", path, reason, "may you write in this folder?") from bad
-        if not folder.startswith(layout.MEMORY):
-            _remove_empty(folder, layout.logs_dir(self.root))
         return DayDeleted(key, events, True) if was_there else None
 
-    def _count_if_readable(self, path: str) -> int | None:
+    @contextmanager
+    def _no_writer(self, key: PartitionKey, path: str) -> "Iterator[int | None]":
+        """Within this block no program writes to the day, where SQLite can open it; gives how many events it holds,
+        which are remembered."""
+        conn: Any = None
         try:
-            return self._count(path)
-        except PartitionError:
-            return None
+            if is_there(path):
+                with suppress(PartitionError):  # what cannot be opened goes all the same
+                    conn = open_writer(path, busy_ms=DEADLINE_MS)
+            yield self._held(conn, key, path) if conn else None
+        finally:
+            if conn is not None:
+                conn.close()  # SQLite sees that its file has gone, and touches nothing where it was
+
+    def _held(self, conn: Any, key: PartitionKey, path: str) -> int | None:
+        try:
+            conn.execute("begin immediate")
+            return self._remembered(conn, key)
+        except conn.Error as bad:
+            if is_passing(str(bad)):
+                raise PartitionUnreadable("remove", path, str(bad), "another program writes there: try again") from bad
+            return None  # it cannot be read, and goes all the same
+
+    def _remembered(self, conn: Any, key: PartitionKey) -> int:
+        """Remember every event of the day; how many there are."""
+        if not schema.is_ready(conn):
+            return 0
+        events = int(conn.execute("select count(*) from hooks").fetchone()[0])
+        if not self.wanted.by_age:
+            self.stones.remember(key.context, _uids(conn, "hooks"))
+        return events
 
 
-def _forget_samples(conn: Any) -> None:
-    """Some builds of SQLite keep values of some rows where somebody ran ANALYZE. (Our own statistics go by trigger.)"""
-    if conn.execute("select exists (select 1 from sqlite_master where name = 'sqlite_stat4')").fetchone()[0]:
-        conn.execute("delete from sqlite_stat4")
+def _uids(conn: Any, table: str) -> "Iterator[bytes]":
+    for (uid,) in conn.execute(f"select uid from {table} where uid is not null order by uid"):  # noqa: S608  our names
+        yield uid
+
+
+def _count(conn: Any, piece: Piece) -> int:
+    condition, params = piece
+    sql = f"select count(*) from hooks{condition}"  # noqa: S608  checked names, bound values
+    return int(conn.execute(sql, params).fetchone()[0])
 
 
 def _alone(root: str, key: PartitionKey) -> FileLock:
-    return FileLock(layout.lock_path(root, key), time.monotonic_ns() + DEADLINE_MS * 1_000_000)
-
-
-def _unlink(path: str) -> None:
-    if path.startswith(layout.MEMORY):
-        from eyelet_ingest.store import memory
-
-        return memory.remove(path)
-    with suppress(FileNotFoundError):
-        os.unlink(path)
-
-
-def _remove_empty(folder: str, end: str) -> None:
-    """The folder and those above it below `end`, as far as they are empty."""
-    while folder != end:
-        try:
-            os.rmdir(folder)
-        except OSError:
-            return
-        folder = os.path.dirname(folder)
+    return FileLock(layout.lock_path(root, key), time.monotonic_ns() + DEADLINE_MS * 1_000_000, make=False)

@@ -99,6 +99,29 @@ def waiting(root: str, most: int | None = None) -> "list[str]":
     return [path for _, path in sorted(found)]
 
 
+def set_aside(root: str) -> "list[str]":
+    """The paths of files that turned out to be no event, each with its reason in a file beside it."""
+    found = []
+    for at, folder in enumerate(folders(root)):
+        if at and not _is_own(folder):
+            continue
+        try:
+            names = os.listdir(os.path.join(folder, "bad"))
+        except OSError:
+            continue
+        found += [os.path.join(folder, "bad", name) for name in names if name.endswith(".json")]
+    return sorted(found)
+
+
+def remove(path: str) -> None:
+    """Remove a file that waits or was set aside, and the reason beside it."""
+    for one in (path, path + ".why"):
+        try:  # noqa: SIM105  contextlib is not for the hook
+            os.unlink(one)
+        except FileNotFoundError:
+            pass
+
+
 def drain(root: str, deadline_ns: int, *, chosen: "Any" = None, quick: bool = False) -> "Drained":
     """Store what waits, each day's events in order of receipt, until `deadline_ns` (time.monotonic_ns).
 
@@ -153,7 +176,7 @@ def _drain_day(root: str, paths: "list[str]", deadline_ns: int, chosen: "Any", r
             path = paths[at]
             at += 1
             try:
-                key, given, row, read_bytes = _read(path)
+                key, given, row, read_bytes = read(path)
             except FileNotFoundError:
                 continue  # another drain was here before
             except BadInput as bad:
@@ -211,7 +234,7 @@ def _mount_of(path: str) -> str:
     return os.path.basename(path)[: -len(".json")].split("-", 2)[-1]
 
 
-def _read(path: str) -> "tuple[layout.PartitionKey, str, Row, int]":
+def read(path: str) -> "tuple[layout.PartitionKey, str, Row, int]":
     """Partition, context as given, row and size of a waiting file; BadInput where it is no event."""
     with open(path, "rb") as file:
         content = file.read()

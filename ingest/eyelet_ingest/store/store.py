@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -25,11 +25,13 @@ from eyelet_ingest.store.select import Filter
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
     from eyelet_ingest.store.checkpoint import Checkpointed
     from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
-    from eyelet_ingest.store.export import Export
+    from eyelet_ingest.store.export import Export, ExportLines
     from eyelet_ingest.store.facets import Facets
     from eyelet_ingest.store.histogram import Histogram
+    from eyelet_ingest.store.importing import Imported
     from eyelet_ingest.store.maintenance import Maintained, Maintenance
     from eyelet_ingest.store.sources import Sources
+    from eyelet_ingest.store.wanted import Wanted
     from eyelet_ingest.store.writers import Writers
 
 APPEND_DEADLINE_MS = 30_000  # for one partition of one batch
@@ -301,25 +303,82 @@ class Store:
 
         return Export(self.roots, where)
 
-    def delete(
-        self, where: Filter, *, dry_run: bool = False, before_removal: "BeforeRemoval | None" = None
-    ) -> "Deleted":
-        """Delete what matches, what waits in the spool included: rows, and days that lie whole in the range as files.
+    def export_lines(self, where: Filter, progress: "Callable[[int, int], object] | None" = None) -> "ExportLines":
+        """The lines that `import_files` takes, exact to the byte: to be iterated once. `progress` is told how many
+        days are done, and of how many. Write them with `export.write_file`."""
+        from eyelet_ingest.store.export import ExportLines
 
+        return ExportLines(self.roots, where, progress)
+
+    def import_files(
+        self, paths: Iterable[str], *, context: str | None = None, force: bool = False, dry_run: bool = False
+    ) -> "Imported":
+        """Store the events of exports at `paths`, all in `context` where one is given; what was deleted here stays
+        away, unless `force`. What could not be taken is named in the result, never raised."""
+        from eyelet_ingest.store.importing import Importing, import_files
+
+        return import_files(Importing(self.root, context=context, force=force, dry_run=dry_run), paths)
+
+    def delete(
+        self,
+        where: Filter,
+        *,
+        projects: Sequence[str] = (),
+        prompts: Sequence[str] = (),
+        dry_run: bool = False,
+        before_removal: "BeforeRemoval | None" = None,
+    ) -> "Deleted":
+        """Delete what matches wherever it is recorded: rows, and days that lie whole in the range as folders; spool,
+        quarantine, archives. It is remembered, so that no import brings it back.
+
+        `projects` are folders, each with what lies below; `prompts` identifiers, each with all that followed from it.
         `before_removal` is called with the key of a day before its files go; what this Store has open is closed by
         itself. BadInput for a filter without conditions.
         Days that could not be served are named in the result, never raised.
         """
+        from eyelet_ingest.store.wanted import wanted
+
+        what = wanted(where, self._only, projects=tuple(projects), prompts=tuple(prompts))
+        return self._delete(what, dry_run, before_removal)
+
+    def delete_by_src(self, pattern: str, *, dry_run: bool = False) -> "Deleted":
+        """Delete the events of this src and of what lies below its dots; `x*` is a plain prefix."""
+        return self.delete(Filter(src=(pattern,)), dry_run=dry_run)
+
+    def delete_older_than(
+        self,
+        time_us: int,
+        *,
+        contexts: Sequence[str] = (),
+        dry_run: bool = False,
+        before_removal: "BeforeRemoval | None" = None,
+    ) -> "Deleted":
+        """Retire what is older, of these contexts or of all: whole days with side files and empty folders, the rows of
+        the day that the time lies in. From then on no import brings anything older into these contexts."""
+        from eyelet_ingest.store.deletion import retire
+        from eyelet_ingest.store.wanted import wanted
+
+        what = wanted(Filter(until_us=time_us, contexts=tuple(contexts)), self._only, by_age=True)
+        if not dry_run:
+            retire(self.catalog, what, time_us)
+        return self._delete(what, dry_run, before_removal)
+
+    def _delete(self, what: "Wanted", dry_run: bool, before_removal: "BeforeRemoval | None") -> "Deleted":
         from eyelet_ingest.store.deletion import delete
+        from eyelet_ingest.store.places import places
 
         self.drain_spool()
+        if what.prompts:
+            from eyelet_ingest.store.prompts import resolved
+
+            what = resolved(self.catalog, what)
 
         def let_go(key: PartitionKey) -> None:
             self.release(key)
             if before_removal is not None:
                 before_removal(key)
 
-        return delete(self.catalog, where, dry_run=dry_run, before_removal=let_go)
+        return delete(self.catalog, what, dry_run=dry_run, before_removal=let_go, places=places(self.root))
 
     def event(self, context: str, id: int) -> Row | None:
         """One whole event, of the first root that has it; None where there is none; PartitionError where its day cannot

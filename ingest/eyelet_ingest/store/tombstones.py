@@ -1,7 +1,8 @@
 """`tombstones.sqlite` at the root: what was deleted or retired, so that no import brings it back.
 
-Two things, and no recorded text. The uids that were deleted from a context; and of a context its horizon, the time
-before which everything was retired by age. They are written before the rows go. Whoever stores events that are not
+Three things, and no recorded text. The uids that were deleted from a context; of a context its horizon, the time
+before which everything was retired by age; and the files from which deleted rows are still to be erased, byte for byte,
+for whoever comes next when a deletion was stopped or a reader was in its way. All are written before the rows go. Whoever stores events that are not
 new (import, the import of exports, sync, restore into a day that exists, the drain of the spool) asks under the day's
 lock, where no deletion of that day can be at work between the question and the insert. The live hook never asks: what
 happens now was never deleted.
@@ -37,6 +38,11 @@ _SCHEMA = (
     create table if not exists horizons (
         context text primary key,
         before_us integer not null
+    ) without rowid
+    """,
+    """
+    create table if not exists erasing (
+        name text primary key
     ) without rowid
     """,
 )
@@ -113,6 +119,23 @@ class Tombstones:
         if self.are_there():
             with _Open(self, "write to") as conn, connect.transaction(conn):
                 conn.execute("delete from horizons where context = ?", (context,))
+
+    def begin_erasing(self, name: str) -> None:
+        """Rows of this file (a day's mount name, or a file's name at the root) go now, and every byte of them is to."""
+        with _Open(self, "write to") as conn, connect.transaction(conn):
+            conn.execute("insert or ignore into erasing (name) values (?)", (name,))
+
+    def erased(self, name: str) -> None:
+        """No byte of what was deleted is left in this file."""
+        with _Open(self, "write to") as conn, connect.transaction(conn):
+            conn.execute("delete from erasing where name = ?", (name,))
+
+    def to_erase(self) -> "list[str]":
+        """The files from which bytes of deleted rows may still be read."""
+        if not self.are_there():
+            return []
+        with _Open(self, "read") as conn:
+            return [name for (name,) in conn.execute("select name from erasing order by name")]
 
     def counts(self) -> "dict[str, int]":
         """How many uids are remembered of each context."""
