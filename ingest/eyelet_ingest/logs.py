@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from json import JSONEncoder
 
 from eyelet_ingest import intake
+from eyelet_ingest.batch import DAY_US, EARLIEST_US
 from eyelet_ingest.errors import BadInput, RootError
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import parse
 from eyelet_ingest.ledger import Ledger
-from eyelet_ingest.pipeline import DAY_US, EARLIEST_US
 from eyelet_ingest.sources import log
 from eyelet_ingest.store import identity, layout, spool, writer
 from eyelet_ingest.store.store import Refused, Store

@@ -4,8 +4,8 @@ Twice is once, because a uid is made from the payload before redaction, and beca
 time it was given when it was first seen. Whatever is killed may be run again: the ledger's part of a batch is
 committed before its rows, and rows that are there already are duplicates.
 
-A little over 400 lines: one record's way from text to batch is read here from top to bottom, and what could stand alone
-(reading, finding files, the ledger, the quarantine) already does.
+One record's way from text to batch is read here from top to bottom; what could stand alone (reading, finding files, the
+batch, the ledger, the quarantine) does.
 """
 
 import os
@@ -20,31 +20,26 @@ from hashlib import blake2b
 from itertools import chain
 from typing import BinaryIO
 
-from eyelet_ingest import intake, quarantine, reading, recordings, redaction, redaction_gate
+from eyelet_ingest import intake, quarantine, reading, recordings, redaction_gate
+from eyelet_ingest.batch import Batch, Clock, redacted
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import canonical
-from eyelet_ingest.ledger import CONTENT_MAX_CHARS, Ledger, Quarantined, Seen
+from eyelet_ingest.ledger import Ledger, Quarantined, Seen
 from eyelet_ingest.reading import Found
 from eyelet_ingest.sources import claude_hooks, claude_transcripts
 from eyelet_ingest.sources.src import of_tool
 from eyelet_ingest.sources.text import plain
 from eyelet_ingest.sources.times import KEYS, of_payload
 from eyelet_ingest.store import identity, layout
-from eyelet_ingest.store.store import Refused, Store
+from eyelet_ingest.store.store import Store
 
 READ_BYTES = 1 << 18
-BATCH_EVENTS = 5_000
-BATCH_CHARS = 16 * 2**20
 GROUP_RECORDS, GROUP_CHARS = 256, 1 << 16  # looked through for secrets at once
 # How far is looked ahead for what a file's first records do not say themselves: a time, a session.
 HEAD_RECORDS, HEAD_CHARS = 10_000, 4 * 2**20
 KNOWN_BY_RECORDS = 64  # a file is known again by the digest of so many of its first records
 FORMAT_RECORDS = 100
-TROUBLES_KEPT = 10
 SRCS_REMEMBERED = 4_096
-
-DAY_US = 86_400_000_000
-EARLIEST_US = 946_684_800_000_000  # 2000-01-01: a recorded time before it comes from a clock that was not set
 
 NEITHER = "neither a hook payload nor a transcript record"
 _NOTE = (
@@ -104,7 +99,7 @@ def ingest(
 class _Head:
     """The first records of a file, held back until they have told what they have to."""
 
-    def __init__(self, found: Iterator[Found], key: bytes, clock: "_Clock") -> None:
+    def __init__(self, found: Iterator[Found], key: bytes, clock: Clock) -> None:
         self.records: deque[Found] = deque()
         self.first_time_us: int | None = None
         self.digests: list[bytes] = []  # of the first record, of the first two, …
@@ -144,19 +139,6 @@ class _Head:
             self.sessions.append(session)
 
 
-class _Clock:
-    """Which recorded times are believed: from 2000 to the end of tomorrow, UTC."""
-
-    __slots__ = ("end_us", "now_us")
-
-    def __init__(self) -> None:
-        self.now_us = time.time_ns() // 1_000
-        self.end_us = (self.now_us // DAY_US + 2) * DAY_US
-
-    def usable(self, time_us: int | None) -> int | None:
-        return time_us if time_us is not None and EARLIEST_US <= time_us < self.end_us else None
-
-
 class _File:
     """One recording while it is read: what its later records take from its earlier ones."""
 
@@ -183,26 +165,21 @@ class _Run:
     """One import: the batch that is being filled, and the count of what became of every record."""
 
     def __init__(self, store: Store, ledger: Ledger, context: str, progress: Callable[[int], None]) -> None:
-        self.store, self.ledger, self.context, self.progress = store, ledger, context, progress
+        self.batch = Batch(store, ledger)
+        self.ledger, self.context, self.progress = ledger, context, progress
         self.safe_context = layout.safe_context(context)
-        self.key = identity.load_key(store.root)
+        self.key, self.clock = self.batch.key, self.batch.clock
         self.uids = identity.Uids(self.key)
-        self.clock = _Clock()
         self.src_of = lru_cache(SRCS_REMEMBERED)(of_tool)  # Pre and Post of one call have the same command
-        self.read = self.stored = self.duplicates = self.quarantined = 0
-        self.partitions: set[layout.PartitionKey] = set()
-        self.troubles: list[Quarantined] = []
-        self.events: list[Event] = []
-        self.chars = 0
-        self.timeless: list[Event] = []  # those of the batch whose time the ledger decides
-        self.bad: list[tuple[bytes, Quarantined]] = []
+        self.read = 0
         self.read_whole: list[_File] = []  # read to the end, and not settled before their last batch is stored
         self.begun_anew: dict[str, int] = {}  # path of a replaced file → its timeless payloads taken for known ones
 
     def result(self, seconds: float) -> Ingested:
-        counts = (self.read, self.stored, self.duplicates, self.quarantined, len(self.partitions))
+        done = self.batch.tally
+        counts = (self.read, done.stored, done.duplicates, done.quarantined, len(done.partitions))
         notes = tuple(_NOTE.format(path, known) for path, known in self.begun_anew.items() if known)
-        return Ingested(*counts, round(seconds, 3), tuple(self.troubles), notes, frozenset(self.partitions))
+        return Ingested(*counts, round(seconds, 3), tuple(done.troubles), notes, frozenset(done.partitions))
 
     def stream(self, raw: BinaryIO, path: str) -> None:
         """Take every record of one open file or pipe."""
@@ -229,7 +206,7 @@ class _Run:
             for at in range(len(group)):
                 self.read += 1
                 self._take(group.popleft(), at in suspects, file, occurrences.next)
-                if len(self.events) >= BATCH_EVENTS or len(self.bad) >= BATCH_EVENTS or self.chars >= BATCH_CHARS:
+                if self.batch.is_full():
                     self.flush()
             told_bytes = self._tell(raw, told_bytes)
         occurrences.close()
@@ -239,26 +216,12 @@ class _Run:
             self.read_whole.append(file)
 
     def flush(self) -> None:
-        """Store the batch. The times the ledger gives are committed before any row."""
-        if self.timeless:
-            wanted = [(event.uid, event.time_us) for event in self.timeless]
-            times_us, known = self.ledger.times(self.safe_context, wanted)
-            for event in self.timeless:
-                event.time_us = times_us[event.uid]
-                if self.begun_anew and event.uid in known:
-                    self._note_known(event)
-        if self.events:
-            appended = self.store.append(self.events, self.context)
-            self.stored += appended.stored
-            self.duplicates += appended.duplicates
-            self.partitions |= appended.partitions
-            for refused in appended.refused:
-                self._refuse(refused)
-        if self.bad:
-            self.ledger.quarantine(self.bad)
+        """Store the batch."""
+        for event in self.batch.flush():
+            self._note_known(event)
         for file in self.read_whole:
             self._settle(file)
-        self.events, self.timeless, self.bad, self.read_whole, self.chars = [], [], [], [], 0
+        self.read_whole = []
 
     def _recognise(self, path: str, shown: str, head: _Head) -> tuple[Seen, bool]:
         """Which content the file holds, as far as payloads without a time are concerned, and whether it is a new one.
@@ -317,15 +280,14 @@ class _Run:
         else:
             event = file.transcript.normalise(payload, text)
         event.uid = uid
-        self._set_time(event, own_us, payload, file)
+        is_timeless = self._set_time(event, own_us, payload, file)
         self._set_session(event, file, is_hook)
         source: dict[str, object] = {"file": file.path, "line": found.line}
         if not found.is_utf8:
             source["invalid_utf8"] = True
         event.meta["source"] = source
         file.known_bad.taken(found.line)
-        self.events.append(event)
-        self.chars += len(text)
+        self.batch.add(self.context, event, is_timeless=is_timeless)
 
     def _uid(
         self, value: "dict[str, object]", own_us: int | None, generation: bytes, occurrence_of: Callable[[int], int]
@@ -336,10 +298,11 @@ class _Run:
         nth = occurrence_of(hash(payload))
         return identity.timeless_uid(self.key, payload, nth, generation)
 
-    def _set_time(self, event: Event, own_us: int | None, payload: "dict[str, object]", file: _File) -> None:
-        if own_us is not None and EARLIEST_US <= own_us < self.clock.end_us:
+    def _set_time(self, event: Event, own_us: int | None, payload: "dict[str, object]", file: _File) -> bool:
+        """Whether the ledger decides the event's time, as it has none of its own that is believed."""
+        if own_us is not None and self.clock.usable(own_us) is not None:
             event.time_us = file.last_time_us = own_us
-            return
+            return False
         if own_us is not None:
             event.time_us, origin = self.clock.now_us, "receipt"
             event.meta["timestamp_suspect"] = True
@@ -351,7 +314,7 @@ class _Run:
         original = _original_time(payload)
         if original:
             event.meta["original_timestamp"] = original
-        self.timeless.append(event)
+        return True
 
     def _set_session(self, event: Event, file: _File, is_hook: bool) -> None:
         session = event.session_id
@@ -363,26 +326,7 @@ class _Run:
             file.session = session
 
     def _quarantine(self, found: Found, reason: str, file: _File) -> None:
-        content = quarantine.content(found)
-        self._keep(file.path, found.line, redacted(reason), found.text, content)
-        self.chars += len(content)
-
-    def _refuse(self, refused: Refused) -> None:
-        """Keep what a partition could not take; a later run over the same file stores it, once the partition can."""
-        for event in refused.events:
-            source = event.meta["source"]
-            if isinstance(source, dict):
-                self._keep(source["file"], source["line"], redacted(str(refused.error)), event.data, event.data)
-
-    def _keep(self, file: str, line: int, reason: str, text: str, content: str) -> None:
-        parts = (self.safe_context, file, str(line), text)
-        uid = blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), key=self.key, digest_size=16).digest()
-        cut = content[:CONTENT_MAX_CHARS]
-        entry = Quarantined(self.safe_context, file, line, reason, cut, len(text), self.clock.now_us)
-        self.quarantined += 1
-        self.bad.append((uid, entry))
-        if len(self.troubles) < TROUBLES_KEPT:
-            self.troubles.append(entry)
+        self.batch.quarantine(self.context, file.path, found.line, reason, found.text, quarantine.content(found))
 
     def _settle(self, file: _File) -> None:
         """The file was read to its end and stored: what was quarantined where a good record stands now may go."""
@@ -415,11 +359,6 @@ def _groups(found: Iterable[Found]) -> "Iterator[deque[Found]]":
             group, chars = deque(), 0
     if group:
         yield group
-
-
-def redacted(text: str) -> str:
-    """Text that is stored beside payloads: a path, a reason, what was not JSON."""
-    return redaction.redact_text(text) if redaction.may_hold_secret(text) else text
 
 
 def shown_path(path: str) -> str:

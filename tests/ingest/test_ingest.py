@@ -385,18 +385,18 @@ def test_folders_are_searched_and_circles_ended(take: Take, tmp_path: Path) -> N
 
 KILLED_ITSELF = """
 import os, signal, sys
-from eyelet_ingest import pipeline
-pipeline.BATCH_EVENTS = 50
+from eyelet_ingest import batch, pipeline
+batch.BATCH_EVENTS = 50
 paths, root, batches = [sys.argv[1]], sys.argv[2], int(sys.argv[3])
-append = pipeline.Store.append
-def stop_in_the_middle(self, events, context):
+append = pipeline.Store.append_many
+def stop_in_the_middle(self, events):
     global batches
     batches -= 1
     if batches < 0:
-        append(self, events[:20], context)
+        append(self, events[:20])
         os.kill(os.getpid(), signal.SIGKILL)
-    return append(self, events, context)
-pipeline.Store.append = stop_in_the_middle
+    return append(self, events)
+pipeline.Store.append_many = stop_in_the_middle
 pipeline.ingest(paths, root)
 """
 

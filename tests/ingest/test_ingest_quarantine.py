@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eyelet_ingest import ledger, pipeline, reading
+from eyelet_ingest import batch, ledger, reading
 from eyelet_ingest.errors import BadInput, EyeletError, RootError
 from eyelet_ingest.ledger import Ledger, Quarantined
 from eyelet_ingest.pipeline import Ingested, ingest
@@ -242,10 +242,10 @@ def test_no_half_of_a_secret_is_kept_where_redaction_made_the_text_shorter(root:
 
 
 def test_many_bad_records_are_not_held(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "BATCH_EVENTS", 10)
+    monkeypatch.setattr(batch, "BATCH_EVENTS", 10)
     held = []
-    flush = pipeline._Run.flush
-    monkeypatch.setattr(pipeline._Run, "flush", lambda run: (held.append(len(run.bad)), flush(run)))
+    flush = batch.Batch.flush
+    monkeypatch.setattr(batch.Batch, "flush", lambda self: (held.append(len(self.bad)), flush(self))[1])
     path = tmp_path / "a.jsonl"
     assert take(root, path, b"x\n" * 95).quarantined == 95
     assert max(held) == 10 and len(kept(root)) == 95

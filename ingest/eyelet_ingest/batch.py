@@ -1,0 +1,127 @@
+"""What an import stores at a time: events on their way into partitions, and records that cannot be, into quarantine.
+
+Recordings and old databases fill the same batch.
+"""
+
+import time
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from eyelet_ingest import redaction
+from eyelet_ingest.events import Event
+from eyelet_ingest.ledger import CONTENT_MAX_CHARS, Ledger, Quarantined
+from eyelet_ingest.store import identity, layout
+from eyelet_ingest.store.store import Refused, Store
+
+BATCH_EVENTS = 5_000
+BATCH_CHARS = 16 * 2**20
+TROUBLES_KEPT = 10
+
+DAY_US = 86_400_000_000
+EARLIEST_US = 946_684_800_000_000  # 2000-01-01: a recorded time before it comes from a clock that was not set
+
+
+class Clock:
+    """Which recorded times are believed: from 2000 to the end of tomorrow, UTC."""
+
+    __slots__ = ("end_us", "now_us")
+
+    def __init__(self) -> None:
+        self.now_us = time.time_ns() // 1_000
+        self.end_us = (self.now_us // DAY_US + 2) * DAY_US
+
+    def usable(self, time_us: int | None) -> int | None:
+        return time_us if time_us is not None and EARLIEST_US <= time_us < self.end_us else None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the records so far; `troubles` are the first ten of those that were quarantined."""
+
+    stored: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    partitions: set[layout.PartitionKey] = field(default_factory=set)
+    troubles: list[Quarantined] = field(default_factory=list)
+
+
+class Batch:
+    """Events and quarantined records of one import, until `flush` stores them; `tally` counts those of all batches."""
+
+    def __init__(self, store: Store, ledger: Ledger) -> None:
+        self.store, self.ledger = store, ledger
+        self.key = identity.load_key(store.root)
+        self.clock = Clock()
+        self.tally = Tally()
+        self.events: list[tuple[str, Event]] = []  # each with the given name of its context
+        self.chars = 0
+        self.timeless: list[tuple[str, Event]] = []  # those whose time the ledger decides
+        self.bad: list[tuple[bytes, Quarantined]] = []
+
+    def add(self, context: str, event: Event, *, is_timeless: bool = False) -> None:
+        """One event of the context given by name; `is_timeless`: it keeps the time it was given when first seen."""
+        self.events.append((context, event))
+        self.chars += len(event.data)
+        if is_timeless:
+            self.timeless.append((context, event))
+
+    def is_full(self) -> bool:
+        return len(self.events) >= BATCH_EVENTS or len(self.bad) >= BATCH_EVENTS or self.chars >= BATCH_CHARS
+
+    def quarantine(self, context: str, file: str, line: int, reason: str, text: str, content: str) -> None:
+        """Keep a record that cannot be stored: `text` is what it was, `content` what may be kept of it, redacted."""
+        safe_context = layout.safe_context(context)
+        parts = (safe_context, file, str(line), text)
+        uid = blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), key=self.key, digest_size=16).digest()
+        entry = Quarantined(
+            safe_context, file, line, redacted(reason), content[:CONTENT_MAX_CHARS], len(text), self.clock.now_us
+        )
+        self.tally.quarantined += 1
+        self.bad.append((uid, entry))
+        self.chars += len(entry.content)
+        if len(self.tally.troubles) < TROUBLES_KEPT:
+            self.tally.troubles.append(entry)
+
+    def flush(self) -> list[Event]:
+        """Store the batch. The times the ledger gives are committed before any row.
+
+        Returns the timeless events that were known from an earlier import.
+        """
+        known_again = self._settle_times()
+        if self.events:
+            appended = self.store.append_many(self.events)
+            self.tally.stored += appended.stored
+            self.tally.duplicates += appended.duplicates
+            self.tally.partitions |= appended.partitions
+            for refused in appended.refused:
+                self._refuse(refused)
+        if self.bad:
+            self.ledger.quarantine(self.bad)
+        self.events, self.timeless, self.bad, self.chars = [], [], [], 0
+        return known_again
+
+    def _settle_times(self) -> list[Event]:
+        known_again: list[Event] = []
+        by_context: dict[str, list[Event]] = {}
+        for context, event in self.timeless:
+            by_context.setdefault(layout.safe_context(context), []).append(event)
+        for safe_context, events in by_context.items():
+            times_us, known = self.ledger.times(safe_context, [(event.uid, event.time_us) for event in events])
+            for event in events:
+                event.time_us = times_us[event.uid]
+                if event.uid in known:
+                    known_again.append(event)
+        return known_again
+
+    def _refuse(self, refused: Refused) -> None:
+        """Keep what a partition could not take; a later import of the same file stores it, once the partition can."""
+        for event in refused.events:
+            source = event.meta["source"]
+            if isinstance(source, dict):
+                line = source.get("line", source.get("row", 0))
+                self.quarantine(refused.key.context, source["file"], line, str(refused.error), event.data, event.data)
+
+
+def redacted(text: str) -> str:
+    """Text that is stored beside payloads: a path, a reason, what was not JSON."""
+    return redaction.redact_text(text) if redaction.may_hold_secret(text) else text
