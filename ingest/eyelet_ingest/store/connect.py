@@ -108,18 +108,20 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small:
     return conn
 
 
-def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False) -> "Any":
+def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False, settled: bool = False) -> "Any":
     """A connection that can only read the existing database at `path`; PartitionUnreadable where it cannot.
 
     Where the folder or file system forbids the side files of a WAL database, it is read as it stands. Where a writer
     died in the middle of a transaction with a roll-back journal, that is taken back first, as SQLite always does.
+    `settled` is for a file that nobody writes: it is read as it stands, and nothing is made beside it.
     """
     chosen = driver()
     full = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     uri = "file://" + ("" if full.startswith("/") else "/") + full  # an empty authority: the path may begin with //
     address = _in_memory(path, make=False)
     problem: Exception | None = None
-    for mode in ("?mode=ro", "?mode=rw", "?mode=ro&immutable=1") if not address else ("&mode=ro",):
+    modes = ("?mode=ro&immutable=1",) if settled else ("?mode=ro", "?mode=rw", "?mode=ro&immutable=1")
+    for mode in modes if not address else ("&mode=ro",):
         if mode == "?mode=rw" and not os.path.exists(path + "-journal"):
             continue  # only a journal that has to be taken back needs the right to write
         if "immutable" in mode and not _is_settled(path):

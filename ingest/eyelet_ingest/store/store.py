@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from eyelet_ingest.errors import PartitionError, RootError
 from eyelet_ingest.events import Event
@@ -31,8 +31,11 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.importing import Imported
     from eyelet_ingest.store.maintenance import Maintained, Maintenance
     from eyelet_ingest.store.sources import Sources
+    from eyelet_ingest.store.tombstones import Sieve
     from eyelet_ingest.store.wanted import Wanted
     from eyelet_ingest.store.writers import Writers
+
+    Deletions = Literal["ignore", "respect", "forget"]
 
 APPEND_DEADLINE_MS = 30_000  # for one partition of one batch
 DRAIN_DEADLINE_MS = 10_000
@@ -51,12 +54,16 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a batch: events stored, events known already, the partitions that hold them, what was refused."""
+    """What became of a batch: events stored, events known already, the partitions that hold them, what was refused.
+
+    `dead` is how many were not stored because they were deleted or retired earlier.
+    """
 
     stored: int
     duplicates: int
     partitions: frozenset[PartitionKey]
     refused: list[Refused] = field(default_factory=list)
+    dead: int = 0
 
 
 class Store:
@@ -152,17 +159,29 @@ class Store:
             yield self
 
     def append(
-        self, events: Iterable[Event], context: str = layout.DEFAULT_CONTEXT, *, deadline_ms: int = APPEND_DEADLINE_MS
+        self,
+        events: Iterable[Event],
+        context: str = layout.DEFAULT_CONTEXT,
+        *,
+        deadline_ms: int = APPEND_DEADLINE_MS,
+        deleted: "Deletions" = "ignore",
     ) -> Appended:
         """Store events of the context given by name: each in its UTC day, each uid once, one transaction a partition.
 
         Every event needs its `uid` and `time_us`; one of a time that no partition has (outside 1970–2254) gets that of
         now, and is marked. A partition that cannot take its events within `deadline_ms` hinders no other: they come
-        back in `refused`.
+        back in `refused`. Events that may not be new to the root are kept out where they were `deleted` earlier
+        ("respect"), or come back all the same ("forget").
         """
-        return self.append_many(((context, event) for event in events), deadline_ms=deadline_ms)
+        return self.append_many(((context, event) for event in events), deadline_ms=deadline_ms, deleted=deleted)
 
-    def append_many(self, events: Iterable[tuple[str, Event]], *, deadline_ms: int = APPEND_DEADLINE_MS) -> Appended:
+    def append_many(
+        self,
+        events: Iterable[tuple[str, Event]],
+        *,
+        deadline_ms: int = APPEND_DEADLINE_MS,
+        deleted: "Deletions" = "ignore",
+    ) -> Appended:
         """`append` of events that each come with the given name of their context."""
         identity.make_private_dir(self.root)
         days: dict[tuple[PartitionKey, str], list[Event]] = {}
@@ -172,26 +191,39 @@ class Store:
                 key = writer.key_of(layout.safe_context(context), event, time.time_ns() // 1_000)
                 bounds, last_context, day = key.bounds_us, context, days.setdefault((key, context), [])
             day.append(event)
-        stored = duplicates = 0
+        stored = duplicates = dead = 0
         held, refused = set(), []
         for (key, context), some in days.items():
+            sift = self._sieve(key.context, deleted)
             try:
-                fresh = self._insert(key, context, some, time.monotonic_ns() + deadline_ms * 1_000_000)
+                fresh = self._insert(key, context, some, time.monotonic_ns() + deadline_ms * 1_000_000, sift)
             except PartitionError as bad:
                 refused.append(Refused(key, some, bad))
                 continue
             stored += fresh
-            duplicates += len(some) - fresh
-            held.add(key)
+            kept_out = sift.dead if sift else 0
+            duplicates += len(some) - fresh - kept_out
+            dead += kept_out
+            if kept_out < len(some):
+                held.add(key)
         if refused:
             self._asked.refused(len(refused))
-        return Appended(stored, duplicates, frozenset(held), refused)
+        return Appended(stored, duplicates, frozenset(held), refused, dead)
 
-    def _insert(self, key: PartitionKey, context: str, events: list[Event], deadline_ns: int) -> int:
+    def _insert(
+        self, key: PartitionKey, context: str, events: list[Event], deadline_ns: int, sift: "Sieve | None"
+    ) -> int:
         rows = [writer.row_of(event) for event in events]
         if self._writers:
-            return self._writers[0].insert(key, context, rows, deadline_ns)
-        return writer.insert(self.root, key, context, rows, deadline_ns)
+            return self._writers[0].insert(key, context, rows, deadline_ns, sift)
+        return writer.insert(self.root, key, context, rows, deadline_ns, sift=sift)
+
+    def _sieve(self, context: str, deleted: "Deletions") -> "Sieve | None":
+        if deleted == "ignore":
+            return None
+        from eyelet_ingest.store.tombstones import Sieve, Tombstones
+
+        return Sieve(Tombstones.of(self.root), context, force=deleted == "forget")
 
     def checkpoint(self, key: PartitionKey | None = None, mode: str = "passive") -> "list[Checkpointed]":
         """Bring what stands in the WAL of one day, or of every day that has one, into its file; BadInput for a mode

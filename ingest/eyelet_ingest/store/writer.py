@@ -10,11 +10,11 @@ from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import dumps
 from eyelet_ingest.store import layout, schema
-from eyelet_ingest.store.connect import FileLock, bound_wal, driver, open_writer, pause, transaction, trouble
+from eyelet_ingest.store.connect import FileLock, bound_wal, driver, is_there, open_writer, pause, transaction, trouble
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     Row = tuple[Any, ...]  # uid: bytes, time_us: int, then a value for each of ROW_COLUMNS
@@ -76,23 +76,36 @@ def key_of(context: str, event: Event, received_us: int) -> layout.PartitionKey:
 
 
 def insert(
-    root: str, key: layout.PartitionKey, given: str, rows: "list[Row]", deadline_ns: int, *, chosen: "Any" = None
+    root: str,
+    key: layout.PartitionKey,
+    given: str,
+    rows: "list[Row]",
+    deadline_ns: int,
+    *,
+    chosen: "Any" = None,
+    sift: "Callable[[list[Row]], list[Row]] | None" = None,
 ) -> int:
     """Store what is new of `rows`, all of the day `key`, and return how many that were; the rest was known.
 
     Lock, open, commit and close, tried again with growing pauses, all before `deadline_ns` (time.monotonic_ns):
     PartitionBusy where others keep the day until then, PartitionUnreadable or PartitionNewer where it cannot be
-    written. A payload that passes for JSON everywhere but in SQLite is kept as `{"_raw": …, "_why": …}`.
+    written. A payload that passes for JSON everywhere but in SQLite is kept as `{"_raw": …, "_why": …}`. `sift` is asked
+    under the day's lock which of the rows may be stored at all.
     """
     path = layout.db_path(root, key)
+    if sift and not is_there(path) and not sift(rows):
+        return 0  # nothing that would make the day
     tries = 0
     while True:
         try:
             with FileLock(layout.lock_path(root, key), deadline_ns):
+                allowed = sift(rows) if sift else rows
+                if sift and not allowed:
+                    return 0
                 busy_ms = max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000)
                 conn = open_writer(path, busy_ms=busy_ms, chosen=chosen, small=chosen is not None)
                 try:
-                    return store(conn, path, key, given, rows, (chosen or driver()).sqlite_version)
+                    return store(conn, path, key, given, allowed, (chosen or driver()).sqlite_version)
                 finally:
                     conn.close()  # under the lock: as the sole opener it checkpoints, and nobody else may write then
         except PartitionBusy:
@@ -158,12 +171,48 @@ def insert_rows(conn: "Any", key: layout.PartitionKey, rows: "list[Row]", are_ne
         return 0
     last = conn.execute("select max(arrived) from hooks").fetchone()[0] or 0
     arrived = max(last + 1, time.time_ns() // 1_000)
-    ids = _allocate(conn, key, [row[1] for row in fresh])
+    ids = allocate(conn, key, [row[1] for row in fresh])
     if len(fresh) == 1:
         conn.execute(schema.INSERT, (ids[0], fresh[0][0], arrived, ids[0] / 1e6, *fresh[0][2:]))
     else:
         _insert_many(conn, fresh, ids, arrived)
     return len(fresh)
+
+
+def insert_whole(conn: "Any", rows: "list[tuple[Any, ...]]") -> None:
+    """Insert rows as another partition held them, a value for each of `schema.COLUMNS`. Inside a transaction.
+
+    Bytes of a text that are no UTF-8 come as surrogates (`surrogateescape`), and a uid or arrived that is null stays
+    null: the trigger for rows made by hand does not see it. IntegrityError for what the table refuses.
+    """
+    whole = [row for row in rows if row[1] is not None and row[2] is not None]
+    conn.execute("savepoint whole")
+    try:
+        conn.executemany(schema.INSERT, whole)
+    except UnicodeEncodeError:
+        conn.execute("rollback to whole")
+        for row in whole:
+            _insert_bytes(conn, row)
+    conn.execute("release whole")
+    if len(whole) == len(rows):
+        return
+    for row in rows:
+        if row[1] is None or row[2] is None:
+            from os import urandom
+
+            taken = conn.execute("select coalesce(min(arrived), 0) from hooks where arrived < 1").fetchone()[0]
+            uid, arrived = (urandom(16) if row[1] is None else row[1]), (taken - 1 if row[2] is None else row[2])
+            _insert_bytes(conn, (row[0], uid, arrived, *row[3:]))
+            conn.execute("update hooks set uid = ?, arrived = ? where id = ?", (row[1], row[2], row[0]))
+
+
+def _insert_bytes(conn: "Any", row: "tuple[Any, ...]") -> None:
+    """One row whose texts may be no UTF-8: the driver takes such a text as bytes only."""
+    values, marks = list(row), ["?"] * len(row)
+    for at, value in enumerate(row):
+        if isinstance(value, str):
+            values[at], marks[at] = value.encode("utf-8", "surrogateescape"), "cast(? as text)"
+    conn.execute(schema.insert_of(schema.COLUMNS).replace(", ".join("?" * len(row)), ", ".join(marks)), values)
 
 
 def _insert_many(conn: "Any", rows: "list[Row]", ids: "list[int]", arrived: int) -> None:
@@ -219,16 +268,19 @@ def _unknown(conn: "Any", rows: "list[Row]") -> "list[Row]":
     return list(by_uid.values())
 
 
-def _allocate(conn: "Any", key: layout.PartitionKey, times_us: "list[int]") -> "list[int]":
+def allocate(
+    conn: "Any", key: layout.PartitionKey, times_us: "list[int]", given_out: "list[int] | tuple[()]" = ()
+) -> "list[int]":
     """An id for each time: the time itself, moved on to the next free microsecond, never out of the day.
 
     One pass with a cursor: what is taken is asked for in ranges, never one by one (quadratic for equal times).
     """
     first, end = key.bounds_us
     taken = _Taken(conn)
-    are_free = len(set(times_us)) == len(times_us) and min(times_us) > taken.known_to
+    are_free = not given_out and len(set(times_us)) == len(times_us) and min(times_us) > taken.known_to
     if are_free and first <= min(times_us) and max(times_us) < end:
         return times_us
+    taken.mine.update(given_out)
     ids = [0] * len(times_us)
     for at in sorted(range(len(times_us)), key=times_us.__getitem__):
         time_us = times_us[at]
