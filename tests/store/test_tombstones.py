@@ -3,15 +3,21 @@
 import os
 import stat
 import threading
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from eyelet_ingest.errors import RootError
-from eyelet_ingest.store import tombstones
+from eyelet_ingest.events import Event
+from eyelet_ingest.store import layout, spool, tombstones, writer
+from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from eyelet_ingest.store.tombstones import Tombstones
 
+NOON_US = 1_774_008_000_000_000
+DAY_US = 86_400_000_000
 A, B, C = b"a" * 16, b"b" * 16, b"c" * 16
 
 
@@ -95,3 +101,51 @@ def test_two_threads_that_make_the_file_both_succeed(root: str) -> None:
     for thread in threads:
         thread.join()
     assert Tombstones.of(root).dead("one", [(uid, 1) for uid in uids]) == set(uids)
+
+
+def test_an_event_that_was_deleted_while_it_waited_does_not_come_out_of_the_spool(
+    root: str, store: Store, make_event: Callable[..., Event]
+) -> None:
+    event, other = make_event(NOON_US), make_event(NOON_US + 1)
+    for one in (event, other):
+        spool.put(root, layout.key_for("default", one.time_us), "default", writer.row_of(one), "busy")
+    Tombstones.of(root).remember("default", [event.uid])
+    drained = store.drain_spool()
+    assert (drained.stored, drained.known, drained.dead, drained.left) == (1, 0, 1, 0)
+    assert store.count(Filter()).count == 1
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_what_was_deleted_stays_away_until_it_is_forced(
+    root: str, store: Store, make_event: Callable[..., Event], bulk: bool
+) -> None:
+    events = [make_event(NOON_US + n, session_id="gone" if n % 2 else "stays") for n in range(10)]
+    store.append(events)
+    store.delete(Filter(session_id=("gone",)))
+    with store.bulk() if bulk else nullcontext():
+        again = store.append(events, deleted="respect")
+        assert (again.stored, again.duplicates, again.dead) == (0, 5, 5)
+        forced = store.append(events, deleted="forget")
+        assert (forced.stored, forced.duplicates, forced.dead) == (5, 5, 0)
+        assert store.append(events, deleted="respect").dead == 0
+    assert Tombstones.of(root).counts() == {}
+
+
+def test_a_day_of_which_everything_stays_away_is_not_made(
+    root: str, store: Store, make_event: Callable[..., Event]
+) -> None:
+    events = [make_event(NOON_US + n) for n in range(3)]
+    store.append(events)
+    assert store.delete_older_than(NOON_US + DAY_US).events == 3
+    done = store.append(events, deleted="respect")
+    assert (done.stored, done.dead, done.partitions) == (0, 3, frozenset())
+    assert store.contexts() == []
+    assert Tombstones.of(root).horizon_us("default") == NOON_US + DAY_US
+    assert Tombstones.of(root).counts() == {}
+
+
+def test_what_is_recorded_live_is_never_kept_out(store: Store, make_event: Callable[..., Event]) -> None:
+    events = [make_event(NOON_US)]
+    store.append(events)
+    store.delete(Filter(hook_type=("PreToolUse",)))
+    assert store.append(events).stored == 1

@@ -11,6 +11,7 @@ DAY_US = 86_400_000_000
 # The folder holds four digits and an id has to stay below 2**53, so that browsers keep it exact.
 FIRST_YEAR, LAST_YEAR = 1970, 2254
 CONTEXT_MAX_CHARS = 64
+TOMBSTONES = "tombstones.sqlite"  # at the root: what was deleted (tombstones.py)
 DEFAULT_CONTEXT = "default"
 MEMORY = "file:/eyelet-memory/"  # how a root that is in memory begins (memory.py); no path of a file does
 

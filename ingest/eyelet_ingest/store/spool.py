@@ -20,6 +20,7 @@ TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
     from typing import Any
 
+    from eyelet_ingest.store.tombstones import Sieve
     from eyelet_ingest.store.writer import Row
 
 FORMAT = 1
@@ -154,12 +155,15 @@ def drain(root: str, deadline_ns: int, *, chosen: "Any" = None, quick: bool = Fa
 
 
 class Drained:
-    """What one drain did: events stored, events known already, files set aside, events that still wait, and why."""
+    """What one drain did: events stored, events known already, files set aside, events that still wait, and why.
 
-    __slots__ = ("bad", "known", "left", "reasons", "stored")
+    `dead` are events that were deleted while they waited: they go, too.
+    """
+
+    __slots__ = ("bad", "dead", "known", "left", "reasons", "stored")
 
     def __init__(self) -> None:
-        self.stored = self.known = self.bad = self.left = 0
+        self.stored = self.known = self.bad = self.left = self.dead = 0
         self.reasons: list[str] = []
 
 
@@ -204,12 +208,15 @@ def _store(
     """Insert, then unlink: a crash between the two finds the rows known at the next try."""
     until_ns = min(deadline_ns, time.monotonic_ns() + PARTITION_DEADLINE_MS * 1_000_000)
     try:
-        stored = writer.insert(root, key, given, [row for _, row in batch], until_ns, chosen=chosen)
+        sift = _sieve(root, key.context, chosen)
+        stored = writer.insert(root, key, given, [row for _, row in batch], until_ns, chosen=chosen, sift=sift)
     except (PartitionError, RootError) as bad:
         result.reasons.append(str(bad))
         return False
     result.stored += stored
-    result.known += len(batch) - stored
+    dead = sift.dead if sift else 0
+    result.dead += dead
+    result.known += len(batch) - stored - dead
     for path, _ in batch:
         try:
             os.unlink(path)
@@ -218,6 +225,15 @@ def _store(
         except OSError as bad:
             result.reasons.append(str(bad))
     return True
+
+
+def _sieve(root: str, context: str, chosen: "Any") -> "Sieve | None":
+    """What keeps deleted events out, where any were ever deleted: a hook that drains loads nothing for it else."""
+    if not os.path.exists(os.path.join(root, layout.TOMBSTONES)):
+        return None
+    from eyelet_ingest.store.tombstones import Sieve, Tombstones
+
+    return Sieve(Tombstones.of(root, chosen), context)
 
 
 def _is_own(folder: str) -> bool:

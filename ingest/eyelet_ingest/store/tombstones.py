@@ -2,10 +2,11 @@
 
 Three things, and no recorded text. The uids that were deleted from a context; of a context its horizon, the time
 before which everything was retired by age; and the files from which deleted rows are still to be erased, byte for byte,
-for whoever comes next when a deletion was stopped or a reader was in its way. All are written before the rows go. Whoever stores events that are not
-new (import, the import of exports, sync, restore into a day that exists, the drain of the spool) asks under the day's
-lock, where no deletion of that day can be at work between the question and the insert. The live hook never asks: what
-happens now was never deleted.
+for whoever comes next when a deletion was stopped or a reader was in its way. All are written before the rows go.
+
+Whoever stores events that are not new (import, the import of exports, sync, restore into a day that exists, the drain
+of the spool) asks under the day's lock, where no deletion of that day can be at work between the question and the
+insert. The live hook never asks: what happens now was never deleted.
 
 Plain code: a hook that drains the spool loads this, but only where there is such a file.
 """
@@ -14,14 +15,16 @@ import os
 import time
 
 from eyelet_ingest.errors import PartitionError, RootError
-from eyelet_ingest.store import connect, identity
+from eyelet_ingest.store import connect, identity, layout
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
-FILE_NAME = "tombstones.sqlite"
+    from eyelet_ingest.store.writer import Row
+
+FILE_NAME = layout.TOMBSTONES
 BUSY_MS = 10_000
 CHUNK = 500  # values in one `in (…)`: SQLite before 3.32 allows 999
 BATCH = 50_000  # uids in one transaction
@@ -148,6 +151,32 @@ class Tombstones:
         for some in _batches(uids):
             with _Open(self, "write to") as conn, connect.transaction(conn):
                 conn.executemany(sql, [(context, uid) for uid in some])
+
+
+class Sieve:
+    """Of rows on their way into a context, those that may be stored: `writer.insert` asks it under the day's lock.
+
+    `dead` is how many of the last ones may not. With `force` all may, and what was deleted of them is forgotten.
+    """
+
+    __slots__ = ("context", "dead", "force", "stones")
+
+    def __init__(self, stones: Tombstones, context: str, force: bool = False) -> None:
+        self.stones, self.context, self.force, self.dead = stones, context, force, 0
+
+    def __call__(self, rows: "list[Row]") -> "list[Row]":
+        self.dead = 0
+        if not self.stones.are_there():
+            return rows
+        if self.force:
+            self.stones.forget(self.context, [row[0] for row in rows])
+            return rows
+        dead = self.stones.dead(self.context, [(row[0], row[1]) for row in rows])
+        if not dead:
+            return rows
+        alive = [row for row in rows if row[0] not in dead]
+        self.dead = len(rows) - len(alive)
+        return alive
 
 
 class _Open:

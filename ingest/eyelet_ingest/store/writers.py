@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from eyelet_ingest.errors import PartitionBusy, PartitionError
 from eyelet_ingest.store import layout, writer
-from eyelet_ingest.store.connect import FileLock, driver, file_of, open_writer, pause
+from eyelet_ingest.store.connect import FileLock, driver, file_of, is_there, open_writer, pause
 from eyelet_ingest.store.layout import PartitionKey
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from eyelet_ingest.store.writer import Row
+
+    Sift = Callable[[list[Row]], list[Row]]
 
 MAX_OPEN = 8  # three files each
 IDLE_S = 30.0
@@ -67,14 +71,16 @@ class Writers:
         if is_last:
             self.close()
 
-    def insert(self, key: PartitionKey, given: str, rows: "list[Row]", deadline_ns: int) -> int:
+    def insert(
+        self, key: PartitionKey, given: str, rows: "list[Row]", deadline_ns: int, sift: "Sift | None" = None
+    ) -> int:
         """As `writer.insert`, through the day's open writer."""
         if self._pid != os.getpid():
             self._inherited.append(self._kept)
             self._begin()
         one = self._take(key)
         try:
-            return self._insert(one, given, rows, deadline_ns)
+            return self._insert(one, given, rows, deadline_ns, sift)
         except BaseException:
             with self._lock:
                 self.errors += 1
@@ -123,7 +129,11 @@ class Writers:
         for one in writers:
             self._kept.pop(one.key, None)
 
-    def _insert(self, one: _Writer, given: str, rows: "list[Row]", deadline_ns: int) -> int:
+    def _insert(
+        self, one: _Writer, given: str, rows: "list[Row]", deadline_ns: int, sift: "Sift | None" = None
+    ) -> int:
+        if sift and not is_there(one.path) and not sift(rows):
+            return 0  # nothing that would make the day
         tries = 0
         while True:
             left_s = max(0.0, (deadline_ns - time.monotonic_ns()) / 1e9)
@@ -131,7 +141,8 @@ class Writers:
                 raise PartitionBusy("lock", one.path, "others kept it until the deadline", "try again")
             try:
                 with FileLock(layout.lock_path(self.root, one.key), deadline_ns):
-                    return self._transact(one, given, rows, deadline_ns)
+                    allowed = sift(rows) if sift else rows
+                    return self._transact(one, given, allowed, deadline_ns) if allowed or not sift else 0
             except PartitionBusy:
                 tries += 1
                 if not pause(tries, deadline_ns):
