@@ -53,8 +53,8 @@ class Maintained:
 class Maintenance:
     """The maintenance of one root by one process; it remembers the days it found in order. Of one thread at a time."""
 
-    def __init__(self, root: str, least_events: int = LEAST_EVENTS) -> None:
-        self.root, self.least_events = root, least_events
+    def __init__(self, root: str, least_events: int = LEAST_EVENTS, seals: bool = True) -> None:
+        self.root, self.least_events, self.seals = root, least_events, seals
         self._done: dict[PartitionKey, tuple[int, ...]] = {}  # the state of the files that were found in order
 
     def run(self, keys: list[PartitionKey], deadline_ms: float, first: Iterable[PartitionKey] = ()) -> Maintained:

@@ -251,6 +251,20 @@ VERSION = len(STEPS)
 STATISTICS = ("eyelet_counts", "eyelet_hours", "hooks_counted_delete", "hooks_counted_insert", "hooks_counted_update")
 
 
+def index_statements() -> "dict[str, str]":
+    """The indexes that the schema makes, by name; not those that SQLite makes by itself."""
+    words = [(statement.split(), statement) for step in STEPS for statement in step]
+    made = [(of[of.index("index") + 1], sql) for of, sql in words if of[0] == "create" and "index" in of[1:3]]
+    return dict(made)
+
+
+def names_of_others(conn: "Any") -> "set[str]":
+    """The tables, views, indexes and triggers in this file that other programs made."""
+    ours = {"eyelet_partition", "hooks", "hooks_by_hand", *STATISTICS, *index_statements()}
+    names = (str(name) for (name,) in conn.execute("select name from sqlite_master"))
+    return {name for name in names if name not in ours and not name.startswith("sqlite_")}
+
+
 NOT_OURS = "it was not made by this software; move it away"
 
 

@@ -119,7 +119,7 @@ def store(
             with FileLock(layout.lock_path(root, key), deadline_ns):
                 conn = open_writer(path, busy_ms=max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000))
                 try:
-                    return _store(conn, root, path, key, given, rows, force)
+                    return store_into(conn, root, path, key, given, rows, force)
                 finally:
                     conn.close()  # under the lock: as the sole opener it checkpoints, and nobody else may write then
         except PartitionBusy:
@@ -140,10 +140,11 @@ def planned(root: str, key: PartitionKey, rows: Sequence[WholeRow], *, force: bo
 Numbered = list[tuple[int, WholeRow]]
 
 
-def _store(
+def store_into(
     conn: Any, root: str, path: str, key: PartitionKey, given: str, rows: Sequence[WholeRow], force: bool
 ) -> Stored:
-    """Under the day's lock."""
+    """`store` through an open connection, once: to the day's own database under its lock, or to one that is to take its
+    place. What goes wrong names `path`."""
     conn.text_factory = _EXACT
     try:
         schema.bring_up(conn, path, key.context, given, key.bounds_us, inserting=True)
