@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from eyelet_ingest.errors import BadInput, EyeletError, PartitionBusy, PartitionError, PartitionUnreadable
-from eyelet_ingest.store import connect, identity, layout, manifest, schema, sealing
+from eyelet_ingest.store import connect, identity, layout, manifest, removal, schema, sealing
 from eyelet_ingest.store.digests import rows_digest
 from eyelet_ingest.store.layout import PartitionKey
 
@@ -28,7 +28,7 @@ SUFFIX = ".sqlite.xz"
 PRESET = 6  # 9 makes it 3 % smaller, and takes 700 MB of memory
 PART_BYTES = 1 << 20
 FACTS = "archive"  # the key in eyelet_partition under which an archive says what it holds
-_HINT = "restore the archive from a back-up"
+TRIES = 3  # where events come while it is copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,18 @@ def path_of(root: str, key: PartitionKey) -> str:
     return os.path.join(archive_dir(root), key.context, f"{key.year:04d}", f"{key.day:03d}{SUFFIX}")
 
 
+def keys(root: str) -> list[PartitionKey]:
+    """The days that have an archive, in order of time and context."""
+    found, top = [], archive_dir(root)
+    for context in _names(top):
+        for year in _names(os.path.join(top, context)):
+            for name in _names(os.path.join(top, context, year)):
+                key = layout.key_from_parts(context, year, name.removesuffix(SUFFIX))
+                if key is not None and name.endswith(SUFFIX):
+                    found.append(key)
+    return sorted(found)
+
+
 def is_archived(root: str, key: PartitionKey) -> bool:
     return os.path.isfile(path_of(root, key))
 
@@ -66,34 +78,55 @@ def is_archived(root: str, key: PartitionKey) -> bool:
 def archive(root: str, key: PartitionKey, *, remove: bool = False) -> Archived:
     """Make the archive of a finished day, in place of an older one; with `remove` the day itself goes then.
 
-    BadInput for a day that is not over, or in memory; PartitionBusy where events came meanwhile and the day was to go:
-    its archive is made then, and the day stays.
+    BadInput for a day that is not over, or in memory; PartitionBusy where events come on and on.
     """
     _expect_finished(root, key)
     path = layout.db_path(root, key)
+    if not connect.is_there(path):
+        hint = "`eyelet partitions` lists those there are"
+        raise PartitionUnreadable("archive", path, "there is no such day", hint)
     with alone(root, key) as made:
-        if not connect.is_there(path):
-            raise PartitionUnreadable(
-                "archive", path, "there is no such day", "`eyelet partitions` lists those there are"
-            )
-        reader = connect.open_reader(path)
-        try:
-            version = reader.execute("pragma data_version").fetchone()[0]
-            copy = os.path.join(made, "day.db")
-            reader.execute("pragma query_only = off")  # it would forbid to write the copy, too
-            reader.execute("vacuum into ?", [copy])
-            rows = pack(copy, os.path.join(made, "small.db"), _seals(root, key))
-            put(os.path.join(made, "small.db"), path_of(root, key))
-            day_bytes = os.path.getsize(path)
-            if remove:
-                _remove(root, key, reader, version)
-        except reader.DatabaseError as bad:
-            raise PartitionUnreadable("archive", path, *schema.diagnosis(reader, path, bad)) from bad
-        except OSError as bad:
-            raise _refused("archive", path_of(root, key), bad) from bad
-        finally:
-            reader.close()
-    return Archived(key, rows, day_bytes, os.path.getsize(path_of(root, key)), remove)
+        for _ in range(TRIES):
+            reader = connect.open_reader(path)
+            try:
+                done = _archive(root, key, reader, made, remove)
+            except reader.DatabaseError as bad:
+                raise PartitionUnreadable("archive", path, *schema.diagnosis(reader, path, bad)) from bad
+            except OSError as bad:
+                reason, hint = bad.strerror or str(bad), "is the disk full? May you write there?"
+                raise PartitionUnreadable("archive", path_of(root, key), reason, hint) from bad
+            finally:
+                reader.close()
+            if done is not None:
+                return done
+        raise PartitionBusy("archive", path, "others write to it on and on", "try again")
+
+
+def _archive(root: str, key: PartitionKey, reader: Any, made: str, remove: bool) -> Archived | None:
+    """Copy and pack the day that `reader` reads, in the folder `made`; None where it was written to meanwhile.
+
+    So what is deleted of a day is in no archive that takes its place later.
+    """
+    version, file = reader.execute("pragma data_version").fetchone()[0], connect.file_of(layout.db_path(root, key))
+    copy, small = os.path.join(made, "day.db"), os.path.join(made, "small.db")
+    for name in (copy, small):
+        if os.path.exists(name):
+            os.unlink(name)
+    reader.execute("pragma query_only = off")  # it would forbid to write the copy, too
+    reader.execute("vacuum into ?", [copy])
+    rows = pack(copy, small, _seals(root, key))
+    packed = compressed(small, path_of(root, key))
+    day_bytes, archive_bytes = os.path.getsize(layout.db_path(root, key)), os.path.getsize(packed)
+    with _unchanged(root, key, reader, version, file) as same:
+        if not same:
+            return None
+        os.replace(packed, path_of(root, key))
+        if remove:
+            manifest.gone(root, key, "archived")
+            hidden = removal.hide(root, key)
+    if remove:
+        removal.clear(root, hidden)
+    return Archived(key, rows, day_bytes, archive_bytes, remove)
 
 
 def restore(root: str, key: PartitionKey) -> Restored:
@@ -127,9 +160,7 @@ def alone(root: str, key: PartitionKey) -> Iterator[str]:
         finally:
             shutil.rmtree(made, ignore_errors=True)
             os.unlink(lock.path)
-    from eyelet_ingest.store.removal import remove_empty
-
-    remove_empty(folder, root)
+    removal.remove_empty(folder, root)
 
 
 def remove_left(folder: str, mark: str) -> None:
@@ -170,7 +201,12 @@ def pack(copy: str, small: str, seals: "list[dict[str, Any]]") -> int:
 
 
 def put(small: str, target: str) -> None:
-    """Compress a database that nobody has open to `target`, read back before it takes its place in one step."""
+    """Compress a database that nobody has open to `target`, which takes its place in one step."""
+    os.replace(compressed(small, target), target)
+
+
+def compressed(small: str, target: str) -> str:
+    """Compress a database that nobody has open, beside it, and read it back; where it is, to become `target`."""
     made = small + ".xz"
     digest, back = hashlib.sha256(), hashlib.sha256()
     with open(small, "rb") as source, lzma.open(made, "wb", preset=PRESET) as packed:
@@ -185,25 +221,29 @@ def put(small: str, target: str) -> None:
     os.chmod(made, 0o600)
     with open(made, "rb") as written:
         os.fsync(written.fileno())
-    os.replace(made, target)
+    return made
 
 
-def _remove(root: str, key: PartitionKey, reader: Any, version: int) -> None:
-    """Let the day go, unless something was written to it since it was copied."""
-    from eyelet_ingest.store import removal
-
+@contextmanager
+def _unchanged(root: str, key: PartitionKey, reader: Any, version: int, file: tuple[int, int] | None) -> Iterator[bool]:
+    """Within this block nobody writes to the day; gives whether nobody did since `reader` was of this version."""
     path = layout.db_path(root, key)
     with sealing.alone(root, key):
+        if connect.file_of(path) != file:
+            raise PartitionUnreadable("archive", path, "it was removed meanwhile")
         conn = connect.open_writer(path, busy_ms=DEADLINE_MS)
         try:
-            conn.execute("begin immediate")  # no other program writes from here on
-            if reader.execute("pragma data_version").fetchone()[0] != version:
-                raise PartitionBusy("remove", path, "events came while it was archived", "archive it again")
-            manifest.gone(root, key, "archived")
-            hidden = removal.hide(root, key)
+            conn.execute("begin immediate")
+            yield bool(reader.execute("pragma data_version").fetchone()[0] == version)
         finally:
-            conn.close()  # SQLite sees that its file has gone, and touches nothing where it was
-    removal.clear(root, hidden)
+            conn.close()  # where its file has gone SQLite sees that, and touches nothing where it was
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _seals(root: str, key: PartitionKey) -> "list[dict[str, Any]]":
@@ -217,7 +257,3 @@ def _expect_finished(root: str, key: PartitionKey) -> None:
     if not sealing.is_finished(key, time.time_ns() // 1_000):
         hint = "try again an hour after midnight UTC"
         raise BadInput("archive", f"{key.context} {key.date}", "the day is not over", hint)
-
-
-def _refused(operation: str, path: str, bad: OSError) -> PartitionUnreadable:
-    return PartitionUnreadable(operation, path, bad.strerror or str(bad), "is the disk full? May you write there?")

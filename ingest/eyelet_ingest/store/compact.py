@@ -1,4 +1,4 @@
-"""A day's file written anew in place, without gaps: what is deleted leaves no byte, and the file is as small as it can be.
+"""A file written anew in place, without gaps: what is deleted leaves no byte, and the file is as small as it can be.
 
 Not by VACUUM, which numbers the rows anew of a table that has no key and no index: a text index that another program
 keeps of such a table would then point at other rows. (VACUUM INTO leaves the numbers.) And not in memory: builds of

@@ -258,11 +258,16 @@ def index_statements() -> "dict[str, str]":
     return dict(made)
 
 
+def names() -> "frozenset[str]":
+    """The tables, indexes and triggers that the schema makes."""
+    return frozenset(("eyelet_partition", "hooks", "hooks_by_hand", *STATISTICS, *index_statements()))
+
+
 def names_of_others(conn: "Any") -> "set[str]":
     """The tables, views, indexes and triggers in this file that other programs made."""
-    ours = {"eyelet_partition", "hooks", "hooks_by_hand", *STATISTICS, *index_statements()}
-    names = (str(name) for (name,) in conn.execute("select name from sqlite_master"))
-    return {name for name in names if name not in ours and not name.startswith("sqlite_")}
+    ours = names()
+    there = (str(name) for (name,) in conn.execute("select name from sqlite_master"))
+    return {name for name in there if name not in ours and not name.startswith("sqlite_")}
 
 
 NOT_OURS = "it was not made by this software; move it away"

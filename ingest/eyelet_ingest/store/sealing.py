@@ -64,16 +64,18 @@ def seal(root: str, key: PartitionKey, *, reason: str = "", force: bool = False)
     somebody changed, unless `force`; PartitionError where it is in trouble or others keep it.
     """
     _expect_finished(root, key)
+    path = layout.db_path(root, key)
+    if not connect.is_there(path):
+        raise PartitionUnreadable("seal", path, "there is no such day", "`eyelet partitions` lists those there are")
     before = manifest.read(root, key)
     if before is not None and not before.reopened and not force:
         with FileDigests() as digests:
-            if is_settled(root, key) and digests.of(layout.db_path(root, key))[0] == before.newest.sha256:
+            if is_settled(root, key) and digests.of(path)[0] == before.newest.sha256:
                 return Sealed(key, before.newest, False, before.newest.bytes)
     _count_first(root, key)
-    path = layout.db_path(root, key)
     with alone(root, key), FileDigests() as digests:
         if not connect.is_there(path):
-            raise PartitionUnreadable("seal", path, "there is no such day", "`eyelet partitions` lists those there are")
+            raise PartitionUnreadable("seal", path, "it was removed meanwhile")
         before = manifest.read(root, key)
         conn = connect.open_writer(path, busy_ms=DEADLINE_MS)
         try:
@@ -112,8 +114,12 @@ def rewriting(root: str, key: PartitionKey, reason: str) -> Iterator[None]:
 def standing(conn: Any, sealed: Seal) -> Standing:
     """How the rows that `conn` reads stand to a seal; to be asked inside a transaction."""
     rows, digest = rows_digest(conn, sealed.columns, sealed.arrived)
-    late = "select count(*) from hooks where arrived > ?"
-    return Standing(int(conn.execute(late, (sealed.arrived,)).fetchone()[0]), digest == sealed.rows_sha256, rows)
+    return Standing(late_events(conn, sealed), digest == sealed.rows_sha256, rows)
+
+
+def late_events(conn: Any, sealed: Seal) -> int:
+    """How many events arrived since this seal."""
+    return int(conn.execute("select count(*) from hooks where arrived > ?", (sealed.arrived,)).fetchone()[0])
 
 
 def is_settled(root: str, key: PartitionKey) -> bool:
@@ -189,8 +195,7 @@ def is_due(root: str, key: PartitionKey, after: int | None, now_us: int) -> bool
 def _has_late_events(path: str, sealed: Seal) -> bool:
     conn = connect.open_reader(path)
     try:
-        late = "select exists (select 1 from hooks where arrived > ?)"
-        return bool(conn.execute(late, (sealed.arrived,)).fetchone()[0])
+        return late_events(conn, sealed) > 0
     except conn.DatabaseError as bad:
         raise connect.trouble("read", path, bad) from bad
     finally:

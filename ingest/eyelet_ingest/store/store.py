@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -21,8 +22,10 @@ from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.search import Search
 from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store.tending import Tending
 
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
+    from eyelet_ingest.store.backup import Made
     from eyelet_ingest.store.checkpoint import Checkpointed
     from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
     from eyelet_ingest.store.export import Export, ExportLines
@@ -30,6 +33,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.histogram import Histogram
     from eyelet_ingest.store.importing import Imported
     from eyelet_ingest.store.maintenance import Maintained, Maintenance
+    from eyelet_ingest.store.restoring import Restored
     from eyelet_ingest.store.sources import Sources
     from eyelet_ingest.store.tombstones import Sieve
     from eyelet_ingest.store.wanted import Wanted
@@ -66,7 +70,7 @@ class Appended:
     dead: int = 0
 
 
-class Store:
+class Store(Tending):
     """The partitions under `root`, which is written and read, and under the roots `also`, which are read with it.
 
     A root is a folder, by its path or as a `file:` URI; `file:NAME?mode=memory` is one in memory (`in_memory`).
@@ -90,6 +94,7 @@ class Store:
         self._asked = Asked()
         self.roots = Roots(catalogs, self._handles, self._asked)
         self._only: frozenset[str] | None = None
+        self._lent = weakref.WeakSet()
         self._maintaining = threading.Lock()
         self._maintenance: list[Maintenance] = []  # guarded by _maintaining; one, as soon as there was a need
         self._writers: list[Writers] = []  # one, as soon as there was a bulk; shared with the stores limited from this
@@ -106,7 +111,7 @@ class Store:
         return cls(f"file:{quote(name, safe='')}?mode=memory")
 
     @property
-    def catalog(self) -> Catalog:
+    def catalog(self) -> Catalog:  # type: ignore[override]  # what Tending takes for granted
         """The partitions under `root`."""
         return self.roots.first
 
@@ -131,6 +136,7 @@ class Store:
         """
         for writers in self._writers:
             writers.close()
+        self._take_back()
         self._handles.close()
         for catalog in self.roots.catalogs:
             catalog.close()
@@ -138,6 +144,7 @@ class Store:
     def release(self, key: PartitionKey, wait_s: float = 0.0) -> bool:
         """Close what is open here on a day that is about to be removed or rewritten; from any thread. True when nothing
         is open on it any more: who reads it now is waited for as long as said."""
+        self._take_back(key)
         return self._handles.drop(layout.db_path(self.root, key), wait_s)
 
     def counters(self) -> Counters:
@@ -350,6 +357,50 @@ class Store:
         from eyelet_ingest.store.importing import Importing, import_files
 
         return import_files(Importing(self.root, context=context, force=force, dry_run=dry_run), paths)
+
+    def backup(
+        self,
+        target: str,
+        keys: Iterable[PartitionKey] | None = None,
+        *,
+        dry_run: bool = False,
+        progress: "Callable[[int, int], object] | None" = None,
+    ) -> "Made":
+        """Copy these days, or all, and what else makes the root whole to the folder `target`, while others write. What
+        did not change since the last time is left alone. Days that cannot be copied are named in the result."""
+        from eyelet_ingest.store.backup import backup
+
+        self.drain_spool()
+        days = self.catalog.partitions() if keys is None else keys
+        return backup(self.catalog, _absolute(target), days, dry_run=dry_run, progress=progress)
+
+    def restore(
+        self,
+        source: str,
+        keys: Iterable[PartitionKey] | None = None,
+        *,
+        dry_run: bool = False,
+        replace: bool = False,
+        force: bool = False,
+        who: str = "library",
+        progress: "Callable[[int, int], object] | None" = None,
+    ) -> "Restored":
+        """Bring these days of a backup, or all, into the root: whole where they are missing, else the events they lack;
+        with `replace` the backup's days stand in place of its own. Audited under the name `who`. Days that cannot be
+        restored are named in the result."""
+        from eyelet_ingest.store.restoring import restore
+
+        return restore(
+            self.root,
+            _absolute(source),
+            keys,
+            dry_run=dry_run,
+            replace=replace,
+            force=force,
+            who=who,
+            let_go=self.release,
+            progress=progress,
+        )
 
     def delete(
         self,

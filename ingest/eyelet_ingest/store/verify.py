@@ -5,6 +5,7 @@ that came late, a command of ours that says so in the manifest, or a change that
 the file alone (another table, an index, a damaged page).
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,16 @@ def verify(root: str, keys: Iterable[PartitionKey]) -> Iterator[Verified]:
     with FileDigests() as digests:
         for key in keys:
             yield verifying.day(key, digests)
+
+
+def contexts(root: str, keys: Iterable[PartitionKey]) -> set[str]:
+    """The contexts of these days, and those of which any was ever sealed."""
+    try:
+        names = os.listdir(os.path.join(root, "seals"))
+    except OSError:
+        names = []
+    sealed = {name.removesuffix(".jsonl") for name in names if name.endswith(".jsonl")}
+    return {key.context for key in keys} | {one for one in sealed if layout.safe_context(one) == one}
 
 
 def sealed_keys(root: str, contexts: Iterable[str]) -> set[PartitionKey]:
