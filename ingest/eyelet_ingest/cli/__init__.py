@@ -18,7 +18,13 @@ COMMANDS = {
     "serve": "eyelet_ingest.cli.serve:serve",
     "demo": "eyelet_ingest.cli.demo:demo",
     "drain": "eyelet_ingest.cli.spool:drain",
+    "delete": "eyelet_ingest.cli.delete:delete",
     "rebuild": "eyelet_ingest.cli.rebuild:rebuild",
+    "export": "eyelet_ingest.cli.export:export",
+    "import": "eyelet_ingest.cli.import_:import_",
+    "backup": "eyelet_ingest.cli.backup:backup",
+    "restore": "eyelet_ingest.cli.backup:restore",
+    "sync": "eyelet_ingest.cli.sync:sync",
     "token": "eyelet_ingest.cli.token:token",
 }
 

@@ -194,7 +194,8 @@ def _plain(stream: BinaryIO) -> Iterator[Iterator[bytes]]:
 
 def _numbered(pieces: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
     """Lines with their numbers. Of one longer than LINE_BYTES only the beginning comes, longer by one than allowed."""
-    number, parts, held = 1, [], 0
+    parts: list[bytes] = []
+    number, held = 1, 0
     for piece in pieces:
         *whole, rest = piece.split(b"\n")
         for one in whole:

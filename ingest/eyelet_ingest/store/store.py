@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.maintenance import Maintained, Maintenance
     from eyelet_ingest.store.restoring import Restored
     from eyelet_ingest.store.sources import Sources
+    from eyelet_ingest.store.sync import Synced
     from eyelet_ingest.store.tombstones import Sieve
     from eyelet_ingest.store.wanted import Wanted
     from eyelet_ingest.store.writers import Writers
@@ -401,6 +402,21 @@ class Store(Tending):
             let_go=self.release,
             progress=progress,
         )
+
+    def sync(
+        self,
+        sources: Iterable[str],
+        *,
+        contexts: Sequence[str] = (),
+        force: bool = False,
+        dry_run: bool = False,
+        progress: "Callable[[int], object] | None" = None,
+    ) -> "list[Synced]":
+        """Store what is new in other roots, each a folder or `ssh://host/path`, of these contexts or of all. What was
+        deleted here stays away, unless `force`. A source that cannot be read raises nothing: its result says so."""
+        from eyelet_ingest.store.sync import sync
+
+        return sync(self.root, sources, contexts=contexts, force=force, dry_run=dry_run, progress=progress)
 
     def delete(
         self,

@@ -1,0 +1,104 @@
+"""Copying files, and knowing what they are: by a process of its own. Closing a file drops what locks SQLite has on it
+in the same process (POSIX), and a root's databases may be open in this one.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+
+SETTLED_NS = 2_000_000_000  # what changed this recently may change again in the same tick of the file system's clock
+
+_COPIER = """
+import hashlib, os, sys
+for line in sys.stdin:
+    source, target = (bytes.fromhex(one) for one in line.split())
+    try:
+        digest, size = hashlib.sha256(), 0
+        with open(source, "rb", buffering=0) as file:
+            out = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            while part := file.read(1 << 20):
+                digest.update(part)
+                size += len(part)
+                view = memoryview(part)
+                while view:
+                    view = view[os.write(out, view):]
+            os.fsync(out)
+            os.close(out)
+        said = f"{digest.hexdigest()} {size}"
+    except OSError as bad:
+        said = f"- {bad.strerror or bad}"
+    print(said, flush=True)
+"""
+
+
+class Copier:
+    """Copies files, 0600, and says their SHA-256 and size; in a process of its own. To be used as a context manager."""
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> "Copier":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.kill()
+            child.communicate()
+
+    def copy(self, source: str, target: str) -> tuple[str, int]:
+        """OSError with the reason where it cannot be."""
+        if self._child is None:
+            command = [sys.executable, "-I", "-S", "-c", _COPIER]
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._child.stdin is not None and self._child.stdout is not None
+        self._child.stdin.write(f"{os.fsencode(source).hex()} {os.fsencode(target).hex()}\n")
+        self._child.stdin.flush()
+        digest, _, said = self._child.stdout.readline().strip().partition(" ")
+        if len(digest) != hashlib.sha256().digest_size * 2:
+            raise OSError(said or "the process that copies ended")
+        return digest, int(said)
+
+
+def sha256_of(path: str) -> str:
+    """Of a file that no SQLite of this process has open."""
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def write_file(path: str, content: bytes) -> None:
+    """The whole content at `path` (0600), in one step."""
+    partial = f"{path}.{os.getpid()}.partial"
+    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def stat_of(path: str) -> tuple[int, ...]:
+    try:
+        there = os.stat(path)
+    except OSError:
+        return ()
+    return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns
+
+
+def size_of(path: str) -> int:
+    return (stat_of(path) or (0, 0, 0))[2]
+
+
+def state_of(path: str) -> list[int]:
+    """What changes when the database at `path` is written; [] where that cannot be told, as it has just been."""
+    state: list[int] = []
+    for side in ("", "-wal", "-journal"):
+        if there := stat_of(path + side):
+            if time.time_ns() - there[-1] < SETTLED_NS:
+                return []
+            state += there if side == "" or there[2] else ()
+    return state
