@@ -12,6 +12,7 @@ from eyelet_ingest.events import Event
 from eyelet_ingest.ledger import CONTENT_MAX_CHARS, Ledger, Quarantined
 from eyelet_ingest.store import identity, layout
 from eyelet_ingest.store.store import Refused, Store
+from eyelet_ingest.store.tombstones import Tombstones
 
 BATCH_EVENTS = 5_000
 BATCH_CHARS = 16 * 2**20
@@ -36,20 +37,25 @@ class Clock:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the records so far; `troubles` are the first ten of those that were quarantined."""
+    """What became of the records so far; `troubles` are the first ten of those that were quarantined. `deleted` were
+    deleted or retired earlier, and stayed away."""
 
     stored: int = 0
     duplicates: int = 0
     quarantined: int = 0
+    deleted: int = 0
     partitions: set[layout.PartitionKey] = field(default_factory=set)
     troubles: list[Quarantined] = field(default_factory=list)
 
 
 class Batch:
-    """Events and quarantined records of one import, until `flush` stores them; `tally` counts those of all batches."""
+    """Events and quarantined records of one import, until `flush` stores them; `tally` counts those of all batches.
 
-    def __init__(self, store: Store, ledger: Ledger) -> None:
-        self.store, self.ledger = store, ledger
+    What was deleted or retired earlier stays away, unless `force`.
+    """
+
+    def __init__(self, store: Store, ledger: Ledger, force: bool = False) -> None:
+        self.store, self.ledger, self.force = store, ledger, force
         self.key = identity.load_key(store.root)
         self.clock = Clock()
         self.tally = Tally()
@@ -89,16 +95,36 @@ class Batch:
         """
         known_again = self._settle_times()
         if self.events:
-            appended = self.store.append_many(self.events)
+            appended = self.store.append_many(self.events, deleted="forget" if self.force else "respect")
             self.tally.stored += appended.stored
             self.tally.duplicates += appended.duplicates
+            self.tally.deleted += appended.dead
             self.tally.partitions |= appended.partitions
             for refused in appended.refused:
                 self._refuse(refused)
         if self.bad:
-            self.ledger.quarantine(self.bad)
+            self.ledger.quarantine(self._allowed())
         self.events, self.timeless, self.bad, self.chars = [], [], [], 0
         return known_again
+
+    def _allowed(self) -> list[tuple[bytes, Quarantined]]:
+        """Of what cannot be stored, that which nobody deleted from the quarantine."""
+        stones = Tombstones.of(self.store.root)
+        if not stones.are_there():
+            return self.bad
+        dead: set[bytes] = set()
+        for context in {entry.context for _, entry in self.bad}:
+            uids = [uid for uid, entry in self.bad if entry.context == context]
+            if self.force:
+                stones.forget(context, uids)
+            else:
+                dead |= stones.dead(context, [(uid, self.clock.now_us) for uid in uids])
+        allowed = [(uid, entry) for uid, entry in self.bad if uid not in dead]
+        gone = len(self.bad) - len(allowed)
+        self.tally.quarantined -= gone
+        self.tally.deleted += gone
+        self.tally.troubles = [entry for entry in self.tally.troubles if not _is_of(entry, self.bad, dead)]
+        return allowed
 
     def _settle_times(self) -> list[Event]:
         known_again: list[Event] = []
@@ -118,8 +144,12 @@ class Batch:
         for event in refused.events:
             source = event.meta["source"]
             if isinstance(source, dict):
-                line = source.get("line", source.get("row", 0))
+                line = source["line"] if "line" in source else source["row"]
                 self.quarantine(refused.key.context, source["file"], line, str(refused.error), event.data, event.data)
+
+
+def _is_of(entry: Quarantined, bad: list[tuple[bytes, Quarantined]], dead: set[bytes]) -> bool:
+    return any(other is entry and uid in dead for uid, other in bad) if dead else False
 
 
 def redacted(text: str) -> str:

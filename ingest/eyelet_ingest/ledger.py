@@ -244,6 +244,37 @@ class Ledger:
             sql = f"delete from quarantine where {_OF_FILE}"  # noqa: S608  our own text
             return int(self._conn.execute(sql, (file, file)).rowcount)
 
+    def entries(self) -> Iterator[tuple[bytes, Quarantined]]:
+        """Everything in quarantine with its uid, oldest first, one at a time."""
+        sql = "select uid, context, file, line, reason, content, chars, at_us from quarantine order by id"
+        with self._work("read", writes=False):
+            for uid, *entry in self._conn.execute(sql):
+                yield uid, Quarantined(*entry)
+
+    def paths(self) -> list[str]:
+        """Every path that was ever read, and those of what is in quarantine."""
+        with self._work("read", writes=False):
+            return [path for (path,) in self._conn.execute("select path from files union select file from quarantine")]
+
+    def forget(self, uids: Sequence[bytes], paths: Sequence[str]) -> None:
+        """Delete these of the quarantine, and put out these paths: what a file held is known again by its digests."""
+        with self._work("read", writes=False):
+            self._conn.execute("pragma secure_delete = on")
+        with self._work("write to"):
+            self._conn.executemany("delete from quarantine where uid = ?", [(uid,) for uid in uids])
+            for path in paths:
+                out = f"deleted-{os.urandom(8).hex()}"
+                self._conn.execute("update files set path = ? where path = ?", (out, path))
+                self._conn.execute("update quarantine set file = ? where file = ?", (out, path))
+
+    def erase(self) -> None:
+        """Write the file anew, and empty its WAL: nothing of what was deleted is left then. RootError where others are
+        at work with it."""
+        lock = connect.FileLock(self.path + ".lock", time.monotonic_ns() + BUSY_MS * 1_000_000)
+        with lock, self._work("erase from", writes=False):
+            self._conn.execute("vacuum")
+            connect.checkpoint(self._conn, "truncate", connect.driver().sqlite_version)
+
     def occurrences(self) -> "Occurrences":
         return Occurrences(self._conn, self._work)
 

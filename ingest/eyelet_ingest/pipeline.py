@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,15 +22,16 @@ from typing import BinaryIO
 
 from eyelet_ingest import intake, quarantine, reading, recordings, redaction_gate
 from eyelet_ingest.batch import Batch, Clock, redacted
+from eyelet_ingest.databases import Database
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import canonical
 from eyelet_ingest.ledger import Ledger, Quarantined, Seen
 from eyelet_ingest.reading import Found
-from eyelet_ingest.sources import claude_hooks, claude_transcripts
+from eyelet_ingest.sources import claude_hooks, claude_transcripts, log, mapped, old_eyelet
 from eyelet_ingest.sources.src import of_tool
 from eyelet_ingest.sources.text import plain
 from eyelet_ingest.sources.times import KEYS, of_payload
-from eyelet_ingest.store import identity, layout
+from eyelet_ingest.store import foreign, identity, layout
 from eyelet_ingest.store.store import Store
 
 READ_BYTES = 1 << 18
@@ -52,7 +53,8 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of every record: read = stored + duplicates + quarantined. `troubles` are the first ten of these.
+    """What became of every record: read = stored + duplicates + quarantined + deleted. `troubles` are the first ten
+    that were quarantined; `deleted` were deleted or retired earlier, and stayed away.
 
     `notes` are sentences that a person should read, `days` the partitions that hold what was stored.
     """
@@ -66,6 +68,7 @@ class Ingested:
     troubles: tuple[Quarantined, ...]
     notes: tuple[str, ...] = ()
     days: frozenset[layout.PartitionKey] = frozenset()
+    deleted: int = 0
 
 
 def ingest(
@@ -75,20 +78,27 @@ def ingest(
     *,
     progress: Callable[[int], None] | None = None,
     stdin: BinaryIO | None = None,
+    force: bool = False,
+    mapping: mapped.Mapping | None = None,
 ) -> Ingested:
-    """Store every record of the recordings that `paths` name, each once, in the partitions of the context.
+    """Store every record of the recordings and old databases that `paths` name, each once, in the partitions of the
+    context. With a `mapping`, which says where its fields stand, every JSON object is a log event.
 
     `progress` is told the bytes read since the last call. BadInput, before anything is read, for a path that
-    names nothing; RootError where the root cannot be used. What cannot be stored is quarantined and counted.
+    names nothing; RootError where the root cannot be used. What cannot be stored is quarantined and counted. What was
+    deleted or retired earlier stays away, unless `force`.
     """
     started = time.monotonic()
     files = recordings.find(paths)
     with Store(root) as store, store.bulk(), Ledger(store.root) as ledger:
         store.drain_spool()
-        run = _Run(store, ledger, context, progress or (lambda read_bytes: None))
+        run = _Run(Batch(store, ledger, force), context, progress or (lambda read_bytes: None), mapping)
         for path in files:
             if path == recordings.STDIN:
                 run.stream(stdin or sys.stdin.buffer, path)
+                continue
+            if foreign.is_database(path) or foreign.is_unreadable_database(path):
+                run.database(path)
                 continue
             with open(path, "rb", buffering=READ_BYTES) as raw:
                 run.stream(raw, path)
@@ -164,9 +174,13 @@ class _File:
 class _Run:
     """One import: the batch that is being filled, and the count of what became of every record."""
 
-    def __init__(self, store: Store, ledger: Ledger, context: str, progress: Callable[[int], None]) -> None:
-        self.batch = Batch(store, ledger)
-        self.ledger, self.context, self.progress = ledger, context, progress
+    def __init__(
+        self, batch: Batch, context: str, progress: Callable[[int], None], mapping: mapped.Mapping | None = None
+    ) -> None:
+        self.batch, self.ledger, self.mapping = batch, batch.ledger, mapping
+        self.levels: Counter[str] = Counter()  # those of logs that are none of ours
+        self.notes: list[str] = []
+        self.context, self.progress = context, progress
         self.safe_context = layout.safe_context(context)
         self.key, self.clock = self.batch.key, self.batch.clock
         self.uids = identity.Uids(self.key)
@@ -178,8 +192,19 @@ class _Run:
     def result(self, seconds: float) -> Ingested:
         done = self.batch.tally
         counts = (self.read, done.stored, done.duplicates, done.quarantined, len(done.partitions))
-        notes = tuple(_NOTE.format(path, known) for path, known in self.begun_anew.items() if known)
-        return Ingested(*counts, round(seconds, 3), tuple(done.troubles), notes, frozenset(done.partitions))
+        rotated = [_NOTE.format(path, known) for path, known in self.begun_anew.items() if known]
+        notes = (*rotated, *self.notes, *mapped.levels_note(self.levels))
+        return Ingested(
+            *counts, round(seconds, 3), tuple(done.troubles), notes, frozenset(done.partitions), done.deleted
+        )
+
+    def database(self, path: str) -> None:
+        """Take every row of an old database."""
+        old = Database(self.batch, path, shown_path(path), self.context, self.progress)
+        old.take_all(self.flush)
+        self.read += old.read
+        self.notes += old.notes
+        self.levels += old.levels
 
     def stream(self, raw: BinaryIO, path: str) -> None:
         """Take every record of one open file or pipe."""
@@ -263,31 +288,66 @@ class _Run:
         if value is None:
             self._quarantine(found, found.reason, file)
             return
-        is_hook = "hook_event_name" in value or claude_hooks.is_hook(value)
+        as_log = self.mapping or mapped.well_known(value)
+        if as_log is not None:
+            self._take_log(found, value, is_suspect, as_log, file, occurrence_of)
+            return
+        is_old = old_eyelet.is_envelope(value)
+        is_hook = is_old or "hook_event_name" in value or claude_hooks.is_hook(value)
         if not (is_hook or claude_transcripts.is_record(value) or (file.is_transcript and value)):
             self._quarantine(found, NEITHER, file)
             return
-        own_us = of_payload(value)
+        own_us = old_eyelet.time_us(value) if is_old else of_payload(value)
         uuid = None if is_hook else claude_transcripts.record_uuid(value)
         if uuid is not None:
             uid = identity.record_uid(self.key, claude_hooks.AGENT, uuid)
         else:
-            uid = self._uid(value, own_us, file.seen.generation, occurrence_of)
+            same = old_eyelet.payload_of(value) if is_old else value
+            uid = self._uid(same, own_us, file.seen.generation, occurrence_of)
         clean, text = intake.cleaned(found.text, value, is_suspect)
         payload = clean if isinstance(clean, dict) else {}
-        if is_hook:
+        if is_old:
+            event = old_eyelet.normalise(payload, {}, self.src_of)
+        elif is_hook:
             event = claude_hooks.normalise(payload, text, self.src_of)
         else:
             event = file.transcript.normalise(payload, text)
         event.uid = uid
-        is_timeless = self._set_time(event, own_us, payload, file)
+        is_timeless = self._set_time(event, own_us, _original_time(payload), file)
         self._set_session(event, file, is_hook)
+        self._add(found, event, self.context, is_timeless, file)
+
+    def _take_log(
+        self,
+        found: Found,
+        value: "dict[str, object]",
+        is_suspect: bool,
+        shape: mapped.Mapping,
+        file: _File,
+        occurrence_of: Callable[[int], int],
+    ) -> None:
+        """A record of a log, whose shape says where its fields stand."""
+        if not shape.fits(value):
+            self._quarantine(found, shape.lacking(), file)
+            return
+        own_us = shape.time_us(value)
+        clean, text = intake.cleaned(found.text, value, is_suspect)
+        payload = clean if isinstance(clean, dict) else {}
+        event = shape.normalise(payload, text)
+        event.uid = self._uid(value, own_us, file.seen.generation, occurrence_of)
+        level = event.meta.get(log.UNKNOWN_LEVEL)
+        if level is not None:
+            mapped.count(self.levels, level)
+        is_timeless = self._set_time(event, own_us, shape.original_time(payload), file)
+        self._add(found, event, shape.context_of(payload) or self.context, is_timeless, file)
+
+    def _add(self, found: Found, event: Event, context: str, is_timeless: bool, file: _File) -> None:
         source: dict[str, object] = {"file": file.path, "line": found.line}
         if not found.is_utf8:
             source["invalid_utf8"] = True
         event.meta["source"] = source
         file.known_bad.taken(found.line)
-        self.batch.add(self.context, event, is_timeless=is_timeless)
+        self.batch.add(context, event, is_timeless=is_timeless)
 
     def _uid(
         self, value: "dict[str, object]", own_us: int | None, generation: bytes, occurrence_of: Callable[[int], int]
@@ -298,7 +358,7 @@ class _Run:
         nth = occurrence_of(hash(payload))
         return identity.timeless_uid(self.key, payload, nth, generation)
 
-    def _set_time(self, event: Event, own_us: int | None, payload: "dict[str, object]", file: _File) -> bool:
+    def _set_time(self, event: Event, own_us: int | None, original: str, file: _File) -> bool:
         """Whether the ledger decides the event's time, as it has none of its own that is believed."""
         if own_us is not None and self.clock.usable(own_us) is not None:
             event.time_us = file.last_time_us = own_us
@@ -311,7 +371,6 @@ class _Run:
         else:
             event.time_us, origin = file.fallback
         event.meta["timestamp_from"] = origin
-        original = _original_time(payload)
         if original:
             event.meta["original_timestamp"] = original
         return True

@@ -38,7 +38,8 @@ def test_drain_stores_what_waits_once_and_says_so(spooled: str) -> None:
     first = run("drain", root=spooled)
     assert (first.exit_code, first.stdout) == (0, "3 events stored from the spool\n")
     second = run("drain", "--json", root=spooled)
-    assert json.loads(second.stdout) == {"stored": 0, "known": 0, "set_aside": 0, "waiting": 0, "reasons": []}
+    nothing = {"stored": 0, "known": 0, "deleted": 0, "set_aside": 0, "waiting": 0, "reasons": []}
+    assert json.loads(second.stdout) == nothing
     assert len(run("query", "search", "--nl", root=spooled).stdout.splitlines()) == 3
 
 

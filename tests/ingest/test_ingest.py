@@ -389,13 +389,13 @@ from eyelet_ingest import batch, pipeline
 batch.BATCH_EVENTS = 50
 paths, root, batches = [sys.argv[1]], sys.argv[2], int(sys.argv[3])
 append = pipeline.Store.append_many
-def stop_in_the_middle(self, events):
+def stop_in_the_middle(self, events, **given):
     global batches
     batches -= 1
     if batches < 0:
-        append(self, events[:20])
+        append(self, events[:20], **given)
         os.kill(os.getpid(), signal.SIGKILL)
-    return append(self, events)
+    return append(self, events, **given)
 pipeline.Store.append_many = stop_in_the_middle
 pipeline.ingest(paths, root)
 """

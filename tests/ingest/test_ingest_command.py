@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 STOP = '{"hook_event_name": "Stop", "session_id": "s", "timestamp": "2026-05-28T12:00:00Z"}'
-COUNTS = ["read", "stored", "duplicates", "quarantined", "partitions", "seconds"]
+COUNTS = ["read", "stored", "duplicates", "quarantined", "deleted", "partitions", "seconds"]
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 Done = subprocess.CompletedProcess[str]
@@ -42,7 +42,7 @@ def test_json_prints_exactly_the_counts(eyelet: Run, log: Path) -> None:
     counts = json.loads(done.stdout)
     assert list(counts) == COUNTS
     assert isinstance(counts.pop("seconds"), float)
-    assert counts == {"read": 2, "stored": 2, "duplicates": 0, "quarantined": 0, "partitions": 1}
+    assert counts == {"read": 2, "stored": 2, "duplicates": 0, "quarantined": 0, "deleted": 0, "partitions": 1}
     assert (done.returncode, done.stderr) == (0, "")
     again = json.loads(eyelet("ingest", log, "--json").stdout)
     assert (again["stored"], again["duplicates"], again["partitions"]) == (0, 2, 1)

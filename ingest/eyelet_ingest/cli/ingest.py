@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from eyelet_ingest.pipeline import Ingested
 
 SOMETHING_QUARANTINED = 1  # the exit status
-COUNTS = ("read", "stored", "duplicates", "quarantined", "partitions", "seconds")
+COUNTS = ("read", "stored", "duplicates", "quarantined", "deleted", "partitions", "seconds")
 CONTENT_SHOWN_CHARS = 200
 
 
@@ -35,13 +35,14 @@ def _listed(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @root_option
 @context_option
+@click.option("--force", is_flag=True, help="Store again what was deleted or retired earlier.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as one JSON object.")
 @click.pass_context
-def ingest(ctx: click.Context, paths: tuple[str, ...], root: str, context: str, as_json: bool) -> None:
+def ingest(ctx: click.Context, paths: tuple[str, ...], root: str, context: str, force: bool, as_json: bool) -> None:
     """Import recordings: hook payloads and Claude Code transcripts.
 
     PATH is a file, a folder, a quoted pattern like '~/logs/**/*.jsonl', or - for standard input; gzip is
-    recognised. Importing the same recording again stores only what is new.
+    recognised. Importing the same recording again stores only what is new; what was deleted stays away.
     """
     from eyelet_ingest import pipeline, recordings
 
@@ -52,10 +53,10 @@ def ingest(ctx: click.Context, paths: tuple[str, ...], root: str, context: str, 
     files = recordings.find(paths)
     total_bytes = sum(os.path.getsize(file) for file in files if file != recordings.STDIN and os.path.isfile(file))
     if as_json or not sys.stderr.isatty():
-        done = pipeline.ingest(files, root, context)
+        done = pipeline.ingest(files, root, context, force=force)
     else:
         with click.progressbar(length=total_bytes, label="Importing", file=sys.stderr) as bar:
-            done = pipeline.ingest(files, root, context, progress=bar.update)
+            done = pipeline.ingest(files, root, context, progress=bar.update, force=force)
     if files and not done.read:
         _say(f"there is no record in {files[0] if len(files) == 1 else f'any of {len(files):,} files'}", err=True)
     for note in done.notes:
@@ -127,6 +128,8 @@ def _report(done: "Ingested", context: str, as_json: bool) -> None:
         counts: dict[str, Any] = {name: getattr(done, name) for name in COUNTS}
         _say(json.dumps(counts))
         return
+    if done.deleted:
+        _say(f"{_records(done.deleted)} stayed away, deleted or retired earlier: --force brings them back.", err=True)
     days = "1 partition" if done.partitions == 1 else f"{done.partitions:,} partitions"
     _say(
         f"Read {done.read:,} records in {done.seconds:.1f} s: {done.stored:,} stored in context {context} ({days}), "

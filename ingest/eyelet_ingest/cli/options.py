@@ -170,6 +170,7 @@ def spool_story(drained: "Drained") -> str:
     parts = [f"{drained.stored} {'event' if drained.stored == 1 else 'events'} stored from the spool"]
     for number, what in (
         (drained.known, "known already"),
+        (drained.dead, "deleted while they waited"),
         (drained.bad, "set aside as unreadable"),
         (drained.left, "still waiting"),
     ):

@@ -35,6 +35,7 @@ def _counts(drained: "Drained") -> dict[str, object]:
     return {
         "stored": drained.stored,
         "known": drained.known,
+        "deleted": drained.dead,
         "set_aside": drained.bad,
         "waiting": drained.left,
         "reasons": list(drained.reasons),

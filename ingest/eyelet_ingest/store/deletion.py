@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from eyelet_ingest.errors import EyeletError, PartitionError, PartitionUnreadable
-from eyelet_ingest.store import copies, erasing, layout, removal, schema
+from eyelet_ingest.store import copies, erasing, layout, manifest, removal, schema, sealing
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.connect import FileLock, is_passing, is_there, open_reader, open_writer, remedy, transaction
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 DEADLINE_MS = 30_000  # for the lock of one day
 DAYS = "days"  # the name of this place
+DELETED, RETIRED = "deleted", "retired"  # what manifests and the register of seals say of it
 
 # Called before the files of a day are removed: whoever has it open is to let go of it.
 BeforeRemoval = Callable[[PartitionKey], object]
@@ -175,6 +176,9 @@ class DayByDay:
                 conn.close()  # under the lock: as the sole opener it checkpoints, and nobody else may write then
             if events and erased and erasing.is_erased(path):
                 self.stones.erased(key.mount_name)
+        if events:
+            with suppress(EyeletError):  # maintenance seals it again: it is noted as written to
+                sealing.reseal_after(self.root, key, DELETED)
         return DayDeleted(key, events, False) if events else None
 
     def _go(self, conn: Any, key: PartitionKey, pieces: list[Piece]) -> int:
@@ -185,6 +189,7 @@ class DayByDay:
             conn.execute(sql, params)
         events = int(conn.execute("select count(*) from temp.going").fetchone()[0])
         if events:
+            manifest.reopen(self.root, key, DELETED)
             self.stones.begin_erasing(key.mount_name)
             if not self.wanted.by_age:
                 self.stones.remember(key.context, _uids(conn, "temp.going"))
@@ -198,7 +203,7 @@ class DayByDay:
         try:
             erasing.erase(conn, path)
             return True
-        except conn.OperationalError as bad:  # the disk is full: it needs room for the file once more
+        except (conn.OperationalError, PartitionError, OSError) as bad:  # it needs room for the file once more
             reason = f"the events are deleted, but may still be read in the file: {bad} ({remedy(path, bad)})"
             self.traces.append(Unreadable(key.context, key.date, reason))
             return False
@@ -214,6 +219,7 @@ class DayByDay:
             with _alone(self.root, key):
                 was_there = is_there(path)
                 with self._no_writer(key, path) as events:
+                    manifest.gone(self.root, key, RETIRED if self.wanted.by_age else DELETED)
                     hidden = removal.hide(self.root, key)
             removal.clear(self.root, hidden)
         except OSError as bad:

@@ -1,9 +1,9 @@
 """No byte of a deleted row is left in its file: SQLite keeps copies of rows it once moved in the gaps of its pages.
 
-(Measured: of 300 deleted texts secure_delete alone left some to be read.) So the file is written anew without them, and
-the WAL, which holds the pages as they were, is emptied. Where somebody is stopped in between, or a reader still needs
-the WAL, the name of the file stands in the tombstones, and whoever comes next goes on: a command that writes, the
-server, the next deletion.
+(Measured: of 300 deleted texts secure_delete alone left some to be read.) So the file is written anew without them
+(`compact`), and the WAL, which holds the pages as they were, is emptied. Where somebody is stopped in between, or a
+reader still needs the WAL, the name of the file stands in the tombstones, and whoever comes next goes on: a command
+that writes, the server, the next deletion.
 """
 
 import os
@@ -13,6 +13,7 @@ from typing import Any
 
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store import connect, copies, layout
+from eyelet_ingest.store.compact import compact
 from eyelet_ingest.store.connect import CACHE_KIB_SMALL, FileLock, driver, open_writer
 from eyelet_ingest.store.layout import MEMORY
 from eyelet_ingest.store.tombstones import Tombstones
@@ -35,11 +36,12 @@ def forget_samples(conn: Any) -> None:
 
 
 def erase(conn: Any, path: str) -> None:
-    """Write the file anew without what was deleted, and empty the WAL, under the file's lock. SQLite's own errors.
+    """Write the file anew without what was deleted, and empty the WAL, under the file's lock. SQLite's own errors, and
+    those of `compact`.
 
     `is_erased` says, when the connection is closed, whether nothing is left.
     """
-    conn.execute("vacuum")
+    compact(conn, path)
     conn.execute(f"pragma busy_timeout = {CHECKPOINT_WAIT_MS}")
     connect.checkpoint(conn, "truncate", driver().sqlite_version)
 

@@ -34,11 +34,15 @@ class Place(Protocol):
         """Make it go, from every byte; what went. Remembered before, where it has a uid (`Tombstones`)."""
 
 
-def places(root: str) -> list[Place]:
+def places(root: str, *, archives: bool = True) -> list[Place]:
     """Those of one root, in the order in which they are walked. A root in memory has none."""
     if root.startswith(layout.MEMORY):
         return []
     found: list[Place] = [Spool(root)]
+    if archives and os.path.isdir(os.path.join(root, "archive")):
+        from eyelet_ingest.store.archived_deletion import Archives
+
+        found.append(Archives(root))
     if is_there(os.path.join(root, "ingest.sqlite")):
         from eyelet_ingest.remembered import Remembered
 
@@ -71,7 +75,7 @@ class Spool:
             if key is None or not wanted.has_context(key.context):
                 continue
             try:
-                uid = self._wants(path, wanted)
+                uid = self._wants(path, key.context, wanted)
             except OSError:
                 continue  # drained meanwhile
             if uid is None:
@@ -83,17 +87,16 @@ class Spool:
                 spool.remove(path)
         return [DayDeleted(key, events, False, self.name) for key, events in sorted(counts.items())]
 
-    def _wants(self, path: str, wanted: Wanted) -> bytes | None:
+    def _wants(self, path: str, context: str, wanted: Wanted) -> bytes | None:
         """The uid of the event in this file, if it is to go; b"" where it is no event and all the same; else None."""
         try:
             key, given, row, _ = spool.read(path)
         except BadInput:
             with open(path, "rb") as file:
                 text = file.read().decode("utf-8", "replace")
-            key = layout.key_from_mount_name(os.path.basename(path).removesuffix(".json").split("-", 2)[-1])
-            assert key is not None
-            met_us = int(os.path.basename(path).split("-")[0]) // 1_000
-            return b"" if wanted.is_told_in(text, key.context, met_us) else None
+            received_ns = os.path.basename(path).split("-")[0]
+            met_us = int(received_ns) // 1_000 if received_ns.isascii() and received_ns.isdigit() else 0
+            return b"" if wanted.is_told_in(text, context, met_us) else None
         if wanted.prompts:  # which rows a prompt has is worked out from the days: here is what names it
             return row[0] if wanted.is_told_in(row[-2], key.context, row[1]) else None
         return row[0] if matching([(key, given, row)], wanted) else None

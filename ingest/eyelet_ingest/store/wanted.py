@@ -39,6 +39,13 @@ class Wanted:
         since_us, until_us = self.where.since_us, self.where.until_us
         return (since_us is None or since_us <= time_us) and (until_us is None or time_us < until_us)
 
+    def meets(self, key: PartitionKey) -> bool:
+        """Whether the day may hold anything of it, by its context and time."""
+        first_us, end_us = key.bounds_us
+        since_us, until_us = self.where.since_us, self.where.until_us
+        in_range = (since_us is None or since_us < end_us) and (until_us is None or first_us < until_us)
+        return in_range and self.has_context(key.context)
+
     def takes_whole(self, key: PartitionKey) -> bool:
         """Whether all that the day holds goes: nothing is asked for but a range that it lies in, and contexts."""
         first_us, end_us = key.bounds_us
