@@ -7,6 +7,7 @@ is read. The line is recorded text and as hostile as that: whoever shows it esca
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 LENGTH = 200
 DEPTH = 20
@@ -46,6 +47,8 @@ _EVENT = (
     "file_path",
     "summary",
     "content",
+    "msg",
+    "text",
     "operation",
     "subtype",
     "aiTitle",
@@ -77,8 +80,18 @@ def synopsis(row: Mapping[str, object]) -> str:
         texts = _texts(payload, tool if isinstance(tool, str) else "")
     else:
         texts = iter([str(payload)] if isinstance(payload, str | int | float) else [])
+    if row.get("origin") == "log":
+        texts = chain(_mapped_message(row.get("meta")), texts)
     lines = (_one_line(text) for text in texts)
     return next(filter(None, lines), "") or _one_line(str(row.get("hook_type") or ""))
+
+
+def _mapped_message(meta: object) -> Iterator[str]:
+    """What a log of another shape says, where the import was told where it stands."""
+    if isinstance(meta, str) and '"message"' in meta:
+        meta = _payload(meta)
+    if isinstance(meta, dict):
+        yield _text(meta.get("message"))
 
 
 def _texts(payload: dict[str, object], tool: str) -> Iterator[str]:

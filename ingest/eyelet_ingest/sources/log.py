@@ -4,6 +4,8 @@ The fields stand in docs/api.md. What is known must be of its kind, so that a mi
 not known stays in the payload.
 """
 
+from typing import Any
+
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
 from eyelet_ingest.sources.claude_hooks import execution
@@ -24,6 +26,14 @@ _LEVELS = {
     **dict.fromkeys(("warn", "warning"), "warn"),
     **dict.fromkeys(("error", "err", "fatal", "critical", "crit", "alert", "emergency", "emerg", "panic"), "error"),
 }
+# Numbers: those of syslog (0 emergency to 7 debug), and those of bunyan and pino (10 trace to 60 fatal).
+_NUMBERS = {
+    **dict.fromkeys((0, 1, 2, 3, 50, 60), "error"),
+    **dict.fromkeys((4, 40), "warn"),
+    **dict.fromkeys((5, 6, 30), "info"),
+    **dict.fromkeys((7, 10, 20), "debug"),
+}
+UNKNOWN_LEVEL = "original_level"  # in `meta`: a level that is none of ours, as it was given
 
 
 def normalise(payload: "dict[str, object]", data: str) -> Event:
@@ -47,7 +57,7 @@ def normalise(payload: "dict[str, object]", data: str) -> Event:
         tool_name=_short(payload, "tool_name"),
         tool_use_id=_short(payload, "tool_use_id"),
         status=status,
-        src=src(*(_short(payload, "src", 1_000) or "").split(".")),
+        src=dotted(_short(payload, "src", 1_000) or ""),
         loglevel=level or ("error" if failed else "info"),
         error=int(failed),
         origin="log",
@@ -62,6 +72,46 @@ def normalise(payload: "dict[str, object]", data: str) -> Event:
         data=data,
         meta=meta,
     )
+
+
+def event_of(data: str, *, src: str, level: object, failed: bool | None = None, told: str = "", **fields: Any) -> Event:
+    """The event of a record that others wrote, `data` its JSON text: what is not known here is kept, never refused.
+
+    `failed` is None where the record does not say; then the level does. `fields` are those of Event.
+    """
+    known = level_of(level)
+    is_error = known == "error" if failed is None else failed
+    meta: dict[str, object] = {}
+    if known is None and plain(level, 60):
+        meta[UNKNOWN_LEVEL] = plain(level, 60)
+    if is_error:
+        meta["execution"] = execution("error", code_of(told), message_of(told))
+    event = Event(
+        hook_type=fields.pop("hook_type", None) or TYPE,
+        status="error" if is_error else "ok",
+        src=dotted(src),
+        loglevel=known or ("error" if is_error else "info"),
+        error=int(is_error),
+        origin="log",
+        data=data,
+        **fields,
+    )
+    event.meta = meta
+    return event
+
+
+def level_of(value: object) -> str | None:
+    """The one of debug, info, warn and error that a name or a number of other programs means; None for no such."""
+    text = plain(value, 60).strip().lower()
+    if isinstance(value, bool) or not text:
+        return None
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else None
+    return _LEVELS.get(text) if number is None else _NUMBERS.get(number)
+
+
+def dotted(given: str) -> str:
+    """A src as somebody gave it, as it is stored."""
+    return src(*given.split("."))
 
 
 def content(payload: "dict[str, object]") -> object:

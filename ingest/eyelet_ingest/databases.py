@@ -1,0 +1,219 @@
+"""Old databases → batch: `eyelet.db` of the original Eyelet, and logs in one table. Streamed, never changed.
+
+Twice is once: a row of Eyelet is known by its payload and time, as is the JSON file of the same event, and a row of a
+log by all that it says; equal rows of one file are counted. So a database that has grown adds only what is new.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from eyelet_ingest import intake, quarantine, redaction, redaction_gate
+from eyelet_ingest.batch import Batch, redacted
+from eyelet_ingest.errors import BadInput
+from eyelet_ingest.events import Event
+from eyelet_ingest.jsontext import canonical, dumps, parse, parse_numbers_as_text
+from eyelet_ingest.reading import Found
+from eyelet_ingest.sources import hero_proc, log, mapped, old_eyelet
+from eyelet_ingest.sources.text import plain
+from eyelet_ingest.sources.times import payload_time_us
+from eyelet_ingest.store import identity, layout
+from eyelet_ingest.store.foreign import EYELET, NAMES, Damaged, Foreign, OldRow
+
+_DAMAGED = "the file is damaged behind this row ({}): the rows before it were read"
+_RECOVER = "{}: {} behind row {:,} of {}; save the rest with `sqlite3 OLD .recover | sqlite3 NEW`, and import that too"
+
+
+class Database:
+    """One old database on its way into a batch; `context` is for rows that name none."""
+
+    def __init__(self, batch: Batch, path: str, shown: str, context: str, progress: Callable[[int], None]) -> None:
+        self.batch, self.path, self.shown, self.context, self.progress = batch, path, shown, context, progress
+        self.key, self.clock = batch.key, batch.clock
+        self.uids = identity.Uids(self.key)
+        self.last_time_us: int | None = None
+        self.read = 0
+        self.notes: list[str] = []
+        self.levels: Counter[str] = Counter()  # those that are none of ours
+        self._table = ""
+        self._known_bad: dict[str, quarantine.KnownBad] = {}  # of earlier imports, by safe context
+
+    def take_all(self, flush: Callable[[], None]) -> None:
+        """Every row, oldest first, `flush` called whenever the batch is full. BadInput where nothing can be read."""
+        occurrences = self.batch.ledger.occurrences()
+        told_bytes, size_bytes = 0, os.path.getsize(self.path)
+        with Foreign(self.path) as old:
+            self._table = old.table
+            take = self._take_hook if old.kind == EYELET else self._take_log
+            span = max(old.last_rowid - old.first_rowid + 1, 1)
+            last = old.first_rowid
+            try:
+                for page in old.pages():
+                    for row, record, text, is_suspect in self._parsed(page, old):
+                        take(row, record, text, is_suspect, occurrences.next)
+                        if self.batch.is_full():
+                            flush()
+                    if self.batch.is_full():  # of what cannot be stored
+                        flush()
+                    last = page[-1].rowid
+                    done_bytes = min(size_bytes, size_bytes * (last - old.first_rowid + 1) // span)
+                    self.progress(max(done_bytes - told_bytes, 0))
+                    told_bytes = max(done_bytes, told_bytes)
+            except Damaged as bad:
+                self._note_damage(last, bad)
+        occurrences.close()
+        flush()
+        self._release()
+
+    def _parsed(self, page: list[OldRow], old: Foreign) -> "list[tuple[OldRow, dict[str, object], str, bool]]":
+        """The rows that can be taken: each with its record, the text of it, and whether that may hold a secret."""
+        found: list[tuple[OldRow, dict[str, object], str]] = []
+        for row in page:
+            self.read += 1
+            try:
+                if row.reason:
+                    raise BadInput("", reason=row.reason)
+                if old.kind == EYELET:
+                    text = _json_text(row.values.get("data"), old)
+                    value = parse(text)
+                    found.append((row, value if isinstance(value, dict) else {}, text))
+                else:
+                    record = hero_proc.record_of(row.values)
+                    text = _dumped(record)
+                    found.append((row, record, text))
+            except BadInput as bad:
+                self._quarantine(row, bad.reason)
+        suspects = redaction_gate.suspects([text for _, _, text in found])
+        return [(*one, at in suspects) for at, one in enumerate(found)]
+
+    def _take_hook(
+        self, row: OldRow, record: "dict[str, object]", text: str, is_suspect: bool, nth: Callable[[int], int]
+    ) -> None:
+        payload = old_eyelet.payload_of(record)
+        columns = row.values
+        own_us = payload_time_us(columns.get("timestamp"))
+        own_us = old_eyelet.time_us(record) if own_us is None else own_us
+        same: object = payload
+        if payload is record and "hook_event_name" not in record:  # then the row's columns are part of what it says
+            same = [plain(columns.get(name)) for name in ("hook_type", "session_id", "tool_name")] + [record or text]
+        clean, clean_text = intake.cleaned(text, record, is_suspect)
+        kept = clean if isinstance(clean, dict) else {}
+        safe_columns = {name: _clean_column(value) for name, value in columns.items() if name != "data"}
+        try:
+            event = old_eyelet.normalise(kept, safe_columns)
+        except ValueError:  # a number beyond what Python holds: as text it is whole
+            whole = redaction.redact_value(parse_numbers_as_text(clean_text))
+            event = old_eyelet.normalise(whole if isinstance(whole, dict) else {}, safe_columns)
+        if not record:
+            event.data = clean_text  # JSON, but no object
+        elif old_eyelet.payload_of(kept) is kept:
+            event.data = clean_text
+        self._add(self.context, event, row, canonical(same).encode(), own_us, columns.get("timestamp"), nth)
+
+    def _take_log(
+        self, row: OldRow, record: "dict[str, object]", text: str, is_suspect: bool, nth: Callable[[int], int]
+    ) -> None:
+        own_us = hero_proc.time_us(record)
+        clean, clean_text = intake.cleaned(text, record, is_suspect)
+        event = hero_proc.normalise(clean if isinstance(clean, dict) else {}, clean_text)
+        context = hero_proc.context_of(record) or self.context
+        self._add(context, event, row, canonical(record).encode(), own_us, record.get("epoch"), nth)
+
+    def _add(
+        self,
+        context: str,
+        event: Event,
+        row: OldRow,
+        same: bytes,
+        own_us: int | None,
+        original: object,
+        nth: Callable[[int], int],
+    ) -> None:
+        is_timeless = self.clock.usable(own_us) is None
+        if own_us is not None and not is_timeless:
+            event.time_us = self.last_time_us = own_us
+        else:
+            self._guess_time(event, own_us, original)
+        before = nth(hash((same, own_us)))
+        if own_us is not None and not before:
+            event.uid = self.uids.timed(same, own_us)
+        else:
+            event.uid = identity.timeless_uid(self.key, same + b"%d" % (own_us or 0), before)
+        level = event.meta.get(log.UNKNOWN_LEVEL)
+        if level is not None:
+            mapped.count(self.levels, level)
+        event.meta["source"] = {"file": self.shown, "table": self._table, "row": row.rowid}
+        for name in {context, self.context}:
+            self._known(name).taken(row.rowid)
+        self.batch.add(context, event, is_timeless=is_timeless)
+
+    def _guess_time(self, event: Event, own_us: int | None, original: object) -> None:
+        """The time of a row that has none, or none that is believed; the ledger remembers it."""
+        event.time_us, origin = self.clock.now_us, "receipt"
+        if own_us is not None:
+            event.meta["timestamp_suspect"] = True
+        elif self.last_time_us is not None:
+            event.time_us, origin = self.last_time_us, "neighbour"
+        event.meta["timestamp_from"] = origin
+        if plain(original, 100):
+            event.meta["original_timestamp"] = plain(original, 100)
+
+    def _quarantine(self, row: OldRow, reason: str) -> None:
+        value = row.values.get("data", row.values.get("content"))
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else plain(value, 1 << 20)
+        content = quarantine.content(Found(row.rowid, text, None, reason))
+        said = f"table {self._table}, row {row.rowid}: {reason}"
+        self.batch.quarantine(self.context, self.shown, row.rowid, said, text, content)
+
+    def _note_damage(self, last: int, bad: Damaged) -> None:
+        self.read += 1
+        said = f"table {self._table}, row {last}: {_DAMAGED.format(bad.reason)}"
+        self.batch.quarantine(self.context, self.shown, last, said, "", "")
+        self.notes.append(_RECOVER.format(self.shown, bad.reason, last, self._table))
+
+    def _known(self, context: str) -> quarantine.KnownBad:
+        safe_context = layout.safe_context(context)
+        if safe_context not in self._known_bad:
+            lines = self.batch.ledger.quarantined_lines(safe_context, self.shown)
+            self._known_bad[safe_context] = quarantine.KnownBad(lines)
+        return self._known_bad[safe_context]
+
+    def _release(self) -> None:
+        """What was quarantined, and was taken now, may go."""
+        for safe_context, known_bad in self._known_bad.items():
+            if known_bad.mended:
+                self.batch.ledger.release(safe_context, self.shown, known_bad.mended, self.clock.now_us)
+
+
+def hint(path: str, kind: str) -> str:
+    """What a person may do with an old database that was found beside recordings."""
+    what = f"{path} is a database with {NAMES[kind]}"
+    return f"{what}: name it to import it, or give --alongside NAME to read it beside your own"
+
+
+def _json_text(value: Any, old: Foreign) -> str:
+    """The JSON text of a row's payload, which may be in SQLite's binary form; BadInput where it is none."""
+    if isinstance(value, bytes):
+        if value.lstrip()[:1] in (b"{", b"["):
+            return value.decode("utf-8", "replace")
+        text = old.json_of(value)
+        if text is None:
+            raise BadInput("", reason="not JSON: bytes that are neither its text nor its binary form")
+        return text
+    if value is None:
+        raise BadInput("", reason="its data is null")
+    return value if isinstance(value, str) else dumps(value)
+
+
+def _dumped(record: "dict[str, object]") -> str:
+    try:
+        return dumps(record)
+    except ValueError:  # infinity, which SQLite has and JSON has not
+        return dumps({name: str(value) if isinstance(value, float) else value for name, value in record.items()})
+
+
+def _clean_column(value: object) -> object:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return redacted(value) if isinstance(value, str) else value
