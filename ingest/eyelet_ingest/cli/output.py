@@ -212,6 +212,9 @@ def truth(partitions: "Partitions", elapsed_ms: float, pages: int = 1) -> str:
         line = f"{pages} pages over {total} {noun}, {elapsed_ms:.0f} ms"
     if partitions.unasked:
         line += f", {partitions.unasked} not asked as time ran out: this is not all there may be"
+    if partitions.archived:
+        days = "day is" if partitions.archived == 1 else "days are"
+        line += f", {partitions.archived} {days} only in the archive (eyelet archive --restore DAY brings one back)"
     if bad:
         named = "; ".join(f"{day.name} ({day.error})" for day in bad)
         line += f", {len(bad)} unreadable: {named}"

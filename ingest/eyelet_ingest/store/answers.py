@@ -29,21 +29,25 @@ class Partitions:
     """The truth about one answer: how many partitions it opened, how many it did not need, which it could not read.
 
     `unasked` are those that might hold more, but the deadline came first: the answer is what the others gave.
+    `archived` are days of the range that are only in the archive: nothing of them is in the answer.
     """
 
     scanned: int
     skipped: int
     unreadable: tuple[Unreadable, ...]
     unasked: int = 0
+    archived: int = 0
 
     def as_json(self) -> dict[str, object]:
-        """As JSON documents it: `unasked` stands there only where time ran out, `root` only where there are several."""
+        """As JSON documents it: `unasked` stands there only where time ran out, `archived` only where there are such
+        days, `root` only where there are several."""
         bad = [
             {"context": one.context, "day": one.day, "error": one.error} | ({"root": one.root} if one.root else {})
             for one in self.unreadable
         ]
         late = {"unasked": self.unasked} if self.unasked else {}
-        return {"scanned": self.scanned, "skipped": self.skipped, "unreadable": bad, **late}
+        kept = {"archived": self.archived} if self.archived else {}
+        return {"scanned": self.scanned, "skipped": self.skipped, "unreadable": bad, **late, **kept}
 
     @property
     def complete(self) -> bool:

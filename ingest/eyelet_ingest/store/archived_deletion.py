@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from eyelet_ingest.errors import PartitionUnreadable
-from eyelet_ingest.store import archives, connect, layout, removal, schema, unpacking
+from eyelet_ingest.store import archives, connect, removal, schema, unpacking
 from eyelet_ingest.store.deletion import DayDeleted
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.tombstones import Tombstones
@@ -31,7 +31,7 @@ class Archives:
 
     def _walk(self, wanted: Wanted, *, go: bool) -> list[DayDeleted]:
         found = []
-        for key in keys(self.root):
+        for key in archives.keys(self.root):
             if not wanted.meets(key) or not wanted.pieces(key.context):
                 continue
             whole = wanted.takes_whole(key)
@@ -80,19 +80,6 @@ class Archives:
             Tombstones.of(self.root).remember(key.context, (uid for (uid,) in uids))
 
 
-def keys(root: str) -> list[PartitionKey]:
-    """The days that have an archive, in order of time and context."""
-    found = []
-    top = archives.archive_dir(root)
-    for context in _names(top):
-        for year in _names(os.path.join(top, context)):
-            for name in _names(os.path.join(top, context, year)):
-                key = layout.key_from_parts(context, year, name.removesuffix(archives.SUFFIX))
-                if key is not None and name.endswith(archives.SUFFIX):
-                    found.append(key)
-    return sorted(found)
-
-
 @contextmanager
 def opened(root: str, key: PartitionKey) -> Iterator[tuple[Any, dict[str, Any], str]]:
     """Alone with an archive: a connection to a copy of what it holds, which may be changed; what it says of itself; and
@@ -117,10 +104,3 @@ def _make_indexes(conn: Any, without: list[str]) -> None:
         for name in without:
             if name in statements:
                 conn.execute(statements[name])
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []

@@ -20,11 +20,11 @@ from typing import Any
 
 from eyelet_ingest.errors import BadInput, EyeletError, PartitionBusy, PartitionError, PartitionUnreadable
 from eyelet_ingest.store import connect, identity, layout, manifest, removal, schema, sealing
+from eyelet_ingest.store.catalog import ArchiveCatalog
 from eyelet_ingest.store.digests import rows_digest
 from eyelet_ingest.store.layout import PartitionKey
 
 DEADLINE_MS = 30_000
-SUFFIX = ".sqlite.xz"
 PRESET = 6  # 9 makes it 3 % smaller, and takes 700 MB of memory
 PART_BYTES = 1 << 20
 FACTS = "archive"  # the key in eyelet_partition under which an archive says what it holds
@@ -51,24 +51,13 @@ class Restored:
     kept: int
 
 
-def archive_dir(root: str) -> str:
-    return os.path.join(root, "archive")
-
-
 def path_of(root: str, key: PartitionKey) -> str:
-    return os.path.join(archive_dir(root), key.context, f"{key.year:04d}", f"{key.day:03d}{SUFFIX}")
+    return layout.archive_path(root, key)
 
 
 def keys(root: str) -> list[PartitionKey]:
     """The days that have an archive, in order of time and context."""
-    found, top = [], archive_dir(root)
-    for context in _names(top):
-        for year in _names(os.path.join(top, context)):
-            for name in _names(os.path.join(top, context, year)):
-                key = layout.key_from_parts(context, year, name.removesuffix(SUFFIX))
-                if key is not None and name.endswith(SUFFIX):
-                    found.append(key)
-    return sorted(found)
+    return ArchiveCatalog(root).partitions()
 
 
 def is_archived(root: str, key: PartitionKey) -> bool:
@@ -237,13 +226,6 @@ def _unchanged(root: str, key: PartitionKey, reader: Any, version: int, file: tu
             yield bool(reader.execute("pragma data_version").fetchone()[0] == version)
         finally:
             conn.close()  # where its file has gone SQLite sees that, and touches nothing where it was
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
 
 
 def _seals(root: str, key: PartitionKey) -> "list[dict[str, Any]]":

@@ -58,6 +58,7 @@ class Catalog:
         self._parts: list[Part] = []  # guarded by _lock: those of _keys_of_parts
         self._keys_of_parts: list[PartitionKey] | None = None  # guarded by _lock
         self._troubles: list[tuple[str, str, str]] = []  # guarded by _lock
+        self._archives: Catalog | None = None  # guarded by _lock; as soon as somebody asked
 
     def partitions(self) -> list[PartitionKey]:
         """Every partition, oldest first; none where the root is not there, RootError where it cannot be read."""
@@ -102,6 +103,16 @@ class Catalog:
         chosen = [part for part in parts[low:high] if part.context in contexts] if contexts else parts[low:high]
         return chosen, len(parts) - len(chosen)
 
+    def only_archived(self, since_us: int | None, until_us: int | None, contexts: Sequence[str]) -> int:
+        """How many days of this range and these contexts are in the archive and nowhere else."""
+        with self._lock:
+            if self._archives is None:
+                self._archives = ArchiveCatalog(self.root)
+        kept, _ = self._archives.prune(since_us=since_us, until_us=until_us, contexts=contexts)
+        if not kept:
+            return 0
+        return len(set(kept).difference(self.partitions()))
+
     def troubles(self) -> list[tuple[str, str, str]]:
         """Folders that could not be looked into when the partitions were last listed: context, year or "", why."""
         with self._lock:
@@ -119,22 +130,29 @@ class Catalog:
 
     def _list(self) -> None:
         """Under the lock."""
-        logs = layout.logs_dir(self.root)
+        top = self._top()
         before, self._listings = self._listings, {}
         self._folders = []
         self._troubles.clear()
         keys: list[PartitionKey] = []
-        for context in self._names(before, logs):
+        for context in self._names(before, top):
             if layout.safe_context(context) != context:
                 continue
-            folder = os.path.join(logs, context)
+            folder = os.path.join(top, context)
             for year in self._names(before, folder, context):
                 if len(year) == 4 and year.isdigit():
                     days = self._names(before, os.path.join(folder, year), context, year)
-                    keys += [key for day in days if (key := layout.key_from_parts(context, year, day)) is not None]
+                    keys += [key for day in days if (key := self._key(context, year, day)) is not None]
         self._keys = sorted(keys)
         if not self._troubles and all(_is_settled(listing) for listing in self._listings.values()):
             self._folders = [(folder, listing[0]) for folder, listing in self._listings.items()]
+
+    def _top(self) -> str:
+        return layout.logs_dir(self.root)
+
+    def _key(self, context: str, year: str, name: str) -> PartitionKey | None:
+        """The day that a name in the folder of a year stands for."""
+        return layout.key_from_parts(context, year, name)
 
     def _names(self, before: dict[str, Listing], folder: str, context: str = "", year: str = "") -> list[str]:
         """What is in a folder. Trouble with the root's is raised; below it is noted, and hides nothing else."""
@@ -150,7 +168,7 @@ class Catalog:
             self._listings[folder] = _UNSETTLED  # a link whose end may come to be
             return []
         except NotADirectoryError:
-            if folder == layout.logs_dir(self.root):
+            if folder == self._top():
                 raise RootError("read", folder, "it is a file, not a folder", "name a folder with --root") from None
             return []
         except OSError as bad:
@@ -171,6 +189,17 @@ def _is_settled(listing: Listing) -> bool:
     return changed_ns < listed_ns - SETTLED_NS
 
 
+class ArchiveCatalog(Catalog):
+    """The days that have an archive."""
+
+    def _top(self) -> str:
+        return layout.archive_dir(self.root)
+
+    def _key(self, context: str, year: str, name: str) -> PartitionKey | None:
+        day = name.removesuffix(layout.ARCHIVE_SUFFIX)
+        return layout.key_from_parts(context, year, day) if day != name else None
+
+
 class LimitedCatalog(Catalog):
     """What a Catalog knows of some contexts. It lists through that catalog, so that nothing is listed twice."""
 
@@ -183,6 +212,10 @@ class LimitedCatalog(Catalog):
 
     def parts(self) -> list[Part]:
         return [part for part in self._whole.parts() if part.context in self._contexts]
+
+    def only_archived(self, since_us: int | None, until_us: int | None, contexts: Sequence[str]) -> int:
+        mine = [context for context in contexts or self._contexts if context in self._contexts]
+        return self._whole.only_archived(since_us, until_us, mine) if mine else 0
 
     def troubles(self) -> list[tuple[str, str, str]]:
         return [trouble for trouble in self._whole.troubles() if trouble[0] in self._contexts]

@@ -69,7 +69,7 @@ class FanOut:
         self.roots = roots
         self.started = time.perf_counter()
         self.until = None if deadline_ms is None else self.started + deadline_ms / 1000
-        self.skipped = self.unasked = 0
+        self.skipped = self.unasked = self.archived = 0
         self.scanned: set[Part] = set()
         self.unreadable: dict[Part, Unreadable] = {}
         self.troubles: list[Unreadable] = []
@@ -152,7 +152,8 @@ class FanOut:
             handles.give_back(handle, error)
 
     def truth(self) -> Partitions:
-        return Partitions(len(self.scanned), self.skipped, (*self.unreadable.values(), *self.troubles), self.unasked)
+        unreadable = (*self.unreadable.values(), *self.troubles)
+        return Partitions(len(self.scanned), self.skipped, unreadable, self.unasked, self.archived)
 
     def is_late(self) -> bool:
         return self.until is not None and time.perf_counter() >= self.until

@@ -1,7 +1,7 @@
 """Which days there are, in days and in archives, and what is known of each: for people who look after them."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from eyelet_ingest.errors import EyeletError, PartitionUnreadable
@@ -55,23 +55,18 @@ def days(catalog: Catalog, keys: Collection[PartitionKey] | None = None) -> Iter
             yield day
 
 
-def versions(root: str, keys: Sequence[PartitionKey]) -> list[tuple[PartitionKey, int]]:
-    """The version of the schema of those of these days that are of an older one than this software's."""
-    older = []
-    for key in keys:
-        path = layout.db_path(root, key)
-        if not connect.is_there(path):
-            continue
-        conn = connect.open_reader(path)
-        try:
-            version = schema.version_of(conn)
-        except conn.DatabaseError as bad:
-            raise PartitionUnreadable("read", path, *schema.diagnosis(conn, path, bad)) from bad
-        finally:
-            conn.close()
-        if 0 < version < schema.VERSION:
-            older.append((key, version))
-    return older
+def version(root: str, key: PartitionKey) -> int | None:
+    """The version of a day's schema; None where nothing is there yet."""
+    path = layout.db_path(root, key)
+    if not connect.is_there(path):
+        return None
+    conn = connect.open_reader(path)
+    try:
+        return schema.version_of(conn) or None
+    except conn.DatabaseError as bad:
+        raise PartitionUnreadable("read", path, *schema.diagnosis(conn, path, bad)) from bad
+    finally:
+        conn.close()
 
 
 def _day(root: str, key: PartitionKey) -> Day | None:

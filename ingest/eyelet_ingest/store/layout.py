@@ -13,6 +13,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 2254
 CONTEXT_MAX_CHARS = 64
 TOMBSTONES = "tombstones.sqlite"  # at the root: what was deleted (tombstones.py)
 DEFAULT_CONTEXT = "default"
+ARCHIVE_SUFFIX = ".sqlite.xz"
 MEMORY = "file:/eyelet-memory/"  # how a root that is in memory begins (memory.py); no path of a file does
 
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
@@ -95,6 +96,15 @@ def partition_dir(root: str, key: PartitionKey) -> str:
 
 def db_path(root: str, key: PartitionKey) -> str:
     return os.path.join(partition_dir(root, key), "logs.sqlite")
+
+
+def archive_dir(root: str) -> str:
+    return os.path.join(root, "archive")
+
+
+def archive_path(root: str, key: PartitionKey) -> str:
+    """The compact copy of a day, where it has one (`archives.py`)."""
+    return os.path.join(archive_dir(root), key.context, f"{key.year:04d}", f"{key.day:03d}{ARCHIVE_SUFFIX}")
 
 
 def lock_path(root: str, key: PartitionKey) -> str:

@@ -4,17 +4,21 @@ A little at a time, by whoever has a moment: a command at its end, the server be
 rows are added up from a read-only connection that hinders nobody; only then is the day's lock taken, for as long as it
 takes to write some hundred rows, and only if nothing was committed meanwhile. Whoever is stopped anywhere has done
 nothing or all of some hours. To be called again and again: a day that has all it needs costs a look.
+
+Then a day is sealed that is due for it, one at a time: where that was asked for, and where events came late to a sealed
+one (`sealing.is_due`).
 """
 
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from random import randrange
 from typing import Any
 
-from eyelet_ingest.errors import PartitionBusy, PartitionError, PartitionUnreadable
-from eyelet_ingest.store import layout, schema, statistics
+from eyelet_ingest.errors import EyeletError, PartitionBusy, PartitionError, PartitionUnreadable
+from eyelet_ingest.store import layout, schema, sealing, statistics
 from eyelet_ingest.store.connect import (
     FileLock,
     bound_wal,
@@ -39,7 +43,8 @@ ANALYSIS_ROWS = 1_000  # of each index
 
 @dataclass(frozen=True, slots=True)
 class Maintained:
-    """What was done: days that have all they need now, hours counted; `left` days were busy, or not come to in time.
+    """What was done: days that have all they need now, hours counted, days `sealed`; `left` days were
+    busy, or not come to in time.
 
     `troubled` are days that could not be maintained, and why.
     """
@@ -48,6 +53,7 @@ class Maintained:
     hours: int
     left: int
     troubled: list[tuple[PartitionKey, str]]
+    sealed: int = 0
 
 
 class Maintenance:
@@ -56,13 +62,15 @@ class Maintenance:
     def __init__(self, root: str, least_events: int = LEAST_EVENTS, seals: bool = True) -> None:
         self.root, self.least_events, self.seals = root, least_events, seals
         self._done: dict[PartitionKey, tuple[int, ...]] = {}  # the state of the files that were found in order
+        self._seal_after: int | None = None  # of this run: days
 
     def run(self, keys: list[PartitionKey], deadline_ms: float, first: Iterable[PartitionKey] = ()) -> Maintained:
         """Maintain finished days among `keys` (oldest first) for about `deadline_ms`: those of `first`, then the
         newest, then the others from a random one on. At most one hour of events is added up beyond the deadline."""
         until = time.perf_counter() + deadline_ms / 1000
         now_us = time.time_ns() // 1_000
-        days = hours = left = 0
+        self._look_up_settings()
+        days = hours = left = sealed = 0
         troubled: list[tuple[PartitionKey, str]] = []
         for key in _in_order(keys, first):
             if time.perf_counter() >= until:
@@ -72,6 +80,10 @@ class Maintenance:
                 continue
             try:
                 counted, complete = self._day(key, until)
+                settled = complete
+                if complete and self.seals:
+                    now, settled = self._sealed(key, now_us, may=not sealed)
+                    sealed += now
             except PartitionBusy:
                 left += 1
                 continue
@@ -81,10 +93,28 @@ class Maintenance:
                 continue
             hours += counted
             left += not complete
-            if complete:
+            days += complete and counted > 0
+            if settled:
                 self._done[key] = self._state(key)
-                days += counted > 0
-        return Maintained(days, hours, left, troubled)
+        return Maintained(days, hours, left, troubled, sealed)
+
+    def _look_up_settings(self) -> None:
+        """After how many days a day is sealed; where that is not what it was, all are looked at again."""
+        after = None
+        if self.seals:
+            with suppress(EyeletError):  # `eyelet seal` says what is wrong with the settings
+                after = sealing.after_days(self.root)
+        if after != self._seal_after:
+            self._seal_after = after
+            self._done.clear()
+
+    def _sealed(self, key: PartitionKey, now_us: int, may: bool) -> tuple[bool, bool]:
+        """Seal a day if it is due and this run `may`: whether it was sealed, and whether it needs no further look."""
+        is_due = sealing.is_due(self.root, key, self._seal_after, now_us)
+        if not is_due or not may:
+            return False, is_due is False
+        sealing.seal(self.root, key)
+        return True, True
 
     def _day(self, key: PartitionKey, until: float) -> tuple[int, bool]:
         """Some of one day, until the deadline: how many hours were counted, and whether it has all it needs.

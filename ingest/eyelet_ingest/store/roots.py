@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import copy
 
 from eyelet_ingest.errors import RootError
@@ -59,6 +60,14 @@ class Roots:
             skipped += others
             troubles += self._troubles(catalog)
         return sorted(found, key=IN_ORDER), skipped, troubles
+
+    def only_archived(self, since_us: int | None, until_us: int | None, contexts: Sequence[str]) -> int:
+        """How many days of this range are in an archive and nowhere else; of roots that cannot be read none."""
+        count = 0
+        for catalog in self.catalogs:
+            with suppress(RootError):
+                count += catalog.only_archived(since_us, until_us, contexts)
+        return count
 
     def days(self) -> list[PartitionKey]:
         """Which days there are, once each, in order of time and context."""

@@ -49,9 +49,9 @@ class Search(FanOut):
         # What cannot be asked is refused before any day is opened.
         self.clauses, self.params = select.conditions(self.where)
         self.ways = select.ways(self.where)
-        self.parts, self.skipped, self.troubles = roots.between(
-            self.where.since_us, self.where.until_us, [layout.safe_context(c) for c in self.where.contexts]
-        )
+        asked = self.where.since_us, self.where.until_us, [layout.safe_context(c) for c in self.where.contexts]
+        self.parts, self.skipped, self.troubles = roots.between(*asked)
+        self.archived = roots.only_archived(*asked)
 
     def __enter__(self) -> "Search":
         return self
