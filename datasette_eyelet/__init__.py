@@ -12,6 +12,7 @@ from pluggy import HookimplMarker
 
 from datasette_eyelet import (
     actions,
+    background,
     cells,
     compat,
     day_gate,
@@ -107,6 +108,11 @@ def menu_links(datasette: Any, actor: dict[str, Any] | None) -> Callable[[], Awa
         ]
 
     return links
+
+
+@hookimpl(specname="asgi_wrapper")
+def keeping_the_rounds(datasette: Any) -> Callable[[Any], Any]:
+    return background.keeping(datasette)
 
 
 @hookimpl(specname="asgi_wrapper")

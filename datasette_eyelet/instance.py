@@ -16,11 +16,15 @@ from typing import Any, TypeVar
 
 from datasette_eyelet import mounts, queries, settings
 from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.store import alongside
+from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.store import Store
 
 DEFAULT_ROOT = "~/.eyelet"
 DRAIN_INTERVAL_S = 30.0
 MAINTENANCE_MS = 200  # of finished days, in each round
+RETENTION_MS = 200  # of days that are retired, likewise
+RELEASE_WAIT_S = 5.0  # for requests that read a day at the moment it is to be removed
 APART_THREADS = 10  # as many as may change or copy days at once: api.door.ROOM["POST"], download.COPIES
 
 T = TypeVar("T")
@@ -51,7 +55,7 @@ class Instance:
         """Opened by the first who asks: a refusal opens nothing. RootError where the root cannot be one."""
         with self._opening:
             if self._store is None:
-                self._store = Store(self.root)
+                self._store = Store(self.root, also=alongside.roots_of(self.root))
             return self._store
 
     def store_for(self, visible: frozenset[str] | None) -> Store:
@@ -92,6 +96,18 @@ class Instance:
             self.trouble = str(error)
         finally:
             self._draining.release()
+
+    def round(self) -> None:
+        """What a server does by itself (`background`): drain, maintain, and retire what retention says, each for a
+        moment. Not for the event loop."""
+        self.drain_when_due()
+        try:
+            self.store.retain(deadline_ms=RETENTION_MS, before_removal=self._release)
+        except EyeletError as error:  # a retention.json that says no rules: nothing is retired
+            self.trouble = self.trouble or str(error)
+
+    def _release(self, key: PartitionKey) -> None:
+        self.days.release(key, RELEASE_WAIT_S)
 
     def _maintain(self) -> None:
         """Under `_draining`: a round of maintenance, unless the last one is still running."""

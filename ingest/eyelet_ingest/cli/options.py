@@ -4,7 +4,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DEFAULT_ROOT = "~/.eyelet"
 DEFAULT_CONTEXT = "default"
 MAINTENANCE_MS = 500  # of finished days, at the end of a command that wrote
+RETENTION_MS = 200  # of days that retention retires, likewise
 STATUSES = ("ok", "error", "interrupted", "denied", "pending")  # every one that an event may have
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -73,10 +74,13 @@ def context_option(command: _Command) -> _Command:
     )(command)
 
 
-def filter_options(*, without: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def filter_options(
+    *, without: str = "", only: "Collection[str]" = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The flags that choose events, as the one argument `chosen: Chosen`.
 
-    `without` names the flag that the command has another way to say (`--session`, `--text`).
+    `without` names the flag that the command has another way to say (`--session`, `--text`), `only` the arguments of
+    FILTER_FLAGS that the command takes where it does not take all.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,7 +91,7 @@ def filter_options(*, without: str = "") -> Callable[[Callable[..., Any]], Calla
 
         decorated: Callable[..., Any] = with_chosen
         for name, (names, said, help_text) in reversed(FILTER_FLAGS.items()):
-            if without not in names:
+            if without not in names and (not only or name in only):
                 decorated = click.option(*names, name, help=help_text, **said)(decorated)
         return decorated
 
@@ -134,15 +138,17 @@ FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
 
 
 @contextmanager
-def opened_store(root: str, *, only_reads: bool = True) -> "Iterator[Store]":
-    """The Store of `root`, what was spooled drained into it; closed at the end.
+def opened_store(root: str, *, only_reads: bool = True, alongside: bool = False) -> "Iterator[Store]":
+    """The Store of `root`, what was spooled drained into it; closed at the end. With `alongside` it reads what is
+    beside the root too.
 
     Events that cannot leave the spool yet are one line on stderr: what is stored can be read all the same.
     So is a root that is not there, where the command `only_reads`.
     """
+    from eyelet_ingest.store.alongside import roots_of
     from eyelet_ingest.store.store import Store
 
-    with Store(root) as store:
+    with Store(root, also=roots_of(root) if alongside else ()) as store:
         if only_reads:
             say_if_missing(root)
         try:
@@ -163,6 +169,22 @@ def maintain(root: str, first: "Iterable[PartitionKey]" = ()) -> None:
     sys.stdout.flush()
     with Store(root) as store, suppress(EyeletError):
         store.maintain(MAINTENANCE_MS, first)
+    retain(root)
+
+
+def retain(root: str) -> None:
+    """A moment for what retention says. Only what is wrong with it is said: a day that cannot be read, a file that says
+    no rules; nothing of that is retired."""
+    from eyelet_ingest.store.store import Store
+
+    try:
+        with Store(root) as store:
+            failed = store.retain(deadline_ms=RETENTION_MS).failed
+    except EyeletError as error:
+        _say(str(error))
+    else:
+        for bad in failed:
+            _say(f"not retired: {bad.context} {bad.day}: {bad.error}")
 
 
 def spool_story(drained: "Drained") -> str:
@@ -239,7 +261,7 @@ def _chosen(flags: dict[str, Any]) -> Chosen:
     for status in flags.get("status", ()):
         if status not in STATUSES:
             raise BadInput("there is no status", repr(status), "", f"write one of {', '.join(STATUSES)}")
-    times = {name: flags.pop(name) for name in ("range", "since", "until", "tz")}
+    times = {name: flags.pop(name, "") for name in ("range", "since", "until", "tz")}
     found = ranges.resolve(**times, now_us=now_us())
     where = Filter(since_us=found.since_us, until_us=found.until_us, **flags)
     return Chosen(where, ranges.zone(times["tz"]), found.tz, found.label)

@@ -64,6 +64,16 @@ class Deleted:
         """How many events went of the days."""
         return sum(day.events or 0 for day in self.days)
 
+    def and_of(self, other: "Deleted") -> "Deleted":
+        """What went here and there."""
+        return Deleted(
+            self.dry_run,
+            [*self.days, *other.days],
+            [*self.failed, *other.failed],
+            [*self.elsewhere, *other.elsewhere],
+            [*self.unerased, *other.unerased],
+        )
+
 
 def delete(
     catalog: Catalog,
@@ -114,8 +124,11 @@ def retire(catalog: Catalog, wanted: Wanted, before_us: int) -> None:
 class DayByDay:
     """One deletion against one day after another."""
 
-    def __init__(self, root: str, wanted: Wanted, before_removal: BeforeRemoval | None = None) -> None:
+    def __init__(
+        self, root: str, wanted: Wanted, before_removal: BeforeRemoval | None = None, deadline_ms: int | None = None
+    ) -> None:
         self.root, self.wanted, self.before_removal = root, wanted, before_removal
+        self.deadline_ms = DEADLINE_MS if deadline_ms is None else deadline_ms
         self.stones = Tombstones.of(root)
         self.traces: list[Unreadable] = []  # days whose rows are gone, but not from every byte of the file
 
@@ -142,6 +155,10 @@ class DayByDay:
                 raise
             return None  # another deletion was here meanwhile
 
+    def _alone(self, key: PartitionKey) -> FileLock:
+        deadline_ns = time.monotonic_ns() + self.deadline_ms * 1_000_000
+        return FileLock(layout.lock_path(self.root, key), deadline_ns, make=False)
+
     def _count(self, key: PartitionKey, path: str) -> int:
         conn = open_reader(path)
         try:
@@ -158,10 +175,10 @@ class DayByDay:
         pieces = self.wanted.pieces(key.context)
         if not pieces or not is_there(path):
             return None
-        with _alone(self.root, key):
+        with self._alone(key):
             if not is_there(path):  # removed while we waited
                 return None
-            conn = open_writer(path, busy_ms=DEADLINE_MS)
+            conn = open_writer(path, busy_ms=self.deadline_ms)
             try:
                 if not schema.is_ready(conn):
                     return None
@@ -216,7 +233,7 @@ class DayByDay:
         if self.before_removal is not None:
             self.before_removal(key)
         try:
-            with _alone(self.root, key):
+            with self._alone(key):
                 was_there = is_there(path)
                 with self._no_writer(key, path) as events:
                     manifest.gone(self.root, key, RETIRED if self.wanted.by_age else DELETED)
@@ -235,7 +252,7 @@ class DayByDay:
         try:
             if is_there(path):
                 with suppress(PartitionError):  # what cannot be opened goes all the same
-                    conn = open_writer(path, busy_ms=DEADLINE_MS)
+                    conn = open_writer(path, busy_ms=self.deadline_ms)
             yield self._held(conn, key, path) if conn else None
         finally:
             if conn is not None:
@@ -269,7 +286,3 @@ def _count(conn: Any, piece: Piece) -> int:
     condition, params = piece
     sql = f"select count(*) from hooks{condition}"  # noqa: S608  checked names, bound values
     return int(conn.execute(sql, params).fetchone()[0])
-
-
-def _alone(root: str, key: PartitionKey) -> FileLock:
-    return FileLock(layout.lock_path(root, key), time.monotonic_ns() + DEADLINE_MS * 1_000_000, make=False)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.importing import Imported
     from eyelet_ingest.store.maintenance import Maintained, Maintenance
     from eyelet_ingest.store.restoring import Restored
+    from eyelet_ingest.store.retention import Retained, Rules
     from eyelet_ingest.store.sources import Sources
     from eyelet_ingest.store.sync import Synced
     from eyelet_ingest.store.tombstones import Sieve
@@ -123,6 +124,14 @@ class Store(Tending):
         limited = copy(self)
         limited.roots, limited._only = self.roots.limited_to(contexts), contexts
         return limited
+
+    def alone(self) -> "Store":
+        """This store as far as its first root goes, through the same connections."""
+        if not self.roots.several:
+            return self
+        first = copy(self)
+        first.roots = self.roots.alone()
+        return first
 
     def __enter__(self) -> "Store":
         return self
@@ -460,24 +469,77 @@ class Store(Tending):
         what = wanted(Filter(until_us=time_us, contexts=tuple(contexts)), self._only, by_age=True)
         if not dry_run:
             retire(self.catalog, what, time_us)
+            for side in self._alongside():
+                with side:
+                    retire(side.catalog, what, time_us)
         return self._delete(what, dry_run, before_removal)
+
+    def retention(self) -> "Rules":
+        """What is kept, as `retention.json` says; RootError for a file that says no rules."""
+        from eyelet_ingest.store import retention
+
+        return retention.read(self.root)
+
+    def set_retention(self, rules: "Rules") -> None:
+        """Keep these rules; from now on they run by themselves."""
+        from eyelet_ingest.store import retention
+
+        retention.write(self.root, rules)
+
+    def retain(
+        self,
+        *,
+        deadline_ms: float | None = None,
+        dry_run: bool = False,
+        before_removal: "BeforeRemoval | None" = None,
+        progress: "Callable[[int, int], object] | None" = None,
+    ) -> "Retained":
+        """Retire what the rules say, all of it or for about `deadline_ms`. RootError for rules that cannot be read.
+        With a deadline, what deletions left behind is erased first, and days that others work on are left for later."""
+        from eyelet_ingest.store import erasing, retention
+
+        if deadline_ms is not None and not dry_run:
+            erasing.finish(self.root, deadline_ms)
+        return retention.retain(
+            self.catalog,
+            deadline_ms=deadline_ms,
+            dry_run=dry_run,
+            before_removal=self._letting_go(before_removal),
+            progress=progress,
+        )
+
+    def _letting_go(self, before_removal: "BeforeRemoval | None") -> "BeforeRemoval":
+        def let_go(key: PartitionKey) -> None:
+            self.release(key)
+            if before_removal is not None:
+                before_removal(key)
+
+        return let_go
 
     def _delete(self, what: "Wanted", dry_run: bool, before_removal: "BeforeRemoval | None") -> "Deleted":
         from eyelet_ingest.store.deletion import delete
         from eyelet_ingest.store.places import places
 
         self.drain_spool()
+        asked = what
         if what.prompts:
             from eyelet_ingest.store.prompts import resolved
 
             what = resolved(self.catalog, what)
 
-        def let_go(key: PartitionKey) -> None:
-            self.release(key)
-            if before_removal is not None:
-                before_removal(key)
+        let_go = self._letting_go(before_removal)
+        done = delete(self.catalog, what, dry_run=dry_run, before_removal=let_go, places=places(self.root))
+        for side in self._alongside():
+            with side:
+                done = done.and_of(side._delete(asked, dry_run, None))
+        return done
 
-        return delete(self.catalog, what, dry_run=dry_run, before_removal=let_go, places=places(self.root))
+    def _alongside(self) -> "Generator[Store, None, None]":
+        """What is read beside this root, each as a store of its own, of the same contexts."""
+        from eyelet_ingest.store import alongside
+
+        for root in alongside.roots_of(self.root):
+            yield Store(root).limited_to(self._only)
 
     def event(self, context: str, id: int) -> Row | None:
         """One whole event, of the first root that has it; None where there is none; PartitionError where its day cannot
