@@ -1,5 +1,6 @@
 """Query → answer: the search behind the page and the JSON, with the newest day in place of an empty today."""
 
+import os
 from dataclasses import dataclass, replace
 
 from datasette_eyelet.query import Query, day_of
@@ -37,7 +38,16 @@ def answer(store: Store, query: Query, cut_chars: int | None) -> Answer:
 
 
 def _page(store: Store, query: Query, cut_chars: int | None) -> SearchResult:
-    return store.search(query.where, limit=query.size, after=query.after, cut_chars=cut_chars)
+    found = store.search(query.where, limit=query.size, after=query.after, cut_chars=cut_chars)
+    return replace(found, rows=[placed(row, store.root) for row in found.rows])
+
+
+def placed(row: dict[str, object], root: str) -> dict[str, object]:
+    """The row without its root, which is nobody's business; one of an old log beside the root says of which."""
+    if "root" not in row:
+        return row
+    rest = {name: value for name, value in row.items() if name != "root"}
+    return rest if row["root"] == root else {**rest, "alongside": os.path.basename(str(row["root"]))}
 
 
 def _holds(query: Query, us: int) -> bool:

@@ -26,6 +26,7 @@ FIELD_MAX_CHARS = 1_000
 # column → (label, URL name of the filter it can narrow the search by)
 _FIELDS = {
     "context_name": ("context", "context"),
+    "alongside": ("alongside", ""),
     "session_id": ("session", "session"),
     "src": ("src", "src"),
     "hook_type": ("type", "type"),
@@ -124,7 +125,7 @@ def row_view(row: Row, links: Links, tz: tzinfo, where: Filter = EVERYTHING) -> 
         url=links.event_from_here(context, event_id),
         permalink=links.event(context, event_id),
         json_url=links.event_json(context, event_id),
-        row_url=links.row(context, event_id),
+        row_url=row_url(row, links),
         session_url=links.session(text(row["session_id"])),
         table_url=table_url(row, links, where),
     )
@@ -135,15 +136,24 @@ def json_links(row: Row, links: Links, where: Filter = EVERYTHING) -> dict[str, 
     context, event_id = text(row["context_name"]), _number(row["id"])
     found = {
         "event": links.event(context, event_id),
-        "row": links.row(context, event_id),
+        "row": row_url(row, links),
         "session": links.session(text(row["session_id"])),
         "day": table_url(row, links, where),
     }
     return {name: url or None for name, url in found.items()}
 
 
+def row_url(row: Row, links: Links) -> str:
+    """The row's page in Datasette, "" where there is none: days beside the root are no databases there."""
+    if "alongside" in row:
+        return ""
+    return links.row(text(row["context_name"]), _number(row["id"]))
+
+
 def table_url(row: Row, links: Links, where: Filter) -> str:
     """The table of the row's day with the same filters, "" where there is none."""
+    if "alongside" in row:
+        return ""
     key = day_of_event(text(row["context_name"]), _number(row["id"]))
     return day_table.url(links, where, key) if key else ""
 

@@ -30,7 +30,7 @@ async def view(datasette: Any, request: Any) -> Any:
     contexts = await door.chosen(datasette, request.actor, ADMIN, query.where.contexts)
     held = instance.of(datasette)
     await asyncio.to_thread(held.drain_when_due)
-    export = await asyncio.to_thread(held.store_for(contexts).export, query.where)
+    export = await asyncio.to_thread(held.store_for(contexts).alone().export, query.where)
     return _Answer(datasette, request, export, audited.facts(query.where, contexts))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from datasette_eyelet import instance, responses, rows
+from datasette_eyelet.answer import placed
 from datasette_eyelet.json_text import pretty
 from datasette_eyelet.links import Links
 from datasette_eyelet.query import checked_pairs
@@ -45,7 +46,9 @@ async def _row(datasette: Any, request: Any, seen: frozenset[str] | None) -> dic
     context, event_id = unquote(request.url_vars["context"]), request.url_vars["id"]
     if not _ID.fullmatch(event_id) or safe_context(context) != context:
         return None
-    return await asyncio.to_thread(instance.of(datasette).store_for(seen).event, context, int(event_id))
+    store = instance.of(datasette).store_for(seen)
+    row = await asyncio.to_thread(store.event, context, int(event_id))
+    return None if row is None else placed(row, store.root)
 
 
 def _context(row: dict[str, object], links: Links, tz_name: str) -> dict[str, object]:

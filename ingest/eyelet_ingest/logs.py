@@ -28,12 +28,16 @@ _canonical = JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=F
 
 @dataclass(slots=True)
 class Recorded:
-    """What became of events by their index: counts of those stored and known, and the reason for each other one."""
+    """What became of events by their index: counts of those stored and known, and the reason for each other one.
+
+    `events` are those that are events, by their index, as they were stored or spooled.
+    """
 
     stored: int = 0
     known: int = 0
     spooled: list[tuple[int, str]] = field(default_factory=list)
     refused: list[tuple[int, str]] = field(default_factory=list)
+    events: dict[int, Event] = field(default_factory=dict)
 
 
 def record(
@@ -55,6 +59,7 @@ def record(
     batch.settle_times()
     appended = store.append(batch.events, context, deadline_ms=deadline_ms)
     done.stored, done.known = appended.stored, appended.duplicates
+    done.events = {batch.index[id(event)]: event for event in batch.events}
     for refused in appended.refused:
         batch.spool(refused, done)
     done.spooled.sort()

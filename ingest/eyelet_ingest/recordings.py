@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from eyelet_ingest.errors import BadInput
 
 STDIN = "-"
+KEY = "secret.key"  # a folder that has it is a root of ours
+OWN = frozenset(("logs", "spool", "archive", "alongside", "tokens.json", "retention.json"))  # what a root keeps there
 ENDINGS = (".jsonl", ".ndjson", ".json")
 COMPRESSED = ".gz"
 
@@ -29,6 +31,12 @@ def find(paths: Iterable[str]) -> list[str]:
         if file != STDIN and not os.access(file, os.R_OK):
             raise BadInput("cannot read", file, "permission denied", "is it yours?")
     return list(found.values())
+
+
+def databases(paths: Iterable[str], endings: tuple[str, ...]) -> list[str]:
+    """The files with these endings in and below the folders among `paths`."""
+    folders = [absolute(path) for path in paths if path != STDIN and os.path.isdir(absolute(path))]
+    return list(dict.fromkeys(file for folder in folders for file in _below(folder, set(), endings)))
 
 
 def absolute(path: str) -> str:
@@ -79,7 +87,7 @@ def _of(path: str) -> Iterator[str]:
         raise BadInput("cannot find", path, reason)
 
 
-def _below(folder: str, above: "set[str]") -> Iterator[str]:
+def _below(folder: str, above: "set[str]", endings: tuple[str, ...] = ENDINGS) -> Iterator[str]:
     """The recordings in and below `folder`; `above` holds the real folders on the way, against links in a circle."""
     real = os.path.realpath(folder)
     if real in above:
@@ -88,10 +96,12 @@ def _below(folder: str, above: "set[str]") -> Iterator[str]:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as bad:
         raise BadInput("cannot read", folder, bad.strerror or str(bad), "is it yours?") from bad
+    if any(entry.name == KEY for entry in entries):  # recordings may lie in a root: the original Eyelet's do
+        entries = [entry for entry in entries if entry.name not in OWN]
     for entry in entries:
         if entry.is_dir():
-            yield from _below(entry.path, above | {real})
-        elif entry.name.removesuffix(COMPRESSED).endswith(ENDINGS) and entry.is_file():
+            yield from _below(entry.path, above | {real}, endings)
+        elif entry.name.removesuffix(COMPRESSED).endswith(endings) and entry.is_file():
             yield entry.path
 
 

@@ -12,10 +12,12 @@ import click
 
 from eyelet_ingest.cli.options import WholeNumber, context_option, maintain, root_option, runnable, say_if_missing
 from eyelet_ingest.errors import BadInput
+from eyelet_ingest.store.layout import safe_context
 
 if TYPE_CHECKING:
     from eyelet_ingest.ledger import Ledger, Quarantined
     from eyelet_ingest.pipeline import Ingested
+    from eyelet_ingest.sources.mapped import Mapping
 
 SOMETHING_QUARANTINED = 1  # the exit status
 COUNTS = ("read", "stored", "duplicates", "quarantined", "deleted", "partitions", "seconds")
@@ -32,20 +34,67 @@ def _listed(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="PATH...")
 @root_option
 @context_option
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="FIELD=PATH,…",
+    help="Where the fields of JSON lines stand: time=ts,src=logger,level=severity,message=msg.",
+)
+@click.option("--alongside", metavar="NAME", help="Keep it apart, under this name: read with the rest, never mixed.")
+@click.option("--drop", is_flag=True, help="Remove what is kept --alongside under this name.")
+@click.option("--yes", is_flag=True, help="Drop without asking.")
 @click.option("--force", is_flag=True, help="Store again what was deleted or retired earlier.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as one JSON object.")
 @click.pass_context
-def ingest(ctx: click.Context, paths: tuple[str, ...], root: str, context: str, force: bool, as_json: bool) -> None:
-    """Import recordings: hook payloads and Claude Code transcripts.
+def ingest(
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    root: str,
+    context: str,
+    maps: tuple[str, ...],
+    alongside: str | None,
+    drop: bool,
+    yes: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Import recordings: hook payloads, Claude Code transcripts, logs as JSON lines, and old databases.
 
-    PATH is a file, a folder, a quoted pattern like '~/logs/**/*.jsonl', or - for standard input; gzip is
-    recognised. Importing the same recording again stores only what is new; what was deleted stays away.
+    PATH is a file, a folder, a quoted pattern like '~/logs/**/*.jsonl', or - for standard input; gzip and databases
+    are recognised. Importing the same again stores only what is new; what was deleted stays away.
     """
+    if drop:
+        _drop(root, alongside, paths, yes, as_json)
+        return
+    if not paths:
+        raise click.UsageError("Missing argument 'PATH...'.")
+    if alongside is not None:
+        from eyelet_ingest.store.alongside import path_of
+
+        root = path_of(root, alongside)
+    mapping = None
+    if maps:
+        from eyelet_ingest.sources import mapped
+
+        mapping = mapped.parse(maps)
+    done = _import(paths, root, context, mapping, force, as_json)
+    _report(done, context, as_json)
+    maintain(root, done.days)
+    if done.quarantined:
+        ctx.exit(SOMETHING_QUARANTINED)
+
+
+def _import(
+    paths: tuple[str, ...], root: str, context: str, mapping: "Mapping | None", force: bool, as_json: bool
+) -> "Ingested":
+    """Import, with progress on a terminal, and say on stderr what a person should know."""
     from eyelet_ingest import pipeline, recordings
 
+    _name_databases(paths)
     for path in paths:
         if not recordings.find([path]):
             names = ", ".join(f"*{ending}" for ending in recordings.ENDINGS)
@@ -53,20 +102,48 @@ def ingest(ctx: click.Context, paths: tuple[str, ...], root: str, context: str, 
     files = recordings.find(paths)
     total_bytes = sum(os.path.getsize(file) for file in files if file != recordings.STDIN and os.path.isfile(file))
     if as_json or not sys.stderr.isatty():
-        done = pipeline.ingest(files, root, context, force=force)
+        done = pipeline.ingest(files, root, context, mapping=mapping, force=force)
     else:
         with click.progressbar(length=total_bytes, label="Importing", file=sys.stderr) as bar:
-            done = pipeline.ingest(files, root, context, progress=bar.update, force=force)
+            done = pipeline.ingest(files, root, context, mapping=mapping, progress=bar.update, force=force)
     if files and not done.read:
         _say(f"there is no record in {files[0] if len(files) == 1 else f'any of {len(files):,} files'}", err=True)
     for note in done.notes:
         _say(note, err=True)
     if done.troubles:
         _list_troubles(done.troubles, done.quarantined, root)
-    _report(done, context, as_json)
-    maintain(root, done.days)
-    if done.quarantined:
-        ctx.exit(SOMETHING_QUARANTINED)
+    return done
+
+
+def _name_databases(paths: tuple[str, ...]) -> None:
+    """Old databases in folders are left alone, and told: a folder of recordings need not be one of those."""
+    from eyelet_ingest import databases, recordings
+    from eyelet_ingest.store import foreign
+
+    for file in recordings.databases(paths, foreign.ENDINGS):
+        kind = foreign.kind_of(file)
+        if kind:
+            _say(databases.hint(file, kind), err=True)
+
+
+def _drop(root: str, name: str | None, paths: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Remove what is kept alongside; what it was imported from stays as it is."""
+    from eyelet_ingest.cli.moving import audited
+    from eyelet_ingest.store import alongside
+
+    if name is None or paths:
+        raise click.UsageError("--drop removes what is kept under the name of --alongside, and takes no PATH")
+    path = alongside.path_of(root, name)
+    if not os.path.isdir(path):
+        there = ", ".join(alongside.names_of(root)) or "nothing"
+        raise BadInput("there is nothing alongside under the name", repr(name), hint=f"there is {there}")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise BadInput("drop", path, "there is nobody to ask", "say --yes")
+        click.confirm(f"Remove {path}? What it was imported from stays as it is.", abort=True, err=True)
+    audited(root, "alongside.drop", {"name": name})
+    alongside.drop(root, name)
+    _say(json.dumps({"dropped": name}) if as_json else f"Dropped {path}.")
 
 
 @click.command()
@@ -131,8 +208,12 @@ def _report(done: "Ingested", context: str, as_json: bool) -> None:
     if done.deleted:
         _say(f"{_records(done.deleted)} stayed away, deleted or retired earlier: --force brings them back.", err=True)
     days = "1 partition" if done.partitions == 1 else f"{done.partitions:,} partitions"
+    contexts = sorted({key.context for key in done.days})
+    where = f"context {context}" if len(contexts) < 2 else f"{len(contexts):,} contexts"
+    if len(contexts) == 1 and contexts[0] != safe_context(context):
+        where = f"context {contexts[0]}"
     _say(
-        f"Read {done.read:,} records in {done.seconds:.1f} s: {done.stored:,} stored in context {context} ({days}), "
+        f"Read {done.read:,} records in {done.seconds:.1f} s: {done.stored:,} stored in {where} ({days}), "
         f"{done.duplicates:,} known already, {done.quarantined:,} quarantined."
     )
 

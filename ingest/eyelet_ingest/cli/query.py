@@ -91,7 +91,7 @@ def _page_options(default: int) -> Callable[[Callable[..., Any]], Callable[..., 
 @root_option
 def search(chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
     """The events that match, newest first."""
-    with opened_store(root) as store:
+    with opened_store(root, alongside=True) as store:
         _show(_Pages(store, chosen.where, limit, after, whole=form is not None), form, chosen)
 
 
@@ -105,7 +105,7 @@ def grep(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str |
     """The events whose payload holds TEXT, newest first; the same as search --text TEXT."""
     if not wanted:
         raise BadInput("grep", reason="the text to look for is empty")
-    with opened_store(root) as store:
+    with opened_store(root, alongside=True) as store:
         where = replace(chosen.where, text=utf8("text", wanted))
         _show(_Pages(store, where, limit, after, whole=form is not None), form, chosen)
 
@@ -117,7 +117,7 @@ def grep(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str |
 @root_option
 def errors(chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
     """Which errors there were, most frequent first, and the newest failures."""
-    with opened_store(root) as store:
+    with opened_store(root, alongside=True) as store:
         where = replace(chosen.where, errors=True)
         pages = _Pages(store, where, limit, after, whole=form is not None)
         codes = {} if form else {code or "(no code)": n for code, n in store.error_codes(where).items()}
@@ -132,7 +132,7 @@ def errors(chosen: Chosen, limit: int, after: str | None, form: str | None, root
 @root_option
 def session(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
     """The story of the session ID, oldest event first."""
-    with opened_store(root) as store:
+    with opened_store(root, alongside=True) as store:
         whole = Filter(contexts=chosen.where.contexts, session_id=(utf8("session", wanted),))
         known = store.search(whole, limit=1, cut_chars=0)
         if not known.rows:
@@ -151,7 +151,7 @@ def session(wanted: str, chosen: Chosen, limit: int, after: str | None, form: st
 @root_option
 def summary(chosen: Chosen, form: str | None, root: str) -> None:
     """How many events, errors and sessions there are, by type, tool, status and context."""
-    with opened_store(root) as store:
+    with opened_store(root, alongside=True) as store:
         found = store.summary(chosen.where)
     if form is None:
         lines: Iterator[str] = _summary_lines(found, chosen)

@@ -37,6 +37,12 @@ class Roots:
         limited.catalogs = tuple(catalog.limited_to(contexts) for catalog in self.catalogs)
         return limited
 
+    def alone(self) -> "Roots":
+        """The first of these roots, through the same connections."""
+        first = copy(self)
+        first.catalogs = self.catalogs[:1]
+        return first
+
     def between(
         self, since_us: int | None, until_us: int | None, contexts: Sequence[str]
     ) -> tuple[list[Part], int, list[Unreadable]]:

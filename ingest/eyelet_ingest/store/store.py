@@ -559,6 +559,12 @@ class Store(Tending):
             raise PartitionError("read", part.path, bad.error)
         return None
 
+    def ids_of(self, context: str, events: Iterable[tuple[bytes, int]]) -> dict[bytes, int]:
+        """The ids that events of the safe context, by uid and time in µs, were given when they were stored."""
+        from eyelet_ingest.store.ids import ids_of
+
+        return ids_of(self.root, context, events)
+
     def contexts(self) -> list[str]:
         """The safe names of the contexts that have a partition, in order."""
         return sorted({key.context for key in self.roots.days()})
