@@ -1,4 +1,4 @@
-"""What leaves a root and comes into another is the same, column by column; into a used one nothing is lost or doubled."""
+"""What leaves a root and comes into another is the same, column by column; a used one loses and doubles nothing."""
 
 import gzip
 import io

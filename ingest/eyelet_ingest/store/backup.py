@@ -26,7 +26,7 @@ from eyelet_ingest.store import copies, identity, layout, schema, transfer
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.connect import FileLock, driver, is_there, open_reader
-from eyelet_ingest.store.copier import Copier, sha256_of, size_of, stat_of, state_of
+from eyelet_ingest.store.copier import Copier, partial_of, sha256_of, size_of, stat_of, state_of
 from eyelet_ingest.store.holdings import JOURNAL, MANIFEST, Manifest, day_name
 from eyelet_ingest.store.layout import PartitionKey
 
@@ -251,9 +251,9 @@ def _rest(root: str, target: str, known: Manifest, copier: Copier, made: Made) -
         state = state_of(source)
         if known.is_unchanged(name, state):
             continue
-        partial = os.path.join(os.path.dirname(to), f".{os.path.basename(to)}.partial")
         try:
             identity.make_private_dir(os.path.dirname(to))
+            partial = partial_of(to)
             if name in ROOT_DATABASES:
                 conn = open_reader(source)
                 try:

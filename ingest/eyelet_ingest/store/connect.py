@@ -124,7 +124,7 @@ def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False, settle
     for mode in modes if not address else ("&mode=ro",):
         if mode == "?mode=rw" and not os.path.exists(path + "-journal"):
             continue  # only a journal that has to be taken back needs the right to write
-        if "immutable" in mode and not _is_settled(path):
+        if "immutable" in mode and not settled and not _is_settled(path):
             break
         try:
             conn = chosen.connect(

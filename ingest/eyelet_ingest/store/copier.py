@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 SETTLED_NS = 2_000_000_000  # what changed this recently may change again in the same tick of the file system's clock
 
@@ -29,7 +30,10 @@ for line in sys.stdin:
         said = f"{digest.hexdigest()} {size}"
     except OSError as bad:
         said = f"- {bad.strerror or bad}"
-    print(said, flush=True)
+    try:
+        os.write(1, said.encode("utf-8", "replace") + b"\\n")
+    except OSError:
+        break  # who asked was killed
 """
 
 
@@ -62,6 +66,19 @@ class Copier:
         return digest, int(said)
 
 
+def partial_of(path: str) -> str:
+    """A name beside `path` for what is to get that name; what others left under such names is removed.
+
+    No two processes have the same: a copier whose parent was killed may still write to its own.
+    """
+    folder, name = os.path.split(path)
+    for left in os.listdir(folder):
+        if left.startswith(f".{name}.") and left.endswith(".partial"):
+            with suppress(OSError):
+                os.unlink(os.path.join(folder, left))
+    return os.path.join(folder, f".{name}.{os.getpid()}.partial")
+
+
 def sha256_of(path: str) -> str:
     """Of a file that no SQLite of this process has open."""
     digest = hashlib.sha256()
@@ -73,7 +90,7 @@ def sha256_of(path: str) -> str:
 
 def write_file(path: str, content: bytes) -> None:
     """The whole content at `path` (0600), in one step."""
-    partial = f"{path}.{os.getpid()}.partial"
+    partial = partial_of(path)
     with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
         file.flush()

@@ -62,6 +62,9 @@ class Manifest:
         finally:
             os.close(handle)
         self.entries.setdefault(name, []).append(entry)
+        for side in ("-wal", "-shm", "-journal"):  # of who looked into the backup: they are not of the new copy
+            with suppress(FileNotFoundError):
+                os.unlink(self._at(name) + side)
         os.replace(copy, self._at(name))
         self.entries[name] = [entry]
 

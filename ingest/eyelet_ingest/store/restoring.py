@@ -22,7 +22,7 @@ from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.backup import BESIDE, check_places, checked_day
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.connect import FileLock, checkpoint, driver, is_there, open_writer
-from eyelet_ingest.store.copier import Copier
+from eyelet_ingest.store.copier import Copier, partial_of
 from eyelet_ingest.store.holdings import MANIFEST, Manifest, day_name
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.tombstones import Tombstones
@@ -115,7 +115,7 @@ class _Restoring:
                 self.known.checked(name)
                 if not self.done.dry_run:
                     identity.make_private_dir(os.path.dirname(to))
-                    partial = os.path.join(os.path.dirname(to), f".{os.path.basename(to)}.partial")
+                    partial = partial_of(to)
                     self.copier.copy(os.path.join(self.source, *name.split("/")), partial)
                     os.replace(partial, to)
                 self.done.files.append(name)
@@ -202,7 +202,7 @@ class _Restoring:
             source = os.path.join(layout.partition_dir(self.source, key), name)
             to = os.path.join(layout.partition_dir(self.root, key), name)
             if os.path.isfile(source):
-                partial = os.path.join(os.path.dirname(to), f".{name}.partial")
+                partial = partial_of(to)
                 self.copier.copy(source, partial)
                 os.replace(partial, to)
             else:
