@@ -62,7 +62,7 @@ def show(as_json: bool, root: str) -> None:
     "--max-size", metavar="SIZE", default="", show_default=False, help="Keep no more than this: 10GB, unlimited."
 )
 @click.option("--context", metavar="NAME", default="", show_default=False, help="A rule of this context alone.")
-@click.option("--archives/--no-archives", default=None, help="Whether archived days go with their age, too.")
+@click.option("--archives", type=click.Choice(["go", "stay"]), help="Whether archived days go with their age, too.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be retired.")
 @click.option("--yes", is_flag=True, help="Set it without asking.")
 @click.option("--json", "as_json", is_flag=True, help="The rules and what goes as one JSON object.")
@@ -71,7 +71,7 @@ def set_(
     older_than: str,
     max_size: str,
     context: str,
-    archives: bool | None,
+    archives: str | None,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -93,7 +93,7 @@ def set_(
             rule = replace(rule, max_bytes=_size(max_size))
         rules = _with(rules, name, rule)
         if archives is not None:
-            rules = replace(rules, archives=archives)
+            rules = replace(rules, archives=archives == "go")
         going, _ = kept.plan(store.catalog, rules, _now_us())
         total = sum(day.bytes for day in going)
         if going:

@@ -151,7 +151,7 @@ def retain(
     done: list[DayRetired] = []
     failed: list[Unreadable] = []
     for at, day in enumerate(going):
-        if until is not None and time.monotonic() >= until:
+        if at and until is not None and time.monotonic() >= until:  # never nothing, however slow the machine
             return Retained(dry_run, done, failed, len(going) - at, too_large)
         try:
             gone = _retire(catalog.root, day, dry_run, deadline_ms is not None, before_removal)

@@ -1,0 +1,201 @@
+"""`eyelet delete` and `eyelet retention`: what is said first is what goes, and nothing goes that was not said."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from eyelet_ingest import pipeline
+from eyelet_ingest.cli import cli
+from eyelet_ingest.events import Event
+from eyelet_ingest.store import audit, layout
+from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store.store import Store
+
+NOON_US = 1_774_008_000_000_000  # 2026-03-20T12:00:00Z
+DAY_US = 86_400_000_000
+NOW_US = time.time_ns() // 1_000
+
+MakeEvent = Callable[..., Event]
+
+
+def run(root: str, *args: str, given: str | None = None) -> Result:
+    return CliRunner().invoke(cli, [*args, "--root", root], input=given)
+
+
+@pytest.fixture
+def three(store: Store, make_event: MakeEvent) -> Store:
+    """Three days: of each, two events of the session `a` and one of `b`."""
+    for n in range(3):
+        at = NOON_US + n * DAY_US
+        store.append([make_event(at + m, session_id="ab"[m // 2], project_dir=f"/home/{m}") for m in range(3)])
+    return store
+
+
+def count(store: Store) -> int:
+    return store.count(Filter()).count
+
+
+def test_a_dry_run_says_by_place_and_day_what_would_go(three: Store) -> None:
+    done = run(three.root, "delete", "--session", "a", "--dry-run")
+    assert done.exit_code == 0 and count(three) == 9
+    assert done.stdout.splitlines() == [
+        "Would delete 6 events of 3 days.",
+        *(f"  days       default 2026-03-2{n}  2 events" for n in range(3)),
+    ]
+
+
+def test_what_was_said_first_goes_and_stands_in_the_audit(three: Store) -> None:
+    told = json.loads(run(three.root, "delete", "--session", "a", "--dry-run", "--json").stdout)
+    done = json.loads(run(three.root, "delete", "--session", "a", "--yes", "--json").stdout)
+    assert told | {"dry_run": False} == done
+    assert (done["events"], count(three)) == (6, 3)
+    end, begin = audit.lines(three.root)
+    assert (begin.action, end.action) == ("delete.begin", "delete.end")
+    assert json.loads(begin.what) == {"session_id": "1 given"}
+    assert json.loads(end.what)["events"] == 6
+
+
+def test_nobody_to_ask_is_told_what_to_say_and_nothing_goes(three: Store) -> None:
+    done = run(three.root, "delete", "--session", "a")
+    assert done.exit_code == 2 and "--yes" in done.stderr and "Would delete 6 events" in done.stderr
+    assert count(three) == 9
+
+
+def test_everything_must_be_said(three: Store) -> None:
+    done = run(three.root, "delete", "--yes")
+    assert done.exit_code == 2 and "everything" in done.stderr
+    assert count(three) == 9
+
+
+def test_what_is_not_there_is_no_question(three: Store) -> None:
+    done = run(three.root, "delete", "--session", "nobody")
+    assert (done.exit_code, done.stdout) == (0, "Nothing to delete.\n")
+    assert audit.lines(three.root) == []
+
+
+def test_by_age_days_are_retired_and_an_import_does_not_bring_them_back(three: Store, tmp_path: Path) -> None:
+    done = run(three.root, "delete", "--older-than", "2026-03-22", "--yes")
+    assert done.exit_code == 0 and "6 events of 2 days" in done.stdout and "the whole day" in done.stdout
+    log = tmp_path / "a.jsonl"
+    log.write_text('{"hook_event_name": "Stop", "session_id": "s", "timestamp": "2026-03-21T10:00:00Z"}\n')
+    again = run(three.root, "ingest", str(log))
+    assert "1 record stayed away, deleted or retired earlier: --force brings them back." in again.stderr
+    assert count(three) == 3
+    assert run(three.root, "ingest", str(log), "--force").exit_code == 0
+    assert count(three) == 4
+
+
+def test_by_age_and_more_only_what_matches_goes(three: Store) -> None:
+    done = json.loads(
+        run(three.root, "delete", "--older-than", "2026-03-22", "--session", "b", "--yes", "--json").stdout
+    )
+    assert (done["events"], count(three)) == (2, 7)
+
+
+def test_a_project_goes_with_what_lies_below(three: Store) -> None:
+    done = json.loads(run(three.root, "delete", "--project", "/home/1", "--yes", "--json").stdout)
+    assert (done["events"], count(three)) == (3, 6)
+
+
+def test_a_day_in_trouble_is_named_and_the_exit_status_says_so(three: Store) -> None:
+    Path(layout.db_path(three.root, layout.key_for("default", NOON_US))).write_bytes(b"no database" * 500)
+    done = run(three.root, "delete", "--session", "a", "--yes")
+    assert done.exit_code == 1 and "default 2026-03-20" in done.stderr and "4 events of 2 days" in done.stdout
+
+
+TRANSCRIPT = [
+    {"type": "user", "uuid": "u1", "parentUuid": None, "message": {"role": "user", "content": "first question"}},
+    {
+        **{"type": "assistant", "uuid": "a1", "parentUuid": "u1"},
+        "message": {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}]},
+    },
+    {
+        **{"type": "user", "uuid": "r1", "parentUuid": "a1", "toolUseResult": {"agentId": "sub"}},
+        "message": {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "done"}]},
+    },
+    {"type": "assistant", "uuid": "s1", "isSidechain": True, "agentId": "sub", "message": {"content": "below"}},
+    {"type": "last-prompt", "lastPrompt": "first question"},
+    {"type": "user", "uuid": "u2", "parentUuid": "r1", "message": {"role": "user", "content": "second question"}},
+    {"type": "assistant", "uuid": "a2", "parentUuid": "u2", "message": {"role": "assistant", "content": "answer"}},
+]
+HOOKS = [
+    {"hook_event_name": "UserPromptSubmit", "prompt": "first question"},
+    {"hook_event_name": "PreToolUse", "tool_name": "Bash", "tool_use_id": "t1", "tool_input": {}},
+    {"hook_event_name": "Stop", "last_assistant_message": "of the first"},
+    {"hook_event_name": "UserPromptSubmit", "prompt": "second question"},
+    {"hook_event_name": "Stop", "last_assistant_message": "of the second"},
+    {"hook_event_name": "Stop", "prompt_id": "u1", "last_assistant_message": "named"},
+]
+
+
+def test_a_prompt_goes_with_all_that_followed_from_it_and_no_further(root: str, tmp_path: Path) -> None:
+    """Its answers, calls with every witness, subagents, and the hooks of its turn that name no prompt."""
+    minutes = [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (1, 0), (1, 1)]
+    lines = [
+        one | {"sessionId": "s", "timestamp": f"2026-03-20T12:0{m}:0{s}Z"}
+        for one, (m, s) in zip(TRANSCRIPT, minutes, strict=True)
+    ]
+    for one, at in zip(HOOKS, ("00:00", "00:01", "00:05", "01:00", "01:05", "02:00"), strict=True):
+        lines.append(one | {"session_id": "s", "timestamp": f"2026-03-20T12:{at}.5Z"})
+    other = {"hook_event_name": "Stop", "session_id": "other", "timestamp": "2026-03-20T12:00:03Z"}
+    log = tmp_path / "s.jsonl"
+    log.write_text("".join(json.dumps(one) + "\n" for one in [*lines, other]))
+    assert pipeline.ingest([str(log)], root).stored == 14
+    done = json.loads(run(root, "delete", "--prompt", "u1", "--yes", "--json").stdout)
+    assert (done["events"], done["failed"]) == (9, [])
+    with Store(root) as store:
+        left = [str(row["data"]) for row in store.search(Filter()).rows]
+    assert len(left) == 5
+    assert not any("first" in data or "t1" in data or "below" in data or "named" in data for data in left)
+    assert sum("second" in data for data in left) == 3
+
+
+def test_retention_is_set_shown_run_and_cleared(store: Store, make_event: MakeEvent) -> None:
+    store.append([make_event(NOW_US - n * DAY_US) for n in range(10)])
+    root = store.root
+    assert run(root, "retention", "show").stdout.startswith("Everything is kept.\n")
+    assert run(root, "retention", "set", "--older-than", "5d").exit_code == 2  # nobody to ask
+    planned = run(root, "retention", "set", "--older-than", "5d", "--dry-run")
+    assert "that retires 4 days" in planned.stderr and not os.path.exists(os.path.join(root, "retention.json"))
+    done = run(root, "retention", "set", "--older-than", "5d", "--yes")
+    assert (done.exit_code, done.stdout) == (0, "Kept: events for 5d.\n")
+    run(root, "retention", "set", "--older-than", "forever", "--max-size", "10GB", "--context", "kept", "--yes")
+    told = json.loads(run(root, "retention", "show", "--json").stdout)
+    assert told["general"] == {"max_age_s": 5 * 86_400}
+    assert told["contexts"] == {"kept": {"max_age_s": None, "max_bytes": 10**10}}
+    planned_days = json.loads(run(root, "retention", "run", "--dry-run", "--json").stdout)["days"]
+    gone = json.loads(run(root, "retention", "run", "--yes", "--json").stdout)
+    assert gone["days"] == planned_days and len(planned_days) == 4
+    assert "Retired in default: all before" in run(root, "retention", "show").stdout
+    assert run(root, "retention", "clear").stdout == "Everything is kept.\n"
+    assert next(iter(audit.lines(root))).action == "retention.clear"
+
+
+def test_retention_runs_by_itself_at_the_end_of_a_command_that_writes(store: Store, make_event: MakeEvent) -> None:
+    store.append([make_event(NOW_US - n * DAY_US) for n in range(10)])
+    run(store.root, "retention", "set", "--older-than", "5d", "--yes")
+    for _ in range(4):  # a slice is short, but never nothing
+        assert run(store.root, "drain").exit_code == 0
+    assert count(store) == 6
+
+
+def test_a_broken_retention_file_is_said_by_commands_that_write_and_nothing_goes(
+    store: Store, make_event: MakeEvent
+) -> None:
+    store.append([make_event(NOON_US)])
+    Path(store.root, "retention.json").write_text('{"version": 1, "general": {"max_age_s": "1d"}}')
+    done = run(store.root, "drain")
+    assert done.exit_code == 0 and "general.max_age_s" in done.stderr and count(store) == 1
+    assert run(store.root, "retention", "show").exit_code == 1
+    assert run(store.root, "retention", "clear").exit_code == 0
+    assert run(store.root, "retention", "show").exit_code == 0
+
+
+@pytest.mark.parametrize("flags", [["--older-than", "soon"], ["--older-than", "0d"], ["--max-size", "10"], []])
+def test_a_rule_that_is_none_is_refused(root: str, flags: list[str]) -> None:
+    assert run(root, "retention", "set", *flags).exit_code == 2
