@@ -7,19 +7,19 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from eyelet_ingest.errors import BadInput, RootError
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import connect, copier, identity, layout
+from eyelet_ingest.store import connect, copier, identity, layout, sealing
 from eyelet_ingest.store.backup import verify
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from eyelet_ingest.store.tombstones import Tombstones
+from eyelet_ingest.store.verify import verify as verify_seals
 from tests.store.test_transfer import whole
 
 SOAK = bool(os.environ.get("EYELET_SOAK"))
@@ -243,16 +243,56 @@ def test_only_the_days_asked_for_are_copied(filled: Store, saved: str) -> None:
     assert (verify(saved).days, verify(saved).failed) == (2, [])
 
 
+def states(root: str) -> list[str]:
+    """What `verify` says of each day."""
+    with Store(root) as store:
+        return [one.state for one in verify_seals(root, store.catalog.partitions())]
+
+
+def test_sealed_days_are_unchanged_in_an_empty_root_and_after_each_way_back(
+    filled: Store, saved: str, tmp_path: Path, make_event: MakeEvent
+) -> None:
+    for key in filled.catalog.partitions():
+        sealing.seal(filled.root, key)
+    filled.backup(saved)
+    target = str(tmp_path / "target")
+    with Store(target) as store:
+        store.restore(saved)
+        assert states(target) == ["unchanged"] * 3
+        store.append([make_event(START_US + 5_000)], "My Shop")
+        store.restore(saved)  # merges
+        assert states(target) == ["late events", "unchanged", "unchanged"]
+        sealing.seal(target, day_of(store, 0))
+        store.restore(saved, replace=True)
+        assert states(target) == ["unchanged"] * 3
+        store.delete(Filter(contexts=("My Shop",), until_us=START_US + DAY_US))
+        store.restore(saved, force=True)
+        assert states(target) == ["unchanged"] * 3
+        assert store.count(Filter()).count == 60
+
+
+def test_a_sealed_day_that_was_lost_comes_back_from_an_older_backup(
+    filled: Store, saved: str, make_event: MakeEvent
+) -> None:
+    sealing.seal(filled.root, day_of(filled, 0))
+    filled.backup(saved)
+    filled.append([make_event(START_US + 5_000)], "My Shop")
+    sealing.seal(filled.root, day_of(filled, 0))
+    shutil.rmtree(layout.partition_dir(filled.root, day_of(filled, 0)))
+    filled.restore(saved)
+    assert states(filled.root)[0] == "unchanged"
+
+
 def test_the_seal_beside_a_day_goes_with_it(filled: Store, saved: str, tmp_path: Path) -> None:
-    seal: dict[str, Any] = {"a": 1}
+    sealing.seal(filled.root, day_of(filled, 0))
     beside = Path(layout.partition_dir(filled.root, day_of(filled, 0))) / "manifest.json"
-    beside.write_text(json.dumps(seal))
+    was = beside.read_bytes()
     filled.backup(saved)
     target = str(tmp_path / "target")
     with Store(target) as store:
         store.restore(saved)
     there = Path(layout.partition_dir(target, day_of(filled, 0))) / "manifest.json"
-    assert json.loads(there.read_text()) == seal
+    assert there.read_bytes() == was
     beside.unlink()
     Path(layout.db_path(filled.root, day_of(filled, 0))).touch()
     filled.backup(saved)

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eyelet_ingest.errors import BadInput, EyeletError, PartitionBusy, PartitionError, PartitionUnreadable, RootError
-from eyelet_ingest.store import copies, identity, layout, schema, transfer
+from eyelet_ingest.store import copies, identity, layout, manifest, schema, transfer
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.connect import FileLock, driver, is_there, open_reader
@@ -34,8 +34,8 @@ LOCK = ".backup.lock"
 ROOT_FILES = ("secret.key", "retention.json", "tokens.json", "eyelet.yaml")
 ROOT_DATABASES = ("ingest.sqlite", "sync.sqlite", "audit.sqlite", "tombstones.sqlite")  # the last one knows most
 ROOT_TREES = ("seals", "archive", "spool")
-BESIDE = ("manifest.json",)  # of a day's folder: the seal
 LOCK_MS = 2_000
+TRIES = 3
 _HINT = "is it a folder that you may write, with room?"
 
 
@@ -180,29 +180,37 @@ def _day(root: str, target: str, key: PartitionKey, known: Manifest, copier: Cop
     scratch = tempfile.mkdtemp(prefix=copies.PREFIX, dir=folder)
     try:
         copy = os.path.join(scratch, "day.db")
-        digest, size = _copied(root, key, copy, copier)
+        for _ in range(TRIES):
+            sealed = stat_of(manifest.path_of(root, key))
+            digest, size = _copied(root, key, copy, copier)
+            seal = _seal_copied(root, key, scratch, copier)
+            if stat_of(manifest.path_of(root, key)) == sealed:
+                break  # else it was sealed between the two copies
         with transfer.reading(copy, settled=True) as conn:
             entry = {"state": state, "sha256": digest, "bytes": size, **_facts(conn)}
-        _beside(root, target, key, scratch, known, copier)
         known.take(day_name(key), copy, entry)
+        _take_seal(target, key, scratch, known, seal)
         made.copied.append(key)
         made.bytes += size
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _beside(root: str, target: str, key: PartitionKey, scratch: str, known: Manifest, copier: Copier) -> None:
-    """The day's seal, or none where it has none."""
-    for name in BESIDE:
-        source = os.path.join(layout.partition_dir(root, key), name)
-        as_named = f"{os.path.dirname(day_name(key))}/{name}"
-        if os.path.isfile(source):
-            copy = os.path.join(scratch, name)
-            digest, size = copier.copy(source, copy)
-            known.take(as_named, copy, {"state": [], "sha256": digest, "bytes": size})
-        elif known.entries.pop(as_named, None):
-            with suppress(FileNotFoundError):
-                os.unlink(os.path.join(layout.partition_dir(target, key), name))
+def _seal_copied(root: str, key: PartitionKey, scratch: str, copier: Copier) -> tuple[str, int] | None:
+    """The day's seals beside its copy: their hash and size, or None where it has none."""
+    source = manifest.path_of(root, key)
+    return copier.copy(source, os.path.join(scratch, manifest.FILE_NAME)) if os.path.isfile(source) else None
+
+
+def _take_seal(target: str, key: PartitionKey, scratch: str, known: Manifest, seal: tuple[str, int] | None) -> None:
+    to = manifest.path_of(target, key)
+    name = os.path.relpath(to, target).replace(os.sep, "/")
+    if seal is not None:
+        entry = {"state": [], "sha256": seal[0], "bytes": seal[1]}
+        known.take(name, os.path.join(scratch, manifest.FILE_NAME), entry)
+    elif known.entries.pop(name, None):
+        with suppress(FileNotFoundError):
+            os.unlink(to)
 
 
 def _copied(root: str, key: PartitionKey, copy: str, copier: Copier) -> tuple[str, int]:

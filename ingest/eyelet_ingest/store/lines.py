@@ -5,9 +5,9 @@
     {"end": {"events": 1, "complete": true, "unreadable": []}}
 
 `data` and `meta` are texts, byte for byte as they are stored; `uid` is hexadecimal. `given` is there where the
-context's name as it was given is not its safe name. Values that JSON has no word for are objects: bytes {"blob": …} and a uid
-that is text {"text": …}, what is not finite {"real": "inf"}. Bytes of a text that are no UTF-8 are the surrogates
-U+DC80 to U+DCFF. A file without its last line was cut.
+context's name as it was given is not its safe name. Values that JSON has no word for are objects: bytes {"blob": …}
+and a uid that is text {"text": …}, what is not finite {"real": "inf"}. Bytes of a text that are no UTF-8 are the
+surrogates U+DC80 to U+DCFF. A file without its last line was cut.
 """
 
 import json

@@ -17,9 +17,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from eyelet_ingest.errors import BadInput, EyeletError, PartitionBusy, PartitionError, PartitionUnreadable
-from eyelet_ingest.store import audit, copies, identity, layout, schema, transfer
+from eyelet_ingest.store import audit, copies, identity, layout, manifest, schema, sealing, transfer
 from eyelet_ingest.store.answers import Unreadable
-from eyelet_ingest.store.backup import BESIDE, check_places, checked_day
+from eyelet_ingest.store.backup import check_places, checked_day
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.connect import FileLock, checkpoint, driver, is_there, open_writer
 from eyelet_ingest.store.copier import Copier, partial_of
@@ -28,6 +28,7 @@ from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.tombstones import Tombstones
 
 DEADLINE_MS = 30_000
+REASON = "restored"  # why a seal is no longer what it was
 LetGo = Callable[[PartitionKey], object]  # whoever has the day open is to close it
 
 
@@ -189,25 +190,46 @@ class _Restoring:
                     if self.let_go is not None:
                         self.let_go(key)
                     _empty_wal(path)
-                self._seal(key)
+                seal = self._seal(key)
                 os.replace(copy, path)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
+        self._sealed(key, seal)
         if self.force:
             self._forget(key)
 
-    def _seal(self, key: PartitionKey) -> None:
-        """What stands beside the day in the backup, and nothing of the day before."""
-        for name in BESIDE:
-            source = os.path.join(layout.partition_dir(self.source, key), name)
-            to = os.path.join(layout.partition_dir(self.root, key), name)
-            if os.path.isfile(source):
-                partial = partial_of(to)
-                self.copier.copy(source, partial)
-                os.replace(partial, to)
-            else:
-                with suppress(FileNotFoundError):
-                    os.unlink(to)
+    def _seal(self, key: PartitionKey) -> str:
+        """Before the day gets its name, under its lock: the seal that is to stand beside it, and the newest's hash.
+
+        A day that is sealed here keeps its seals, and is noted as restored ("" then: it is to be sealed again). Else it
+        gets those of the backup; what was registered of it here before is no longer asked of it.
+        """
+        with suppress(PartitionUnreadable):  # a manifest that is none makes room for the backup's
+            if manifest.reopen(self.root, key, REASON):
+                return ""
+        source, to = manifest.path_of(self.source, key), manifest.path_of(self.root, key)
+        if not os.path.isfile(source):
+            with suppress(FileNotFoundError):
+                os.unlink(to)
+            return "none"
+        sealed = manifest.read(self.source, key)
+        registered = manifest.register(self.root, key.context).get(key.date)
+        if sealed is None or (registered and not {one.hash for one in sealed.seals}.issuperset(registered.seals)):
+            manifest.gone(self.root, key, REASON)
+        partial = partial_of(to)
+        self.copier.copy(source, partial)
+        os.replace(partial, to)
+        return sealed.newest.hash if sealed else "none"
+
+    def _sealed(self, key: PartitionKey, seal: str) -> None:
+        """After the day has its name: register its seal, or seal it again."""
+        if seal == "":
+            with suppress(PartitionError, BadInput):  # where somebody is in its way, maintenance seals it again
+                sealing.reseal_after(self.root, key, REASON)
+        elif seal != "none":
+            known = manifest.register(self.root, key.context).get(key.date)
+            if known is None or seal not in known.seals:
+                manifest.remember(self.root, key, seal)
 
     def _forget(self, key: PartitionKey) -> None:
         """What came back counts as deleted no longer."""
