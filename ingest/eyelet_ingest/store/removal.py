@@ -55,13 +55,19 @@ def clear(root: str, hidden: str) -> None:
 
 
 def clean(root: str) -> int:
-    """Remove what somebody hid and was stopped before he could remove it; how many days that were."""
+    """Remove what somebody hid and was stopped before he could remove it, and folders of years and contexts that are
+    empty; how many days that were."""
     if root.startswith(MEMORY):
         return 0
     found = []
     for context in _names(layout.logs_dir(root)):
         folder = os.path.join(layout.logs_dir(root), context)
-        found += [os.path.join(folder, name) for name in _names(folder) if _is_hidden_day(name)]
+        for name in _names(folder):
+            if _is_hidden_day(name):
+                found.append(os.path.join(folder, name))
+            elif len(name) == 4 and name.isdigit():
+                remove_empty(os.path.join(folder, name), layout.logs_dir(root))
+        remove_empty(folder, layout.logs_dir(root))
     for hidden in found:
         clear(root, hidden)
     return len(found)

@@ -468,6 +468,7 @@ class Store(Tending):
 
         what = wanted(Filter(until_us=time_us, contexts=tuple(contexts)), self._only, by_age=True)
         if not dry_run:
+            self.drain_spool()  # what waits goes with its day
             retire(self.catalog, what, time_us)
             for side in self._alongside():
                 with side:
