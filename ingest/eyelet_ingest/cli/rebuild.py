@@ -2,13 +2,12 @@
 
 import os
 import sys
-import time
 
 import click
 
 from eyelet_ingest.errors import BadInput, PartitionUnreadable
 
-DEADLINE_S = 30  # to be alone with the day
+REBUILT = "rebuilt"  # what the manifest of a sealed day says of it
 
 
 @click.command()
@@ -16,7 +15,7 @@ DEADLINE_S = 30  # to be alone with the day
 def rebuild(file: str) -> None:
     """Put a day right whose table another program changed. FILE is its logs.sqlite."""
     from eyelet_ingest.cli import output
-    from eyelet_ingest.store import connect, layout, schema
+    from eyelet_ingest.store import connect, layout, schema, sealing
 
     path = os.path.realpath(file)
     key = layout.key_from_path(path)
@@ -25,7 +24,7 @@ def rebuild(file: str) -> None:
     if not os.path.isfile(path):
         raise PartitionUnreadable("rebuild", path, "there is no such file")
     root = os.path.normpath(os.path.join(path, *[os.pardir] * 5))
-    with connect.FileLock(layout.lock_path(root, key), time.monotonic_ns() + DEADLINE_S * 1_000_000_000):
+    with sealing.rewriting(root, key, REBUILT):
         conn = connect.open_writer(path)
         try:
             rows = schema.rebuild(conn, path)

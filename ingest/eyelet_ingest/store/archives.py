@@ -67,6 +67,8 @@ def is_archived(root: str, key: PartitionKey) -> bool:
 def archive(root: str, key: PartitionKey, *, remove: bool = False) -> Archived:
     """Make the archive of a finished day, in place of an older one; with `remove` the day itself goes then.
 
+    Where the older one holds events that the day does not, as it was removed and events came since, they are brought
+    back first: no archive loses what the one before held.
     BadInput for a day that is not over, or in memory; PartitionBusy where events come on and on.
     """
     _expect_finished(root, key)
@@ -75,6 +77,12 @@ def archive(root: str, key: PartitionKey, *, remove: bool = False) -> Archived:
         hint = "`eyelet partitions` lists those there are"
         raise PartitionUnreadable("archive", path, "there is no such day", hint)
     with alone(root, key) as made:
+        if not connect.is_there(path):
+            raise PartitionUnreadable("archive", path, "it was removed meanwhile")
+        if is_archived(root, key):
+            from eyelet_ingest.store.unpacking import bring_back_missing
+
+            bring_back_missing(root, key)
         for _ in range(TRIES):
             reader = connect.open_reader(path)
             try:
@@ -127,6 +135,9 @@ def restore(root: str, key: PartitionKey) -> Restored:
         raise BadInput("restore", key.mount_name, "a root in memory has no archives", "name a root that is a folder")
     from eyelet_ingest.store.unpacking import bring_in, unpacked
 
+    if not is_archived(root, key):
+        hint = "`eyelet partitions` lists those there are"
+        raise PartitionUnreadable("restore", path_of(root, key), "there is no such archive", hint)
     with alone(root, key), unpacked(root, key) as (name, facts):
         kept = bring_in(root, key, name, facts)
     with suppress(PartitionError):  # where somebody is in its way, maintenance seals it again

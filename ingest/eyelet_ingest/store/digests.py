@@ -82,7 +82,14 @@ class FileDigests:
         if self._child is None:
             command = [sys.executable, "-I", "-S", "-c", _READER]
             try:
-                self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                # Its complaint about a parent that was stopped is nobody's concern.
+                self._child = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                )
             except OSError as bad:
                 raise PartitionUnreadable("read", path, str(bad), f"can {sys.executable} be run?") from bad
         child = self._child

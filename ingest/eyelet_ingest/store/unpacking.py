@@ -25,11 +25,6 @@ def unpacked(root: str, key: PartitionKey) -> Iterator[tuple[str, Facts]]:
     the end unless it was moved. The caller holds the lock of the archive."""
     folder = os.path.join(layout.logs_dir(root), key.context)
     mark = f".restore-{key.year:04d}-{key.day:03d}-"
-    if not archives.is_archived(root, key):
-        path = archives.path_of(root, key)
-        raise PartitionUnreadable(
-            "restore", path, "there is no such archive", "`eyelet partitions` lists those there are"
-        )
     identity.make_private_dir(folder)
     archives.remove_left(folder, mark)
     made = tempfile.mkdtemp(prefix=mark, dir=folder)  # 0700
@@ -105,6 +100,25 @@ def bring_in(root: str, key: PartitionKey, name: str, facts: Facts) -> int:
             conn.close()
         _seals_back(root, key, facts)
         return kept
+
+
+def bring_back_missing(root: str, key: PartitionKey) -> None:
+    """Restore the archive into the day where it holds events that the day lacks; the caller holds its lock."""
+    with unpacked(root, key) as (name, facts):
+        conn = connect.open_reader(name)
+        try:
+            conn.execute("attach ? as day", (layout.db_path(root, key),))
+            ready = conn.execute("select count(*) from day.sqlite_master where name = 'hooks'").fetchone()[0]
+            lacking = (
+                "select exists (select 1 from hooks where uid not in (select uid from day.hooks where uid notnull))"
+            )
+            lacks = not ready or conn.execute(lacking).fetchone()[0]
+        except conn.DatabaseError as bad:
+            raise connect.trouble("archive", layout.db_path(root, key), bad) from bad
+        finally:
+            conn.close()
+        if lacks:
+            bring_in(root, key, name, facts)
 
 
 def _made_whole(name: str, path: str, key: PartitionKey) -> Facts:
