@@ -159,6 +159,19 @@ def test_what_is_deleted_leaves_the_archive_too(filled: Store) -> None:
     assert filled.count(Filter(until_us=DAY.bounds_us[1])).count == 600 - len(range(3, 600, 7))
 
 
+def test_what_a_stopped_archiver_or_restorer_left_goes_with_the_next_deletion(filled: Store) -> None:
+    filled.archive(NEXT)
+    left = [
+        Path(filled.root, "archive", "default", "2026", ".archive-079-abc"),
+        Path(filled.root, "logs", "default", ".restore-2026-080-abc"),
+    ]
+    for folder in left:
+        folder.mkdir()
+        (folder / "day.db").write_bytes(b"what is deleted")
+    filled.delete(Filter(session_id=("s3",)))
+    assert not any(folder.exists() for folder in left)
+
+
 def test_a_damaged_archive_is_named_and_nothing_is_restored(filled: Store) -> None:
     filled.archive(DAY, remove=True)
     path = Path(archives.path_of(filled.root, DAY))

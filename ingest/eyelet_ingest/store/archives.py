@@ -154,6 +154,7 @@ def alone(root: str, key: PartitionKey) -> Iterator[str]:
     lock = connect.FileLock(os.path.join(folder, f".{key.day:03d}.lock"), time.monotonic_ns() + DEADLINE_MS * 1_000_000)
     with lock:
         remove_left(folder, mark)
+        remove_left(*restoring(root, key))
         made = tempfile.mkdtemp(prefix=mark, dir=folder)  # 0700
         try:
             yield made
@@ -161,6 +162,33 @@ def alone(root: str, key: PartitionKey) -> Iterator[str]:
             shutil.rmtree(made, ignore_errors=True)
             os.unlink(lock.path)
     removal.remove_empty(folder, root)
+
+
+def restoring(root: str, key: PartitionKey) -> tuple[str, str]:
+    """Where what is being restored of a day lies, and how its name begins."""
+    return os.path.join(layout.logs_dir(root), key.context), f".restore-{key.year:04d}-{key.day:03d}-"
+
+
+def clean(root: str) -> None:
+    """Remove what archiving and restoring left behind where they were stopped: it may hold what is deleted since.
+
+    Those at work are waited for. EyeletError where one is not done in time.
+    """
+    for context in _names(layout.archive_dir(root)):
+        for year in _names(os.path.join(layout.archive_dir(root), context)):
+            for name in _names(os.path.join(layout.archive_dir(root), context, year)):
+                _clean(root, context, year, name.split("-")[1] if name.startswith(".archive-") else "")
+    for context in _names(layout.logs_dir(root)):
+        for name in _names(os.path.join(layout.logs_dir(root), context)):
+            if name.startswith(".restore-"):
+                _clean(root, context, *name.removeprefix(".restore-").split("-")[:2])
+
+
+def _clean(root: str, context: str, year: str = "", day: str = "") -> None:
+    key = layout.key_from_parts(context, year, day)
+    if key is not None:
+        with alone(root, key):
+            pass
 
 
 def remove_left(folder: str, mark: str) -> None:
@@ -237,6 +265,13 @@ def _unchanged(root: str, key: PartitionKey, reader: Any, version: int, file: tu
             yield bool(reader.execute("pragma data_version").fetchone()[0] == version)
         finally:
             conn.close()  # where its file has gone SQLite sees that, and touches nothing where it was
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _seals(root: str, key: PartitionKey) -> "list[dict[str, Any]]":

@@ -298,6 +298,8 @@ def remedy(path: str, bad: "Exception | None") -> str:
         return "is the disk full, or failing?"
     if "readonly" in reason or "unable to open" in reason or "not authorized" in reason:
         return "is it a file that you may read, in a folder where you may write?"
+    if "FOREIGN KEY" in reason:
+        return "a table of another program refers to what is to go: let that go first"
     if is_passing(reason):
         return "another program keeps it: try again"
     return "restore it from a back-up, or move it away"

@@ -7,6 +7,7 @@ open. Whoever is killed has done all or nothing of each day, and what he left ly
 Nothing is deleted of a day that is in trouble: it is named, and the others go on.
 """
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, suppress
@@ -88,6 +89,11 @@ def delete(
     unerased: list[str] = []
     if not dry_run:
         removal.clean(catalog.root)
+        if os.path.isdir(layout.archive_dir(catalog.root)):
+            from eyelet_ingest.store import archives
+
+            with suppress(EyeletError):  # who is at work there is waited for again where its archive is deleted from
+                archives.clean(catalog.root)
         erasing.finish(catalog.root, DEADLINE_MS)
     days = DayByDay(catalog.root, wanted, before_removal)
     keys, _ = catalog.prune(

@@ -23,8 +23,7 @@ _HINT = "restore the archive from a back-up"
 def unpacked(root: str, key: PartitionKey) -> Iterator[tuple[str, Facts]]:
     """The archive as a whole database, closed, in a file beside the days; and what it says of itself. The file goes at
     the end unless it was moved. The caller holds the lock of the archive."""
-    folder = os.path.join(layout.logs_dir(root), key.context)
-    mark = f".restore-{key.year:04d}-{key.day:03d}-"
+    folder, mark = archives.restoring(root, key)
     identity.make_private_dir(folder)
     archives.remove_left(folder, mark)
     made = tempfile.mkdtemp(prefix=mark, dir=folder)  # 0700
