@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from eyelet_ingest.store.answers import Unreadable
     from eyelet_ingest.store.catalog import Catalog
     from eyelet_ingest.store.layout import PartitionKey
+    from eyelet_ingest.store.restoring import Restored
 
 _DAYS = (
     click.option("--day", "days", metavar="DATE", multiple=True, help="Only this day, as 2026-03-20 (several)."),
@@ -116,6 +117,13 @@ def restore(
             done = store.restore(
                 source, chosen, dry_run=dry_run, replace=replace, force=force, who=moving.who(), progress=progress
             )
+    _report(done, as_json)
+    if "secret.key" in done.kept and not moving.same_key(root, source):
+        moving.say("the root has a key of its own: recordings that the backup knows would come in a second time")
+    _end(ctx, done.failed)
+
+
+def _report(done: "Restored", as_json: bool) -> None:
     counts: dict[str, object] = {
         "placed": len(done.placed),
         "replaced": len(done.replaced),
@@ -126,9 +134,9 @@ def restore(
         "files": done.files,
         "kept": done.kept,
         "failed": _failed(done.failed),
-        "dry_run": dry_run,
+        "dry_run": done.dry_run,
     }
-    would = "would come" if dry_run else "came"
+    would = "would come" if done.dry_run else "came"
     sentence = (
         f"{moving.number(done.events, 'event')} {would}: {moving.number(len(done.placed), 'day')} whole, "
         f"{len(done.replaced):,} replaced, {len(done.merged):,} merged; {done.known:,} events known already"
@@ -138,9 +146,6 @@ def restore(
         moving.say(
             f"{moving.number(done.dead, 'event')} not restored: deleted or retired here since (--force brings them)"
         )
-    if "secret.key" in done.kept and not moving.same_key(root, source):
-        moving.say("the root has a key of its own: recordings that the backup knows would come in a second time")
-    _end(ctx, done.failed)
 
 
 def choose(
