@@ -353,11 +353,11 @@ class Store(Tending):
         return Export(self.roots, where)
 
     def export_lines(self, where: Filter, progress: "Callable[[int, int], object] | None" = None) -> "ExportLines":
-        """The lines that `import_files` takes, exact to the byte: to be iterated once. `progress` is told how many
-        days are done, and of how many. Write them with `export.write_file`."""
+        """The lines that `import_files` takes, exact to the byte, of the first root alone: to be iterated once.
+        `progress` is told how many days are done, and of how many. Write them with `export.write_file`."""
         from eyelet_ingest.store.export import ExportLines
 
-        return ExportLines(self.roots, where, progress)
+        return ExportLines(self.roots.alone(), where, progress)
 
     def import_files(
         self, paths: Iterable[str], *, context: str | None = None, force: bool = False, dry_run: bool = False
