@@ -7,6 +7,7 @@ log by all that it says; equal rows of one file are counted. So a database that 
 import os
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from eyelet_ingest import intake, quarantine, redaction, redaction_gate
@@ -20,6 +21,8 @@ from eyelet_ingest.sources.text import plain
 from eyelet_ingest.sources.times import payload_time_us
 from eyelet_ingest.store import identity, layout
 from eyelet_ingest.store.foreign import EYELET, NAMES, Damaged, Foreign, OldRow
+
+COLUMNS_REMEMBERED = 4_096
 
 _DAMAGED = "the file is damaged behind this row ({}): the rows before it were read"
 _RECOVER = "{}: {} behind row {:,} of {}; save the rest with `sqlite3 OLD .recover | sqlite3 NEW`, and import that too"
@@ -37,6 +40,7 @@ class Database:
         self.notes: list[str] = []
         self.levels: Counter[str] = Counter()  # those that are none of ours
         self._table = ""
+        self._clean = lru_cache(COLUMNS_REMEMBERED)(_clean_column)  # most rows have the same host, folder and tool
         self._known_bad: dict[str, quarantine.KnownBad] = {}  # of earlier imports, by safe context
 
     def take_all(self, flush: Callable[[], None]) -> None:
@@ -77,7 +81,7 @@ class Database:
                 if old.kind == EYELET:
                     text = _json_text(row.values.get("data"), old)
                     value = parse(text)
-                    found.append((row, value if isinstance(value, dict) else {}, text))
+                    found.append((row, *_trimmed(value if isinstance(value, dict) else {}, text)))
                 else:
                     record = hero_proc.record_of(row.values)
                     text = _dumped(record)
@@ -99,7 +103,7 @@ class Database:
             same = [plain(columns.get(name)) for name in ("hook_type", "session_id", "tool_name")] + [record or text]
         clean, clean_text = intake.cleaned(text, record, is_suspect)
         kept = clean if isinstance(clean, dict) else {}
-        safe_columns = {name: _clean_column(value) for name, value in columns.items() if name != "data"}
+        safe_columns = {name: self._clean(value) for name, value in columns.items() if name != "data"}
         try:
             event = old_eyelet.normalise(kept, safe_columns)
         except ValueError:  # a number beyond what Python holds: as text it is whole
@@ -190,6 +194,17 @@ def hint(path: str, kind: str) -> str:
     """What a person may do with an old database that was found beside recordings."""
     what = f"{path} is a database with {NAMES[kind]}"
     return f"{what}: name it to import it, or give --alongside NAME to read it beside your own"
+
+
+def _trimmed(record: "dict[str, object]", text: str) -> "tuple[dict[str, object], str]":
+    """The record and its text without what is not kept: else every row would have keys to look for and to redact."""
+    kept = old_eyelet.trimmed(record)
+    if kept is record:
+        return record, text
+    try:
+        return kept, dumps(kept)
+    except ValueError:  # a number beyond what Python holds
+        return record, text
 
 
 def _json_text(value: Any, old: Foreign) -> str:

@@ -47,6 +47,16 @@ def payload_of(record: "dict[str, object]") -> "dict[str, object]":
     return found if isinstance(found, dict) and is_envelope(record) else record
 
 
+def trimmed(record: "dict[str, object]") -> "dict[str, object]":
+    """The envelope without the variables of other programs: the same object where it has none."""
+    environment = record.get("environment")
+    variables = environment.get("env_vars") if isinstance(environment, dict) else None
+    if not isinstance(variables, dict) or all(name.startswith(ENVIRONMENT) for name in variables):
+        return record
+    kept = {name: value for name, value in variables.items() if name.startswith(ENVIRONMENT)}
+    return {**record, "environment": {**_object(environment), "env_vars": kept}}
+
+
 def time_us(record: "Mapping[str, object]") -> int | None:
     """The envelope's time in microseconds, None where it has none."""
     found = payload_time_us(record.get("timestamp_unix"))
@@ -119,13 +129,8 @@ def _set_outcome(
 
 
 def _kept(around: "Mapping[str, object]") -> "dict[str, object]":
-    """The envelope as it stays in `meta.eyelet`: without what the row says, and with no other program's environment."""
-    kept = {name: value for name, value in around.items() if value not in (None, "", {})}
-    environment = kept.get("environment")
-    if isinstance(environment, dict) and isinstance(environment.get("env_vars"), dict):
-        named = {name: value for name, value in environment["env_vars"].items() if name.startswith(ENVIRONMENT)}
-        kept["environment"] = {**environment, "env_vars": named}
-    return kept
+    """The envelope as it stays in `meta.eyelet`: what it says, and nothing of other programs' environment."""
+    return {name: value for name, value in trimmed(dict(around)).items() if value not in (None, "", {})}
 
 
 def _branch(metadata: "Mapping[str, object]") -> str | None:
