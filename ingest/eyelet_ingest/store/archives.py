@@ -25,7 +25,7 @@ from eyelet_ingest.store.digests import rows_digest
 from eyelet_ingest.store.layout import PartitionKey
 
 DEADLINE_MS = 30_000
-PRESET = 6  # 9 makes it 3 % smaller, and takes 700 MB of memory
+PRESET = 3  # on recordings three times as fast as 6, with a third of the memory, and 11 % larger
 PART_BYTES = 1 << 20
 FACTS = "archive"  # the key in eyelet_partition under which an archive says what it holds
 TRIES = 3  # where events come while it is copied
