@@ -20,6 +20,7 @@ COMMANDS = {
     "drain": "eyelet_ingest.cli.spool:drain",
     "rebuild": "eyelet_ingest.cli.rebuild:rebuild",
     "token": "eyelet_ingest.cli.token:token",
+    "config": "eyelet_ingest.cli.config:config",
 }
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

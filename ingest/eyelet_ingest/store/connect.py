@@ -16,6 +16,7 @@ import sys
 import time
 
 from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
+from eyelet_ingest.store import roles
 from eyelet_ingest.store.identity import make_private_dir
 from eyelet_ingest.store.layout import MEMORY
 
@@ -34,9 +35,6 @@ POLL_MS = (1, 8)  # between two tries for a lock; jitter between them keeps 64 w
 RETRY_MS = (10, 640)  # before the second try of a transaction; doubled for each further one, up to the second figure
 
 CACHE_KIB_SMALL = 2_000
-CACHE_KIB_LARGE = 64_000
-MMAP_BYTES_SERVER = 256 * 2**20
-JOURNAL_LIMIT_BYTES = 64 * 2**20
 WAL_LIMIT_BYTES = 4 * 2**20  # where SQLite may not checkpoint by itself
 EMPTY_BYTES = 4096  # a file without a table is no longer than its header's page
 
@@ -94,11 +92,10 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small:
             from eyelet_ingest.store import journal
 
             conn = journal.choose(conn, path, chosen, busy_ms)
-        conn.execute("pragma synchronous = normal")
+        for statement in roles.pragmas("capture" if small else "writer"):
+            conn.execute(statement)
         if not small:
             conn.text_factory = _replacing()
-            conn.execute(f"pragma cache_size = -{CACHE_KIB_LARGE}")
-            conn.execute(f"pragma journal_size_limit = {JOURNAL_LIMIT_BYTES}")
             conn.execute("pragma foreign_keys = on")
         if not may_checkpoint(chosen.sqlite_version):
             conn.execute("pragma wal_autocheckpoint = 0")
@@ -108,7 +105,7 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small:
     return conn
 
 
-def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False) -> "Any":
+def open_reader(path: str, *, busy_ms: int = 2_000, role: str = "reader") -> "Any":
     """A connection that can only read the existing database at `path`; PartitionUnreadable where it cannot.
 
     Where the folder or file system forbids the side files of a WAL database, it is read as it stands. Where a writer
@@ -134,9 +131,8 @@ def open_reader(path: str, *, busy_ms: int = 2_000, server: bool = False) -> "An
         try:
             conn.text_factory = _replacing()
             conn.execute("pragma query_only = on")
-            conn.execute(f"pragma cache_size = -{CACHE_KIB_SMALL}")
-            if server:
-                conn.execute(f"pragma mmap_size = {MMAP_BYTES_SERVER}")
+            for statement in roles.pragmas(role):
+                conn.execute(statement)
             conn.execute("select count(*) from sqlite_master").fetchone()
             return conn
         except chosen.OperationalError as bad:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from eyelet_ingest.errors import PartitionUnreadable
-from eyelet_ingest.store import schema
+from eyelet_ingest.store import roles, schema
 from eyelet_ingest.store.answers import Partitions, Unreadable
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.connect import is_there
@@ -26,7 +26,6 @@ SCAN_MS = 3.0  # of the processor: a partition that took longer was scanned (by 
 THREADS_MAX = 4
 AHEAD = 2  # partitions asked for each thread beyond the one whose answer is waited for: what bounds the memory
 STEPS = 4_000  # of SQLite's machine between two looks at the clock: some 80 µs
-CACHE_KIB = 512  # of a connection that stays open; 64 of them are the 32 MB that reading may take
 LOOK_AGAIN_S = 5.0  # at the schema of a connection that stays open
 
 
@@ -235,7 +234,8 @@ def _asked(handle: Any, part: Part, ask: Ask[Found]) -> Found | None:
 
 def _looked_at(conn: Any, path: str, fresh: bool) -> Lent:
     if fresh:
-        conn.execute(f"pragma cache_size = -{CACHE_KIB}")
+        for statement in roles.pragmas("search"):
+            conn.execute(statement)
     indexes = conn.execute("select name from sqlite_master where type = 'index' and tbl_name = 'hooks'").fetchall()
     ready = schema.is_ready(conn)
     if ready and not schema.version_of(conn):  # its rows could be anything, ids that are no numbers too

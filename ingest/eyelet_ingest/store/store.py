@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from eyelet_ingest.errors import PartitionError, RootError
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import identity, layout, spool, writer
+from eyelet_ingest.store import identity, layout, roles, spool, writer
 from eyelet_ingest.store.answers import CountResult, ErrorCodes, Row, SearchResult, Summary
 from eyelet_ingest.store.catalog import Catalog, Part
 from eyelet_ingest.store.counters import Asked, Counters
@@ -70,6 +70,7 @@ class Store:
     def __init__(
         self, root: str, *, also: Sequence[str] = (), max_open: int | None = None, idle_s: float = IDLE_S
     ) -> None:
+        roles.check()  # a wrong setting is said at once, not at some day of some search
         self.root = _absolute(root)
         if os.path.exists(self.root) and not os.path.isdir(self.root):
             raise RootError("open", self.root, "it is a file, not a folder", "name a folder with --root or EYELET_ROOT")
