@@ -152,6 +152,7 @@ FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
         f"Only this status: {', '.join(STATUSES)}.",
     ),
     "errors": (("--errors",), {"is_flag": True}, "Only events that failed."),
+    "error_code": (("--error-code",), _SEVERAL, "Only what failed with this code: exit:128, timeout."),
     "git_branch": (("--branch",), _SEVERAL, "Only this git branch."),
     "agent": (("--agent",), _SEVERAL, "Only this agent."),
     "model": (("--model",), _SEVERAL, "Only this model."),

@@ -28,6 +28,7 @@ class Filter:
     agent: tuple[str, ...] = ()
     model: tuple[str, ...] = ()
     git_branch: tuple[str, ...] = ()
+    error_code: tuple[str, ...] = ()
     errors: bool = False
     text: str = ""
 
@@ -37,7 +38,7 @@ class Filter:
 
 
 # Fields whose values are compared as they are; the names are columns of `hooks`.
-_EQUAL = ("hook_type", "tool_name", "session_id", "status", "agent", "model", "git_branch")
+_EQUAL = ("hook_type", "tool_name", "session_id", "status", "agent", "model", "git_branch", "error_code")
 TEXT_MAX_CHARS = 10_000
 PATTERN_MAX_BYTES = 50_000  # SQLite refuses longer LIKE patterns
 VALUES_MAX = 200  # alternatives of one field; SQLite's expressions end at a depth of 1,000
@@ -57,6 +58,7 @@ class Way:
 # Column → its index. The rarer a value of the column usually is, the earlier the column: of equals the first is taken.
 _INDEXES = {
     "session_id": "hooks_session",
+    "error_code": "hooks_error_code",
     "git_branch": "hooks_branch",
     "tool_name": "hooks_tool",
     "hook_type": "hooks_type",
