@@ -8,12 +8,14 @@ beside the database, alone, for one transaction. SQLite lets one writer in at a 
 halves the worst wait of many one-row writers, and makes an unlink or a checkpoint safe from all of them. After the
 lock is taken the file is compared with the one on disk: a day removed meanwhile is made anew, not written to a ghost.
 
-The journal is chosen once, when a file is made (`journal.py`); its header remembers it, and who opens it follows.
+The journal is chosen once, when a file is made (`journal.py`); its header remembers it, and who opens it follows. This file
+is longer than others because the hook pays for every file it loads.
 """
 
 import os
 import sys
 import time
+from errno import EMFILE, ENFILE, ENOSPC
 
 from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
 from eyelet_ingest.store import roles
@@ -36,6 +38,7 @@ RETRY_MS = (10, 640)  # before the second try of a transaction; doubled for each
 
 CACHE_KIB_SMALL = 2_000
 WAL_LIMIT_BYTES = 4 * 2**20  # where SQLite may not checkpoint by itself
+TOO_MANY_OPEN = "too many files are open: raise the limit (ulimit -n), or close some"
 EMPTY_BYTES = 4096  # a file without a table is no longer than its header's page
 
 
@@ -102,6 +105,12 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small:
     except chosen.Error as bad:
         conn.close()
         raise trouble("open", path, bad) from bad
+    except FileNotFoundError as bad:  # by somebody who takes no lock
+        conn.close()
+        raise PartitionBusy("open", path, "it was removed meanwhile", "try again") from bad
+    except OSError as bad:  # a module that could not be loaded, too
+        conn.close()
+        raise PartitionUnreadable("open", path, str(bad), _hint(path, bad, "try again")) from bad
     return conn
 
 
@@ -188,7 +197,8 @@ class FileLock:
             except OSError as bad:
                 folder = os.path.dirname(self.path)
                 if not self.make or not isinstance(bad, FileNotFoundError) or os.path.isdir(folder):
-                    raise PartitionUnreadable("lock", self.path, str(bad), "may you write in this folder?") from bad
+                    hint = _hint(self.path, bad, "may you write in this folder?")
+                    raise PartitionUnreadable("lock", self.path, str(bad), hint) from bad
                 _make_folder(folder)
                 continue
             try:
@@ -200,6 +210,8 @@ class FileLock:
                 os.close(handle)
                 raise
             os.close(handle)
+            if time.monotonic_ns() >= self.deadline_ns:  # a file system that numbers a file anew at every look
+                raise PartitionBusy("lock", self.path, "it was another file again until the deadline", "try again")
 
     def __exit__(self, *_: object) -> None:
         if self.path.startswith(MEMORY):
@@ -290,11 +302,40 @@ def remedy(path: str, bad: "Exception | None") -> str:
         return "the disk is full: make room"
     if "I/O" in reason:
         return "is the disk full, or failing?"
+    if "unable to open" in reason and _are_too_many_open():
+        return TOO_MANY_OPEN
     if "readonly" in reason or "unable to open" in reason or "not authorized" in reason:
         return "is it a file that you may read, in a folder where you may write?"
     if is_passing(reason):
         return "another program keeps it: try again"
+    if type(bad).__name__ == "IntegrityError":
+        return "a rule of the table refuses it: did another program change the table?"
     return "restore it from a back-up, or move it away"
+
+
+def _hint(path: str, bad: OSError, otherwise: str) -> str:
+    """What helps against this error of the system's at this path."""
+    if bad.errno in (EMFILE, ENFILE):
+        return TOO_MANY_OPEN
+    if bad.errno == ENOSPC:
+        return "the disk is full: make room"
+    if os.path.lexists(path) and not os.path.isfile(path):
+        return "move away what is there: it is no file"
+    return otherwise
+
+
+def _are_too_many_open() -> bool:
+    """Whether what one database needs can no longer be opened: SQLite does not say so."""
+    handles = []
+    try:
+        for _ in range(3):
+            handles.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as bad:
+        return bad.errno in (EMFILE, ENFILE)
+    finally:
+        for handle in handles:
+            os.close(handle)
+    return False
 
 
 def may_checkpoint(sqlite_version: str) -> bool:
@@ -362,7 +403,7 @@ def _replacing() -> object:
 def _same_file(handle: int, path: str) -> bool:
     try:
         there = os.stat(path)
-    except FileNotFoundError:
+    except OSError:  # gone, or its folder is none any more
         return False
     mine = os.fstat(handle)
     return (mine.st_ino, mine.st_dev) == (there.st_ino, there.st_dev)
@@ -377,7 +418,7 @@ def _create_private(path: str) -> bool:
     except OSError as bad:
         folder = os.path.dirname(path)
         if not isinstance(bad, FileNotFoundError) or os.path.isdir(folder):
-            hint = "is the folder writable and the disk not full?"
+            hint = _hint(path, bad, "is the folder writable and the disk not full?")
             raise PartitionUnreadable("make", path, str(bad), hint) from bad
         _make_folder(folder)
         return _create_private(path)
