@@ -8,8 +8,8 @@ beside the database, alone, for one transaction. SQLite lets one writer in at a 
 halves the worst wait of many one-row writers, and makes an unlink or a checkpoint safe from all of them. After the
 lock is taken the file is compared with the one on disk: a day removed meanwhile is made anew, not written to a ghost.
 
-The journal is chosen once, when a file is made (`journal.py`); its header remembers it, and who opens it follows. This file
-is longer than others because the hook pays for every file it loads.
+The journal is chosen once, when a file is made (`journal.py`); its header remembers it, and who opens it follows.
+This file is longer than others because the hook pays for every file it loads.
 """
 
 import os
