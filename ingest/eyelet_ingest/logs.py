@@ -7,12 +7,11 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from json import JSONEncoder
 
 from eyelet_ingest import intake
 from eyelet_ingest.errors import BadInput, RootError
 from eyelet_ingest.events import Event
-from eyelet_ingest.jsontext import parse
+from eyelet_ingest.jsontext import canonical, parse
 from eyelet_ingest.ledger import Ledger
 from eyelet_ingest.pipeline import DAY_US, EARLIEST_US
 from eyelet_ingest.sources import log
@@ -21,9 +20,6 @@ from eyelet_ingest.store.store import Refused, Store
 
 DAYS_MAX = 400  # in one request: each new day is a file to make, 7 ms
 DEADLINE_MS = 2_000  # for each partition; after that its events wait in the spool
-
-# Compact and sorted, so that the same event is the same bytes however it is spelt.
-_canonical = JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(slots=True)
@@ -92,11 +88,11 @@ class _Batch:
             event.meta["timestamp_suspect"] = True
         self._check_day(event.time_us // DAY_US)
         if log.name_of(value):
-            canonical = _canonical(value).encode()
+            same = canonical(value).encode()  # however it is spelt
             if own_us is not None:
-                event.uid = identity.timed_uid(self.key, canonical, own_us)
+                event.uid = identity.timed_uid(self.key, same, own_us)
             else:
-                event.uid = identity.timeless_uid(self.key, canonical, 0)
+                event.uid = identity.timeless_uid(self.key, same, 0)
             if not is_usable:
                 self.named_late.append(event)
         else:
