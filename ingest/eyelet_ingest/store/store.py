@@ -188,7 +188,7 @@ class Store:
 
     def _insert(self, key: PartitionKey, context: str, events: list[Event], deadline_ns: int) -> int:
         rows = [writer.row_of(event) for event in events]
-        if self._writers:
+        if self._writers and self._writers[0].bulks:
             return self._writers[0].insert(key, context, rows, deadline_ns)
         return writer.insert(self.root, key, context, rows, deadline_ns)
 
