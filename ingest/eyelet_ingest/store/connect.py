@@ -176,13 +176,14 @@ class FileLock:
 
     The deadline is on `time.monotonic_ns`; PartitionBusy where others keep it until then. The lock file may go with
     its day: a lock on a file that is no longer the one on disk is no lock, and is taken again. So whoever removes
-    a day unlinks the lock file last. With `make=False` the folder of a day that is gone is not made anew.
+    a day unlinks the lock file last. With `make=False` the folder of a day that is gone is not made anew. `alarm` is
+    for the hook alone: it waits asleep (`alarm.py`), anybody else asks again and again.
     """
 
-    __slots__ = ("deadline_ns", "handle", "make", "path")
+    __slots__ = ("alarm", "deadline_ns", "handle", "make", "path")
 
-    def __init__(self, path: str, deadline_ns: int, make: bool = True) -> None:
-        self.path, self.deadline_ns, self.make = path, deadline_ns, make
+    def __init__(self, path: str, deadline_ns: int, make: bool = True, alarm: bool = False) -> None:
+        self.path, self.deadline_ns, self.make, self.alarm = path, deadline_ns, make, alarm
         self.handle = -1
 
     def __enter__(self) -> "FileLock":
@@ -240,8 +241,13 @@ class FileLock:
                 if not isinstance(bad, BlockingIOError):
                     return  # a file system without flock: SQLite's own locks have to do
                 left_ms = (self.deadline_ns - time.monotonic_ns()) / 1e6
+                late = PartitionBusy("lock", self.path, "others kept it until the deadline", "try again")
                 if left_ms <= 0:
-                    raise PartitionBusy("lock", self.path, "others kept it until the deadline", "try again") from None
+                    raise late from None
+                if self.alarm:
+                    from eyelet_ingest.store import alarm
+
+                    return alarm.flock(handle, left_ms / 1000, late)
                 time.sleep(min(left_ms, low_ms + (high_ms - low_ms) * _jitter()) / 1000)
 
 

@@ -28,6 +28,7 @@ NULL_BY_DEFAULT = frozenset(
         *("project_dir", "hostname", "ip_address"),
     )
 )
+ARRIVED_END = 2**62  # what is beyond, and text sorts there too, somebody wrote by hand: nothing follows on it
 INT64 = range(-(2**63), 2**63)
 
 
@@ -88,7 +89,7 @@ def insert(
     tries = 0
     while True:
         try:
-            with FileLock(layout.lock_path(root, key), deadline_ns):
+            with FileLock(layout.lock_path(root, key), deadline_ns, alarm=chosen is not None):
                 busy_ms = max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000)
                 conn = open_writer(path, busy_ms=busy_ms, chosen=chosen, small=chosen is not None)
                 try:
@@ -156,8 +157,8 @@ def insert_rows(conn: "Any", key: layout.PartitionKey, rows: "list[Row]", are_ne
     fresh = _first_of_each(rows) if are_new else _unknown(conn, rows)
     if not fresh:
         return 0
-    last = conn.execute("select max(arrived) from hooks").fetchone()[0] or 0
-    arrived = max(last + 1, time.time_ns() // 1_000)
+    last = conn.execute("select max(arrived) from hooks where arrived < ?", (ARRIVED_END,)).fetchone()[0] or 0
+    arrived = max(int(last) + 1, time.time_ns() // 1_000)
     ids = _allocate(conn, key, [row[1] for row in fresh])
     if len(fresh) == 1:
         conn.execute(schema.INSERT, (ids[0], fresh[0][0], arrived, ids[0] / 1e6, *fresh[0][2:]))
