@@ -27,6 +27,7 @@ RELEASED = (
     "7adc614d8e8d8508",
     "8b39d655a17991fe",
     "207a2b029bc97c9f",
+    "c61c0bab5838a1e7",
 )
 
 
@@ -292,6 +293,8 @@ def test_the_database_of_another_program_is_named_and_nothing_in_it_changes(
 def test_an_older_day_that_another_program_changed_is_not_brought_up(
     store: Store, make_event: MakeEvent, version: int, change: tuple[str, ...], named: str
 ) -> None:
+    if version >= 3 and "create table eyelet_hours" in change[0]:
+        pytest.skip("it has that table")
     path = layout.db_path(store.root, DAY)
     older(path, version)
     for statement in change:
