@@ -172,3 +172,36 @@ def test_a_lock_dies_with_its_holder_and_is_kept_by_one_that_is_stopped(
             holder.kill()
         holder.wait()
         assert store.append([make_event(NOON)], deadline_ms=5_000).stored == 1
+
+
+@pytest.mark.parametrize("call", ["open", "mkdir"])
+def test_folders_that_others_make_at_the_same_moment_are_taken_as_they_are(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Between the answer that a folder is not there, and the making of it."""
+    real = getattr(os, call)
+
+    def late(path: str, *more: int) -> object:
+        try:
+            return real(path, *more)
+        except FileNotFoundError:
+            if store.root in path:
+                os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            raise
+
+    monkeypatch.setattr(os, call, late)
+    assert store.append([make_event(NOON)]).refused == []
+
+
+def test_folders_that_others_remove_again_and_again_are_not_made_for_ever(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = connect.make_private_dir
+
+    def never_there(path: str) -> None:
+        make(path)
+        shutil.rmtree(path)
+
+    monkeypatch.setattr(connect, "make_private_dir", never_there)
+    (refused,) = store.append([make_event(NOON)]).refused
+    assert "No such file" in str(refused.error)

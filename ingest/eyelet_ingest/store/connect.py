@@ -19,7 +19,7 @@ from errno import EMFILE, ENFILE, ENOSPC
 
 from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
 from eyelet_ingest.store import roles
-from eyelet_ingest.store.identity import make_private_dir
+from eyelet_ingest.store.identity import MAKE_AGAIN, make_private_dir
 from eyelet_ingest.store.layout import MEMORY
 
 try:
@@ -192,15 +192,17 @@ class FileLock:
 
             memory.lock(self.path, self.deadline_ns)
             return self
+        again = MAKE_AGAIN
         while True:
             try:
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
             except OSError as bad:
-                folder = os.path.dirname(self.path)
-                if not self.make or not isinstance(bad, FileNotFoundError) or os.path.isdir(folder):
+                is_gone = isinstance(bad, FileNotFoundError) and not os.path.islink(self.path)
+                if not (is_gone and self.make and again):
                     hint = _hint(self.path, bad, "may you write in this folder?")
                     raise PartitionUnreadable("lock", self.path, str(bad), hint) from bad
-                _make_folder(folder)
+                _make_folder(os.path.dirname(self.path))
+                again -= 1  # others may remove it while it is made
                 continue
             try:
                 self._take(handle)
@@ -415,19 +417,18 @@ def _same_file(handle: int, path: str) -> bool:
     return (mine.st_ino, mine.st_dev) == (there.st_ino, there.st_dev)
 
 
-def _create_private(path: str) -> bool:
+def _create_private(path: str, again: int = MAKE_AGAIN) -> bool:
     """Make an empty file with mode 0600 unless one is there; side files inherit the mode."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         return False
     except OSError as bad:
-        folder = os.path.dirname(path)
-        if not isinstance(bad, FileNotFoundError) or os.path.isdir(folder):
+        if not isinstance(bad, FileNotFoundError) or os.path.islink(path) or not again:
             hint = _hint(path, bad, "is the folder writable and the disk not full?")
             raise PartitionUnreadable("make", path, str(bad), hint) from bad
-        _make_folder(folder)
-        return _create_private(path)
+        _make_folder(os.path.dirname(path))
+        return _create_private(path, again - 1)
     return True
 
 
