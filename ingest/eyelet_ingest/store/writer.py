@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROW_COLUMNS = schema.COLUMNS[4:]
 CHUNK = 500  # values in one `in (…)`: SQLite before 3.32 allows 999
 STATEMENT_ROWS = 32  # times 23 columns: likewise
+SLACK_MS = 20  # by which a wait may be too long: telling SQLite costs a tenth of an insert
 NULL_BY_DEFAULT = frozenset(
     (
         *("tool_name", "tool_use_id", "agent", "agent_id", "role", "model", "duration_ms"),
@@ -93,7 +94,8 @@ def insert(
                 busy_ms = max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000)
                 conn = open_writer(path, busy_ms=busy_ms, chosen=chosen, small=chosen is not None)
                 try:
-                    return store(conn, path, key, given, rows, (chosen or driver()).sqlite_version)
+                    version = (chosen or driver()).sqlite_version
+                    return store(conn, path, key, given, rows, version, busy_ms, deadline_ns)
                 finally:
                     conn.close()  # under the lock: as the sole opener it checkpoints, and nobody else may write then
         except PartitionBusy:
@@ -102,13 +104,27 @@ def insert(
                 raise
 
 
-def store(conn: "Any", path: str, key: layout.PartitionKey, given: str, rows: "list[Row]", sqlite_version: str) -> int:
-    """`insert` through an open connection, once. The caller holds the day's lock; after an error it closes `conn`."""
+def store(
+    conn: "Any",
+    path: str,
+    key: layout.PartitionKey,
+    given: str,
+    rows: "list[Row]",
+    sqlite_version: str,
+    busy_ms: int,
+    deadline_ns: int,
+) -> int:
+    """`insert` through an open connection, once; `busy_ms` is how long it waits for other programs, shortened here.
+
+    The caller holds the day's lock; after an error it closes `conn`.
+    """
     try:
         schema.bring_up(conn, path, key.context, given, key.bounds_us, inserting=True)
+        busy_ms = shortened(conn, busy_ms, deadline_ns)
         try:
             with transaction(conn):
                 stored = insert_rows(conn, key, rows, _lies_beyond(conn, rows))
+                shortened(conn, busy_ms, deadline_ns)  # with a roll-back journal the commit waits for readers
         except (conn.IntegrityError, OverflowError, UnicodeError):
             fitting = [_fitting(conn, row) for row in rows]
             with transaction(conn):
@@ -117,6 +133,16 @@ def store(conn: "Any", path: str, key: layout.PartitionKey, given: str, rows: "l
         raise trouble("write to", path, bad) from bad
     bound_wal(conn, path, sqlite_version)
     return stored
+
+
+def shortened(conn: "Any", busy_ms: int, deadline_ns: int) -> int:
+    """How long SQLite waits at its next lock: what is left until the deadline, where that is notably less than
+    `busy_ms`. It would wait as long at every lock, one after another."""
+    left_ms = max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000)
+    if left_ms > busy_ms - SLACK_MS:
+        return busy_ms
+    conn.execute(f"pragma busy_timeout = {left_ms}")
+    return left_ms
 
 
 def raw_payload(payload: bytes, why: str) -> str:

@@ -183,7 +183,11 @@ class Writers:
             one.conn.execute(f"pragma busy_timeout = {busy_ms}")
             one.busy_ms = busy_ms
         try:
-            return writer.store(one.conn, one.path, one.key, given, rows, driver().sqlite_version)
+            version = driver().sqlite_version
+            stored = writer.store(one.conn, one.path, one.key, given, rows, version, one.busy_ms, deadline_ns)
+            if deadline_ns - time.monotonic_ns() < (one.busy_ms - writer.SLACK_MS) * 1_000_000:
+                one.busy_ms = 0  # it may have been shortened
+            return stored
         except BaseException:
             one.conn.close()  # whatever state it is in
             one.conn = None
