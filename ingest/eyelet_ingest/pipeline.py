@@ -3,9 +3,6 @@
 Twice is once, because a uid is made from the payload before redaction, and because a record without a time gets the
 time it was given when it was first seen. Whatever is killed may be run again: the ledger's part of a batch is
 committed before its rows, and rows that are there already are duplicates.
-
-A little over 400 lines: one record's way from text to batch is read here from top to bottom, and what could stand alone
-(reading, finding files, the ledger, the quarantine) already does.
 """
 
 import os
@@ -21,7 +18,9 @@ from itertools import chain
 from typing import BinaryIO
 
 from eyelet_ingest import intake, quarantine, reading, recordings, redaction, redaction_gate
+from eyelet_ingest.clock import Clock
 from eyelet_ingest.events import Event
+from eyelet_ingest.head import Head
 from eyelet_ingest.jsontext import canonical
 from eyelet_ingest.ledger import CONTENT_MAX_CHARS, Ledger, Quarantined, Seen
 from eyelet_ingest.reading import Found
@@ -36,15 +35,8 @@ READ_BYTES = 1 << 18
 BATCH_EVENTS = 5_000
 BATCH_CHARS = 16 * 2**20
 GROUP_RECORDS, GROUP_CHARS = 256, 1 << 16  # looked through for secrets at once
-# How far is looked ahead for what a file's first records do not say themselves: a time, a session.
-HEAD_RECORDS, HEAD_CHARS = 10_000, 4 * 2**20
-KNOWN_BY_RECORDS = 64  # a file is known again by the digest of so many of its first records
-FORMAT_RECORDS = 100
 TROUBLES_KEPT = 10
 SRCS_REMEMBERED = 4_096
-
-DAY_US = 86_400_000_000
-EARLIEST_US = 946_684_800_000_000  # 2000-01-01: a recorded time before it comes from a clock that was not set
 
 NEITHER = "neither a hook payload nor a transcript record"
 _NOTE = (
@@ -101,62 +93,6 @@ def ingest(
         return run.result(time.monotonic() - started)
 
 
-class _Head:
-    """The first records of a file, held back until they have told what they have to."""
-
-    def __init__(self, found: Iterator[Found], key: bytes, clock: "_Clock") -> None:
-        self.records: deque[Found] = deque()
-        self.first_time_us: int | None = None
-        self.digests: list[bytes] = []  # of the first record, of the first two, …
-        self.sessions: list[str] = []  # the first two that differ
-        hooks = transcripts = chars = 0
-        for record in found:
-            self.records.append(record)
-            chars += len(record.text)
-            value = record.value
-            if value is not None:
-                if len(self.digests) < KNOWN_BY_RECORDS:
-                    before = self.digests[-1] if self.digests else b""
-                    digest = blake2b(before, key=key, digest_size=16)
-                    digest.update(canonical(value).encode())
-                    self.digests.append(digest.digest())
-                if len(self.records) <= FORMAT_RECORDS:
-                    is_hook = claude_hooks.is_hook(value)
-                    hooks += is_hook
-                    transcripts += not is_hook and claude_transcripts.is_record(value)
-                self._note_session(value)
-                if self.first_time_us is None:
-                    self.first_time_us = clock.usable(of_payload(value))
-            count = len(self.records)
-            told = self.first_time_us is not None and self.sessions and count >= FORMAT_RECORDS
-            if told or count >= HEAD_RECORDS or chars >= HEAD_CHARS:
-                break
-        self.is_transcript = transcripts > hooks
-
-    def rest(self) -> Iterator[Found]:
-        """The records, each let go: one may be most of the memory."""
-        while self.records:
-            yield self.records.popleft()
-
-    def _note_session(self, value: "dict[str, object]") -> None:
-        session = value.get("session_id") or value.get("sessionId")
-        if isinstance(session, str) and len(self.sessions) < 2 and session not in self.sessions:
-            self.sessions.append(session)
-
-
-class _Clock:
-    """Which recorded times are believed: from 2000 to the end of tomorrow, UTC."""
-
-    __slots__ = ("end_us", "now_us")
-
-    def __init__(self) -> None:
-        self.now_us = time.time_ns() // 1_000
-        self.end_us = (self.now_us // DAY_US + 2) * DAY_US
-
-    def usable(self, time_us: int | None) -> int | None:
-        return time_us if time_us is not None and EARLIEST_US <= time_us < self.end_us else None
-
-
 class _File:
     """One recording while it is read: what its later records take from its earlier ones."""
 
@@ -165,7 +101,7 @@ class _File:
         *("seen", "session", "transcript"),
     )
 
-    def __init__(self, seen: Seen, head: _Head, fallback: "tuple[int, str]") -> None:
+    def __init__(self, seen: Seen, head: Head, fallback: "tuple[int, str]") -> None:
         self.seen = seen
         self.path = seen.path
         self.is_transcript = head.is_transcript
@@ -187,7 +123,7 @@ class _Run:
         self.safe_context = layout.safe_context(context)
         self.key = identity.load_key(store.root)
         self.uids = identity.Uids(self.key)
-        self.clock = _Clock()
+        self.clock = Clock()
         self.src_of = lru_cache(SRCS_REMEMBERED)(of_tool)  # Pre and Post of one call have the same command
         self.read = self.stored = self.duplicates = self.quarantined = 0
         self.partitions: set[layout.PartitionKey] = set()
@@ -208,7 +144,7 @@ class _Run:
         """Take every record of one open file or pipe."""
         stream = reading.open_stream(raw)  # held on to: it would close `raw` with itself
         found = reading.records(stream)
-        head = _Head(found, self.key, self.clock)
+        head = Head(found, self.key, self.clock)
         if not head.records:
             return
         is_file = path != recordings.STDIN
@@ -260,7 +196,7 @@ class _Run:
             self._settle(file)
         self.events, self.timeless, self.bad, self.read_whole, self.chars = [], [], [], [], 0
 
-    def _recognise(self, path: str, shown: str, head: _Head) -> tuple[Seen, bool]:
+    def _recognise(self, path: str, shown: str, head: Head) -> tuple[Seen, bool]:
         """Which content the file holds, as far as payloads without a time are concerned, and whether it is a new one.
 
         The same beginning is the same content, wherever it lies. A path whose content was replaced, while a sibling
@@ -290,7 +226,7 @@ class _Run:
     def _begins_like(self, path: str, before: Seen) -> bool:
         try:
             with open(path, "rb") as raw:
-                digests = _Head(reading.records(reading.open_stream(raw)), self.key, self.clock).digests
+                digests = Head(reading.records(reading.open_stream(raw)), self.key, self.clock).digests
         except OSError:
             return False
         return len(digests) >= before.head_records and digests[before.head_records - 1] == before.head_digest
@@ -337,7 +273,7 @@ class _Run:
         return identity.timeless_uid(self.key, payload, nth, generation)
 
     def _set_time(self, event: Event, own_us: int | None, payload: "dict[str, object]", file: _File) -> None:
-        if own_us is not None and EARLIEST_US <= own_us < self.clock.end_us:
+        if own_us is not None and self.clock.believes(own_us):
             event.time_us = file.last_time_us = own_us
             return
         if own_us is not None:
