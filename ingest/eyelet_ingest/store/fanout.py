@@ -16,8 +16,8 @@ from eyelet_ingest.errors import PartitionUnreadable
 from eyelet_ingest.store import roles, schema
 from eyelet_ingest.store.answers import Partitions, Unreadable
 from eyelet_ingest.store.catalog import Part
-from eyelet_ingest.store.connect import is_there
-from eyelet_ingest.store.handles import NotThere
+from eyelet_ingest.store.connect import is_passing, is_there, remedy
+from eyelet_ingest.store.handles import BUSY_MS, NotThere
 from eyelet_ingest.store.roots import Roots
 
 Found = TypeVar("Found")
@@ -125,11 +125,11 @@ class FanOut:
             return Answer(part, None, late=True)
         handles = self.roots.handles
         try:
-            handle = handles.borrow(part.path, passing=self.passing)
+            handle = handles.borrow(part.path, passing=self.passing, busy_ms=self._patience_ms())
         except NotThere:  # made or removed at this moment
             return Answer(part, None, gone=True)
         except PartitionUnreadable as bad:
-            return Answer(part, None, bad=bad) if is_there(part.path) else Answer(part, None, gone=True)
+            return self._refusal(part, bad) if is_there(part.path) else Answer(part, None, gone=True)
         timed = self.until is not None or stopped is not None
         error: BaseException | None = None
         try:
@@ -141,7 +141,7 @@ class FanOut:
             return Answer(part, late.found, late=True)
         except PartitionUnreadable as bad:
             error = bad
-            return Answer(part, None, bad=bad)
+            return self._refusal(part, bad)
         except BaseException as other:
             error = other
             raise
@@ -149,6 +149,16 @@ class FanOut:
             if timed:
                 handle.conn.set_progress_handler(None, 0)
             handles.give_back(handle, error)
+
+    def _patience_ms(self) -> int:
+        """How long a lock may be waited for: SQLite does not look at the clock while it waits."""
+        left_ms = BUSY_MS if self.until is None else (self.until - time.perf_counter()) * 1000
+        return max(1, int(min(left_ms, BUSY_MS)))
+
+    def _refusal(self, part: Part, bad: PartitionUnreadable) -> Answer:
+        """A partition that others kept locked until the deadline was not asked in time; it is not unreadable."""
+        late = self.is_late() and is_passing(bad.reason)
+        return Answer(part, None, late=True) if late else Answer(part, None, bad=bad)
 
     def truth(self) -> Partitions:
         return Partitions(len(self.scanned), self.skipped, (*self.unreadable.values(), *self.troubles), self.unasked)
@@ -176,8 +186,15 @@ class _Ahead:
             threading.Thread(target=self._work, args=(threads * AHEAD,), name=f"eyelet-scan-{number}", daemon=True)
             for number in range(min(threads, len(self.parts)))
         ]
-        for worker in workers:
-            worker.start()
+        started: list[threading.Thread] = []
+        try:
+            for worker in workers:
+                worker.start()
+                started.append(worker)
+        except RuntimeError:  # no more threads may be started; who has none asks by himself
+            if not started:
+                yield from (self.fan_out.answer(part, self.ask) for part in self.parts)
+                return
         try:
             for at in range(len(self.parts)):
                 with self._changed:
@@ -193,7 +210,7 @@ class _Ahead:
             with self._changed:
                 self._stopped = True  # a scan whose answer is no longer needed is interrupted
                 self._changed.notify_all()
-            for worker in workers:
+            for worker in started:
                 worker.join()
 
     def _work(self, ahead: int) -> None:
@@ -216,7 +233,7 @@ class _Ahead:
 def _asked(handle: Any, part: Part, ask: Ask[Found]) -> Found | None:
     """The answer; None of a partition that holds nothing yet. PartitionUnreadable, OutOfTime."""
     conn = handle.conn
-    for again in (True, False):
+    for tries_left in (2, 1, 0):
         try:
             lent = handle.prepared
             if lent is None or not lent.ready or time.monotonic() - lent.looked_at_s > LOOK_AGAIN_S:
@@ -225,11 +242,16 @@ def _asked(handle: Any, part: Part, ask: Ask[Found]) -> Found | None:
         except conn.DatabaseError as bad:
             if is_interruption(bad):
                 raise OutOfTime from bad
-            if again and "no such" in str(bad):
+            if is_passing(str(bad)):
+                raise PartitionUnreadable("read", part.path, str(bad), remedy(part.path, bad)) from bad
+            if tries_left and "no such" in str(bad):
                 handle.prepared = None  # its schema was changed since we looked
                 continue
+            if tries_left and "no query solution" in str(bad) and handle.prepared is not None:
+                handle.prepared = handle.prepared._replace(indexes=frozenset())  # one is not what its name says
+                continue
             raise PartitionUnreadable("read", part.path, *schema.diagnosis(conn, part.path, bad)) from bad
-    raise AssertionError("the second round returns or raises")
+    raise AssertionError("the last round returns or raises")
 
 
 def _looked_at(conn: Any, path: str, fresh: bool) -> Lent:

@@ -32,6 +32,12 @@ class Filter:
     errors: bool = False
     text: str = ""
 
+    def within(self, day_us: tuple[int, int]) -> tuple[int, int]:
+        """The part of the range that lies in these bounds: low ≤ id < high, empty where low is not less."""
+        first, end = day_us
+        low = first if self.since_us is None else max(first, self.since_us)
+        return low, end if self.until_us is None else min(end, self.until_us)
+
     def on_rows(self) -> bool:
         """Whether anything beyond time and context is asked for."""
         return bool(self.errors or self.text or any(getattr(self, name) for name in (*_EQUAL, "src")))
@@ -42,7 +48,7 @@ _EQUAL = ("hook_type", "tool_name", "session_id", "status", "agent", "model", "g
 TEXT_MAX_CHARS = 10_000
 PATTERN_MAX_BYTES = 50_000  # SQLite refuses longer LIKE patterns
 VALUES_MAX = 200  # alternatives of one field; SQLite's expressions end at a depth of 1,000
-_AFTER_ALL = "\U0010ffff"
+TIME_MOST_US = 2**60  # beyond every day there can be; sums with it still fit into an integer of SQLite's
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +146,21 @@ def _src_condition(value: str, params: list[object]) -> str:
     """`hero.proc` is itself and what lies below it, never `hero.process`; `hero.pro*` is a plain prefix."""
     if value.endswith("*"):
         prefix = value[:-1]
-        params += [prefix, prefix + _AFTER_ALL]
+        params += [prefix, after_prefix(prefix)]
         return "(src >= ? and src < ?)"
     params += [value, value + ".", value + "/"]
     return "(src = ? or (src >= ? and src < ?))"
+
+
+def after_prefix(prefix: str) -> str | bytes:
+    """What is greater than every text that begins like this, and not greater than any other: the next of its length,
+    or, where there is none, the least blob, as SQLite puts blobs behind all text."""
+    for at in range(len(prefix) - 1, -1, -1):
+        code = ord(prefix[at])
+        if code < 0x10FFFF:
+            following = code + 1 if code != 0xD7FF else 0xE000  # between them lie surrogates, which no text holds
+            return prefix[:at] + chr(following)
+    return b""
 
 
 def _text_patterns(text: str) -> list[str]:
@@ -160,9 +177,14 @@ def _text_patterns(text: str) -> list[str]:
 
 
 def bindable(where: Filter) -> Filter:
-    """The filter with every text as UTF-8 can hold it: a command line may hand over bytes that are none."""
+    """The filter as SQLite can be asked: every text as UTF-8 can hold it, since a command line may hand over bytes that
+    are none, and times as integers can hold them. Contexts stay: they are names of folders, and never bound."""
     changed: dict[str, Any] = {}
-    for name in ("contexts", "src", *_EQUAL):
+    for name in ("since_us", "until_us"):
+        at_us = getattr(where, name)
+        if at_us is not None and abs(at_us) > TIME_MOST_US:
+            changed[name] = TIME_MOST_US if at_us > 0 else -TIME_MOST_US
+    for name in ("src", *_EQUAL):
         if values := getattr(where, name):
             changed[name] = tuple(_utf8(value) for value in values)
     if where.text:

@@ -74,7 +74,12 @@ class Store:
         self.root = _absolute(root)
         if os.path.exists(self.root) and not os.path.isdir(self.root):
             raise RootError("open", self.root, "it is a file, not a folder", "name a folder with --root or EYELET_ROOT")
-        others = dict.fromkeys(other for given in also if (other := _absolute(given)) != self.root)
+        named = {os.path.realpath(self.root)}  # one folder by two names is one root
+        others: list[str] = []
+        for other in map(_absolute, also):
+            if (real := os.path.realpath(other)) not in named:
+                named.add(real)
+                others.append(other)
         if len(others) > ROOTS_MAX:
             raise RootError("open", self.root, f"more than {ROOTS_MAX} further roots", "name fewer")
         catalogs = [_catalog(one, at) for at, one in enumerate((self.root, *others))]
@@ -95,7 +100,7 @@ class Store:
         """
         from urllib.parse import quote
 
-        return cls(f"file:{quote(name, safe='')}?mode=memory")
+        return cls(f"file:{quote(name, safe='', errors='surrogatepass')}?mode=memory")
 
     @property
     def catalog(self) -> Catalog:
@@ -107,7 +112,8 @@ class Store:
         if contexts is None:
             return self
         limited = copy(self)
-        limited.roots, limited._only = self.roots.limited_to(contexts), contexts
+        limited.roots = self.roots.limited_to(contexts)
+        limited._only = contexts if self._only is None else contexts & self._only
         return limited
 
     def __enter__(self) -> "Store":
@@ -374,6 +380,8 @@ def _absolute(root: str) -> str:
         root = memory.root_of(root)
         if root.startswith(layout.MEMORY):
             return root
+    if "\0" in root:
+        raise RootError("open", root.replace("\0", "\\0"), "no path holds a NUL", "name a folder")
     return os.path.abspath(os.path.expanduser(root))
 
 
