@@ -31,8 +31,11 @@ INDEX_SHARE = 16
 _NAMES = ("context_name", *schema.COLUMNS, *schema.DERIVED, "data_chars")
 _PLACE = itemgetter(0, 1, 2)
 _LENGTH_LEFT_OUT = len(_NAMES) - 2
-_UID, _ARRIVED, _TIMESTAMP, _DURATION = map(schema.COLUMNS.index, ("uid", "arrived", "timestamp", "duration_ms"))
-_ODD, _INFINITE = frozenset((bytes,)), frozenset((inf, -inf))  # what only another program can have left in a column
+_UID, _DATA, _ARRIVED, _TIMESTAMP, _ERROR, _DURATION = map(
+    schema.COLUMNS.index, ("uid", "data", "arrived", "timestamp", "error", "duration_ms")
+)
+_NO_TEXT = ("id", "uid", "arrived", "timestamp", "error", "duration_ms")
+_INFINITE = frozenset((inf, -inf))  # what JSON cannot hold, and only another program can have left
 
 
 # One event that matches: its id, context and place of its root, which make the order of the answer; its partition; and
@@ -299,26 +302,30 @@ def _until_late(conn: Any, sql: str, params: list[object]) -> list[tuple[Any, ..
 
 
 def _columns(cut_chars: int | None) -> str:
-    """What a row is read as: every column, the payload cut to `cut_chars` where given, and then its length."""
-    columns = ", ".join((*schema.COLUMNS, *schema.DERIVED))
+    """What a row is read as: every column, the payload cut to `cut_chars` where given, and then its length. Where text
+    belongs there is text, though others may have put bytes there: a cast of what is text costs nothing."""
+    columns = ", ".join(name if name in _NO_TEXT else f"cast({name} as text)" for name in _NAMES[1:-1])
     if cut_chars is None:
         return columns
-    return columns.replace(" data,", f" substr(data, 1, {int(cut_chars)}),") + ", length(data)"
+    data = "cast(data as text)"
+    return columns.replace(data, f"substr({data}, 1, {int(cut_chars)})") + f", length({data})"
 
 
 def _row(context: str, row: tuple[Any, ...]) -> Row:
     made: Row = dict(zip(_NAMES, (context, *row)))  # noqa: B905  the length is left out where the payload is whole
     if isinstance(uid := row[_UID], bytes):
         made["uid"] = uid.hex()
-    if not _ODD.isdisjoint(map(type, row[_ARRIVED:])) or not _INFINITE.isdisjoint((row[_TIMESTAMP], row[_DURATION])):
-        made.update((name, _shown(value)) for name, value in made.items() if type(value) in (bytes, float))
+    duration = row[_DURATION]
+    kinds = type(row[_ARRIVED]), type(row[_ERROR]), type(duration)
+    if bytes in kinds or duration in _INFINITE or row[_TIMESTAMP] in _INFINITE:
+        made.update((name, _for_json(made[name])) for name in ("arrived", "timestamp", "error", "duration_ms"))
     if len(row) == _LENGTH_LEFT_OUT:
-        made["data_chars"] = len(str(made["data"]))
+        made["data_chars"] = len(row[_DATA] or "")
     return made
 
 
-def _shown(value: object) -> object:
-    """What another program left in a column whose values are text or numbers, as JSON can hold it."""
+def _for_json(value: object) -> object:
+    """What another program left where a number belongs."""
     if isinstance(value, bytes):
         return text(value)
     return None if value in _INFINITE else value
