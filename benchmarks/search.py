@@ -60,9 +60,10 @@ def events(rows: int, chance: random.Random, start: int = START, days: int = DAY
         failed = chance.random() < 0.03
         word = "needle" if at % 4_999 == 0 else chance.choice(WORDS)
         text = " ".join(chance.choices(WORDS, k=330)) + " " + word
+        status = "error" if failed else "denied" if at % 5_003 == 0 else "ok"
         yield Event(
             time_us=start + at * step, uid=(start + at).to_bytes(16, "big"), session_id=f"session-{at // 300:06d}",
-            hook_type="PostToolUse", tool_name=tool, src=src, status="error" if failed else "ok",
+            hook_type="PostToolUse", tool_name=tool, src=src, status=status,
             error=int(failed), agent="claude", data='{"tool_response":{"stdout":"' + text + '"}}',
         )  # fmt: skip
 
@@ -130,6 +131,10 @@ def questions(conn, store: Store) -> dict[str, tuple[Side, Side]]:  # type: igno
         "errors, latest 100, 30 d": (
             sql("where error = 1 order by id desc limit 100"),
             page(replace(month, errors=True)),
+        ),
+        "a rare status, latest 100, 30 d": (
+            sql("where status <> 'ok' and status <> 'pending' and status = 'denied' order by id desc limit 100"),
+            page(replace(month, status=("denied",))),
         ),
         "count by tool, 30 d": (
             sql(by_tool, what="tool_name, count(*)"),

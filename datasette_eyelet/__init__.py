@@ -92,6 +92,11 @@ def asgi_wrapper(datasette: Any) -> Callable[[Any], Any]:
     return lambda app: landing(gate(app))
 
 
+@hookimpl(specname="asgi_wrapper")
+def stopping_at_the_end(datasette: Any) -> Callable[[Any], Any]:
+    return instance.stopping_at_the_end(datasette)
+
+
 @hookimpl(tryfirst=True)
 def handle_exception(datasette: Any, request: Any, exception: Exception) -> Awaitable[Any]:
     return day_gate.unreadable_day(datasette, request, exception)

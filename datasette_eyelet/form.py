@@ -36,10 +36,13 @@ _OFFERED = {
     "src": "src",
     "type": "hook_type",
     "tool": "tool_name",
+    "error_code": "error_code",
     "branch": "git_branch",
     "agent": "agent",
     "model": "model",
 }
+# Those behind "more filters"
+_MORE = ("session", "error_code", "branch", "agent", "model")
 # The part of the form that holds a control, where what is wrong with it is said. Any other parameter: above.
 _PLACES = {
     **dict.fromkeys(("q", "errors"), "bar"),
@@ -79,7 +82,7 @@ def form(
         "options": {name: [text for text in found if _is_plain(text)] for name, found in options.items()},
         "zones": ZONES,
         "is_filtered": any(values.get(name) for name in (*SEVERAL, "from", "to", "tz")),
-        "more_is_open": any(values.get(name) for name in ("session", "branch", "agent", "model")),
+        "more_is_open": any(values.get(name) for name in _MORE),
         "wrong": wrong,
         "wrong_place": _PLACES.get(wrong, "above"),
     }

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from datasette_eyelet import mounts, queries, settings
+from datasette_eyelet.writing import Writing
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store import alongside
 from eyelet_ingest.store.layout import PartitionKey
@@ -43,6 +44,7 @@ class Instance:
         self.days = mounts.Days(datasette, self.root, self.settings, queries.add_to, queries.remove_from)
         self._store: Store | None = None
         self._opening = threading.Lock()
+        self.writing = Writing()
         self.overlays: dict[Any, Any] = {}
         self._apart = ThreadPoolExecutor(APART_THREADS, thread_name_prefix="eyelet")
         self.trouble = ""
@@ -73,6 +75,7 @@ class Instance:
         self.days.close()
         if self._maintenance is not None:
             self._maintenance.join()  # its time is short
+        self.writing.close()
         with self._opening:
             if self._store is not None:
                 self._store.close()
@@ -145,7 +148,21 @@ async def start(datasette: Any) -> None:
 
 
 def stop(datasette: Any) -> None:
-    """Closes the Store, where it was opened."""
+    """Closes the Store, where it was opened; stopping twice is stopping once."""
     found: Instance | None = getattr(datasette, "_eyelet", None)
     if found is not None:
         found.close()
+
+
+def stopping_at_the_end(datasette: Any) -> Callable[[Any], Any]:
+    """ASGI: Datasette 0.65 tells plugins that it starts, and not that it ends."""
+
+    def wrap(app: Any) -> Any:
+        async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+            await app(scope, receive, send)
+            if scope["type"] == "lifespan":
+                stop(datasette)
+
+        return wrapped
+
+    return wrap

@@ -24,6 +24,7 @@ SEVERAL = {
     "tool": "tool_name",
     "session": "session_id",
     "status": "status",
+    "error_code": "error_code",
     "branch": "git_branch",
     "agent": "agent",
     "model": "model",

@@ -32,7 +32,7 @@ _FIELDS = {
     "hook_type": ("type", "type"),
     "tool_name": ("tool", "tool"),
     "status": ("status", "status"),
-    "error_code": ("error code", ""),
+    "error_code": ("error code", "error_code"),
     "agent": ("agent", "agent"),
     "agent_id": ("subagent", ""),
     "role": ("role", ""),

@@ -6,6 +6,7 @@ from typing import Any
 from datasette_eyelet import instance, permissions
 from datasette_eyelet.api import body
 from datasette_eyelet.api.door import Problem, answer, forbidden, room, who
+from datasette_eyelet.instance import Instance
 from datasette_eyelet.permissions import WRITE
 from datasette_eyelet.visible import visible
 from eyelet_ingest import logs
@@ -26,8 +27,13 @@ async def view(datasette: Any, request: Any) -> Any:
         if not await permissions.may(datasette, request.actor, WRITE, layout.safe_context(context)):
             raise forbidden(WRITE)
         held = instance.of(datasette)
-        done = await held.apart(logs.record, held.store, context, texts, sender=who(request))
+        done = await held.apart(_record, held, context, texts, who(request))
     return _answer(context, len(texts), done)
+
+
+def _record(held: Instance, context: str, texts: list[str], sender: str) -> Recorded:
+    with held.writing.to(held.store) as store:
+        return logs.record(store, context, texts, sender=sender)
 
 
 def _of_object(text: str, given: list[str]) -> tuple[str, list[str]]:

@@ -111,7 +111,7 @@ def _time(found: Answer, query: Query, links: Links, now_us: int) -> dict[str, o
 
 def _conditions(query: Query, links: Links) -> list[tuple[str, str, str]]:
     """Name, text and the search without it. A switch has no text."""
-    said = {"q": "text", "errors": "errors only"}
+    said = {"q": "text", "errors": "errors only", "error_code": "error code"}
     return [
         (said.get(name, name), "" if name == "errors" else one_line(value, CHIP_MAX_CHARS), links.without(name, value))
         for name, value in query.pairs

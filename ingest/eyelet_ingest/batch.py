@@ -3,11 +3,11 @@
 Recordings and old databases fill the same batch.
 """
 
-import time
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from eyelet_ingest import redaction
+from eyelet_ingest.clock import Clock
 from eyelet_ingest.events import Event
 from eyelet_ingest.ledger import CONTENT_MAX_CHARS, Ledger, Quarantined
 from eyelet_ingest.store import identity, layout
@@ -17,22 +17,6 @@ from eyelet_ingest.store.tombstones import Tombstones
 BATCH_EVENTS = 5_000
 BATCH_CHARS = 16 * 2**20
 TROUBLES_KEPT = 10
-
-DAY_US = 86_400_000_000
-EARLIEST_US = 946_684_800_000_000  # 2000-01-01: a recorded time before it comes from a clock that was not set
-
-
-class Clock:
-    """Which recorded times are believed: from 2000 to the end of tomorrow, UTC."""
-
-    __slots__ = ("end_us", "now_us")
-
-    def __init__(self) -> None:
-        self.now_us = time.time_ns() // 1_000
-        self.end_us = (self.now_us // DAY_US + 2) * DAY_US
-
-    def usable(self, time_us: int | None) -> int | None:
-        return time_us if time_us is not None and EARLIEST_US <= time_us < self.end_us else None
 
 
 @dataclass(slots=True)

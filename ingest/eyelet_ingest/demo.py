@@ -22,6 +22,7 @@ from eyelet_ingest.demo_projects import (
     Project,
 )
 from eyelet_ingest.events import Event
+from eyelet_ingest.jsontext import canonical
 from eyelet_ingest.sources import claude_hooks, times
 from eyelet_ingest.store import identity
 from eyelet_ingest.store.store import Appended, Store
@@ -68,11 +69,10 @@ def record(store: Store, now_us: int, days: int = 7, seed: int = 1) -> Appended:
 
 def _event(key: bytes, branch: str, payload: dict[str, object]) -> Event:
     """The event of a payload by the same steps as an imported one, so that importing it would be a duplicate."""
-    canonical = json.dumps(payload, sort_keys=True, separators=(",", ":"))
     clean, data = intake.clean(json.dumps(payload, ensure_ascii=False), payload)
     event = claude_hooks.normalise(clean if isinstance(clean, dict) else {}, data)
     event.time_us = times.of_payload(payload) or 0
-    event.uid = identity.timed_uid(key, canonical.encode(), event.time_us)
+    event.uid = identity.timed_uid(key, canonical(payload).encode(), event.time_us)
     event.meta |= {"git": {"branch": branch}, "demonstration": True}
     return event
 

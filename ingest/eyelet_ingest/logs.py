@@ -4,16 +4,14 @@ Nothing counts as taken that is not committed: each event is stored, known alrea
 """
 
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from json import JSONEncoder
 
 from eyelet_ingest import intake
-from eyelet_ingest.batch import DAY_US, EARLIEST_US
+from eyelet_ingest.clock import DAY_US, Clock
 from eyelet_ingest.errors import BadInput, RootError
 from eyelet_ingest.events import Event
-from eyelet_ingest.jsontext import parse
+from eyelet_ingest.jsontext import canonical, parse
 from eyelet_ingest.ledger import Ledger
 from eyelet_ingest.sources import log
 from eyelet_ingest.store import identity, layout, spool, writer
@@ -21,9 +19,6 @@ from eyelet_ingest.store.store import Refused, Store
 
 DAYS_MAX = 400  # in one request: each new day is a file to make, 7 ms
 DEADLINE_MS = 2_000  # for each partition; after that its events wait in the spool
-
-# Compact and sorted, so that the same event is the same bytes however it is spelt.
-_canonical = JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(slots=True)
@@ -74,7 +69,7 @@ class _Batch:
         self.store, self.context, self.sender = store, context, sender
         self.safe_context = layout.safe_context(context)
         self.key = identity.load_key(store.root)
-        self.received_us = time.time_ns() // 1_000
+        self.clock = Clock()
         self.events: list[Event] = []
         self.index: dict[int, int] = {}  # id() of an event → its index in the request
         self.days: set[int] = set()
@@ -89,20 +84,20 @@ class _Batch:
         own_us = log.time_us(value)
         clean, data = intake.clean(text, value)
         event = log.normalise(clean if isinstance(clean, dict) else {}, data)
-        is_usable = own_us is not None and EARLIEST_US <= own_us < (self.received_us // DAY_US + 2) * DAY_US
-        event.time_us = own_us if own_us is not None and is_usable else self.received_us
-        if not is_usable:
+        usable_us = self.clock.usable(own_us)
+        event.time_us = self.clock.now_us if usable_us is None else usable_us
+        if usable_us is None:
             event.meta["timestamp_from"] = "receipt"
-        if own_us is not None and not is_usable:
-            event.meta["timestamp_suspect"] = True
+            if own_us is not None:
+                event.meta["timestamp_suspect"] = True
         self._check_day(event.time_us // DAY_US)
         if log.name_of(value):
-            canonical = _canonical(value).encode()
+            same = canonical(value).encode()  # however it is spelt
             if own_us is not None:
-                event.uid = identity.timed_uid(self.key, canonical, own_us)
+                event.uid = identity.timed_uid(self.key, same, own_us)
             else:
-                event.uid = identity.timeless_uid(self.key, canonical, 0)
-            if not is_usable:
+                event.uid = identity.timeless_uid(self.key, same, 0)
+            if usable_us is None:
                 self.named_late.append(event)
         else:
             event.uid = os.urandom(identity.UID_BYTES)  # two equal events are two events

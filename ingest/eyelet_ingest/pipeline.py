@@ -21,9 +21,10 @@ from itertools import chain
 from typing import BinaryIO
 
 from eyelet_ingest import intake, quarantine, reading, recordings, redaction_gate
-from eyelet_ingest.batch import Batch, Clock, redacted
+from eyelet_ingest.batch import Batch, redacted
 from eyelet_ingest.databases import Database
 from eyelet_ingest.events import Event
+from eyelet_ingest.head import Head
 from eyelet_ingest.jsontext import canonical
 from eyelet_ingest.ledger import Ledger, Quarantined, Seen
 from eyelet_ingest.reading import Found
@@ -36,10 +37,6 @@ from eyelet_ingest.store.store import Store
 
 READ_BYTES = 1 << 18
 GROUP_RECORDS, GROUP_CHARS = 256, 1 << 16  # looked through for secrets at once
-# How far is looked ahead for what a file's first records do not say themselves: a time, a session.
-HEAD_RECORDS, HEAD_CHARS = 10_000, 4 * 2**20
-KNOWN_BY_RECORDS = 64  # a file is known again by the digest of so many of its first records
-FORMAT_RECORDS = 100
 SRCS_REMEMBERED = 4_096
 
 NEITHER = "neither a hook payload nor a transcript record"
@@ -106,49 +103,6 @@ def ingest(
         return run.result(time.monotonic() - started)
 
 
-class _Head:
-    """The first records of a file, held back until they have told what they have to."""
-
-    def __init__(self, found: Iterator[Found], key: bytes, clock: Clock) -> None:
-        self.records: deque[Found] = deque()
-        self.first_time_us: int | None = None
-        self.digests: list[bytes] = []  # of the first record, of the first two, …
-        self.sessions: list[str] = []  # the first two that differ
-        hooks = transcripts = chars = 0
-        for record in found:
-            self.records.append(record)
-            chars += len(record.text)
-            value = record.value
-            if value is not None:
-                if len(self.digests) < KNOWN_BY_RECORDS:
-                    before = self.digests[-1] if self.digests else b""
-                    digest = blake2b(before, key=key, digest_size=16)
-                    digest.update(canonical(value).encode())
-                    self.digests.append(digest.digest())
-                if len(self.records) <= FORMAT_RECORDS:
-                    is_hook = claude_hooks.is_hook(value)
-                    hooks += is_hook
-                    transcripts += not is_hook and claude_transcripts.is_record(value)
-                self._note_session(value)
-                if self.first_time_us is None:
-                    self.first_time_us = clock.usable(of_payload(value))
-            count = len(self.records)
-            told = self.first_time_us is not None and self.sessions and count >= FORMAT_RECORDS
-            if told or count >= HEAD_RECORDS or chars >= HEAD_CHARS:
-                break
-        self.is_transcript = transcripts > hooks
-
-    def rest(self) -> Iterator[Found]:
-        """The records, each let go: one may be most of the memory."""
-        while self.records:
-            yield self.records.popleft()
-
-    def _note_session(self, value: "dict[str, object]") -> None:
-        session = value.get("session_id") or value.get("sessionId")
-        if isinstance(session, str) and len(self.sessions) < 2 and session not in self.sessions:
-            self.sessions.append(session)
-
-
 class _File:
     """One recording while it is read: what its later records take from its earlier ones."""
 
@@ -157,7 +111,7 @@ class _File:
         *("seen", "session", "transcript"),
     )
 
-    def __init__(self, seen: Seen, head: _Head, fallback: "tuple[int, str]") -> None:
+    def __init__(self, seen: Seen, head: Head, fallback: "tuple[int, str]") -> None:
         self.seen = seen
         self.path = seen.path
         self.is_transcript = head.is_transcript
@@ -210,7 +164,7 @@ class _Run:
         """Take every record of one open file or pipe."""
         stream = reading.open_stream(raw)  # held on to: it would close `raw` with itself
         found = reading.records(stream)
-        head = _Head(found, self.key, self.clock)
+        head = Head(found, self.key, self.clock)
         if not head.records:
             return
         is_file = path != recordings.STDIN
@@ -248,7 +202,7 @@ class _Run:
             self._settle(file)
         self.read_whole = []
 
-    def _recognise(self, path: str, shown: str, head: _Head) -> tuple[Seen, bool]:
+    def _recognise(self, path: str, shown: str, head: Head) -> tuple[Seen, bool]:
         """Which content the file holds, as far as payloads without a time are concerned, and whether it is a new one.
 
         The same beginning is the same content, wherever it lies. A path whose content was replaced, while a sibling
@@ -278,7 +232,7 @@ class _Run:
     def _begins_like(self, path: str, before: Seen) -> bool:
         try:
             with open(path, "rb") as raw:
-                digests = _Head(reading.records(reading.open_stream(raw)), self.key, self.clock).digests
+                digests = Head(reading.records(reading.open_stream(raw)), self.key, self.clock).digests
         except OSError:
             return False
         return len(digests) >= before.head_records and digests[before.head_records - 1] == before.head_digest
@@ -360,7 +314,7 @@ class _Run:
 
     def _set_time(self, event: Event, own_us: int | None, original: str, file: _File) -> bool:
         """Whether the ledger decides the event's time, as it has none of its own that is believed."""
-        if own_us is not None and self.clock.usable(own_us) is not None:
+        if own_us is not None and self.clock.believes(own_us):
             event.time_us = file.last_time_us = own_us
             return False
         if own_us is not None:

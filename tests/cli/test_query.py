@@ -106,6 +106,8 @@ FLAGS: tuple[tuple[Sequence[str], Callable[[Row], bool]], ...] = (
     (("--session", "session-2"), lambda row: row["session_id"] == "session-2"),
     (("--status", "error"), lambda row: row["status"] == "error"),
     (("--errors",), lambda row: row["error"] == 1),
+    (("--error-code", "exit:1"), lambda row: row["error_code"] == "exit:1"),
+    (("--error-code", "exit:1", "--error-code", "exit:2"), lambda row: row["error"] == 1),
     (("--branch", "topic"), lambda row: row["git_branch"] == "topic"),
     (("--agent", "codex"), lambda row: row["agent"] == "codex"),
     (("--model", "haiku"), lambda row: row["model"] == "haiku"),
@@ -401,7 +403,9 @@ def test_a_question_that_cannot_be_asked_is_refused_with_the_reason(
 
 
 def test_a_value_that_nothing_has_finds_nothing(recorded: str) -> None:
-    for flag in ("--context", "--src", "--type", "--tool", "--session", "--branch", "--agent", "--model"):
+    for flag in (
+        *("--context", "--src", "--type", "--tool", "--session", "--branch", "--agent", "--model", "--error-code"),
+    ):
         assert rows("search", flag, "../../etc\u0fff", root=recorded) == []
         refused = run("search", flag, "../../etc\udcff", root=recorded)
         assert refused.exit_code == 2 and f"the value of {flag} " in refused.stderr

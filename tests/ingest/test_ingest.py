@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from eyelet_ingest import ledger, pipeline
+from eyelet_ingest import head, ledger
 from eyelet_ingest.pipeline import Ingested, ingest
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -242,7 +242,7 @@ def test_without_any_time_it_is_when_the_file_was_changed(take: Take, root: str,
 def test_looking_ahead_for_a_time_is_bounded(
     take: Take, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "HEAD_RECORDS", 20)
+    monkeypatch.setattr(head, "HEAD_RECORDS", 20)
     written = [hook(n) for n in range(30)] + [hook(31, timestamp=NOON_S + DAY_S)]
     take(write(tmp_path / "a.jsonl", written))
     assert [round(at) for at in times_of(root)] == [NOON_S] * 30 + [NOON_S + DAY_S]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eyelet_ingest import logs
+from eyelet_ingest import clock, logs
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.sources import log
 from eyelet_ingest.store import layout, spool
@@ -156,7 +156,7 @@ def test_a_named_event_without_a_time_is_known_again_on_another_day(
 ) -> None:
     record(store, {"uid": "x", "message": "m"})
     later_ns = time.time_ns() + 3 * 86_400 * 10**9
-    monkeypatch.setattr(logs.time, "time_ns", lambda: later_ns)
+    monkeypatch.setattr(clock.time, "time_ns", lambda: later_ns)
     assert record(store, {"uid": "x", "message": "m"}).known == 1
     assert len(rows(store)) == 1
 

@@ -24,7 +24,9 @@ NEW_YEAR_US = (datetime(2025, 1, 1, tzinfo=timezone.utc) - EPOCH) // timedelta(m
 
 Day = tuple[str, int, int]  # context, year, day of the year
 Place = tuple[int, str]  # id, context: the order of every answer
-COMPARED = ("src", "hook_type", "tool_name", "session_id", "status", "error", "agent", "model", "data", "git_branch")
+DERIVED = ("git_branch", "error_code")
+EQUAL = ("hook_type", "tool_name", "session_id", "status", "agent", "model", *DERIVED)
+COMPARED = ("src", "error", "data", *EQUAL)
 
 
 @dataclass
@@ -125,8 +127,9 @@ def bounds(day: Day) -> tuple[int, int]:
 
 
 def fields_of(event: Event) -> dict[str, Any]:
-    fields = {name: getattr(event, name) for name in COMPARED if name != "git_branch"}
+    fields = {name: getattr(event, name) for name in COMPARED if name not in DERIVED}
     fields["git_branch"] = event.meta.get("git", {}).get("branch")  # type: ignore[attr-defined]
+    fields["error_code"] = event.meta.get("execution", {}).get("error_code")  # type: ignore[attr-defined]
     return fields
 
 
@@ -135,8 +138,7 @@ def has_context(where: Filter, context: str) -> bool:
 
 
 def asks_of_rows(where: Filter) -> bool:
-    names = ("src", "hook_type", "tool_name", "session_id", "status", "agent", "model", "git_branch", "errors", "text")
-    return any(getattr(where, name) for name in names)
+    return any(getattr(where, name) for name in (*EQUAL, "src", "errors", "text"))
 
 
 def matches(where: Filter, one: Kept) -> bool:
@@ -147,13 +149,12 @@ def matches(where: Filter, one: Kept) -> bool:
         src = fields["src"]
         return src.startswith(wanted[:-1]) if wanted.endswith("*") else src == wanted or src.startswith(wanted + ".")
 
-    equal = ("hook_type", "tool_name", "session_id", "status", "agent", "model", "git_branch")
     return (
         (where.since_us is None or one.id >= where.since_us)
         and (where.until_us is None or one.id < where.until_us)
         and has_context(where, one.context)
         and (not where.src or any(is_below(wanted) for wanted in where.src))
-        and all(not getattr(where, name) or fields[name] in getattr(where, name) for name in equal)
+        and all(not getattr(where, name) or fields[name] in getattr(where, name) for name in EQUAL)
         and (not where.errors or fields["error"] == 1)
         and (not where.text or any(folded(spelt) in folded(fields["data"]) for spelt in spellings(where.text)))
     )
@@ -214,9 +215,7 @@ def expect_sums(store: Store, plain: PlainList, where: Filter) -> None:
     facet = store.facets(where, ["agent"], limit=100).fields["agent"]
     if not where.agent:
         assert dict(facet.values) == Counter(one.fields["agent"] for one in wanted if one.fields["agent"])
-    if not any((where.hook_type, where.tool_name, where.session_id, where.status, where.agent, where.model)) and not (
-        where.git_branch or where.errors or where.text
-    ):
+    if not any(getattr(where, name) for name in (*EQUAL, "errors", "text")):
         found = {one.src: (one.count, one.newest_us) for one in store.sources(where).sources}
         counts = Counter(one.fields["src"] for one in wanted)
         assert found == {src: (n, max(o.id for o in wanted if o.fields["src"] == src)) for src, n in counts.items()}
@@ -254,7 +253,7 @@ def events(draw: st.DrawFn, times: st.SearchStrategy[int] = TIMES) -> Event:
     branch = draw(st.sampled_from(["main", "dev", None]))
     meta: dict[str, object] = {"git": {"branch": branch}} if branch else {}
     if failed and draw(st.booleans()):
-        meta["execution"] = {"error_code": "exit:1"}
+        meta["execution"] = {"error_code": draw(st.sampled_from(["exit:1", "timeout"]))}
     return Event(
         time_us=draw(times),
         uid=draw(st.integers(0, 2**128 - 1)).to_bytes(16, "big"),
@@ -289,6 +288,7 @@ FILTERS = st.builds(
     agent=_maybe(("claude",)),
     model=_maybe(("m1",)),
     git_branch=_maybe(("main",), ("dev", "nothing")),
+    error_code=_maybe(("exit:1",), ("timeout", "nothing")),
     errors=st.sampled_from([False, False, True]),
     text=st.sampled_from(["", "", "", "needle", 'u"ote\n', "0%_", "É", "\\", "本"]),
 )

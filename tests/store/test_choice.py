@@ -11,7 +11,16 @@ from eyelet_ingest.store.store import Store
 
 KEY = layout.PartitionKey("default", 2026, 79)
 START = KEY.bounds_us[0]
-INDEXES = ("hooks_src", "hooks_session", "hooks_type", "hooks_tool", "hooks_error", "hooks_branch")
+INDEXES = (
+    "hooks_src",
+    "hooks_session",
+    "hooks_type",
+    "hooks_tool",
+    "hooks_error",
+    "hooks_error_code",
+    "hooks_status",
+    "hooks_branch",
+)
 MakeEvent = Callable[..., Event]
 
 # What is asked for; how the first page is found; how all of it is. `None`: by time.
@@ -25,6 +34,12 @@ SKEWED = {
     "errors and a common tool": (Filter(errors=True, tool_name=("Bash",)), "hooks_error", "hooks_error"),
     "two common ones": (Filter(hook_type=("PostToolUse",), tool_name=("Bash", "Read")), "hooks_type", None),
     "a branch and a common type": (Filter(git_branch=("side",), hook_type=("PostToolUse",)), *["hooks_branch"] * 2),
+    "a code of failures": (Filter(error_code=("timeout",)), "hooks_error_code", "hooks_error_code"),
+    "two codes and a tool": (Filter(error_code=("timeout", "x"), tool_name=("Bash",)), *["hooks_error_code"] * 2),
+    "a rare status": (Filter(status=("denied",)), "hooks_status", "hooks_status"),
+    "two rare statuses": (Filter(status=("denied", "interrupted")), "hooks_status", "hooks_status"),
+    "a rare status and the common one": (Filter(status=("denied", "ok")), None, None),
+    "a rare status and a common type": (Filter(status=("denied",), hook_type=("PostToolUse",)), *["hooks_status"] * 2),
     "types, of which one is common": (Filter(hook_type=("PostToolUse", "Stop")), None, None),
     "nothing that has an index": (Filter(status=("ok",), agent=("claude",), model=("m",)), None, None),
 }  # fmt: skip
@@ -42,7 +57,9 @@ def skewed(request: pytest.FixtureRequest, store: Store, make_event: MakeEvent) 
             hook_type="Stop" if at % 800 == 5 else "PostToolUse",
             tool_name="Task" if at % 1_000 == 7 else "Bash" if at % 2 else "Read",
             error=int(at % 100 == 1),
-            meta={"git": {"branch": "side" if at % 900 == 1 else "main"}},
+            status="denied" if at % 600 == 1 else "ok",
+            meta={"git": {"branch": "side" if at % 900 == 1 else "main"}}
+            | ({"execution": {"error_code": "timeout"}} if at % 700 == 1 else {}),
             agent="claude",
         )
         for at in range(4_000)

@@ -4,14 +4,17 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eyelet_ingest import capture
+from eyelet_ingest.errors import PartitionBusy
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import connect, journal, layout
+from eyelet_ingest.store import connect, journal, layout, writer
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -158,3 +161,36 @@ def test_a_reader_changes_nothing(store: Store, make_event: MakeEvent) -> None:
     with pytest.raises(conn.OperationalError, match="readonly"):
         conn.execute("delete from hooks")
     conn.close()
+
+
+@pytest.mark.parametrize("in_bulk", [False, True], ids=["one by one", "in bulk"])
+def test_waiting_twice_is_not_waiting_twice_as_long(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch, in_bulk: bool
+) -> None:
+    """With a roll-back journal one waits for the writer, and then, at the commit, for readers: until one deadline."""
+    refuse(store.root, "network", monkeypatch)
+    store.append([make_event(NOON)])
+    path = layout.db_path(store.root, DAY)
+    writing, reading = connect.open_writer(path), connect.open_reader(path)
+    reading.execute("begin")
+    reading.execute("select count(*) from hooks").fetchone()
+    writing.execute("begin immediate")
+    letting_go = threading.Timer(0.3, lambda: writing.execute("rollback"))
+    asked: list[int] = []
+    shortened = writer.shortened
+
+    def noted(conn: Any, busy_ms: int, deadline_ns: int) -> int:
+        asked.append(shortened(conn, busy_ms, deadline_ns))
+        return asked[-1]
+
+    monkeypatch.setattr(writer, "shortened", noted)
+    with store.bulk() if in_bulk else store:
+        letting_go.start()
+        (refused,) = store.append([make_event(NOON)], deadline_ms=1_500).refused
+        letting_go.join()
+        assert isinstance(refused.error, PartitionBusy)
+        assert len(asked) == 2 and asked[1] <= 1_200
+        reading.execute("rollback")
+        assert store.append([make_event(NOON)], deadline_ms=20_000).stored == 1
+    writing.close()
+    reading.close()

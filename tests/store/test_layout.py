@@ -1,6 +1,8 @@
 """Laws of the partition's name: key ↔ path, contexts, days."""
 
 import os
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -142,3 +144,32 @@ def test_a_context_with_dashes_and_digits_is_read_from_the_right() -> None:
 def test_a_year_without_a_folder_is_refused(year: int) -> None:
     with pytest.raises(ValueError, match=str(year)):
         layout.key_for("c", utc_us(year, 6, 1))
+
+
+def test_the_calendar_is_that_of_the_standard_library_to_the_day() -> None:
+    first, last = datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(2254, 12, 31, tzinfo=timezone.utc)
+    for days in range((last - first).days + 1):
+        then = first + timedelta(days=days)
+        key = layout.key_for("default", days * layout.DAY_US + layout.DAY_US - 1)
+        assert (key.year, key.day, key.date) == (then.year, then.timetuple().tm_yday, then.date().isoformat())
+        assert key.bounds_us == (days * layout.DAY_US, (days + 1) * layout.DAY_US)
+
+
+LEAP_SECONDS = """
+import os, time
+os.environ["TZ"] = "right/UTC"
+time.tzset()
+from eyelet_ingest.store import layout
+for year in (1975, 1990, 2016, 2026):
+    for day in (1, 100, 365):
+        key = layout.PartitionKey("default", year, day)
+        first, end = key.bounds_us
+        for time_us in (first, first + 10_000_000, end - 10_000_000, end - 1):
+            assert layout.key_for("default", time_us) == key, (time_us, layout.key_for("default", time_us))
+assert layout.PartitionKey("default", 2026, 79).date == "2026-03-20"
+"""
+
+
+def test_a_zone_that_counts_leap_seconds_moves_no_day() -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
+    subprocess.run([sys.executable, "-c", LEAP_SECONDS], env=env, check=True)

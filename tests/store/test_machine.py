@@ -166,7 +166,7 @@ class Machine(RuleBasedStateMachine):
         assert at not in taken
         assert bounds(day)[0] <= at < bounds(day)[1]
         assert at == time_us or time_us in taken
-        fields = fields_of(event) | {"agent": None, "model": None, "git_branch": None}
+        fields = fields_of(event) | {"agent": None, "model": None, "git_branch": None, "error_code": None}
         self.plain.kept.append(Kept(at, day[0], uid, fields))
 
     @precondition(lambda self: self.plain.kept)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import sqlite3  # a user's own shell, and older and newer software
 import subprocess
@@ -26,6 +27,7 @@ RELEASED = (
     "7adc614d8e8d8508",
     "8b39d655a17991fe",
     "207a2b029bc97c9f",
+    "c61c0bab5838a1e7",
 )
 
 
@@ -244,3 +246,121 @@ def test_a_table_being_made_anew_is_looked_at_again(
     with pytest.raises(PartitionUnreadable, match="no such table: hooks"):
         schema.bring_up(conn, path, "default", "default", DAY.bounds_us)
     conn.close()
+
+
+FOREIGN = {
+    "a newer file's number, nothing of ours": (schema.VERSION, "create table notes (x)"),
+    "an older file's number, nothing of ours": (1, "create table notes (x)"),
+    "an older file's number, and a table of our name": (2, "create table hooks (a, b)"),
+    "the same, and a second one": (2, "create table hooks (a, b)", "create table eyelet_partition (key, value)"),
+    "a number below nought": (-1, "create table hooks (a, b)"),
+    "no number, and a table of our name": (0, "create table hooks (a, b)"),
+    "no number, and a view of our name": (0, "create view hooks as select 1"),
+    "no number, and our name in capitals": (0, "create table HOOKS (a, b)"),
+    "no number, and an index of ours": (0, "create table notes (x)", "create index hooks_src on notes (x)"),
+    "no number, and our second table alone": (0, "create table eyelet_partition (key, value)"),
+    "another program's mark": (0, "create table notes (x)", "pragma application_id = 7"),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_the_database_of_another_program_is_named_and_nothing_in_it_changes(
+    store: Store, make_event: MakeEvent, what: str
+) -> None:
+    version, *statements = FOREIGN[what]
+    path = layout.db_path(store.root, DAY)
+    os.makedirs(os.path.dirname(path))
+    conn = plain(path)
+    for statement in statements:
+        conn.execute(str(statement))
+    conn.execute(f"pragma user_version = {version}")
+    before = shape(path)
+    (refused,) = store.append([make_event(NOON)]).refused
+    assert "move" in str(refused.error) or "eyelet rebuild" in str(refused.error)
+    assert shape(path) == before
+
+
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (("drop index hooks_branch", "alter table hooks drop column git_branch"), "lacks git_branch"),
+        (("alter table hooks drop column hostname",), "lacks hostname"),
+        (("drop table eyelet_partition",), "no such table: eyelet_partition"),
+        (("create table eyelet_hours (mine)",), "table eyelet_hours already exists"),
+    ],
+)
+def test_an_older_day_that_another_program_changed_is_not_brought_up(
+    store: Store, make_event: MakeEvent, version: int, change: tuple[str, ...], named: str
+) -> None:
+    if version >= 3 and "create table eyelet_hours" in change[0]:
+        pytest.skip("it has that table")
+    path = layout.db_path(store.root, DAY)
+    older(path, version)
+    for statement in change:
+        plain(path).execute(statement)
+    before = shape(path)
+    for _ in range(2):
+        (refused,) = store.append([make_event(NOON)]).refused
+        assert named in str(refused.error)
+    assert shape(path) == before
+
+
+def test_a_day_that_lost_its_own_table_is_named(store: Store, make_event: MakeEvent) -> None:
+    store.append([make_event(NOON)])
+    plain(layout.db_path(store.root, DAY)).execute("drop table eyelet_partition")
+    (refused,) = store.append([make_event(NOON)]).refused
+    assert "no such table: eyelet_partition (restore the day from a back-up" in str(refused.error)
+
+
+@pytest.mark.parametrize("found", [schema.VERSION, schema.VERSION + 2])
+def test_whoever_is_brought_up_by_another_meanwhile_is_never_brought_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: int
+) -> None:
+    """Where there is no flock, newer software may be at the same day at the same moment."""
+    path = str(tmp_path / "day.sqlite")
+    take_steps = schema._take_steps
+
+    def late(*given: object) -> bool:
+        monkeypatch.setattr(schema, "_take_steps", take_steps)
+        other = connect.open_writer(path)
+        schema.bring_up(other, path, "default", "default", DAY.bounds_us)
+        other.execute(f"pragma user_version = {found}")
+        other.close()
+        return take_steps(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(schema, "_take_steps", late)
+    conn = connect.open_writer(path)
+    schema.bring_up(conn, path, "default", "default", DAY.bounds_us, inserting=True)
+    conn.close()
+    assert plain(path).execute("pragma user_version").fetchone() == (found,)
+
+
+def test_who_may_insert_into_a_newer_day_is_understood_however_it_is_written(
+    store: Store, make_event: MakeEvent
+) -> None:
+    newer(store, make_event, f"insert into eyelet_partition values ('insert_from', '{schema.VERSION + 1}')")
+    (refused,) = store.append([make_event(NOON)]).refused
+    assert isinstance(refused.error, PartitionNewer)
+
+
+@pytest.mark.parametrize("version", range(1, schema.VERSION + 1))
+def test_a_wal_left_hot_by_any_version_loses_nothing(
+    tmp_path: Path, root: str, make_event: MakeEvent, version: int
+) -> None:
+    """Its writer was killed with everything in the WAL; whoever writes next brings the day up."""
+    path = str(tmp_path / "hot.sqlite")
+    conn = connect.open_writer(path)
+    conn.execute("pragma wal_autocheckpoint = 0")
+    older(path, version)  # not the last to close: all of it stays in the WAL
+    target = Path(layout.db_path(root, DAY))
+    target.parent.mkdir(parents=True)
+    for side in ("", "-wal"):
+        shutil.copy(path + side, str(target) + side)
+    conn.close()
+    assert target.stat().st_size <= connect.EMPTY_BYTES
+    with Store(root) as store:
+        assert store.count(Filter()).count == 1
+        assert store.append([make_event(NOON + 1)]).stored == 1
+        assert store.count(Filter()).count == 2
+    assert plain(str(target)).execute("pragma user_version").fetchone() == (schema.VERSION,)

@@ -314,3 +314,80 @@ def test_values_that_sqlite_does_not_take_hinder_no_other(store: Store, make_eve
     assert rows[0]["duration_ms"] == 1e30
     assert rows[1]["session_id"] == "half ? of a pair"
     assert rows[2]["hostname"] == "host?"
+
+
+@pytest.mark.parametrize("what", ["pipe", "folder", "link", "link to nothing", "socket", "more than memory"])
+@pytest.mark.parametrize("quick", [False, True], ids=["a command", "a capture"])
+def test_what_is_no_file_is_set_aside_unread_and_waited_for_by_nobody(
+    store: Store, make_event: MakeEvent, tmp_path: Path, what: str, quick: bool
+) -> None:
+    path = Path(put(store.root, make_event(NOON)))
+    trap = path.with_name(f"{0:020d}-1-default-2026-079.json")
+    if what == "pipe":
+        os.mkfifo(trap)
+    elif what == "folder":
+        trap.mkdir()
+    elif what == "link":
+        trap.symlink_to(put(str(tmp_path / "other"), make_event(NOON)))
+    elif what == "link to nothing":
+        trap.symlink_to("/nonexistent/event")
+    elif what == "socket":
+        os.mknod(trap, stat.S_IFSOCK | 0o600)
+    else:
+        with trap.open("wb") as file:
+            file.truncate(2**40)  # no byte of it is on the disk
+    done = spool.drain(store.root, time.monotonic_ns() + 10**10, quick=quick)
+    assert (done.stored, done.bad) == (1, 1)
+    assert os.path.lexists(trap.parent / "bad" / trap.name)
+    assert (trap.parent / "bad" / (trap.name + ".why")).read_text()
+    assert spool.waiting(store.root) == []
+
+
+def test_what_is_too_large_for_the_time_of_a_capture_waits_for_a_command(store: Store, make_event: MakeEvent) -> None:
+    put(store.root, make_event(NOON, data=json.dumps({"x": "x" * spool.BATCH_BYTES})))
+    put(store.root, make_event(NOON))
+    assert spool.drain(store.root, time.monotonic_ns() + 10**10, quick=True).stored == 1
+    assert len(spool.waiting(store.root)) == 1
+    assert store.drain_spool().stored == 1
+
+
+def test_what_cannot_be_set_aside_is_said_and_hinders_no_other(store: Store, make_event: MakeEvent) -> None:
+    folder = Path(put(store.root, make_event(NOON))).parent
+    (folder / "bad").touch()
+    (folder / "x.json").write_text("{")
+    done = store.drain_spool()
+    assert (done.stored, done.bad, done.left) == (1, 1, 1)
+    assert "could not be set aside" in done.reasons[0]
+
+
+def test_captures_keep_the_order_of_thousands(store: Store, make_event: MakeEvent) -> None:
+    """Whatever order the file system names them in."""
+    row = writer.row_of(make_event(NOON))
+    for at in range(2_500):
+        spool.put(store.root, DAY, "default", (at.to_bytes(16, "big"), NOON + at, *row[2:]), "the reason")
+    while spool.drain(store.root, time.monotonic_ns() + 10**10, quick=True).stored:
+        pass
+    conn = connect.open_reader(layout.db_path(store.root, DAY))
+    order = [int.from_bytes(uid, "big") for (uid,) in conn.execute("select uid from hooks order by arrived")]
+    conn.close()
+    assert order == list(range(2_500))
+
+
+def test_a_capture_looks_at_no_more_names_than_it_may_in_all_folders_together(
+    store: Store, make_event: MakeEvent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    other = Path(spool.folders(store.root)[1])
+    other.mkdir(mode=0o700)
+    for at in range(5):
+        put(store.root, make_event(NOON))
+        (other / f"{at:020d}-1-default-2026-079.json").touch()
+    assert len(spool.waiting(store.root, 3)) == 3
+    assert len(spool.waiting(store.root, 7)) == 7
+
+
+def test_a_part_of_a_file_from_a_clock_that_ran_ahead_is_adopted_too(store: Store, make_event: MakeEvent) -> None:
+    source = Path(put(store.root, make_event(NOON)))
+    cut_short(str(source.parent), source.read_bytes(), age_s=-(10**8))
+    source.unlink()
+    assert store.drain_spool().stored == 1

@@ -41,6 +41,7 @@ FILTERS = [
     Filter(src=("a.b*", "c")),
     Filter(model=("m1", "m2")),
     Filter(git_branch=("main",)),
+    Filter(error_code=("exit:1",)),
     Filter(agent=("claude",), tool_name=("Bash",)),
     Filter(text="needle"),
 ]

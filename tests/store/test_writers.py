@@ -214,3 +214,71 @@ def test_the_day_is_closed_under_its_lock(store: Store, make_event: MakeEvent, m
             assert wal.exists()
         closing.join()
         assert not wal.exists()
+
+
+def test_a_day_that_has_to_be_closed_makes_nobody_wait_beyond_the_deadline(store: Store, make_event: MakeEvent) -> None:
+    """Its lock is another's, for as long as that likes; it is closed at a later append."""
+    with store.bulk():
+        (mine,) = store._writers
+        mine.max_open = 1
+        store.append([make_event(NOON)])
+        for idle_s in (1000, -1):
+            mine.idle_s = idle_s
+            with connect.FileLock(layout.lock_path(store.root, DAY), time.monotonic_ns()):
+                late = threading.Timer(20, os.abort)  # the old wait was one of 30 s
+                late.start()
+                assert store.append([make_event(NOON + layout.DAY_US)], deadline_ms=500).stored == 1
+                late.cancel()
+                assert DAY in mine._kept
+        assert mine.evictions == 0
+        store.append([make_event(NOON + layout.DAY_US)])
+        assert DAY not in mine._kept
+    assert store.count(Filter()).count == 4
+
+
+def test_after_a_bulk_an_append_is_as_if_there_had_been_none(store: Store, make_event: MakeEvent) -> None:
+    with store.bulk():
+        store.append([make_event(NOON)])
+    (mine,) = store._writers
+    assert store.append([make_event(NOON)]).stored == 1
+    assert (mine.opened, mine._kept) == (1, {})
+
+
+FORK_AND_LEAVE = """
+import os, sys
+from eyelet_ingest.events import Event
+from eyelet_ingest.store.store import Store
+def event(name):
+    return Event(hook_type="Note", uid=os.urandom(16), time_us=int(sys.argv[2]), session_id=name)
+store = Store(sys.argv[1])
+with store.bulk():
+    store.append([event("parent")])
+    (kept,) = store._writers[0]._kept.values()
+    for how in ("close", "leave", "idle", "enter"):
+        pid = os.fork()
+        if not pid:
+            store._writers[0].idle_s = -1
+            try:
+                with store.bulk() if how == "enter" else store if how == "close" else store._writers[0]:
+                    if how == "idle":
+                        store._writers[0].close_idle()
+            except BaseException:
+                os._exit(2)
+            os._exit(0 if kept.conn is not None else 1)
+        assert os.waitpid(pid, 0)[1] == 0, how
+        store.append([event("parent")])
+    pid = os.fork()
+    if not pid:
+        sys.exit(0)  # as any program ends: its memory is freed, and with it what it inherited
+    assert os.waitpid(pid, 0)[1] == 0
+    store.append([event("parent")])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_closes_nothing_of_its_parents_however_it_ends(store: Store) -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
+    command = [sys.executable, "-c", FORK_AND_LEAVE, store.root, str(NOON)]
+    done = subprocess.run(command, capture_output=True, env=env, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert store.count(Filter()).count == 6

@@ -163,6 +163,14 @@ class Child:
         os.close(writing)
         self.reading = reading
 
+    def rest(self, chance: random.Random) -> None:
+        """Now and then it is stopped where it stands, with whatever locks it holds, and goes on."""
+        if chance.random() < 0.2:
+            os.kill(self.pid, signal.SIGSTOP)
+            time.sleep(chance.uniform(0, LIFE_S))
+            os.kill(self.pid, signal.SIGCONT)
+            time.sleep(chance.uniform(0, LIFE_S / 4))
+
     def end(self, kill: bool = False) -> tuple[int, set[bytes]]:
         """Its exit status or minus its signal, and the uids it acknowledged."""
         if kill:
@@ -186,12 +194,14 @@ def killed(root: str, seed: int, kills: int, at_once: int) -> tuple[bool, set[by
     acknowledged: set[bytes] = set()
     for number in range(0, kills, at_once):
         make_old(root, number // at_once, acknowledged.add)
-        if not spool.waiting(root, 1):
+        if len(spool.waiting(root, SPOOLED_AT_ONCE)) < SPOOLED_AT_ONCE:
             spool_some(root, chance, acknowledged.add)
-        roles = [chance.choice(ROLES) for _ in range(at_once)]
+        # One drains in every group: it is quick, and seldom killed at the few moments that matter.
+        roles = [drain, *(chance.choice(ROLES) for _ in range(at_once - 1))]
         children = [Child(root, chance.getrandbits(32), role) for role in roles]
         for child in chance.sample(children, len(children)):
             time.sleep(chance.uniform(0, LIFE_S / at_once))
+            child.rest(chance)
             status, said = child.end(kill=True)
             if status not in (0, -signal.SIGKILL):
                 return False, acknowledged

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from datasette_eyelet import instance
 from datasette_eyelet.api import body, door, export, insert
 from eyelet_ingest import logs, tokens
 from eyelet_ingest.store import audit, layout, spool
@@ -357,6 +358,7 @@ async def test_an_export_is_whole_and_audited(ask: Asker, root: str, monkeypatch
 
 async def test_an_export_says_what_it_could_not_read(ask: Asker, root: str) -> None:
     await ask("POST", "/insert", {"events": [{"time": SECONDS}, {"time": SECONDS + 86_400}]})
+    instance.of(ask.client.ds).writing.close()  # what is still in its WAL would mend the file
     Path(layout.db_path(root, layout.key_for("default", SECONDS * 10**6))).write_bytes(b"this is no database" * 500)
     lines = gzip.decompress((await ask("GET", "/export")).content).decode().splitlines()
     end = json.loads(lines[-1])["export"]
@@ -438,6 +440,7 @@ async def test_a_day_that_is_mounted_can_be_removed(ask: Asker, site: Any, root:
 
 async def test_a_broken_day_is_named_and_the_answer_is_not_ok(ask: Asker, root: str) -> None:
     await ask("POST", "/insert", {"events": [{"time": SECONDS, "src": "a"}, {"time": SECONDS + 86_400, "src": "a"}]})
+    instance.of(ask.client.ds).writing.close()
     Path(layout.db_path(root, layout.key_for("default", SECONDS * 10**6))).write_bytes(b"this is no database" * 500)
     said = (await ask("POST", "/delete", {"filter": {"src": "a"}, "dry_run": False})).json()
     assert (said["ok"], said["events"], [bad["day"] for bad in said["failed"]]) == (False, 1, ["2026-03-20"])

@@ -48,6 +48,7 @@ filters = st.builds(
     session_id=values,
     status=st.lists(st.sampled_from(["ok", "error", "pending"]), max_size=2, unique=True).map(tuple),
     git_branch=values,
+    error_code=values,
     agent=values,
     model=values,
     errors=st.booleans(),
@@ -149,7 +150,7 @@ def generated(record: Any) -> None:
             model=None if number % 5 else TOOLS[number % 3],
             error=number % 2,
             data=json.dumps({"say": TEXTS[number % len(TEXTS)] + tool}, ensure_ascii=number % 2 == 0),
-            meta={"git": {"branch": TOOLS[number % 6]}},
+            meta={"git": {"branch": TOOLS[number % 6]}, "execution": {"error_code": TOOLS[number % 5]}},
         )
     record(NOON_US - 86_400_000_000, NOON_US + 86_400_000_000, tool_name="Bash", src="claude")
 
@@ -170,6 +171,7 @@ async def test_the_table_shows_exactly_what_the_search_finds_in_that_day(
     asked += [Filter(src=(value,)) for value in ASKED_SRCS]
     asked += [Filter(text=value) for value in TEXTS]
     asked += [Filter(tool_name=TOOLS, src=ASKED_SRCS), Filter(session_id=TOOLS), Filter(git_branch=TOOLS, errors=True)]
+    asked += [Filter(error_code=(value,)) for value in TOOLS[:4]]
     hits = 0
     for where in asked:
         expected = [row["id"] for row in store.search(within_day(where), limit=1_000).rows]

@@ -21,11 +21,12 @@ def asked(query_string: str) -> Query:
 def test_every_word_of_the_vocabulary_becomes_its_field() -> None:
     where = asked(
         "context=work&context=home&src=claude.posttooluse&type=PostToolUse&tool=Bash&session=s1&status=error"
-        "&branch=main&agent=claude&model=opus&errors=1&q=needle&range=1h"
+        "&branch=main&error_code=exit:1&agent=claude&model=opus&errors=1&q=needle&range=1h"
     ).where
     assert where.contexts == ("work", "home")
     assert (where.src, where.hook_type, where.tool_name) == (("claude.posttooluse",), ("PostToolUse",), ("Bash",))
     assert (where.session_id, where.status, where.git_branch) == (("s1",), ("error",), ("main",))
+    assert where.error_code == ("exit:1",)
     assert (where.agent, where.model, where.errors, where.text) == (("claude",), ("opus",), True, "needle")
     assert (where.since_us, where.until_us) == (NOW_US - HOUR_US, NOW_US + 1)
 

@@ -224,6 +224,7 @@ CASES = {
     "tool": ("Bash", {"tool_name": "Bash"}, {"tool_name": "BashOutput"}),
     "session": ("s-1", {"session_id": "s-1"}, {"session_id": "s-12"}),
     "status": ("denied", {"status": "denied"}, {"status": "ok"}),
+    "error_code": ("exit:1", *({"meta": {"execution": {"error_code": code}}} for code in ("exit:1", "exit:12"))),
     "branch": ("main", {"meta": {"git": {"branch": "main"}}}, {"meta": {"git": {"branch": "maintenance"}}}),
     "agent": ("claude", {"agent": "claude"}, {"agent": "codex"}),
     "model": ("opus", {"model": "opus"}, {"model": "haiku"}),

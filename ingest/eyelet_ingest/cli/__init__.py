@@ -36,6 +36,7 @@ COMMANDS = {
     "restore": "eyelet_ingest.cli.backup:restore",
     "sync": "eyelet_ingest.cli.sync:sync",
     "token": "eyelet_ingest.cli.token:token",
+    "config": "eyelet_ingest.cli.config:config",
 }
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

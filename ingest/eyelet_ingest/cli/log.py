@@ -175,7 +175,7 @@ def _time(given: str) -> str:
     from datetime import datetime, timedelta, timezone
 
     from eyelet_ingest import ranges
-    from eyelet_ingest.batch import Clock
+    from eyelet_ingest.clock import Clock
 
     at_us = ranges.parse_instant(given, now_us=now_us(), tz=timezone.utc)
     if Clock().usable(at_us) is None:

@@ -49,6 +49,13 @@ class Chosen(NamedTuple):
     label: str
 
 
+class _OneFolder(click.types.StringParamType):
+    """EYELET_ROOT names one folder, whatever is in its name: for an option given several times click parts it."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return [rv]
+
+
 def root_option(command: _Command) -> _Command:
     """`--root DIR`: the folder that holds `logs/`, as an absolute path in the argument `root`."""
     return click.option(
@@ -57,8 +64,27 @@ def root_option(command: _Command) -> _Command:
         envvar="EYELET_ROOT",
         default=DEFAULT_ROOT,
         show_envvar=True,
-        callback=_absolute,
+        callback=lambda ctx, param, value: _absolute(value),
         help="The folder that holds logs/.",
+    )(command)
+
+
+def roots_option(command: _Command) -> _Command:
+    """`--root DIR`, which may be given several times, as absolute paths in the argument `roots`, each once.
+
+    The first is the root as it is with `root_option`; the others are read with it.
+    """
+    return click.option(
+        "--root",
+        "roots",
+        multiple=True,
+        type=_OneFolder(),
+        metavar="DIR",
+        envvar="EYELET_ROOT",
+        default=(DEFAULT_ROOT,),
+        show_envvar=True,
+        callback=lambda ctx, param, value: tuple(dict.fromkeys(map(_absolute, value))),
+        help="The folder that holds logs/. Given several times, all of them are read as one.",
     )(command)
 
 
@@ -130,6 +156,7 @@ FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
         f"Only this status: {', '.join(STATUSES)}.",
     ),
     "errors": (("--errors",), {"is_flag": True}, "Only events that failed."),
+    "error_code": (("--error-code",), _SEVERAL, "Only what failed with this code: exit:128, timeout."),
     "git_branch": (("--branch",), _SEVERAL, "Only this git branch."),
     "agent": (("--agent",), _SEVERAL, "Only this agent."),
     "model": (("--model",), _SEVERAL, "Only this model."),
@@ -138,9 +165,9 @@ FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
 
 
 @contextmanager
-def opened_store(root: str, *, only_reads: bool = True, alongside: bool = False) -> "Iterator[Store]":
-    """The Store of `root`, what was spooled drained into it; closed at the end. With `alongside` it reads what is
-    beside the root too.
+def opened_store(root: str, *also: str, only_reads: bool = True, alongside: bool = False) -> "Iterator[Store]":
+    """The Store of `root`, what was spooled drained into it, read with the roots `also`; closed at the end. With
+    `alongside` it reads what is beside the root too.
 
     Events that cannot leave the spool yet are one line on stderr: what is stored can be read all the same.
     So is a root that is not there, where the command `only_reads`.
@@ -148,7 +175,7 @@ def opened_store(root: str, *, only_reads: bool = True, alongside: bool = False)
     from eyelet_ingest.store.alongside import roots_of
     from eyelet_ingest.store.store import Store
 
-    with Store(root, also=roots_of(root) if alongside else ()) as store:
+    with Store(root, also=(*also, *(roots_of(root) if alongside else ()))) as store:
         if only_reads:
             say_if_missing(root)
         try:
@@ -207,8 +234,8 @@ def say_if_missing(root: str) -> None:
         _say(f"(no such folder: {root}{', a link to nothing' if os.path.islink(root) else ''})")
 
 
-def runnable(arguments: str, root: str) -> str:
-    """A command line for this installation's `eyelet` and this root, to be typed into any folder's shell."""
+def runnable(arguments: str, *roots: str) -> str:
+    """A command line for this installation's `eyelet` and these roots, to be typed into any folder's shell."""
     import shlex
     import shutil
 
@@ -217,7 +244,8 @@ def runnable(arguments: str, root: str) -> str:
         program = "eyelet"
     else:
         program = shlex.quote(mine) if mine else f"{shlex.quote(sys.executable)} -m eyelet_ingest.cli"
-    at = "" if root == os.path.expanduser(DEFAULT_ROOT) else f" --root {shlex.quote(root)}"
+    is_default = roots == (os.path.expanduser(DEFAULT_ROOT),)
+    at = "" if is_default else "".join(f" --root {shlex.quote(root)}" for root in roots)
     return f"{program} {arguments}{at}"
 
 
@@ -240,14 +268,14 @@ def _say(text: str) -> None:
     click.echo(f"eyelet: {visible(text)}", err=True)
 
 
-def _absolute(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if not value.strip():
-        raise click.BadParameter("the name of the folder is empty", ctx=ctx, param=param)
+def _absolute(folder: str) -> str:
+    if not folder.strip():
+        raise click.BadParameter("the name of the folder is empty", param_hint="'--root'")
     try:
-        return os.path.abspath(os.path.expanduser(value))
+        return os.path.abspath(os.path.expanduser(folder))
     except OSError as error:  # only a relative path asks for the folder one stands in
         hint = "the folder you are in is gone: name it from / on"
-        raise RootError("find the root", value, error.strerror or str(error), hint) from error
+        raise RootError("find the root", folder, error.strerror or str(error), hint) from error
 
 
 def _chosen(flags: dict[str, Any]) -> Chosen:

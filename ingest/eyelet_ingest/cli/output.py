@@ -68,6 +68,15 @@ def fit(text: str, width: int) -> str:
     return "".join(kept) + "…"
 
 
+def short_paths(paths: Sequence[str]) -> dict[str, str]:
+    """Each of these different paths by as few of its last parts as tell them all apart."""
+    for parts in range(1, max((path.count(os.sep) for path in paths), default=0) + 1):
+        short = {path: os.sep.join(path.split(os.sep)[-parts:]) for path in paths}
+        if len(set(short.values())) == len(short):
+            return short
+    return {path: path for path in paths}
+
+
 def terminal_width(out: TextIO) -> int:
     """The width to fit a table in: COLUMNS, else the terminal's; a pipe is as good as unbounded."""
     if out.isatty() or os.environ.get("COLUMNS"):

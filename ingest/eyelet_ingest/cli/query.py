@@ -18,7 +18,7 @@ from eyelet_ingest.cli.options import (
     WholeNumber,
     filter_options,
     opened_store,
-    root_option,
+    roots_option,
     runnable,
     utf8,
 )
@@ -45,6 +45,7 @@ EVENT_COLUMNS = (
     output.Column("status", 7, 11),
     output.Column("what", 30, 200),
 )
+ROOT_COLUMN = output.Column("root", 8, 40)  # where several are read
 FAILURE_COLUMNS = (*EVENT_COLUMNS[:4], output.Column("code", 6, 24), EVENT_COLUMNS[5])
 
 
@@ -88,10 +89,10 @@ def _page_options(default: int) -> Callable[[Callable[..., Any]], Callable[..., 
 @filter_options()
 @_page_options(LIMIT)
 @_format_options()
-@root_option
-def search(chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
+@roots_option
+def search(chosen: Chosen, limit: int, after: str | None, form: str | None, roots: tuple[str, ...]) -> None:
     """The events that match, newest first."""
-    with opened_store(root, alongside=True) as store:
+    with opened_store(*roots, alongside=True) as store:
         _show(_Pages(store, chosen.where, limit, after, whole=form is not None), form, chosen)
 
 
@@ -100,12 +101,12 @@ def search(chosen: Chosen, limit: int, after: str | None, form: str | None, root
 @filter_options(without="--text")
 @_page_options(LIMIT)
 @_format_options()
-@root_option
-def grep(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
+@roots_option
+def grep(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str | None, roots: tuple[str, ...]) -> None:
     """The events whose payload holds TEXT, newest first; the same as search --text TEXT."""
     if not wanted:
         raise BadInput("grep", reason="the text to look for is empty")
-    with opened_store(root, alongside=True) as store:
+    with opened_store(*roots, alongside=True) as store:
         where = replace(chosen.where, text=utf8("text", wanted))
         _show(_Pages(store, where, limit, after, whole=form is not None), form, chosen)
 
@@ -114,10 +115,10 @@ def grep(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str |
 @filter_options(without="--errors")
 @_page_options(LIMIT)
 @_format_options()
-@root_option
-def errors(chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
+@roots_option
+def errors(chosen: Chosen, limit: int, after: str | None, form: str | None, roots: tuple[str, ...]) -> None:
     """Which errors there were, most frequent first, and the newest failures."""
-    with opened_store(root, alongside=True) as store:
+    with opened_store(*roots, alongside=True) as store:
         where = replace(chosen.where, errors=True)
         pages = _Pages(store, where, limit, after, whole=form is not None)
         codes = {} if form else {code or "(no code)": n for code, n in store.error_codes(where).items()}
@@ -129,16 +130,18 @@ def errors(chosen: Chosen, limit: int, after: str | None, form: str | None, root
 @filter_options(without="--session")
 @_page_options(0)
 @_format_options()
-@root_option
-def session(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str | None, root: str) -> None:
+@roots_option
+def session(
+    wanted: str, chosen: Chosen, limit: int, after: str | None, form: str | None, roots: tuple[str, ...]
+) -> None:
     """The story of the session ID, oldest event first."""
-    with opened_store(root, alongside=True) as store:
+    with opened_store(*roots, alongside=True) as store:
         whole = Filter(contexts=chosen.where.contexts, session_id=(utf8("session", wanted),))
         known = store.search(whole, limit=1, cut_chars=0)
         if not known.rows:
             _name_unreadable(known.partitions)
-            hint = f"{runnable('query search', root)} lists what there is"
-            raise EyeletError("there is no session", repr(wanted), f"not under {root}", hint)
+            hint = f"{runnable('query search', *roots)} lists what there is"
+            raise EyeletError("there is no session", repr(wanted), f"not under {' or '.join(roots)}", hint)
         where = replace(chosen.where, session_id=(wanted,))
         pages = _Pages(store, where, limit, after, whole=form is not None, oldest_first=True)
         head = [] if form else _story_head(store.summary(where), known.rows[0], chosen)
@@ -148,10 +151,10 @@ def session(wanted: str, chosen: Chosen, limit: int, after: str | None, form: st
 @query.command()
 @filter_options()
 @_format_options(rows=False)
-@root_option
-def summary(chosen: Chosen, form: str | None, root: str) -> None:
+@roots_option
+def summary(chosen: Chosen, form: str | None, roots: tuple[str, ...]) -> None:
     """How many events, errors and sessions there are, by type, tool, status and context."""
-    with opened_store(root, alongside=True) as store:
+    with opened_store(*roots, alongside=True) as store:
         found = store.summary(chosen.where)
     if form is None:
         lines: Iterator[str] = _summary_lines(found, chosen)
@@ -180,6 +183,8 @@ class _Pages:
         self._oldest_first, self._cut_chars = oldest_first, None if whole else CUT_CHARS
         self.next, self.count, self.elapsed_ms = after, 0, 0.0
         self.partitions: Partitions | None = None
+        roots = [catalog.root for catalog in store.roots.catalogs]
+        self.roots = output.short_paths(roots) if store.roots.several else {}  # what a table says of each
 
     def __iter__(self) -> "Iterator[list[dict[str, object]]]":
         shown = 0
@@ -229,7 +234,8 @@ def _show(
     elif form == "nl":
         output.write_lines(out, map(output.json_row, pages.rows()))
     elif form == "csv":
-        output.write_lines(out, output.csv_lines(output.EVENT_FIELDS, pages.rows()))
+        fields = ("root", *output.EVENT_FIELDS) if pages.roots else output.EVENT_FIELDS
+        output.write_lines(out, output.csv_lines(fields, pages.rows()))
     else:
         _show_table(pages, chosen, columns, head)
     if pages.next:
@@ -241,12 +247,15 @@ def _show(
 def _show_table(pages: _Pages, chosen: Chosen, columns: Sequence[output.Column], head: Iterable[str]) -> None:
     out, shown = sys.stdout, 0
     width = output.terminal_width(out)
+    if pages.roots:
+        columns = (columns[0], ROOT_COLUMN, *columns[1:])
     drawn = output.Table(columns, width)
     for page in pages:
         output.write_lines(out, head)
         head = ()
         shown += len(page)
-        cells = [[_cell(column.title, row, chosen, width) for column in columns] for row in page]
+        named = [{**row, "root": pages.roots[str(row["root"])]} for row in page] if pages.roots else page
+        cells = [[_cell(column.title, row, chosen, width) for column in columns] for row in named]
         if not cells:
             continue
         lines = list(drawn.lines(cells))

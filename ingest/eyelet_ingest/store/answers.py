@@ -1,5 +1,6 @@
 """What questions answer: rows, counts, and the truth about the partitions they came from. Data alone."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 Row = dict[str, object]
@@ -105,3 +106,21 @@ class ErrorCodes(dict[str, int]):
 def ranked(counts: dict[str, int]) -> dict[str, int]:
     """The largest first, equal ones by name."""
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def text(value: object) -> str:
+    """A recorded value as text; other programs may have left bytes or numbers where text belongs."""
+    if isinstance(value, str):
+        return value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def added_up(counts: Iterable[tuple[object, int]], sums: dict[str, int] | None = None) -> dict[str, int]:
+    """Value → events, those without a value left out, added to `sums` where given: what reads the same is the same,
+    though SQLite may tell it apart (bytes that are no UTF-8 are replaced as they are read)."""
+    sums = {} if sums is None else sums
+    for value, events in counts:
+        if value is not None and events:
+            name = text(value)
+            sums[name] = sums.get(name, 0) + events
+    return sums

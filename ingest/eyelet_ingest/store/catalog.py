@@ -5,7 +5,6 @@ costs a stat per context and year, not a look at every day.
 """
 
 import os
-import threading
 import time
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -13,6 +12,7 @@ from operator import attrgetter
 
 from eyelet_ingest.errors import RootError
 from eyelet_ingest.store import layout
+from eyelet_ingest.store.fork_lock import ForkLock
 from eyelet_ingest.store.layout import PartitionKey
 
 # A folder changed this recently may change again within the same tick of the file system's clock.
@@ -51,7 +51,7 @@ class Catalog:
 
     def __init__(self, root: str, at: int = 0) -> None:
         self.root, self.at = root, at
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._listings: dict[str, Listing] = {}  # guarded by _lock: of each folder
         self._folders: list[tuple[str, int]] = []  # guarded by _lock: those behind _keys, where they are settled
         self._keys: list[PartitionKey] = []  # guarded by _lock

@@ -1,7 +1,8 @@
 """What reading has cost one Store so far: counted as it happens, read as one frozen answer."""
 
-import threading
 from dataclasses import dataclass
+
+from eyelet_ingest.store.fork_lock import ForkLock
 
 SLOW_MS = 500.0  # a question that takes longer is a slow one
 
@@ -36,7 +37,7 @@ class Asked:
     """Adds up what questions say of themselves: one short lock a question."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._sums: dict[str, int] = {}  # guarded by _lock
 
     def question(self, elapsed_ms: float, scanned: int, skipped: int, unasked: int, unreadable: int) -> None:

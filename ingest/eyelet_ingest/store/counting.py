@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from eyelet_ingest.store import select, statistics, tally
+from eyelet_ingest.store.answers import added_up, text
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.statistics import Cover, Day, Piece
 
@@ -68,12 +69,12 @@ def error_codes(conn: Any, day: Day, where: Filter) -> list[tuple[str, int]] | N
             rows = select.where_sql([*piece.clauses, "error = 1"])
             sql = f"select coalesce(error_code, ''), count(*) from hooks{piece.source}{rows} group by 1"  # noqa: S608
             codes += conn.execute(sql, piece.params)
-    return [(code, events) for code, events in codes if events]
+    return [(text(code), events) for code, events in codes if events]
 
 
 def _known(conn: Any, covered: Cover, where: Filter) -> "tally.OfPart":
     counts = tuple(
-        dict(statistics.values_of(conn, covered, name, where, f"{name}, sum(events)", "1"))
+        added_up(statistics.values_of(conn, covered, name, where, f"{name}, sum(events)", "1"))
         for name in ("hook_type", "tool_name", "status")
     )
     sessions = statistics.values_of(conn, covered, "session_id", where, "distinct session_id")
@@ -81,7 +82,7 @@ def _known(conn: Any, covered: Cover, where: Filter) -> "tally.OfPart":
     return tally.OfPart(
         sum(hour.events for hour in hours),
         sum(hour.errors for hour in hours),
-        [name for (name,) in sessions],
+        [text(name) for (name,) in sessions if name],
         min((hour.first_id for hour in hours if hour.first_id is not None), default=None),
         max((hour.last_id for hour in hours if hour.last_id is not None), default=None),
         counts,
@@ -112,9 +113,9 @@ def range_counts(conn: Any, ranges: Sequence[tuple[int, int]]) -> list[tuple[int
         )
         select at, name, (
             select count(*) from hooks
-            where hooks.hook_type = types.name and hooks.id >= wanted.low and hooks.id < wanted.high
+            where hooks.hook_type is types.name and hooks.id >= wanted.low and hooks.id < wanted.high
         )
-        from wanted, types where name is not null
+        from wanted, types
     """  # noqa: S608  our own names
     rows = conn.execute(sql, (TYPES_MAX + 2, json.dumps(ranges)))
     return [row for row in rows if row[2]]

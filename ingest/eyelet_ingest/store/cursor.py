@@ -6,6 +6,7 @@ from eyelet_ingest.store.catalog import Part
 
 _LEAST, _GREATEST = "-", "z" * layout.CONTEXT_MAX_CHARS  # of the safe names of contexts
 ROOTS_MAX = 99
+_BEGINNING = f"-1.{_GREATEST}.{ROOTS_MAX}"  # before the first microsecond of 1970
 
 
 class Cursor:
@@ -26,6 +27,8 @@ class Cursor:
         number, dot, rest = text.partition(".")
         context, second, at = rest.partition(".")
         if not (dot and _digits(number, 16) and context and (not second or (_digits(at, 2) and at[0] != "0"))):
+            if text == _BEGINNING:
+                return cls(-1, context, int(at))
             raise BadInput("search", reason="the cursor is not one this software gave", hint="start at the first page")
         if layout.safe_context(context) != context:
             raise BadInput("search", reason="the cursor names no context", hint="start at the first page")
@@ -35,7 +38,7 @@ class Cursor:
     def before(cls, part: Part, oldest_first: bool) -> "Cursor":
         """The place before the first row of the day of `part`, in the order of the answer."""
         if oldest_first:
-            return cls(max(part.first_us - 1, 0), _GREATEST, ROOTS_MAX)
+            return cls(part.first_us - 1, _GREATEST, ROOTS_MAX)
         return cls(part.end_us, _LEAST)
 
     def may_reach(self, part: Part, oldest_first: bool) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.store import counting, select, statistics
-from eyelet_ingest.store.answers import Partitions, ranked
+from eyelet_ingest.store.answers import Partitions, ranked, text
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.counting import How, no_way
 from eyelet_ingest.store.fanout import Lent
@@ -137,7 +137,7 @@ def of_day(conn: Any, day: Day, where: Filter, names: Sequence[str], src_below: 
             for piece in covered.pieces:
                 _read(conn, tallies, where, piece, known, src_below, how)
     if others:
-        whole = Piece("", *select.id_range(where.since_us, where.until_us), None)
+        whole = Piece("", *select.id_range(*where.within(day)), None)
         _read(conn, tallies, where, whole, others, src_below, how)
     return tallies
 
@@ -174,7 +174,7 @@ def _add(counts: dict[str, int], name: str, found: Any, src_below: str) -> None:
     for value, events in found:
         if value is None or not events:
             continue
-        shown = _level(value, src_below) if name == "src" else value
+        shown = _level(text(value), src_below) if name == "src" else text(value)
         counts[shown] = counts.get(shown, 0) + events
 
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from eyelet_ingest.errors import PartitionUnreadable
-from eyelet_ingest.store import schema
+from eyelet_ingest.store import roles, schema
 from eyelet_ingest.store.answers import Partitions, Unreadable
 from eyelet_ingest.store.catalog import Part
-from eyelet_ingest.store.connect import is_there
-from eyelet_ingest.store.handles import NotThere
+from eyelet_ingest.store.connect import is_passing, is_there, remedy
+from eyelet_ingest.store.handles import BUSY_MS, NotThere
 from eyelet_ingest.store.roots import Roots
 
 Found = TypeVar("Found")
@@ -26,7 +26,6 @@ SCAN_MS = 3.0  # of the processor: a partition that took longer was scanned (by 
 THREADS_MAX = 4
 AHEAD = 2  # partitions asked for each thread beyond the one whose answer is waited for: what bounds the memory
 STEPS = 4_000  # of SQLite's machine between two looks at the clock: some 80 µs
-CACHE_KIB = 512  # of a connection that stays open; 64 of them are the 32 MB that reading may take
 LOOK_AGAIN_S = 5.0  # at the schema of a connection that stays open
 
 
@@ -126,11 +125,11 @@ class FanOut:
             return Answer(part, None, late=True)
         handles = self.roots.handles
         try:
-            handle = handles.borrow(part.path, passing=self.passing)
+            handle = handles.borrow(part.path, passing=self.passing, busy_ms=self._patience_ms())
         except NotThere:  # made or removed at this moment
             return Answer(part, None, gone=True)
         except PartitionUnreadable as bad:
-            return Answer(part, None, bad=bad) if is_there(part.path) else Answer(part, None, gone=True)
+            return self._refusal(part, bad) if is_there(part.path) else Answer(part, None, gone=True)
         timed = self.until is not None or stopped is not None
         error: BaseException | None = None
         try:
@@ -142,7 +141,7 @@ class FanOut:
             return Answer(part, late.found, late=True)
         except PartitionUnreadable as bad:
             error = bad
-            return Answer(part, None, bad=bad)
+            return self._refusal(part, bad)
         except BaseException as other:
             error = other
             raise
@@ -150,6 +149,16 @@ class FanOut:
             if timed:
                 handle.conn.set_progress_handler(None, 0)
             handles.give_back(handle, error)
+
+    def _patience_ms(self) -> int:
+        """How long a lock may be waited for: SQLite does not look at the clock while it waits."""
+        left_ms = BUSY_MS if self.until is None else (self.until - time.perf_counter()) * 1000
+        return max(1, int(min(left_ms, BUSY_MS)))
+
+    def _refusal(self, part: Part, bad: PartitionUnreadable) -> Answer:
+        """A partition that others kept locked until the deadline was not asked in time; it is not unreadable."""
+        late = self.is_late() and is_passing(bad.reason)
+        return Answer(part, None, late=True) if late else Answer(part, None, bad=bad)
 
     def truth(self) -> Partitions:
         unreadable = (*self.unreadable.values(), *self.troubles)
@@ -178,8 +187,15 @@ class _Ahead:
             threading.Thread(target=self._work, args=(threads * AHEAD,), name=f"eyelet-scan-{number}", daemon=True)
             for number in range(min(threads, len(self.parts)))
         ]
-        for worker in workers:
-            worker.start()
+        started: list[threading.Thread] = []
+        try:
+            for worker in workers:
+                worker.start()
+                started.append(worker)
+        except RuntimeError:  # no more threads may be started; who has none asks by himself
+            if not started:
+                yield from (self.fan_out.answer(part, self.ask) for part in self.parts)
+                return
         try:
             for at in range(len(self.parts)):
                 with self._changed:
@@ -195,7 +211,7 @@ class _Ahead:
             with self._changed:
                 self._stopped = True  # a scan whose answer is no longer needed is interrupted
                 self._changed.notify_all()
-            for worker in workers:
+            for worker in started:
                 worker.join()
 
     def _work(self, ahead: int) -> None:
@@ -218,7 +234,7 @@ class _Ahead:
 def _asked(handle: Any, part: Part, ask: Ask[Found]) -> Found | None:
     """The answer; None of a partition that holds nothing yet. PartitionUnreadable, OutOfTime."""
     conn = handle.conn
-    for again in (True, False):
+    for tries_left in (2, 1, 0):
         try:
             lent = handle.prepared
             if lent is None or not lent.ready or time.monotonic() - lent.looked_at_s > LOOK_AGAIN_S:
@@ -227,16 +243,22 @@ def _asked(handle: Any, part: Part, ask: Ask[Found]) -> Found | None:
         except conn.DatabaseError as bad:
             if is_interruption(bad):
                 raise OutOfTime from bad
-            if again and "no such" in str(bad):
+            if is_passing(str(bad)):
+                raise PartitionUnreadable("read", part.path, str(bad), remedy(part.path, bad)) from bad
+            if tries_left and "no such" in str(bad):
                 handle.prepared = None  # its schema was changed since we looked
                 continue
+            if tries_left and "no query solution" in str(bad) and handle.prepared is not None:
+                handle.prepared = handle.prepared._replace(indexes=frozenset())  # one is not what its name says
+                continue
             raise PartitionUnreadable("read", part.path, *schema.diagnosis(conn, part.path, bad)) from bad
-    raise AssertionError("the second round returns or raises")
+    raise AssertionError("the last round returns or raises")
 
 
 def _looked_at(conn: Any, path: str, fresh: bool) -> Lent:
     if fresh:
-        conn.execute(f"pragma cache_size = -{CACHE_KIB}")
+        for statement in roles.pragmas("search"):
+            conn.execute(statement)
     indexes = conn.execute("select name from sqlite_master where type = 'index' and tbl_name = 'hooks'").fetchall()
     ready = schema.is_ready(conn)
     if ready and not schema.version_of(conn):  # its rows could be anything, ids that are no numbers too

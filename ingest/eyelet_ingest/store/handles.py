@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from eyelet_ingest.errors import PartitionUnreadable
-from eyelet_ingest.store.connect import file_of, open_reader
+from eyelet_ingest.store.connect import file_of, is_there, open_reader
+from eyelet_ingest.store.layout import MEMORY
 
 MAX_OPEN = 24
+BUSY_MS = 2_000  # how long a reader waits for who keeps the file locked, unless it has to answer sooner
 IDLE_S = 60.0
 _BROKEN = ("I/O", "unable to open", "protocol")  # of an OperationalError; damage is a plain DatabaseError
 
@@ -29,18 +31,27 @@ class NotThere(PartitionUnreadable):
 
 
 Prepare = Callable[[Any], Any]
+# A file by device, inode, length and time of change, or a database in memory by its number; None where there is none.
+State = tuple[int, ...] | None
 
 
 class Handle:
     """One connection, the file it was opened on, and what was found out when it was prepared (the borrower's)."""
 
-    __slots__ = ("conn", "file", "idle_since_s", "passing", "path", "prepared")
+    __slots__ = ("busy_ms", "conn", "file", "idle_since_s", "passing", "path", "prepared")
 
-    def __init__(self, path: str, conn: Any, file: tuple[int, int]) -> None:
+    def __init__(self, path: str, conn: Any, file: State) -> None:
         self.path, self.conn, self.file = path, conn, file
+        self.busy_ms = BUSY_MS
         self.prepared: Any = None
         self.passing = False  # rather close this one than another to make room
         self.idle_since_s = 0.0
+
+    def wait_for(self, busy_ms: int) -> None:
+        """Wait for a lock so long, and no longer."""
+        if busy_ms != self.busy_ms:
+            self.conn.execute(f"pragma busy_timeout = {busy_ms}")
+            self.busy_ms = busy_ms
 
 
 class Handles:
@@ -79,11 +90,16 @@ class Handles:
             raise
         self.give_back(handle)
 
-    def borrow(self, path: str, prepare: Prepare | None = None, *, passing: bool = False) -> Handle:
+    def borrow(
+        self, path: str, prepare: Prepare | None = None, *, passing: bool = False, busy_ms: int = BUSY_MS
+    ) -> Handle:
         """As `reader`, for who gives it back without fail. `passing`: one of more than may be open, met in turn; where
-        there is no room it goes again itself, so that walking over all of them costs the others nothing."""
-        handle = self._take(path) or self._open(path, prepare)
+        there is no room it goes again itself, so that walking over all of them costs the others nothing. Locks are
+        waited for `busy_ms` at most, BUSY_MS where that is less."""
+        busy_ms = min(busy_ms, BUSY_MS)
+        handle = self._take(path) or self._open(path, prepare, busy_ms)
         handle.passing = passing
+        handle.wait_for(busy_ms)
         return handle
 
     def give_back(self, handle: Handle, error: BaseException | None = None) -> None:
@@ -111,7 +127,10 @@ class Handles:
             if self._idle and not self._sweeping:
                 self._sweeping = True
                 self._closed.clear()
-                threading.Thread(target=self._sweep, name="eyelet-handles", daemon=True).start()
+                try:
+                    threading.Thread(target=self._sweep, name="eyelet-handles", daemon=True).start()
+                except RuntimeError:  # no thread may be started now, as at the end of the process
+                    self._sweeping = False
             if self._waited_for:
                 self._returned.notify_all()
 
@@ -145,20 +164,25 @@ class Handles:
     @property
     def opened(self) -> int:
         """How many connections are open now."""
+        self._notice_fork()
         with self._lock:
             return len(self._idle) + len(self._lent)
 
     def counts(self) -> dict[str, int]:
         """The fields of Counters that are about connections."""
+        self._notice_fork()
         with self._lock:
             return {"open_now": len(self._idle) + len(self._lent), **self._counts}
 
-    def _take(self, path: str) -> Handle | None:
-        """The one that was given back last, of those that are still on the file that is there."""
-        there = file_of(path)
+    def _notice_fork(self) -> None:
         if self._pid != os.getpid():
             self._inherited += (list(self._idle), self._lent)
             self._begin()
+
+    def _take(self, path: str) -> Handle | None:
+        """The one that was given back last, of those that are still on the file that is there."""
+        there = _state_of(path)
+        self._notice_fork()
         with self._lock:
             waiting = self._of_path.get(path)
             while waiting:
@@ -173,11 +197,12 @@ class Handles:
             self._counts["misses"] += 1
         return None
 
-    def _open(self, path: str, prepare: Prepare | None) -> Handle:
-        there = file_of(path)
-        if there is None:
+    def _open(self, path: str, prepare: Prepare | None, busy_ms: int) -> Handle:
+        there = _state_of(path)
+        if there is None and not is_there(path):
             raise NotThere("open", path, "it is not there", "it was removed, or never made")
-        handle = Handle(path, open_reader(path), there)
+        handle = Handle(path, open_reader(path, busy_ms=busy_ms), there)
+        handle.busy_ms = busy_ms
         try:
             if prepare is not None:
                 handle.prepared = prepare(handle.conn)
@@ -188,7 +213,7 @@ class Handles:
         with self._lock:
             self._counts["opened"] += 1
             self._lent.add(handle)
-            if file_of(path) != there:
+            if _state_of(path) != there:
                 self._doomed.add(handle)  # replaced while it was opened: good for this once
         return handle
 
@@ -227,6 +252,18 @@ class Handles:
                 left_s = self.idle_s - (time.monotonic() - next(iter(self._idle)).idle_since_s)
             if self._closed.wait(max(left_s, 0.0) + 0.01):
                 self._closed.clear()
+
+
+def _state_of(path: str) -> State:
+    """What a connection was opened on. A file that was written over in place SQLite does not notice where there is a
+    WAL: it went on answering from the pages it had in its cache, of a day that was restored by a plain copy."""
+    if path.startswith(MEMORY):
+        return file_of(path)
+    try:
+        there = os.stat(path)
+    except OSError:
+        return None
+    return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns
 
 
 def free_cursors(error: BaseException) -> None:

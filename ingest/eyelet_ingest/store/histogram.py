@@ -14,13 +14,13 @@ from typing import Any
 
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.store import counting, layout, statistics
-from eyelet_ingest.store.answers import Partitions
+from eyelet_ingest.store.answers import Partitions, text
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.counting import How, no_way
 from eyelet_ingest.store.fanout import Lent
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.search import Search
-from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store.select import TIME_MOST_US, Filter
 from eyelet_ingest.store.statistics import Day, Piece
 
 BUCKETS = 60
@@ -158,7 +158,7 @@ def _add_known(
         only = statistics.field_of(where) == field  # then hours' totals say nothing
         left = dict.fromkeys(left, 0) if only else left
         for hour, value, events in found:
-            _add(counts, _bucket(bounds, day[0] + hour * _HOUR), value if stacked else "", events)
+            _add(counts, _bucket(bounds, day[0] + hour * _HOUR), text(value) if stacked else "", events)
             if not only:
                 left[hour] -= events
     for hour, events in left.items():
@@ -174,7 +174,7 @@ def _read(
         found = counting.range_counts(conn, ranges)
         if found is not None:
             for at, name, events in found:
-                _add(counts, _bucket(bounds, ranges[at][0]), name if by else "", events)
+                _add(counts, _bucket(bounds, ranges[at][0]), text(name) if by and name is not None else "", events)
             return
         piece = Piece("", ["+id >= ?", "+id < ?"], list(piece.bounds_us), None)  # by an index, not the rows
     source = how() if where.on_rows() and not piece.source else ""
@@ -189,7 +189,7 @@ def _read(
     cell = f"(id - {int(bounds[0])}) / {unit}"
     what = f"{cell}, {by or 'null'}, count(*)"
     for at, value, events in counting.read(conn, where, piece, what, " group by 1, 2", lambda: source):
-        _add(counts, _bucket(bounds, bounds[0] + at * unit), value or "", events)
+        _add(counts, _bucket(bounds, bounds[0] + at * unit), text(value) if value else "", events)
 
 
 def _parts(span: tuple[int, int], bounds: Sequence[int]) -> list[tuple[int, int]]:
@@ -225,5 +225,7 @@ def _limit(buckets: int, bounds: Sequence[int], unit: int) -> None:
     if buckets > BUCKETS_MAX:
         reason = f"{buckets:,} buckets, {BUCKETS_MAX:,} are the most"
         raise BadInput("make a histogram", reason=reason, hint="ask for a shorter range or wider buckets")
+    if max(abs(bounds[0]), abs(bounds[-1])) > 4 * TIME_MOST_US:
+        raise BadInput("make a histogram", reason="its bounds lie beyond all days", hint="ask for a shorter range")
     if (bounds[-1] - bounds[0]) // unit > CELLS_MAX:
         raise BadInput("make a histogram", reason="its bounds are too uneven", hint="give whole minutes")

@@ -15,6 +15,7 @@ from eyelet_ingest.store.layout import MEMORY
 
 UID_BYTES = 16
 KEY_BYTES = 32
+MAKE_AGAIN = 5
 _OTHER_ROOT = "name another root with --root or EYELET_ROOT"
 
 
@@ -84,8 +85,11 @@ def timeless_uid(key: bytes, canonical: bytes, occurrence: int, generation: byte
     return _uid(key, b"nth", canonical, b"%d" % occurrence, generation)
 
 
-def make_private_dir(path: str) -> None:
-    """The folder and its parents, 0700 where they are new; RootError with the reason where that fails."""
+def make_private_dir(path: str, again: int = MAKE_AGAIN) -> None:
+    """The folder and its parents, 0700 where they are new; RootError with the reason where that fails.
+
+    Others may make or remove the same folders meanwhile: what was not there is tried `again`.
+    """
     if path.startswith(MEMORY):
         return
     try:
@@ -96,10 +100,10 @@ def make_private_dir(path: str) -> None:
             raise RootError("make the folder", path, what, _OTHER_ROOT) from None
     except OSError as bad:
         above = os.path.dirname(path)
-        if not isinstance(bad, FileNotFoundError) or os.path.isdir(above) or above == path:
+        if not isinstance(bad, FileNotFoundError) or not again or above == path:
             raise RootError("make the folder", path, bad.strerror or str(bad), _remedy(bad)) from bad
         make_private_dir(above)  # os.makedirs would give the parents whatever the umask leaves
-        make_private_dir(path)
+        make_private_dir(path, again - 1)
 
 
 def _remedy(bad: OSError) -> str:

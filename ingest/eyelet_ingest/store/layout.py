@@ -1,11 +1,11 @@
 """PartitionKey ↔ path. The only code that knows `logs/<context>/<year>/<day-of-year>/logs.sqlite`.
 
 Plain functions without imports beyond the built-in modules: the hook runs this file on every tool call.
-Times are integer microseconds since 1970-01-01T00:00:00Z; a day is a UTC day.
+Times are integer microseconds since 1970-01-01T00:00:00Z; a day is a UTC day of 86,400 seconds. The calendar is
+worked out here: the C library's `gmtime` counts leap seconds where TZ names one of the `right/` zones.
 """
 
 import os
-import time
 
 DAY_US = 86_400_000_000
 # The folder holds four digits and an id has to stay below 2**53, so that browsers keep it exact.
@@ -52,8 +52,12 @@ class PartitionKey:
     @property
     def date(self) -> str:
         """The day as ISO 8601, e.g. `2026-03-20`."""
-        then = time.gmtime(self.bounds_us[0] // 1_000_000)
-        return f"{then.tm_year:04d}-{then.tm_mon:02d}-{then.tm_mday:02d}"
+        month, day = 1, self.day
+        for days in (31, 28 + _days_in_year(self.year) - 365, 31, 30, 31, 30, 31, 31, 30, 31, 30):
+            if day <= days:
+                break
+            month, day = month + 1, day - days
+        return f"{self.year:04d}-{month:02d}-{day:02d}"
 
     @property
     def mount_name(self) -> str:
@@ -80,10 +84,12 @@ def safe_context(given: str) -> str:
 
 def key_for(context: str, time_us: int) -> PartitionKey:
     """The partition of an event of the safe context name `context` at `time_us`; ValueError outside 1970–2254."""
-    then = time.gmtime(time_us // 1_000_000)
-    if not FIRST_YEAR <= then.tm_year <= LAST_YEAR:
-        raise ValueError(f"no partition for the year {then.tm_year}: {FIRST_YEAR} to {LAST_YEAR} have one")
-    return PartitionKey(context, then.tm_year, then.tm_yday)
+    days = int(time_us // DAY_US)
+    year = 1970 + days * 400 // 146_097  # the days of 400 years; at most one off at a year's end
+    year += (days >= _days_before_year(year + 1)) - (days < _days_before_year(year))
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise ValueError(f"no partition for the year {year}: {FIRST_YEAR} to {LAST_YEAR} have one")
+    return PartitionKey(context, year, days - _days_before_year(year) + 1)
 
 
 def logs_dir(root: str) -> str:

@@ -31,6 +31,7 @@ from eyelet_ingest.store.connect import (
 )
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.statistics import FIELDS, HOUR_OF_ID, HOUR_US, HOURS
+from eyelet_ingest.store.writer import ARRIVED_END
 
 FINISHED_AFTER_US = HOUR_US  # what was spooled at midnight has come by then
 LEAST_EVENTS = 500  # a day with fewer is read as fast as its statistics
@@ -259,7 +260,8 @@ def _is_worth_it(reader: Any, least_events: int) -> bool:
     if reader.execute(some, (least_events,)).fetchone()[0] < least_events:
         return False
     # Without its place in the order of arrival, a row could change unnoticed.
-    return not reader.execute("select exists (select 1 from hooks where arrived is null)").fetchone()[0]
+    unknown = "select exists (select 1 from hooks where arrived is null or arrived >= ?)"
+    return not reader.execute(unknown, (ARRIVED_END,)).fetchone()[0]
 
 
 def _wanted(reader: Any) -> list[int]:

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote_to_bytes, urlsplit
 
 from eyelet_ingest.errors import PartitionBusy, RootError
 from eyelet_ingest.store import layout
@@ -54,8 +54,8 @@ def root_of(uri: str) -> str:
     if parts.netloc not in ("", "localhost") or parts.fragment or asked not in ({}, {"mode": ["memory"]}):
         raise RootError("open", uri, "only file:PATH and file:NAME?mode=memory are understood", "name a folder")
     if not asked:
-        return unquote(parts.path)
-    return MEMORY + (quote(unquote(parts.path), safe="") or f"({next(_numbers)})")
+        return os.fsdecode(unquote_to_bytes(parts.path))
+    return MEMORY + (quote(unquote_to_bytes(parts.path), safe="") or f"({next(_numbers)})")
 
 
 def secret_of(root: str) -> bytes:
@@ -147,4 +147,5 @@ def _root_of_path(path: str) -> str:
 
 
 def _uri(path: str, number: int) -> str:
+    path = path.replace("%", "%25")  # or SQLite would end a name at a %00
     return f"{path}.{number}?vfs=memdb"

@@ -8,7 +8,7 @@ is longer than other files because a released step stays for ever.
 import time
 
 from eyelet_ingest.errors import PartitionNewer, PartitionUnreadable
-from eyelet_ingest.store.connect import remedy, transaction
+from eyelet_ingest.store.connect import is_passing, remedy, transaction
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
@@ -44,8 +44,12 @@ COLUMNS = (
 DERIVED = ("error_code", "git_branch")
 PROBE_AGAIN_MS = 20  # a program that makes a table anew may be between its two steps
 # What every partition of this version answers; a table made anew by another program has not kept generated columns.
-_PROBES = (
+_OLDER_PROBES = (
     f"select {', '.join((*COLUMNS, *DERIVED))} from hooks limit 0",  # noqa: S608  our own names
+    "select key, value from eyelet_partition limit 0",
+)
+_PROBES = (
+    *_OLDER_PROBES,
     "select hour from eyelet_hours limit 0",
     "select hour from eyelet_counts limit 0",
 )
@@ -245,7 +249,10 @@ _STEP_3 = (
     end
     """,
 )
-STEPS: "tuple[tuple[str, ...], ...]" = (_STEP_1, _STEP_2, _STEP_3)
+# Statuses that are rare: nearly all events are ok or pending, and those cost an insert two comparisons. (As `in (…)` of
+# three values the same index made inserts dearer by 6 to 10 %, more than one on all statuses.)
+_STEP_4 = ("create index if not exists hooks_status on hooks (status) where status <> 'ok' and status <> 'pending'",)
+STEPS: "tuple[tuple[str, ...], ...]" = (_STEP_1, _STEP_2, _STEP_3, _STEP_4)
 VERSION = len(STEPS)
 # What must be there for statistics to be believed: without its trigger a change would not have ended them.
 STATISTICS = ("eyelet_counts", "eyelet_hours", "hooks_counted_delete", "hooks_counted_insert", "hooks_counted_update")
@@ -287,33 +294,41 @@ def bring_up(
     `given` is the context's name as it was given, kept inside. A file of a newer version is never changed but by rows
     that are added to it (`inserting`), where it has every column of ours and its maker allows that (`insert_from`);
     else PartitionNewer. PartitionUnreadable for a database that is not ours or is damaged, or lacks what its version
-    should have: the error names it, and what to run.
+    should have: the error names it, and what to run; nothing in it is changed then.
     """
     try:
         version = version_of(conn)
+        if version < 0:
+            raise PartitionUnreadable("write to", path, f"its user_version is {version}", NOT_OURS)
         if version == VERSION:
-            _expect_whole(conn, path)
+            _expect_whole(conn, path, _PROBES)
             return
         if version > VERSION:
             if not (inserting and _takes_our_rows(conn)):
                 reason = f"its schema is version {version}, this software knows {VERSION}"
                 raise PartitionNewer("write to", path, reason, "upgrade eyelet")
             return
-        if version == 0 and conn.execute("select count(*) from sqlite_master where name = 'hooks'").fetchone()[0]:
-            raise PartitionUnreadable(
-                "write to", path, "its table `hooks` was not made by this software", "move it away"
-            )
-        _take_steps(conn, context, given, bounds_us)
+        if version:
+            _expect_whole(conn, path, _OLDER_PROBES)
+        if not _take_steps(conn, path, context, given, bounds_us):
+            bring_up(conn, path, context, given, bounds_us, inserting)
     except conn.DatabaseError as bad:
-        if isinstance(bad, conn.OperationalError) and _passing(str(bad)):
+        if isinstance(bad, conn.OperationalError) and is_passing(str(bad)):
             raise
         raise PartitionUnreadable("write to", path, *diagnosis(conn, path, bad)) from bad
 
 
-def _take_steps(conn: "Any", context: str, given: str, bounds_us: "tuple[int, int]") -> None:
-    """All the steps the file lacks, in one transaction: whoever is stopped inside leaves the file as it was."""
+def _take_steps(conn: "Any", path: str, context: str, given: str, bounds_us: "tuple[int, int]") -> bool:
+    """All the steps the file lacks, in one transaction: whoever is stopped inside leaves the file as it was.
+
+    False where it lacks none any more: without flock another may have been first, and of a newer version.
+    """
     with transaction(conn):
         version = version_of(conn)
+        if version >= VERSION:
+            return False
+        if not version:
+            _expect_free(conn, path)
         for step in STEPS[version:]:
             for statement in step:
                 conn.execute(statement)
@@ -323,19 +338,28 @@ def _take_steps(conn: "Any", context: str, given: str, bounds_us: "tuple[int, in
             conn.executemany("insert or ignore into eyelet_partition values (?, ?)", list(facts.items()))
             conn.execute(f"pragma application_id = {APPLICATION_ID}")
         conn.execute(f"pragma user_version = {VERSION}")
+    return True
 
 
-def _expect_whole(conn: "Any", path: str) -> None:
-    """That the tables and columns of this version are there; looked at twice, then PartitionUnreadable."""
-    if not _is_whole(conn):
+def _expect_free(conn: "Any", path: str) -> None:
+    """That a file without a version is nobody's database that begins like ours."""
+    if conn.execute("select count(*) from sqlite_master where name = 'hooks'").fetchone()[0]:
+        raise PartitionUnreadable("write to", path, "its table `hooks` was not made by this software", "move it away")
+    if conn.execute("pragma application_id").fetchone()[0] not in (0, APPLICATION_ID):
+        raise PartitionUnreadable("write to", path, "it is the database of another program", "move it away")
+
+
+def _expect_whole(conn: "Any", path: str, probes: "tuple[str, ...]") -> None:
+    """That the tables and columns of its version are there; looked at twice, then PartitionUnreadable."""
+    if not _is_whole(conn, probes):
         time.sleep(PROBE_AGAIN_MS / 1000)
-        if not _is_whole(conn):
+        if not _is_whole(conn, probes):
             raise PartitionUnreadable("write to", path, *_changed(conn, path))
 
 
-def _is_whole(conn: "Any") -> bool:
+def _is_whole(conn: "Any", probes: "tuple[str, ...]") -> bool:
     try:
-        for statement in _PROBES:
+        for statement in probes:
             conn.execute(statement)
     except conn.OperationalError as bad:
         if "no such" not in str(bad):
@@ -348,7 +372,7 @@ def _takes_our_rows(conn: "Any") -> bool:
     """Whether a file of a newer version has a place for what we insert, and its maker did not forbid it."""
     if set(COLUMNS) - _columns(conn):
         return False
-    sql = "select coalesce(max(value), 0) from eyelet_partition where key = 'insert_from'"
+    sql = "select coalesce(max(cast(value as integer)), 0) from eyelet_partition where key = 'insert_from'"
     return bool(conn.execute(sql).fetchone()[0] <= VERSION)
 
 
@@ -388,6 +412,8 @@ def diagnosis(conn: "Any", path: str, bad: Exception) -> "tuple[str, str]":
         return _changed(conn, path)
     if "no such" in str(bad) and not version:
         return str(bad), NOT_OURS
+    if "already exists" in str(bad) or "already a" in str(bad):
+        return f"{bad}, and was not made by this software", "rename or drop it, or move the file away"
     return str(bad), remedy(path, bad)
 
 
@@ -407,7 +433,7 @@ def rebuild(conn: "Any", path: str) -> int:
         with transaction(conn):
             return _rebuilt(conn)
     except conn.DatabaseError as bad:
-        if isinstance(bad, conn.OperationalError) and _passing(str(bad)):
+        if isinstance(bad, conn.OperationalError) and is_passing(str(bad)):
             raise
         raise PartitionUnreadable("rebuild", path, str(bad), remedy(path, bad)) from bad
 
@@ -444,8 +470,3 @@ def _rebuilt(conn: "Any") -> int:
 def _quoted(name: str) -> str:
     doubled = name.replace('"', '""')
     return f'"{doubled}"'
-
-
-def _passing(reason: str) -> bool:
-    """Whether an OperationalError may be gone at the next try."""
-    return "locked" in reason or "busy" in reason

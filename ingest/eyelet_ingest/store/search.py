@@ -9,12 +9,13 @@ is bounded by the page, whatever is recorded.
 from collections.abc import Iterator
 from functools import partial
 from itertools import groupby, islice
+from math import inf
 from operator import itemgetter
 from typing import Any
 
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.store import choice, layout, schema, select, tally
-from eyelet_ingest.store.answers import CountResult, ErrorCodes, Row, SearchResult, Summary, ranked
+from eyelet_ingest.store.answers import CountResult, ErrorCodes, Row, SearchResult, Summary, ranked, text
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.cursor import Cursor
 from eyelet_ingest.store.fanout import Answer, FanOut, Lent, OutOfTime, is_interruption
@@ -22,6 +23,7 @@ from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.select import Filter
 
 FETCH_CHUNK = 500
+LIMIT_MOST = 2**32  # of a page: what is more is all there is, and an integer of SQLite's
 # Of a range that covers more of a day, its events are counted in an index rather than in the table, whose pages are
 # full of payloads (an entry of an index is 1/16 of the cost of a row).
 INDEX_SHARE = 16
@@ -29,7 +31,11 @@ INDEX_SHARE = 16
 _NAMES = ("context_name", *schema.COLUMNS, *schema.DERIVED, "data_chars")
 _PLACE = itemgetter(0, 1, 2)
 _LENGTH_LEFT_OUT = len(_NAMES) - 2
-_DATA, _UID = schema.COLUMNS.index("data"), schema.COLUMNS.index("uid")
+_UID, _DATA, _ARRIVED, _TIMESTAMP, _ERROR, _DURATION = map(
+    schema.COLUMNS.index, ("uid", "data", "arrived", "timestamp", "error", "duration_ms")
+)
+_NO_TEXT = ("id", "uid", "arrived", "timestamp", "error", "duration_ms")
+_INFINITE = frozenset((inf, -inf))  # what JSON cannot hold, and only another program can have left
 
 
 # One event that matches: its id, context and place of its root, which make the order of the answer; its partition; and
@@ -63,6 +69,7 @@ class Search(FanOut):
         """Up to `limit` rows beyond the cursor `after`; BadInput for a cursor this software did not make."""
         if limit < 1:
             raise BadInput("search", reason=f"a page of {limit} rows", hint="1 is the least")
+        limit = min(limit, LIMIT_MOST)
         page = _Page(self, limit, Cursor.read(after) if after else None, oldest_first, cut_chars)
         found = page.fill()
         more = page.stopped_at if len(found) <= limit else Cursor(*found[limit - 1][:3])
@@ -98,13 +105,16 @@ class Search(FanOut):
         return rows[0] if rows else None
 
     def in_range(self, part: Part, low: int | None = None, high: int | None = None) -> tuple[list[str], list[object]]:
-        """Conditions for the filter's range, or that from low to high, as far as it parts the day."""
-        low = self.where.since_us if low is None else low
-        high = self.where.until_us if high is None else high
-        return select.id_range(
-            None if low is None or low <= part.first_us else low,
-            None if high is None or high >= part.end_us else high,
-        )
+        """Conditions for the filter's range, and within it for that from low to high; always within the day, as a page
+        that ended at a row of another day's time would have the next one go on from there."""
+        first, end = self.where.within(part.bounds_us)
+        return select.id_range(first if low is None else max(first, low), end if high is None else min(end, high))
+
+    def covers(self, lent: Lent, part: Part) -> bool:
+        """Whether every row of the partition lies in the filter's range, so that no condition on time is needed."""
+        from eyelet_ingest.store import statistics
+
+        return self.where.within(part.bounds_us) == part.bounds_us and not statistics.strays(lent.conn, part.bounds_us)
 
     def how(self, lent: Lent, only_ids: bool = False) -> str:
         """How to find all that matches: what stands behind `from hooks`. Where only ids are asked for, the index of a
@@ -121,7 +131,9 @@ class Search(FanOut):
             return known
         in_range, params = self.in_range(part)
         if not self.clauses:
-            source = self._counted_by(lent, part) if in_range else ""
+            source = self._counted_by(lent, part)
+            if self.covers(lent, part):
+                source, in_range, params = "", [], []
         elif len(self.clauses) == 1 and self.ways and self.ways[0].index in lent.indexes:
             source = f" indexed by {self.ways[0].index}"  # all there is to know stands in it
         else:
@@ -130,23 +142,26 @@ class Search(FanOut):
         return int(lent.conn.execute(sql, params + self.params).fetchone()[0])
 
     def _counted_by(self, lent: Lent, part: Part) -> str:
-        since_us, until_us = self.where.since_us or 0, self.where.until_us or part.end_us
-        share_us = min(until_us, part.end_us) - max(since_us, part.first_us)
-        by_index = share_us * INDEX_SHARE > layout.DAY_US and "hooks_type" in lent.indexes
+        low, high = self.where.within(part.bounds_us)
+        by_index = (high - low) * INDEX_SHARE > layout.DAY_US and "hooks_type" in lent.indexes
         return " indexed by hooks_type" if by_index else choice.BY_TIME
 
     def _summary(self, lent: Lent, part: Part) -> tally.OfPart:
         in_range, params = self.in_range(part)
-        if not self.clauses:
-            from eyelet_ingest.store import counting
+        from eyelet_ingest.store import counting, statistics
 
+        if not self.clauses:
             known = counting.summary(lent.conn, part.bounds_us, self.where)
             if known is not None:
                 return known
-            return tally.count_all(lent.conn, select.where_sql(in_range), params)
+            with statistics.snapshot(lent.conn):
+                if self.covers(lent, part):
+                    in_range, params = [], []
+                return tally.count_all(lent.conn, select.where_sql(in_range), params)
         source = choice.for_all(lent.conn, self.ways, lent.indexes)
         where = select.where_sql(in_range + self.clauses)
-        return tally.count_matching(lent.conn, source, where, params + self.params)
+        with statistics.snapshot(lent.conn):
+            return tally.count_matching(lent.conn, source, where, params + self.params)
 
     def _error_codes(self, lent: Lent, part: Part) -> list[tuple[str, int]]:
         in_range, params = self.in_range(part)
@@ -161,8 +176,7 @@ class Search(FanOut):
         source = choice.for_all(lent.conn, ways, lent.indexes)
         where = select.where_sql([*in_range, *self.clauses, "error = 1"])
         sql = f"select coalesce(error_code, ''), count(*) from hooks{source}{where} group by 1"  # noqa: S608
-        found: list[tuple[str, int]] = lent.conn.execute(sql, params + self.params).fetchall()
-        return found
+        return [(text(code), events) for code, events in lent.conn.execute(sql, params + self.params)]
 
     def _rows(self, found: list[_Match], cut_chars: int | None) -> list[Row]:
         """The rows of these matches; those that were deleted meanwhile are left out."""
@@ -288,20 +302,33 @@ def _until_late(conn: Any, sql: str, params: list[object]) -> list[tuple[Any, ..
 
 
 def _columns(cut_chars: int | None) -> str:
-    """What a row is read as: every column, the payload cut to `cut_chars` where given, and then its length."""
-    columns = ", ".join((*schema.COLUMNS, *schema.DERIVED))
+    """What a row is read as: every column, the payload cut to `cut_chars` where given, and then its length. Where text
+    belongs there is text, though others may have put bytes there: a cast of what is text costs nothing."""
+    columns = ", ".join(name if name in _NO_TEXT else f"cast({name} as text)" for name in _NAMES[1:-1])
     if cut_chars is None:
         return columns
-    return columns.replace(" data,", f" substr(data, 1, {int(cut_chars)}),") + ", length(data)"
+    data = "cast(data as text)"
+    return columns.replace(data, f"substr({data}, 1, {int(cut_chars)})") + f", length({data})"
 
 
 def _row(context: str, row: tuple[Any, ...]) -> Row:
     made: Row = dict(zip(_NAMES, (context, *row)))  # noqa: B905  the length is left out where the payload is whole
     if isinstance(uid := row[_UID], bytes):
         made["uid"] = uid.hex()
+    duration = row[_DURATION]
+    kinds = type(row[_ARRIVED]), type(row[_ERROR]), type(duration)
+    if bytes in kinds or duration in _INFINITE or row[_TIMESTAMP] in _INFINITE:
+        made.update((name, _for_json(made[name])) for name in ("arrived", "timestamp", "error", "duration_ms"))
     if len(row) == _LENGTH_LEFT_OUT:
-        made["data_chars"] = len(row[_DATA])
+        made["data_chars"] = len(row[_DATA] or "")
     return made
+
+
+def _for_json(value: object) -> object:
+    """What another program left where a number belongs."""
+    if isinstance(value, bytes):
+        return text(value)
+    return None if value in _INFINITE else value
 
 
 def _fetch(lent: Lent, part: Part, *, ids: list[int], cut_chars: int | None) -> list[tuple[Any, ...]]:

@@ -28,8 +28,15 @@ class Filter:
     agent: tuple[str, ...] = ()
     model: tuple[str, ...] = ()
     git_branch: tuple[str, ...] = ()
+    error_code: tuple[str, ...] = ()
     errors: bool = False
     text: str = ""
+
+    def within(self, day_us: tuple[int, int]) -> tuple[int, int]:
+        """The part of the range that lies in these bounds: low ≤ id < high, empty where low is not less."""
+        first, end = day_us
+        low = first if self.since_us is None else max(first, self.since_us)
+        return low, end if self.until_us is None else min(end, self.until_us)
 
     def on_rows(self) -> bool:
         """Whether anything beyond time and context is asked for."""
@@ -37,11 +44,11 @@ class Filter:
 
 
 # Fields whose values are compared as they are; the names are columns of `hooks`.
-_EQUAL = ("hook_type", "tool_name", "session_id", "status", "agent", "model", "git_branch")
+_EQUAL = ("hook_type", "tool_name", "session_id", "status", "agent", "model", "git_branch", "error_code")
 TEXT_MAX_CHARS = 10_000
 PATTERN_MAX_BYTES = 50_000  # SQLite refuses longer LIKE patterns
 VALUES_MAX = 200  # alternatives of one field; SQLite's expressions end at a depth of 1,000
-_AFTER_ALL = "\U0010ffff"
+TIME_MOST_US = 2**60  # beyond every day there can be; sums with it still fit into an integer of SQLite's
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +64,15 @@ class Way:
 # Column → its index. The rarer a value of the column usually is, the earlier the column: of equals the first is taken.
 _INDEXES = {
     "session_id": "hooks_session",
+    "error_code": "hooks_error_code",
+    "status": "hooks_status",
     "git_branch": "hooks_branch",
     "tool_name": "hooks_tool",
     "hook_type": "hooks_type",
 }
+# What the index on status holds, as the schema says it: SQLite uses it where the question says so too.
+_COMMON_STATUSES = frozenset(("ok", "pending"))
+_RARE = "status <> 'ok' and status <> 'pending'"
 
 
 def conditions(where: Filter) -> tuple[list[str], list[object]]:
@@ -90,7 +102,7 @@ def ways(where: Filter) -> list[Way]:
     found = [
         Way(index, _equal(column, values), list(values), len(values) == 1)
         for column, index in _INDEXES.items()
-        if (values := getattr(where, column))
+        if (values := getattr(where, column)) and (column != "status" or _are_rare(values))
     ]
     if where.errors:
         found.insert(0, Way("hooks_error", "error = 1", [], True))
@@ -118,7 +130,12 @@ def where_sql(clauses: list[str]) -> str:
 
 
 def _equal(column: str, values: tuple[str, ...]) -> str:
-    return f"{column} = ?" if len(values) == 1 else f"{column} in ({', '.join('?' * len(values))})"
+    clause = f"{column} = ?" if len(values) == 1 else f"{column} in ({', '.join('?' * len(values))})"
+    return f"{_RARE} and {clause}" if column == "status" and _are_rare(values) else clause
+
+
+def _are_rare(statuses: tuple[str, ...]) -> bool:
+    return not _COMMON_STATUSES.intersection(statuses)
 
 
 def _below(names: tuple[str, ...], params: list[object]) -> str:
@@ -129,10 +146,21 @@ def _src_condition(value: str, params: list[object]) -> str:
     """`hero.proc` is itself and what lies below it, never `hero.process`; `hero.pro*` is a plain prefix."""
     if value.endswith("*"):
         prefix = value[:-1]
-        params += [prefix, prefix + _AFTER_ALL]
+        params += [prefix, after_prefix(prefix)]
         return "(src >= ? and src < ?)"
     params += [value, value + ".", value + "/"]
     return "(src = ? or (src >= ? and src < ?))"
+
+
+def after_prefix(prefix: str) -> str | bytes:
+    """What is greater than every text that begins like this, and not greater than any other: the next of its length,
+    or, where there is none, the least blob, as SQLite puts blobs behind all text."""
+    for at in range(len(prefix) - 1, -1, -1):
+        code = ord(prefix[at])
+        if code < 0x10FFFF:
+            following = code + 1 if code != 0xD7FF else 0xE000  # between them lie surrogates, which no text holds
+            return prefix[:at] + chr(following)
+    return b""
 
 
 def _text_patterns(text: str) -> list[str]:
@@ -149,9 +177,14 @@ def _text_patterns(text: str) -> list[str]:
 
 
 def bindable(where: Filter) -> Filter:
-    """The filter with every text as UTF-8 can hold it: a command line may hand over bytes that are none."""
+    """The filter as SQLite can be asked: every text as UTF-8 can hold it, since a command line may hand over bytes that
+    are none, and times as integers can hold them. Contexts stay: they are names of folders, and never bound."""
     changed: dict[str, Any] = {}
-    for name in ("contexts", "src", *_EQUAL):
+    for name in ("since_us", "until_us"):
+        at_us = getattr(where, name)
+        if at_us is not None and abs(at_us) > TIME_MOST_US:
+            changed[name] = TIME_MOST_US if at_us > 0 else -TIME_MOST_US
+    for name in ("src", *_EQUAL):
         if values := getattr(where, name):
             changed[name] = tuple(_utf8(value) for value in values)
     if where.text:

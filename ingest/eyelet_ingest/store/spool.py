@@ -10,6 +10,7 @@ directory, shared memory, temporary directory), and is fetched from there by the
 
 import os
 import time
+from errno import EFBIG
 
 from eyelet_ingest.errors import BadInput, PartitionBusy, PartitionError, RootError
 from eyelet_ingest.jsontext import dumps, parse
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 BATCH, BATCH_BYTES = 500, 8 * 2**20  # what is read before it is inserted together
-LOOKED_AT = 2_000  # file names a capture looks at: with more waiting, a command or the server does better
+EVENT_MAX_BYTES = 2**30  # what a capture takes in is a quarter of it, and doubles at most on its way here
+LOOKED_AT = 20_000  # file names a capture looks at, 10 ms: with more waiting, order is kept by commands and the server
 PARTITION_DEADLINE_MS = 5_000
 ADOPTED_AFTER_S = 60  # no capture lives so long: whoever wrote this part of a file is gone
 
@@ -94,7 +96,7 @@ def waiting(root: str, most: int | None = None) -> "list[str]":
                     if entry.name.endswith(".json") and entry.name[0] != ".":
                         found.append((entry.name, entry.path))
                         if len(found) == most:
-                            break
+                            return [path for _, path in sorted(found)]
         except OSError:
             continue
     return [path for _, path in sorted(found)]
@@ -128,7 +130,8 @@ def drain(root: str, deadline_ns: int, *, chosen: "Any" = None, quick: bool = Fa
 
     One drain at a time: where another is at it, this one returns at once. A partition that cannot take its events
     leaves them waiting, with the reason; a file that is no event is moved to the folder `bad` beside it. `quick` is
-    for a capture: it looks at LOOKED_AT names at most, and does not count what is left.
+    for a capture: it looks at LOOKED_AT names at most, reads no file that is larger than BATCH_BYTES, and does not
+    count what is left.
     """
     result = Drained()
     if not quick:
@@ -144,7 +147,7 @@ def drain(root: str, deadline_ns: int, *, chosen: "Any" = None, quick: bool = Fa
     try:
         with FileLock(os.path.join(root, "spool", "drain.lock"), 0):
             for of_day in days.values():
-                _drain_day(root, of_day, deadline_ns, chosen, result)
+                _drain_day(root, of_day, deadline_ns, chosen, result, BATCH_BYTES if quick else EVENT_MAX_BYTES)
     except PartitionBusy:
         result.reasons.append("another drain is at work")
     except (PartitionError, RootError) as bad:
@@ -167,7 +170,9 @@ class Drained:
         self.reasons: list[str] = []
 
 
-def _drain_day(root: str, paths: "list[str]", deadline_ns: int, chosen: "Any", result: Drained) -> None:
+def _drain_day(
+    root: str, paths: "list[str]", deadline_ns: int, chosen: "Any", result: Drained, most_bytes: int
+) -> None:
     """The events of one day, in order, a batch at a time; the first trouble of the day ends its turn."""
     at = 0
     while at < len(paths):
@@ -180,12 +185,11 @@ def _drain_day(root: str, paths: "list[str]", deadline_ns: int, chosen: "Any", r
             path = paths[at]
             at += 1
             try:
-                key, given, row, read_bytes = read(path)
+                key, given, row, read_bytes = read(path, most_bytes)
             except FileNotFoundError:
                 continue  # another drain was here before
             except BadInput as bad:
-                _set_aside(path, str(bad))
-                result.bad += 1
+                _set_aside(path, str(bad), result)
                 continue
             except OSError as bad:
                 result.reasons.append(str(bad))
@@ -250,10 +254,12 @@ def _mount_of(path: str) -> str:
     return os.path.basename(path)[: -len(".json")].split("-", 2)[-1]
 
 
-def read(path: str) -> "tuple[layout.PartitionKey, str, Row, int]":
-    """Partition, context as given, row and size of a waiting file; BadInput where it is no event."""
-    with open(path, "rb") as file:
-        content = file.read()
+def read(path: str, most_bytes: int = EVENT_MAX_BYTES) -> "tuple[layout.PartitionKey, str, Row, int]":
+    """Partition, context as given, row and size of a waiting file; BadInput where it is no event.
+
+    OSError where it cannot be read, or has more than `most_bytes`.
+    """
+    content = _content(path, most_bytes)
     record = parse(content.decode("utf-8", "replace"))
     key = layout.key_from_mount_name(_mount_of(path))
     try:
@@ -272,8 +278,22 @@ def read(path: str) -> "tuple[layout.PartitionKey, str, Row, int]":
         raise BadInput("drain", path, str(bad)) from bad
 
 
-def _set_aside(path: str, reason: str) -> None:
+def _content(path: str, most_bytes: int) -> bytes:
+    """What a file holds: a pipe must not be waited for, a link not followed, and what is huge not be read."""
+    there = os.lstat(path)
+    if there.st_mode & 0o170000 != 0o100000:
+        raise BadInput("drain", path, "it is no regular file")
+    if there.st_size > EVENT_MAX_BYTES:
+        raise BadInput("drain", path, f"no event has {there.st_size} bytes")
+    if there.st_size > most_bytes:
+        raise OSError(EFBIG, "left for `eyelet drain` or the server", path)
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+        return file.read(most_bytes + 1)
+
+
+def _set_aside(path: str, reason: str, result: Drained) -> None:
     """Keep a file that is no event, with the reason beside it, where no drain meets it again."""
+    result.bad += 1
     folder, name = os.path.join(os.path.dirname(path), "bad"), os.path.basename(path)
     try:
         make_own_dir(folder)
@@ -282,8 +302,8 @@ def _set_aside(path: str, reason: str) -> None:
         ) as why:
             why.write((reason + "\n").encode("utf-8", "replace"))
         os.replace(path, os.path.join(folder, name))
-    except (OSError, RootError):
-        pass  # it stays where it is; the next drain tries again
+    except (OSError, RootError) as bad:  # it stays where it is; the next drain tries again
+        result.reasons.append(f"{reason}; it could not be set aside: {bad}")
 
 
 def _adopt(folder: str) -> None:
@@ -296,7 +316,7 @@ def _adopt(folder: str) -> None:
             partial = [entry for entry in entries if entry.name[0] == "." and entry.name.endswith(".json")]
         for entry in partial:
             there = entry.stat(follow_symlinks=False)
-            if time.time() - there.st_mtime < ADOPTED_AFTER_S:
+            if abs(time.time() - there.st_mtime) < ADOPTED_AFTER_S:  # the clock may have been set back since
                 continue
             if there.st_size:
                 os.replace(entry.path, os.path.join(folder, entry.name[1:]))

@@ -83,7 +83,8 @@ def cover(conn: Any, day_us: Day, low_us: int | None, high_us: int | None, edges
     """
     first, end = day_us
     low, high = max(first, low_us or first), end if high_us is None else min(end, high_us)
-    known, newest = _known(conn)
+    outside = strays(conn, day_us)
+    known, newest = ({}, 0) if outside else _known(conn)
     kept: dict[int, Known] = {}
     gaps: list[tuple[int, int]] = []
     at = low
@@ -99,10 +100,17 @@ def cover(conn: Any, day_us: Day, low_us: int | None, high_us: int | None, edges
         at = begins + HOUR_US
     if at < high:
         gaps.append((at, high))
-    pieces = [Piece("", *_range(gap, day_us), gap) for gap in gaps]
+    pieces = [Piece("", *(select.id_range(*gap) if outside else _range(gap, day_us)), gap) for gap in gaps]
     if kept and newest > min(counted.arrived for counted in kept.values()):
         pieces.append(_late(kept))
     return Cover(kept, pieces)
+
+
+def strays(conn: Any, day_us: Day) -> bool:
+    """Whether there are rows of another day's time, which are in no answer: their place in the order of time is not
+    here. Only another program can have put them; where there are none, a whole day needs no condition on time."""
+    sql = "select (select min(id) from hooks) < ? or (select max(id) from hooks) >= ?"
+    return bool(conn.execute(sql, day_us).fetchone()[0])
 
 
 def field_of(where: Filter) -> str | None:
@@ -147,7 +155,10 @@ def count_of(where: Filter) -> str:
 def are_there(conn: Any) -> bool:
     """Whether the partition has what statistics need to be made and believed."""
     names = (*schema.STATISTICS, "hooks_arrived")
-    sql = f"select count(*) from sqlite_master where name in ({', '.join('?' * len(names))})"  # noqa: S608  marks only
+    sql = (
+        f"select count(*) from sqlite_master where name in ({', '.join('?' * len(names))}) "  # noqa: S608  marks only
+        "and (type <> 'index' or sql like '% on hooks (arrived)')"
+    )
     return int(conn.execute(sql, names).fetchone()[0]) == len(names)
 
 
@@ -157,9 +168,11 @@ def _known(conn: Any) -> tuple[dict[int, Known], int]:
         return {}, 0
     rows = conn.execute("select hour, arrived, events, errors, first_id, last_id from eyelet_hours").fetchall()
     known = {row[0]: Known(*row[1:]) for row in rows}
-    if not known:
+    if not known or not all(type(number) is int for row in rows for number in row[:4]):
         return {}, 0
-    return known, int(conn.execute("select max(arrived) from hooks").fetchone()[0] or 0)
+    newest = conn.execute("select max(arrived) from hooks").fetchone()[0]
+    # What is no whole number is not ours: one more microsecond, and all that came later is looked for.
+    return known, newest if isinstance(newest, int) else max(hour.arrived for hour in known.values()) + 1
 
 
 def _late(kept: dict[int, Known]) -> Piece:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from eyelet_ingest.errors import PartitionError, RootError
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import identity, layout, spool, writer
+from eyelet_ingest.store import identity, layout, roles, spool, writer
 from eyelet_ingest.store.answers import CountResult, ErrorCodes, Row, SearchResult, Summary
 from eyelet_ingest.store.catalog import Catalog, Part
 from eyelet_ingest.store.counters import Asked, Counters
@@ -85,10 +85,16 @@ class Store(Tending):
     def __init__(
         self, root: str, *, also: Sequence[str] = (), max_open: int | None = None, idle_s: float = IDLE_S
     ) -> None:
+        roles.check()  # a wrong setting is said at once, not at some day of some search
         self.root = _absolute(root)
         if os.path.exists(self.root) and not os.path.isdir(self.root):
             raise RootError("open", self.root, "it is a file, not a folder", "name a folder with --root or EYELET_ROOT")
-        others = dict.fromkeys(other for given in also if (other := _absolute(given)) != self.root)
+        named = {os.path.realpath(self.root)}  # one folder by two names is one root
+        others: list[str] = []
+        for other in map(_absolute, also):
+            if (real := os.path.realpath(other)) not in named:
+                named.add(real)
+                others.append(other)
         if len(others) > ROOTS_MAX:
             raise RootError("open", self.root, f"more than {ROOTS_MAX} further roots", "name fewer")
         catalogs = [_catalog(one, at) for at, one in enumerate((self.root, *others))]
@@ -110,7 +116,7 @@ class Store(Tending):
         """
         from urllib.parse import quote
 
-        return cls(f"file:{quote(name, safe='')}?mode=memory")
+        return cls(f"file:{quote(name, safe='', errors='surrogatepass')}?mode=memory")
 
     @property
     def catalog(self) -> Catalog:  # type: ignore[override]  # what Tending takes for granted
@@ -122,7 +128,8 @@ class Store(Tending):
         if contexts is None:
             return self
         limited = copy(self)
-        limited.roots, limited._only = self.roots.limited_to(contexts), contexts
+        limited.roots = self.roots.limited_to(contexts)
+        limited._only = contexts if self._only is None else contexts & self._only
         return limited
 
     def alone(self) -> "Store":
@@ -231,7 +238,7 @@ class Store(Tending):
         self, key: PartitionKey, context: str, events: list[Event], deadline_ns: int, sift: "Sieve | None"
     ) -> int:
         rows = [writer.row_of(event) for event in events]
-        if self._writers:
+        if self._writers and self._writers[0].bulks:
             return self._writers[0].insert(key, context, rows, deadline_ns, sift)
         return writer.insert(self.root, key, context, rows, deadline_ns, sift=sift)
 
@@ -600,6 +607,8 @@ def _absolute(root: str) -> str:
         root = memory.root_of(root)
         if root.startswith(layout.MEMORY):
             return root
+    if "\0" in root:
+        raise RootError("open", root.replace("\0", "\\0"), "no path holds a NUL", "name a folder")
     return os.path.abspath(os.path.expanduser(root))
 
 

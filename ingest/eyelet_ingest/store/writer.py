@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 ROW_COLUMNS = schema.COLUMNS[4:]
 CHUNK = 500  # values in one `in (…)`: SQLite before 3.32 allows 999
 STATEMENT_ROWS = 32  # times 23 columns: likewise
+SLACK_MS = 20  # by which a wait may be too long: telling SQLite costs a tenth of an insert
 NULL_BY_DEFAULT = frozenset(
     (
         *("tool_name", "tool_use_id", "agent", "agent_id", "role", "model", "duration_ms"),
         *("project_dir", "hostname", "ip_address"),
     )
 )
+ARRIVED_END = 2**62  # what is beyond, and text sorts there too, somebody wrote by hand: nothing follows on it
 INT64 = range(-(2**63), 2**63)
 
 
@@ -89,8 +91,8 @@ def insert(
 
     Lock, open, commit and close, tried again with growing pauses, all before `deadline_ns` (time.monotonic_ns):
     PartitionBusy where others keep the day until then, PartitionUnreadable or PartitionNewer where it cannot be
-    written. A payload that passes for JSON everywhere but in SQLite is kept as `{"_raw": …, "_why": …}`. `sift` is asked
-    under the day's lock which of the rows may be stored at all.
+    written. A payload that passes for JSON everywhere but in SQLite is kept as `{"_raw": …, "_why": …}`. `sift` is
+    asked under the day's lock which of the rows may be stored at all.
     """
     path = layout.db_path(root, key)
     if sift and not is_there(path) and not sift(rows):
@@ -98,14 +100,15 @@ def insert(
     tries = 0
     while True:
         try:
-            with FileLock(layout.lock_path(root, key), deadline_ns):
+            with FileLock(layout.lock_path(root, key), deadline_ns, alarm=chosen is not None):
                 allowed = sift(rows) if sift else rows
                 if sift and not allowed:
                     return 0
                 busy_ms = max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000)
                 conn = open_writer(path, busy_ms=busy_ms, chosen=chosen, small=chosen is not None)
                 try:
-                    return store(conn, path, key, given, allowed, (chosen or driver()).sqlite_version)
+                    version = (chosen or driver()).sqlite_version
+                    return store(conn, path, key, given, allowed, version, busy_ms, deadline_ns)
                 finally:
                     conn.close()  # under the lock: as the sole opener it checkpoints, and nobody else may write then
         except PartitionBusy:
@@ -114,13 +117,27 @@ def insert(
                 raise
 
 
-def store(conn: "Any", path: str, key: layout.PartitionKey, given: str, rows: "list[Row]", sqlite_version: str) -> int:
-    """`insert` through an open connection, once. The caller holds the day's lock; after an error it closes `conn`."""
+def store(
+    conn: "Any",
+    path: str,
+    key: layout.PartitionKey,
+    given: str,
+    rows: "list[Row]",
+    sqlite_version: str,
+    busy_ms: int,
+    deadline_ns: int,
+) -> int:
+    """`insert` through an open connection, once; `busy_ms` is how long it waits for other programs, shortened here.
+
+    The caller holds the day's lock; after an error it closes `conn`.
+    """
     try:
         schema.bring_up(conn, path, key.context, given, key.bounds_us, inserting=True)
+        busy_ms = shortened(conn, busy_ms, deadline_ns)
         try:
             with transaction(conn):
                 stored = insert_rows(conn, key, rows, _lies_beyond(conn, rows))
+                shortened(conn, busy_ms, deadline_ns)  # with a roll-back journal the commit waits for readers
         except (conn.IntegrityError, OverflowError, UnicodeError):
             fitting = [_fitting(conn, row) for row in rows]
             with transaction(conn):
@@ -129,6 +146,16 @@ def store(conn: "Any", path: str, key: layout.PartitionKey, given: str, rows: "l
         raise trouble("write to", path, bad) from bad
     bound_wal(conn, path, sqlite_version)
     return stored
+
+
+def shortened(conn: "Any", busy_ms: int, deadline_ns: int) -> int:
+    """How long SQLite waits at its next lock: what is left until the deadline, where that is notably less than
+    `busy_ms`. It would wait as long at every lock, one after another."""
+    left_ms = max(1, (deadline_ns - time.monotonic_ns()) // 1_000_000)
+    if left_ms > busy_ms - SLACK_MS:
+        return busy_ms
+    conn.execute(f"pragma busy_timeout = {left_ms}")
+    return left_ms
 
 
 def raw_payload(payload: bytes, why: str) -> str:
@@ -169,8 +196,8 @@ def insert_rows(conn: "Any", key: layout.PartitionKey, rows: "list[Row]", are_ne
     fresh = _first_of_each(rows) if are_new else _unknown(conn, rows)
     if not fresh:
         return 0
-    last = conn.execute("select max(arrived) from hooks").fetchone()[0] or 0
-    arrived = max(last + 1, time.time_ns() // 1_000)
+    last = conn.execute("select max(arrived) from hooks where arrived < ?", (ARRIVED_END,)).fetchone()[0] or 0
+    arrived = max(int(last) + 1, time.time_ns() // 1_000)
     ids = allocate(conn, key, [row[1] for row in fresh])
     if len(fresh) == 1:
         conn.execute(schema.INSERT, (ids[0], fresh[0][0], arrived, ids[0] / 1e6, *fresh[0][2:]))

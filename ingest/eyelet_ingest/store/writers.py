@@ -2,9 +2,11 @@
 times what one more row does.
 
 At most `max_open` days are held, the one that waited longest goes first, and none waits longer than `idle_s` after
-the next append. The day's lock is held for a transaction and never in between: other processes write, delete and
-remove days as if these writers were not there. So after the lock is taken, the file on disk is compared with the one
-that is open: what was removed is made anew. A writer in use is never closed, nor is one that a fork inherited.
+the next append; one whose lock somebody else has at that moment is closed at a later append, so that nobody waits
+beyond a deadline for another's day. The day's lock is held for a transaction and never in between: other processes
+write, delete and remove days as if these writers were not there. So after the lock is taken, the file on disk is
+compared with the one that is open: what was removed is made anew. A writer in use is never closed, nor is one that a
+fork inherited.
 """
 
 import os
@@ -59,12 +61,20 @@ class Writers:
         self._lock = threading.Lock()
         self._kept: dict[PartitionKey, _Writer] = {}  # guarded by _lock; the one used longest ago first
 
+    def _leave_parents(self) -> None:
+        """In a fork, at the first touch: SQLite's connections belong to the process that opened them."""
+        if self._pid != os.getpid():
+            self._inherited.append(self._kept)
+            self._begin()
+
     def __enter__(self) -> "Writers":
+        self._leave_parents()
         with self._lock:
             self.bulks += 1
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._leave_parents()
         with self._lock:
             self.bulks -= 1
             is_last = not self.bulks
@@ -75,9 +85,7 @@ class Writers:
         self, key: PartitionKey, given: str, rows: "list[Row]", deadline_ns: int, sift: "Sift | None" = None
     ) -> int:
         """As `writer.insert`, through the day's open writer."""
-        if self._pid != os.getpid():
-            self._inherited.append(self._kept)
-            self._begin()
+        self._leave_parents()
         one = self._take(key)
         try:
             return self._insert(one, given, rows, deadline_ns, sift)
@@ -89,20 +97,23 @@ class Writers:
             self._give_back(one)
 
     def close_idle(self) -> None:
-        """Close those that nobody used for `idle_s`."""
+        """Close those that nobody used for `idle_s`, but for those whose day somebody else has at the moment."""
+        self._leave_parents()
         before_s = time.monotonic() - self.idle_s
         with self._lock:
             idle = [one for one in self._kept.values() if not one.users and one.idle_since_s < before_s]
-            self.idle_closes += len(idle)
             self._forget(idle)
-        self._close(idle)
+        back = self._let_go(idle)
+        with self._lock:
+            self.idle_closes += len(idle) - len(back)
 
     def close(self) -> None:
         """Close all; those in use are closed as they come back. Closing twice is closing once."""
+        self._leave_parents()
         with self._lock:
             idle = [one for one in self._kept.values() if not one.users]
             self._forget(list(self._kept.values()))
-        self._close(idle)
+        self._close(idle, CLOSE_DEADLINE_MS)
 
     def _take(self, key: PartitionKey) -> _Writer:
         with self._lock:
@@ -117,21 +128,34 @@ class Writers:
             one.idle_since_s = time.monotonic()
             excess = len(self._kept) - (self.max_open if self.bulks else 0)
             surplus = [other for other in self._kept.values() if not other.users][: max(excess, 0)]
-            self.evictions += len(surplus) if self.bulks else 0
             self._forget(surplus)
-            if not one.users and self._kept.get(one.key) is not one and one not in surplus:
-                surplus.append(one)  # closed while it was at work
-        self._close(surplus)
+            is_bulk = bool(self.bulks)
+            is_last = not one.users and self._kept.get(one.key) is not one and one not in surplus
+        if is_bulk:
+            back = self._let_go(surplus)
+            with self._lock:
+                self.evictions += len(surplus) - len(back)
+        else:
+            self._close(surplus, CLOSE_DEADLINE_MS)
+        if is_last:  # closed while it was at work
+            self._close([one], CLOSE_DEADLINE_MS)
         self.close_idle()
+
+    def _let_go(self, writers: list[_Writer]) -> list[_Writer]:
+        """Close what was forgotten without waiting for anybody; those that could not be are kept, and returned."""
+        busy = self._close(writers, 0)
+        with self._lock:
+            back = [one for one in busy if self.bulks and one.key not in self._kept]
+            self._kept = {one.key: one for one in back} | self._kept
+        self._close([one for one in busy if one not in back], CLOSE_DEADLINE_MS)
+        return back
 
     def _forget(self, writers: list[_Writer]) -> None:
         """Under the lock."""
         for one in writers:
             self._kept.pop(one.key, None)
 
-    def _insert(
-        self, one: _Writer, given: str, rows: "list[Row]", deadline_ns: int, sift: "Sift | None" = None
-    ) -> int:
+    def _insert(self, one: _Writer, given: str, rows: "list[Row]", deadline_ns: int, sift: "Sift | None" = None) -> int:
         if sift and not is_there(one.path) and not sift(rows):
             return 0  # nothing that would make the day
         tries = 0
@@ -168,25 +192,37 @@ class Writers:
             one.conn.execute(f"pragma busy_timeout = {busy_ms}")
             one.busy_ms = busy_ms
         try:
-            return writer.store(one.conn, one.path, one.key, given, rows, driver().sqlite_version)
+            version = driver().sqlite_version
+            stored = writer.store(one.conn, one.path, one.key, given, rows, version, one.busy_ms, deadline_ns)
+            if deadline_ns - time.monotonic_ns() < (one.busy_ms - writer.SLACK_MS) * 1_000_000:
+                one.busy_ms = 0  # it may have been shortened
+            return stored
         except BaseException:
             one.conn.close()  # whatever state it is in
             one.conn = None
             raise
 
-    def _close(self, writers: list[_Writer]) -> None:
-        """Of those that nobody can take any more: under the day's lock, where no other process writes."""
-        for one in writers:
-            with one.turn:
-                if one.conn is None:
-                    continue
-                try:
-                    if one.file == file_of(one.path):
-                        deadline_ns = time.monotonic_ns() + CLOSE_DEADLINE_MS * 1_000_000
-                        with FileLock(layout.lock_path(self.root, one.key), deadline_ns, make=False):
-                            one.conn.close()
-                except PartitionError:
-                    pass  # the day's folder has gone, or is held for longer than any of us does
-                finally:
-                    one.conn.close()
-                    one.conn = None
+    def _close(self, writers: list[_Writer], wait_ms: int) -> list[_Writer]:
+        """Of those that nobody can take any more: under the day's lock, where no other process writes.
+
+        Without `wait_ms`, those whose lock another has are not closed, and returned.
+        """
+        return [one for one in writers if not self._is_closed(one, wait_ms)]
+
+    def _is_closed(self, one: _Writer, wait_ms: int) -> bool:
+        with one.turn:
+            if one.conn is None:
+                return True
+            try:
+                if one.file == file_of(one.path):
+                    deadline_ns = time.monotonic_ns() + wait_ms * 1_000_000
+                    with FileLock(layout.lock_path(self.root, one.key), deadline_ns, make=False):
+                        one.conn.close()
+            except PartitionBusy:
+                if not wait_ms:
+                    return False  # else it is held for longer than any of us does
+            except PartitionError:
+                pass  # the day's folder has gone
+            one.conn.close()
+            one.conn = None
+            return True
