@@ -109,8 +109,11 @@ def _archive(root: str, key: PartitionKey, reader: Any, made: str, remove: bool)
     for name in (copy, small):
         if os.path.exists(name):
             os.unlink(name)
-    reader.execute("pragma query_only = off")  # it would forbid to write the copy, too
-    reader.execute("vacuum into ?", [copy])
+    target = connect.driver().connect(copy, isolation_level=None)
+    try:  # (SQLite 3.40 cannot VACUUM INTO through a connection that only reads, where columns are generated)
+        reader.backup(target)
+    finally:
+        target.close()
     rows = pack(copy, small, _seals(root, key))
     packed = compressed(small, path_of(root, key))
     day_bytes, archive_bytes = os.path.getsize(layout.db_path(root, key)), os.path.getsize(packed)
