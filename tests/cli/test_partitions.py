@@ -83,6 +83,12 @@ def test_seal_wants_to_be_told_which_days(days: str) -> None:
     assert told("seal", "--all-finished", "--dry-run", root=days)["days"] == []
 
 
+def test_a_folder_without_a_database_is_no_day(days: str) -> None:
+    os.makedirs(layout.partition_dir(days, PartitionKey("default", 2026, 81)))
+    for command in (["seal", "--all-finished"], ["archive", "--older-than", "1d"], ["vacuum"], ["migrate"], ["verify"]):
+        assert run(*command, root=days).exit_code == 0, command
+
+
 def test_seal_by_itself_is_set_in_one_place(days: str) -> None:
     assert run("seal", "--after-days", "2", root=days).exit_code == 0
     assert sealing.after_days(days) == 2

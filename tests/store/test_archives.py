@@ -159,6 +159,24 @@ def test_what_is_deleted_leaves_the_archive_too(filled: Store) -> None:
     assert filled.count(Filter(until_us=DAY.bounds_us[1])).count == 600 - len(range(3, 600, 7))
 
 
+def test_a_day_that_is_brought_back_while_events_are_deleted_does_not_keep_them(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from eyelet_ingest.store import archived_deletion
+
+    filled.archive(NEXT, remove=True)
+    walk = archived_deletion.Archives._walk
+
+    def meanwhile(place: archived_deletion.Archives, *args: object, **given: object) -> object:
+        with Store(filled.root) as other:
+            other.restore_archive(NEXT)
+        return walk(place, *args, **given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(archived_deletion.Archives, "_walk", meanwhile)
+    filled.delete(Filter(session_id=("s3",)))
+    assert filled.count(Filter(session_id=("s3",))).count == 0
+
+
 def test_what_a_stopped_archiver_or_restorer_left_goes_with_the_next_deletion(filled: Store) -> None:
     filled.archive(NEXT)
     left = [

@@ -52,7 +52,7 @@ def archive(
 
 
 def _archivable(store: "Store", asked: Asked, older_than: str | None) -> "list[PartitionKey]":
-    keys = asked.keys(store.catalog.partitions())
+    keys = asked.keys(days.there(store))
     if older_than is None:
         return keys
     from eyelet_ingest.store.layout import DAY_US

@@ -141,6 +141,13 @@ def instant(time_us: int | None) -> str:
     return "" if time_us is None else display_time(time_us, timezone.utc)[:19]
 
 
+def there(store: "Store") -> "list[PartitionKey]":
+    """The days that have a database: the maker of a folder may have been stopped before it had one."""
+    from eyelet_ingest.store import connect, layout
+
+    return [key for key in store.catalog.partitions() if connect.is_there(layout.db_path(store.root, key))]
+
+
 def opened(root: str) -> "Store":
     """The Store of a root, what was spooled drained into it: to be used as a context manager."""
     from eyelet_ingest.cli.options import say_if_missing

@@ -33,5 +33,5 @@ def migrate(asked: Asked, dry_run: bool, as_json: bool, root: str) -> None:
             before, after = store.migrate(key)
             return {"from": before, "to": after}, f"version {before} is now {after}"
 
-        outcome = days.walk(asked.keys(store.catalog.partitions()), "bringing up", act)
+        outcome = days.walk(asked.keys(days.there(store)), "bringing up", act)
     days.say(outcome, as_json, f"every day is of version {schema.VERSION}, or newer")

@@ -1,5 +1,6 @@
 """`eyelet seal`: finished days brought into their last shape, and what they are then written down."""
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -33,14 +34,18 @@ def seal(
     from eyelet_ingest.store.verify import NOT_SEALED, UNCHANGED
 
     if after_days is not None:
-        sealing.set_after_days(root, _days(after_days))
+        number = _days(after_days)
+        if os.path.isdir(root):
+            days.audited(root, "settings", (), seal_after_days=number)
+        sealing.set_after_days(root, number)
     if not asked.days and not all_finished:
         if after_days is None:
             raise BadInput("seal", reason="no day was named", hint="name days, or say --all-finished")
         return
+    if force and not dry_run:
+        days.audited(root, "seal.force", (), asked=list(asked.days))
     with days.opened(root) as store:
-        there = store.catalog.partitions()
-        keys = asked.keys(there)
+        keys = asked.keys(days.there(store))
         if all_finished and not asked.days:
             keys = [key for key in keys if sealing.is_finished(key, now_us())]
 

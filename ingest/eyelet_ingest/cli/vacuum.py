@@ -30,6 +30,6 @@ def vacuum(asked: Asked, dry_run: bool, as_json: bool, root: str) -> None:
             before, after = store.vacuum(key)
             return {"bytes_before": before, "bytes": after}, f"{sized(before)} → {sized(after)}"
 
-        keys = asked.keys(store.catalog.partitions())
+        keys = asked.keys(days.there(store))
         outcome = days.walk(keys, "writing anew", planned if dry_run else done)
     days.say(outcome, as_json, "no day")

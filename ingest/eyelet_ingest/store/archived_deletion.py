@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from eyelet_ingest.errors import PartitionUnreadable
-from eyelet_ingest.store import archives, connect, removal, schema, unpacking
-from eyelet_ingest.store.deletion import DayDeleted
+from eyelet_ingest.store import archives, connect, layout, removal, schema, unpacking
+from eyelet_ingest.store.deletion import DayByDay, DayDeleted
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.tombstones import Tombstones
 from eyelet_ingest.store.wanted import Wanted
@@ -38,6 +38,10 @@ class Archives:
             events = self._of_day(key, wanted, whole, go)
             if events or whole:
                 found.append(DayDeleted(key, events, whole, NAME))
+            # The days were walked before: one that was brought back meanwhile holds what is to go.
+            if go and connect.is_there(layout.db_path(self.root, key)):
+                again = DayByDay(self.root, wanted).done(key)
+                found += [again] if again is not None else []
         return found
 
     def _of_day(self, key: PartitionKey, wanted: Wanted, whole: bool, go: bool) -> int | None:

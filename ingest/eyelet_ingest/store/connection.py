@@ -141,7 +141,8 @@ class DayConnection:
 
     def _guard(self, on: bool) -> None:
         """Let SQLite refuse what the rules forbid; off while we ourselves begin and end."""
-        self.conn.set_authorizer(_Rules(connect.driver(), schema.names()).ask if on else None)
+        rules = _Rules(connect.driver(), schema.names())
+        self.conn.set_authorizer(rules.ask if on else rules.allow)  # None is understood from Python 3.11 on
 
     def _expect_open(self) -> None:
         if self.closed:
@@ -161,6 +162,9 @@ class _Rules:
         self.never = {driver.SQLITE_ATTACH, driver.SQLITE_DETACH}
         self.nothing, self.ends = driver.SQLITE_IGNORE, driver.SQLITE_TRANSACTION
         self.pragma, self.alter = driver.SQLITE_PRAGMA, driver.SQLITE_ALTER_TABLE
+
+    def allow(self, *_: object) -> int:
+        return int(self.yes)
 
     def ask(self, action: int, first: str | None, second: str | None, database: str | None, trigger: str | None) -> int:
         if action == self.ends:
