@@ -16,7 +16,7 @@ from eyelet_ingest.errors import PartitionUnreadable
 from eyelet_ingest.store import roles, schema
 from eyelet_ingest.store.answers import Partitions, Unreadable
 from eyelet_ingest.store.catalog import Part
-from eyelet_ingest.store.connect import is_passing, is_there, remedy, replacing
+from eyelet_ingest.store.connect import MALFORMED, is_passing, is_there, remedy, replacing
 from eyelet_ingest.store.handles import BUSY_MS, NotThere
 from eyelet_ingest.store.roots import Roots
 
@@ -125,13 +125,13 @@ class FanOut:
         """Ask one partition; from any thread, as it changes nothing here. `stopped` ends it like the deadline."""
         if self.is_late():
             return Answer(part, None, late=True)
-        handles = self.roots.handles
+        handles, patience_ms = self.roots.handles, self._patience_ms()
         try:
-            handle = handles.borrow(part.path, passing=self.passing, busy_ms=self._patience_ms())
+            handle = handles.borrow(part.path, passing=self.passing, busy_ms=patience_ms)
         except NotThere:  # made or removed at this moment
             return Answer(part, None, gone=True)
         except PartitionUnreadable as bad:
-            return self._refusal(part, bad) if is_there(part.path) else Answer(part, None, gone=True)
+            return _refusal(part, bad, patience_ms) if is_there(part.path) else Answer(part, None, gone=True)
         timed = self.until is not None or stopped is not None
         error: BaseException | None = None
         try:
@@ -143,7 +143,7 @@ class FanOut:
             return Answer(part, late.found, late=True)
         except PartitionUnreadable as bad:
             error = bad
-            return self._refusal(part, bad)
+            return _refusal(part, bad, patience_ms)
         except BaseException as other:
             error = other
             raise
@@ -157,11 +157,6 @@ class FanOut:
         left_ms = BUSY_MS if self.until is None else (self.until - time.perf_counter()) * 1000
         return max(1, int(min(left_ms, BUSY_MS)))
 
-    def _refusal(self, part: Part, bad: PartitionUnreadable) -> Answer:
-        """A partition that others kept locked until the deadline was not asked in time; it is not unreadable."""
-        late = self.is_late() and is_passing(bad.reason)
-        return Answer(part, None, late=True) if late else Answer(part, None, bad=bad)
-
     def truth(self) -> Partitions:
         return Partitions(len(self.scanned), self.skipped, (*self.unreadable.values(), *self.troubles), self.unasked)
 
@@ -170,6 +165,12 @@ class FanOut:
 
     def elapsed_ms(self) -> float:
         return round((time.perf_counter() - self.started) * 1000, 3)
+
+
+def _refusal(part: Part, bad: PartitionUnreadable, patience_ms: int) -> Answer:
+    """A partition that others kept locked until the deadline was not asked in time; it is not unreadable."""
+    late = patience_ms < BUSY_MS and is_passing(bad.reason)
+    return Answer(part, None, late=True) if late else Answer(part, None, bad=bad)
 
 
 class _Ahead:

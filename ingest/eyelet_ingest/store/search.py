@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import groupby, islice
 from math import inf
-from operator import itemgetter
+from operator import itemgetter, lt
 from typing import Any
 
-from eyelet_ingest.errors import BadInput
+from eyelet_ingest.errors import BadInput, PartitionUnreadable
 from eyelet_ingest.store import choice, layout, schema, select, tally
 from eyelet_ingest.store.answers import CountResult, ErrorCodes, Row, SearchResult, Summary, ranked, text
 from eyelet_ingest.store.catalog import Part
+from eyelet_ingest.store.connect import remedy
 from eyelet_ingest.store.cursor import Cursor
 from eyelet_ingest.store.fanout import Answer, FanOut, Lent, OutOfTime, is_interruption
 from eyelet_ingest.store.roots import Roots
@@ -288,8 +289,20 @@ class _Page:
         where = select.where_sql(in_range + search.clauses)
         order = "asc" if self.oldest_first else "desc"
         sql = f"select {self.columns if whole else 'id'} from hooks{source}{where} order by id {order} limit ?"  # noqa: S608
-        rows = _until_late(lent.conn, sql, [*params, *search.params, most])
+        try:
+            rows = _until_late(lent.conn, sql, [*params, *search.params, most])
+        except OutOfTime as late:
+            self._expect_order(part, late.found, params)
+            raise
+        self._expect_order(part, rows, params)
         return rows if whole else self._of_ids(lent, part, [row[0] for row in rows])
+
+    def _expect_order(self, part: Part, rows: list[tuple[Any, ...]], span: list[Any]) -> None:
+        """SQLite gives rows as they lie in its tree. Where that is damaged they may come twice, or from before the
+        cursor, and pages would have no end."""
+        ids = [row[0] for row in rows] if self.oldest_first else [row[0] for row in reversed(rows)]
+        if ids and not (span[0] <= ids[0] and ids[-1] < span[1] and all(map(lt, ids, ids[1:]))):
+            raise PartitionUnreadable("read", part.path, "its rows are out of order", remedy(part.path, None))
 
     def _whole(self, most: int) -> bool:
         """Whether rows are surely wanted as soon as their partition has found them."""
