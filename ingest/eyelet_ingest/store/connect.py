@@ -469,11 +469,18 @@ def _create_private(path: str, again: int = MAKE_AGAIN) -> bool:
 
 
 def _make_folder(folder: str) -> None:
-    """The folder of one day: trouble with it is that day's, not the root's."""
+    """The folder of one day: trouble with it is that day's, not the root's. `logs/` is touched, so that who has listed
+    many folders needs to look at that one alone (`catalog.py`)."""
     try:
         make_private_dir(folder)
     except RootError as bad:
         raise PartitionUnreadable("make the folder", bad.path, bad.reason, bad.hint) from bad
+    logs = os.path.dirname(os.path.dirname(os.path.dirname(folder)))
+    if os.path.basename(logs) == "logs":
+        try:  # noqa: SIM105  contextlib is not for the hook
+            os.utime(logs)
+        except OSError:
+            pass  # the day is seen when all folders are looked at
 
 
 def _pysqlite3_folders() -> "list[str]":
