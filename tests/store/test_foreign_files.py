@@ -137,6 +137,67 @@ def test_a_day_that_was_written_over_in_place_is_read_anew(
     assert two.count(Filter()).count == count + 1
 
 
+# Damage that SQLite does not name
+
+
+def test_a_schema_of_which_sqlite_cannot_speak_is_named(two: Store, make_event: MakeEvent) -> None:
+    """Its own message quotes what is no UTF-8, and Python then raises another error in place of it."""
+    two.checkpoint(mode="truncate")
+    path = Path(layout.db_path(two.root, DAY))
+    whole = path.read_bytes()
+    for was_open in (False, True):
+        path.write_bytes(whole)
+        two.count(Filter()) if was_open else two.close()
+        path.write_bytes(whole.replace(b"hooks (src)", b"hooks (\xffrc)"))
+        found = two.search(Filter())
+        assert len(found.rows) == 1
+        assert "malformed" in found.partitions.unreadable[0].error
+        assert two.append([make_event(START + 9)]).refused[0].key == DAY
+        assert [bad.day for bad in two.delete(Filter(src=("x",))).failed] == [DAY.date]
+        assert len(two.maintain(1_000, [DAY]).troubled) <= 1
+    path.write_bytes(whole)
+    assert two.count(Filter()).count == 6
+
+
+def swap_two_leaves(path: Path) -> None:
+    """Of the table's tree, whose root lists its children: the header's 12 bytes, and then the places of the cells."""
+    conn = connect.driver().connect(str(path))
+    ((root_page,),) = conn.execute("select rootpage from sqlite_master where name = 'hooks'").fetchall()
+    conn.close()
+    data = bytearray(path.read_bytes())
+    at = (root_page - 1) * 4096
+    assert data[at] == 5, "an inner page"
+    cells = [at + int.from_bytes(data[at + place : at + place + 2], "big") for place in (14, 18)]
+    one, other = (slice(cell, cell + 4) for cell in cells)
+    data[one], data[other] = data[other], data[one]
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+@pytest.mark.parametrize("size", [1, 3, 50])
+def test_pages_of_a_tree_in_disorder_have_an_end_and_no_row_twice(
+    two: Store, make_event: MakeEvent, oldest_first: bool, size: int
+) -> None:
+    two.append([make_event(START + at, data='{"x":"' + "x" * 900 + '"}') for at in range(10, 60)])
+    two.checkpoint(mode="truncate")
+    two.close()
+    swap_two_leaves(Path(layout.db_path(two.root, DAY)))
+    seen: list[object] = []
+    named: set[str] = set()
+    after = None
+    for _ in range(200):
+        page = two.search(Filter(), limit=size, after=after, oldest_first=oldest_first)
+        seen += [row["id"] for row in page.rows]
+        named |= {bad.error for bad in page.partitions.unreadable}
+        after = page.next
+        if after is None:
+            break
+    assert after is None, "the pages have no end"
+    assert len(seen) == len(set(seen))
+    assert START + layout.DAY_US in seen
+    assert size < 50 or any("out of order" in error for error in named)
+
+
 # Locks
 
 

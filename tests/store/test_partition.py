@@ -315,6 +315,25 @@ def test_invalid_utf8_in_a_row_does_not_raise(store: Store, make_event: MakeEven
     assert [row["src"] for row in store.search(Filter()).rows] == ["f\ufffdo"]
 
 
+@pytest.mark.parametrize("deadline_ms", [None, 60_000])
+@pytest.mark.parametrize("where", [Filter(), Filter(session_id=("s",)), Filter(src=("x",))], ids=str)
+def test_a_row_that_is_no_utf8_costs_a_page_no_other_row(
+    store: Store, make_event: MakeEvent, where: Filter, deadline_ms: float | None
+) -> None:
+    """Rows are read as UTF-8 until one is none; what that question had read by then is read again."""
+    events = [make_event(NOON + at, session_id="s", src="x", tool_name=f"tool-{at}") for at in range(300)]
+    store.append(events)
+    conn = plain(store.root)
+    with conn:
+        conn.execute("update hooks set tool_name = cast(x'66ff6f' as text) where tool_name = 'tool-150'")
+    conn.close()
+    for _ in range(2):
+        page = store.search(where, limit=1_000, deadline_ms=deadline_ms)
+        expected = [f"tool-{at}" if at != 150 else "f\ufffdo" for at in reversed(range(300))]
+        assert [row["tool_name"] for row in page.rows] == expected
+        assert page.partitions.unreadable == ()
+
+
 def test_writers_take_turns_and_a_late_one_gives_up_at_its_deadline(store: Store, make_event: MakeEvent) -> None:
     store.append([make_event(NOON)])
     path = layout.lock_path(store.root, DAY)

@@ -251,7 +251,38 @@ def test_a_settled_listing_costs_a_look_at_each_folder_and_no_more(
     assert (store.catalog.partitions() is keys, listed) == (True, [])
     store.append([make_event(START + DAY)], "two")
     assert len(store.catalog.partitions()) == 5
-    assert len(listed) == 1
+    logs = layout.logs_dir(store.root)
+    assert listed == [logs, os.path.join(logs, "two", "2026")]  # who makes a day touches `logs/`
+
+
+def test_many_settled_folders_cost_one_look_and_hide_no_new_day(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "SETTLED_NS", 50_000_000)
+    monkeypatch.setattr(catalog, "FEW_FOLDERS", 4)
+    monkeypatch.setattr(catalog, "LOOK_AGAIN_S", 600.0)
+    for context in ("one", "two", "three"):
+        store.append([make_event(START)], context)
+    time.sleep(0.1)
+    store.catalog.partitions()
+    assert len(store.catalog.partitions()) == 3
+    looked: list[object] = []
+    stat = os.stat
+    with monkeypatch.context() as watched:
+        watched.setattr(catalog.os, "stat", lambda path: looked.append(path) or stat(path))
+        store.catalog.partitions()
+    assert looked == [layout.logs_dir(store.root)]
+    with Store(store.root) as other:  # as another process would
+        other.append([make_event(START + DAY)], "two")
+    assert len(store.catalog.partitions()) == 4
+    copied = Path(layout.logs_dir(store.root), "three", "2026", "080")
+    time.sleep(0.1)
+    store.catalog.partitions()
+    assert len(store.catalog.partitions()) == 4
+    shutil.copytree(copied.parents[2] / "two" / "2026" / "080", copied)
+    assert len(store.catalog.partitions()) == 4
+    monkeypatch.setattr(catalog, "LOOK_AGAIN_S", 0.0)  # the time has come to look at all
+    assert len(store.catalog.partitions()) == 5
 
 
 def test_what_is_no_partition_is_passed_over(store: Store, make_event: MakeEvent) -> None:

@@ -1,7 +1,9 @@
 """Which partitions exist. Answers from folder names alone: no database is opened to find out.
 
 Listings are remembered per folder and trusted while the folder's modification time stands, so that asking again
-costs a stat per context and year, not a look at every day.
+costs a stat per context and year, not a look at every day. Where that would be many, one stat is mostly enough: who
+makes a day touches `logs/` (`connect.py`). Other programs do not, so every folder is looked at once a second all the
+same: a day that was copied into such a root is seen that much later.
 """
 
 import os
@@ -17,6 +19,8 @@ from eyelet_ingest.store.layout import PartitionKey
 
 # A folder changed this recently may change again within the same tick of the file system's clock.
 SETTLED_NS = 2_000_000_000
+FEW_FOLDERS = 64  # are all looked at each time, which costs 1.1 µs for each
+LOOK_AGAIN_S = 1.0  # at more than that
 Listing = tuple[int, int, list[str]]  # the folder's mtime in ns, when it was listed, and its names
 
 
@@ -54,6 +58,7 @@ class Catalog:
         self._lock = ForkLock()
         self._listings: dict[str, Listing] = {}  # guarded by _lock: of each folder
         self._folders: list[tuple[str, int]] = []  # guarded by _lock: those behind _keys, where they are settled
+        self._looked_s = -LOOK_AGAIN_S  # guarded by _lock: when all of _folders were last looked at
         self._keys: list[PartitionKey] = []  # guarded by _lock
         self._parts: list[Part] = []  # guarded by _lock: those of _keys_of_parts
         self._keys_of_parts: list[PartitionKey] | None = None  # guarded by _lock
@@ -122,11 +127,18 @@ class Catalog:
         """Of what is on disk there is nothing to close."""
 
     def _unchanged(self) -> bool:
-        """Under the lock: whether every folder is as it was when it was listed. A stat each, and nothing else."""
+        """Under the lock: whether every folder is as it was when it was listed, as far as their times tell; of many,
+        that of `logs/`, which is the first, has to do for a while."""
+        now_s = time.monotonic()
+        marked = len(self._folders) > FEW_FOLDERS and now_s - self._looked_s < LOOK_AGAIN_S
+        folders = self._folders[:1] if marked else self._folders
         try:
-            return bool(self._folders) and all(os.stat(folder).st_mtime_ns == was for folder, was in self._folders)
+            unchanged = bool(folders) and all(os.stat(folder).st_mtime_ns == was for folder, was in folders)
         except OSError:
             return False
+        if unchanged and not marked:
+            self._looked_s = now_s
+        return unchanged
 
     def _list(self) -> None:
         """Under the lock."""

@@ -42,6 +42,8 @@ RETRY_MS = (10, 640)  # before the second try of a transaction; doubled for each
 CACHE_KIB_SMALL = 2_000
 WAL_LIMIT_BYTES = 4 * 2**20  # where SQLite may not checkpoint by itself
 TOO_MANY_OPEN = "too many files are open: raise the limit (ulimit -n), or close some"
+# Of a damaged schema, from which SQLite quotes: Python then raises UnicodeDecodeError in place of SQLite's error.
+MALFORMED = "malformed database schema, and what SQLite says of it is no UTF-8"
 EMPTY_BYTES = 4096  # a file without a table is no longer than its header's page
 
 
@@ -101,13 +103,16 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small:
         for statement in roles.pragmas("capture" if small else "writer"):
             conn.execute(statement)
         if not small:
-            conn.text_factory = _replacing()
+            conn.text_factory = replacing()
             conn.execute("pragma foreign_keys = on")
         if not may_checkpoint(chosen.sqlite_version):
             conn.execute("pragma wal_autocheckpoint = 0")
     except chosen.Error as bad:
         conn.close()
         raise trouble("open", path, bad) from bad
+    except UnicodeDecodeError as bad:
+        conn.close()
+        raise PartitionUnreadable("open", path, MALFORMED, remedy(path, bad)) from bad
     except FileNotFoundError as bad:  # by somebody who takes no lock
         conn.close()
         raise PartitionBusy("open", path, "it was removed meanwhile", "try again") from bad
@@ -145,7 +150,7 @@ def open_reader(path: str, *, busy_ms: int = 2_000, role: str = "reader", settle
             problem = bad
             continue
         try:
-            conn.text_factory = _replacing()
+            conn.text_factory = replacing()
             conn.execute("pragma query_only = on")
             for statement in roles.pragmas(role):
                 conn.execute(statement)
@@ -157,6 +162,9 @@ def open_reader(path: str, *, busy_ms: int = 2_000, role: str = "reader", settle
             if not isinstance(bad, chosen.OperationalError) or is_passing(str(bad)):
                 raise PartitionUnreadable("open", path, str(bad), remedy(path, bad)) from bad
             problem = bad
+        except UnicodeDecodeError as bad:
+            conn.close()
+            raise PartitionUnreadable("open", path, MALFORMED, remedy(path, bad)) from bad
     raise PartitionUnreadable("open", path, str(problem), remedy(path, problem)) from problem
 
 
@@ -433,7 +441,7 @@ def _is_settled(path: str) -> bool:
     return os.path.isfile(path) and not os.path.exists(path + "-wal") and not os.path.exists(path + "-journal")
 
 
-def _replacing() -> object:
+def replacing() -> object:
     """A text factory that never raises: recorded text may be no UTF-8. Built from C parts: it runs for every cell."""
     from functools import partial
 
@@ -465,11 +473,18 @@ def _create_private(path: str, again: int = MAKE_AGAIN) -> bool:
 
 
 def _make_folder(folder: str) -> None:
-    """The folder of one day: trouble with it is that day's, not the root's."""
+    """The folder of one day: trouble with it is that day's, not the root's. `logs/` is touched, so that who has listed
+    many folders needs to look at that one alone (`catalog.py`)."""
     try:
         make_private_dir(folder)
     except RootError as bad:
         raise PartitionUnreadable("make the folder", bad.path, bad.reason, bad.hint) from bad
+    logs = os.path.dirname(os.path.dirname(os.path.dirname(folder)))
+    if os.path.basename(logs) == "logs":
+        try:  # noqa: SIM105  contextlib is not for the hook
+            os.utime(logs)
+        except OSError:
+            pass  # the day is seen when all folders are looked at
 
 
 def _pysqlite3_folders() -> "list[str]":

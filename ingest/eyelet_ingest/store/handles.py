@@ -279,7 +279,7 @@ def free_cursors(error: BaseException) -> None:
 def _is_broken(error: BaseException, conn: Any) -> bool:
     """Whether SQLite said that the file is no good (damaged, I/O, not to be opened), not busy or asked wrongly."""
     return any(
-        type(one) is conn.DatabaseError
+        type(one) in (conn.DatabaseError, UnicodeDecodeError)
         or (isinstance(one, conn.OperationalError) and any(sign in str(one) for sign in _BROKEN))
         for one in _chain(error)
     )
