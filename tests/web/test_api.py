@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import lzma
 import re
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from datasette_eyelet import instance
 from datasette_eyelet.api import body, door, export, insert
 from eyelet_ingest import logs, tokens
-from eyelet_ingest.store import audit, layout, spool
+from eyelet_ingest.store import archives, audit, layout, spool
 from eyelet_ingest.store.connect import FileLock
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -397,6 +398,11 @@ async def test_what_cannot_be_audited_is_not_done(ask: Asker, root: str, store: 
         ({"before": "2030", "dry_run": "no"}, "dry_run"),
         ({"before": "2030", "dry_run": None}, "dry_run"),
         ({"before": "2030", "dryrun": False}, "dryrun"),
+        ({"project": ""}, "project"),
+        ({"project": []}, "project"),
+        ({"project": ["/a", 5]}, "project"),
+        ({"project": "/"}, "every project"),
+        ({"before": "2030", "prompt": None}, "prompt"),
     ],
 )
 async def test_a_deletion_that_is_not_said_clearly_is_refused(ask: Asker, store: Store, sent: Any, named: str) -> None:
@@ -423,17 +429,41 @@ async def test_a_deletion_is_audited_without_the_text_it_was_for(ask: Asker, roo
     end, begin = audit.lines(root)
     assert [begin.action, end.action] == ["delete.begin", "delete.end"]
     assert json.loads(begin.what)["text"] == "9 characters"
-    assert json.loads(end.what) == {"events": 1, "days": {"default-2026-079": 1}, "failed": []}
+    assert json.loads(end.what) == {"events": 1, "days": {"default-2026-079": 1}, "elsewhere": {}, "failed": []}
     for path in Path(root).rglob("*"):
         if path.is_file() and path.name != "ingest.sqlite":
             assert b"dark past" not in path.read_bytes()
+
+
+async def test_a_session_a_project_and_a_prompt_go_from_every_place_and_the_audit_names_none_of_them(
+    ask: Asker, root: str, store: Store, make_event: Any
+) -> None:
+    at_us = SECONDS * 10**6
+    store.append([make_event(at_us + n, session_id="going-s", project_dir="/going-d/a") for n in range(4)])
+    store.append([make_event(at_us + 9, session_id="s", data='{"prompt_id": "going-p", "prompt": "x"}')])
+    archives.archive(root, layout.key_for("default", at_us))
+    said = (await ask("POST", "/delete", {"filter": {"session": "going-s"}})).json()
+    one = {"context": "default", "day": "2026-03-20", "events": 4, "whole": False}
+    assert (said["days"], said["elsewhere"]) == ([one | {"place": "days"}], [one | {"place": "archive"}])
+    assert (await ask("POST", "/delete", {"project": "/going-d"})).json()["events"] == 4
+    for what in ({"project": ["/nobody", "/going-d"]}, {"prompt": "going-p"}, {"filter": {"session": "going-s"}}):
+        done = (await ask("POST", "/delete", {**what, "dry_run": False})).json()
+        assert (done["ok"], done["unerased"]) == (True, [])
+    assert store.count(Filter()).count == 0
+    assert json.loads(audit.lines(root)[-1].what) == {"projects": "2 given", "contexts": None}
+    for path in Path(root).rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert b"going" not in (lzma.decompress(content) if path.suffix == ".xz" else content), path
 
 
 async def test_a_day_that_is_mounted_can_be_removed(ask: Asker, site: Any, root: str) -> None:
     await ask("POST", "/insert", {"events": [{"time": SECONDS}]})
     assert (await site.get("/default-2026-079/hooks")).status_code == 200
     answer = await ask("POST", "/delete", {"before": "2030", "dry_run": False})
-    assert answer.json()["days"] == [{"context": "default", "day": "2026-03-20", "events": 1, "whole": True}]
+    assert answer.json()["days"] == [
+        {"place": "days", "context": "default", "day": "2026-03-20", "events": 1, "whole": True}
+    ]
     assert not Path(root, "logs", "default").exists()
     assert (await site.get("/default-2026-079/hooks")).status_code == 404
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -80,12 +80,13 @@ class _What:
         if dry_run:
             return self._delete(store, dry_run=True)
         from eyelet_ingest.cli.moving import who
-        from eyelet_ingest.store import audit
+        from eyelet_ingest.store import account, audit
 
-        audit.record(store.root, who(), "delete.begin", self._facts())
+        asked = account.asked(self.where, self.projects, self.prompts)
+        audit.record(store.root, who(), "delete.begin", asked)
         done = self._delete(store, dry_run=False)
         with suppress(EyeletError):  # what was asked is in the audit, and what went is gone
-            audit.record(store.root, who(), "delete.end", _facts_of(done))
+            audit.record(store.root, who(), "delete.end", account.went(done))
         return done
 
     def _delete(self, store: "Store", *, dry_run: bool) -> "Deleted":
@@ -93,21 +94,6 @@ class _What:
             assert self.before_us is not None
             return store.delete_older_than(self.before_us, contexts=self.where.contexts, dry_run=dry_run)
         return store.delete(self.where, projects=self.projects, prompts=self.prompts, dry_run=dry_run)
-
-    def _facts(self) -> dict[str, object]:
-        """The conditions by name; of what people typed, how much: it may be the secret that is to go."""
-        said: dict[str, object] = {name: value for name, value in asdict(self.where).items() if value}
-        for name, value in said.items():
-            if name not in ("since_us", "until_us", "errors", "contexts", "status", "hook_type"):
-                said[name] = f"{len(value)} characters" if isinstance(value, str) else f"{len(_items(value))} given"
-        for name, given in (("projects", self.projects), ("prompts", self.prompts)):
-            if given:
-                said[name] = f"{len(given)} given"
-        return said
-
-
-def _items(value: object) -> list[object]:
-    return list(value) if isinstance(value, tuple) else [value]
 
 
 def _time(older_than: str) -> int | None:
@@ -179,20 +165,11 @@ def _day_line(one: "DayDeleted") -> str:
 
 def told(done: "Deleted") -> dict[str, object]:
     """A deletion as JSON has it."""
-    days = [
-        {"place": one.place, "context": one.key.context, "day": one.key.date, "events": one.events, "whole": one.whole}
-        for one in [*done.days, *done.elsewhere]
-    ]
-    failed = [{"context": bad.context, "day": bad.day, "error": bad.error} for bad in done.failed]
+    from eyelet_ingest.store import account
+
+    days = [account.of_day(one) for one in [*done.days, *done.elsewhere]]
+    failed = account.failures(done)
     return {"dry_run": done.dry_run, "events": done.events, "days": days, "failed": failed, "unerased": done.unerased}
-
-
-def _facts_of(done: "Deleted") -> dict[str, object]:
-    """What went, for the audit."""
-    days = {day.key.mount_name: day.events for day in done.days}
-    elsewhere = {f"{one.place} {one.key.mount_name}": one.events for one in done.elsewhere}
-    failed = [f"{bad.context} {bad.day}" for bad in done.failed]
-    return {"events": done.events, "days": days, "elsewhere": elsewhere, "failed": failed}
 
 
 def _err(text: str) -> None:
