@@ -261,7 +261,7 @@ STATISTICS = ("eyelet_counts", "eyelet_hours", "hooks_counted_delete", "hooks_co
 def index_statements() -> "dict[str, str]":
     """The indexes that the schema makes, by name; not those that SQLite makes by itself."""
     words = [(statement.split(), statement) for step in STEPS for statement in step]
-    made = [(of[of.index("index") + 1], sql) for of, sql in words if of[0] == "create" and "index" in of[1:3]]
+    made = [(of[of.index("on") - 1], sql) for of, sql in words if of[0] == "create" and "index" in of[1:3]]
     return dict(made)
 
 

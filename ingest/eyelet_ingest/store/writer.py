@@ -230,16 +230,25 @@ def insert_whole(conn: "Any", rows: "list[tuple[Any, ...]]") -> None:
             taken = conn.execute("select coalesce(min(arrived), 0) from hooks where arrived < 1").fetchone()[0]
             uid, arrived = (urandom(16) if row[1] is None else row[1]), (taken - 1 if row[2] is None else row[2])
             _insert_bytes(conn, (row[0], uid, arrived, *row[3:]))
-            conn.execute("update hooks set uid = ?, arrived = ? where id = ?", (row[1], row[2], row[0]))
+            values, marks = _as_bytes(row[1:3])
+            set_both = f"update hooks set uid = {marks[0]}, arrived = {marks[1]} where id = ?"  # noqa: S608  our marks
+            conn.execute(set_both, (*values, row[0]))
 
 
 def _insert_bytes(conn: "Any", row: "tuple[Any, ...]") -> None:
-    """One row whose texts may be no UTF-8: the driver takes such a text as bytes only."""
-    values, marks = list(row), ["?"] * len(row)
-    for at, value in enumerate(row):
-        if isinstance(value, str):
-            values[at], marks[at] = value.encode("utf-8", "surrogateescape"), "cast(? as text)"
+    """One row whose texts may be no UTF-8."""
+    values, marks = _as_bytes(row)
     conn.execute(schema.insert_of(schema.COLUMNS).replace(", ".join("?" * len(row)), ", ".join(marks)), values)
+
+
+def _as_bytes(row: "tuple[Any, ...]") -> "tuple[list[Any], list[str]]":
+    """The values as the driver takes them, and a mark for each: a text that may be no UTF-8 goes as bytes."""
+    are_text = [isinstance(value, str) for value in row]
+    values = [
+        value.encode("utf-8", "surrogateescape") if is_text else value
+        for value, is_text in zip(row, are_text, strict=True)
+    ]
+    return values, ["cast(? as text)" if is_text else "?" for is_text in are_text]
 
 
 def _insert_many(conn: "Any", rows: "list[Row]", ids: "list[int]", arrived: int) -> None:
