@@ -67,7 +67,7 @@ class Importing:
 
     def file(self, name: str, stream: BinaryIO) -> None:
         """Take the events of one file, which is gzip or plain."""
-        number, events = 0, 0
+        number = events = promised = 0
         end: lines.End | None = None
         try:
             with _plain(stream) as plain:
@@ -87,14 +87,15 @@ class Importing:
                     if isinstance(found, lines.Found):
                         events += 1
                         self._take(name, number, found)
-                    else:
-                        end = found or end
+                    elif found is not None:
+                        end = found
+                        promised += max(found.events, 0)
         except (OSError, EOFError, zlib.error) as bad:
             self.done.trouble(name, number + 1, f"the file is damaged or was cut from here on: {bad}")
             return
         finally:
             self.flush()
-        self._judge(name, number, events, end)
+        self._judge(name, number, events, promised, end)
 
     def flush(self) -> None:
         """Store what is held back to be stored together."""
@@ -128,13 +129,15 @@ class Importing:
         if self._rows >= 2 * transfer.BATCH_ROWS or self._chars >= transfer.BATCH_CHARS:
             self.flush()
 
-    def _judge(self, name: str, number: int, events: int, end: lines.End | None) -> None:
-        """What the end of a file says of the whole."""
+    def _judge(self, name: str, number: int, events: int, promised: int, end: lines.End | None) -> None:
+        """What the end of a file says of the whole; files joined to one have several ends."""
         if end is None:
             what = "it was cut: the last line of an export is missing" if events else "there is no export in it"
             self.done.trouble(name, number, what)
         elif not end.complete:
             self.done.trouble(name, number, "it was not whole when it was made: its last line names what is missing")
+        elif events < promised:
+            self.done.trouble(name, number, f"events are missing: it holds {events:,}, and was made with {promised:,}")
 
 
 def import_files(

@@ -104,7 +104,12 @@ def _found(said: dict[str, Any]) -> Found:
     row = tuple(_meant(name, said[name]) for name in schema.COLUMNS)
     if type(row[0]) is not int:
         raise BadInput("read", reason="its id is no whole number")
-    return Found(_key(context, day), given, row)
+    return Found(_key(context, day), given_of(given, context), row)
+
+
+def given_of(given: str, context: str) -> str:
+    """The name under which a safe context was given; its own where `given` is the name of another."""
+    return given if layout.safe_context(given) == context else context
 
 
 def _key(context: str, day: str) -> PartitionKey:
@@ -132,17 +137,27 @@ def _meant(name: str, value: object) -> object:
             ((kind, inner),) = value.items()
             if kind == "blob":
                 return bytes.fromhex(inner)
-            if kind == "real":
-                return float(inner)
+            if kind == "real" and not math.isnan(found := float(inner)):
+                return found
             if kind == "text" and isinstance(inner, str):
-                return inner
-        if name == "uid" and isinstance(value, str):
+                value = inner
+        elif name == "uid" and isinstance(value, str):
             return bytes.fromhex(value)
     except (TypeError, ValueError):
         raise BadInput("read", reason=f"its {name} is not hexadecimal, or no number") from None
     if isinstance(value, bool) or not isinstance(value, _SCALARS) or (isinstance(value, int) and value not in INT64):
         raise BadInput("read", reason=f"its {name} is nothing that a column holds")
+    if isinstance(value, str) and not is_text(value):
+        raise BadInput("read", reason=f"its {name} holds half of a character")
     return value
+
+
+def is_text(value: str) -> bool:
+    """Whether a column can hold it: surrogates stand for single bytes, or for nothing."""
+    try:
+        return value.isascii() or bool(value.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return False
 
 
 def _refuse(constant: str) -> None:

@@ -189,10 +189,11 @@ def _day(path: str, key: PartitionKey, cursor: Cursor | None, state: str) -> Ite
             return
         given = transfer.given_name(conn, key)
         last = cursor if cursor is not None and _is_there(conn, cursor) else Cursor(BEGINNING, b"", "")
-        # What has no arrived, or none that is a number, comes each time: nothing says whether it is new.
+        # What has no arrived, or none that is a number, comes each time: nothing says whether it is new. What is
+        # beyond the end of all arrivals does so, too: a place there would hide all that comes later.
         clauses = ["(arrived is null or arrived > ?)"]
         for rows in transfer.batches(transfer.rows_of(conn, clauses, [last.arrived])):
-            arrived = [(row[ARRIVED], row[UID]) for row in rows if type(row[ARRIVED]) is int]
+            arrived = [(row[ARRIVED], row[UID]) for row in rows if transfer.is_arrival(row[ARRIVED])]
             if arrived and isinstance(arrived[-1][1], bytes):
                 last = Cursor(*arrived[-1], "")
             yield Piece(key, given, rows, last)
@@ -231,32 +232,37 @@ def sender(root: str, asked: bytes) -> Iterator[bytes]:
 
 def received(answer: BinaryIO) -> Iterator[Piece]:
     """The pieces of a sender's answer; EyeletError where it is cut or none, after what came before."""
-    rows: list[WholeRow] = []
+    events: list[lines.Found] = []
+    chars = 0
     for number, text in enumerate(iter(lambda: answer.readline(LINE_BYTES), b""), 1):
         try:
-            if len(rows) > transfer.BATCH_ROWS:
+            if len(events) > transfer.BATCH_ROWS or chars > transfer.BATCH_CHARS + LINE_BYTES:
                 raise ValueError("more events than are sent together")
             if text.startswith(b'{"sync": '):
-                yield _mark(json.loads(text)["sync"], rows)
-                rows = []
+                yield _mark(json.loads(text)["sync"], events)
+                events, chars = [], 0
                 continue
             found = lines.read(text)
-        except (EyeletError, ValueError, KeyError, TypeError) as bad:
+        except (EyeletError, ValueError, KeyError, TypeError, RecursionError) as bad:
             reason = bad.reason if isinstance(bad, EyeletError) else str(bad)
             raise BadInput("sync", reason=f"line {number} of the answer is damaged: {reason}") from bad
         if isinstance(found, lines.Found):
-            rows.append(found.row)
+            events.append(found)
+            chars += transfer.chars_of(found.row)
         elif isinstance(found, lines.End):
             return
     raise BadInput("sync", reason="the answer was cut", hint="what came is stored; run it again")
 
 
-def _mark(said: dict[str, Any], rows: list[WholeRow]) -> Piece:
-    key = layout.key_from_mount_name(said["day"])
+def _mark(said: dict[str, Any], events: list[lines.Found]) -> Piece:
+    key = layout.key_from_mount_name(str(said["day"]))
     if key is None:
         raise ValueError(f"{said['day']!a} is no day")
+    if any(event.key != key for event in events):
+        raise ValueError(f"events of another day than {said['day']!a} stand before it")
     cursor = None if said["cursor"] is None else _cursor(said["cursor"])
-    return Piece(key, str(said["given"]), rows, cursor, str(said["trouble"]))
+    given = lines.given_of(str(said["given"]), key.context)
+    return Piece(key, given, [event.row for event in events], cursor, str(said["trouble"]))
 
 
 def _understood(asked: bytes) -> tuple[dict[PartitionKey, Cursor], frozenset[str]]:
@@ -266,13 +272,13 @@ def _understood(asked: bytes) -> tuple[dict[PartitionKey, Cursor], frozenset[str
             raise ValueError(f"it speaks format {said['eyelet_sync']!r}, this software {FORMAT}")
         cursors = {layout.key_from_mount_name(name): _cursor(place) for name, place in said["cursors"].items()}
         return {key: cursor for key, cursor in cursors.items() if key is not None}, frozenset(said["contexts"])
-    except (ValueError, KeyError, TypeError, AttributeError) as bad:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as bad:
         reason = f"what was asked cannot be understood: {bad}"
         raise BadInput("send", reason=reason, hint="use the same version on both machines") from bad
 
 
 def _cursor(said: list[Any]) -> Cursor:
     arrived, uid, state = said
-    if type(arrived) is not int or not isinstance(state, str):
+    if type(arrived) is not int or arrived not in lines.INT64 or not (isinstance(state, str) and state.isascii()):
         raise ValueError("a cursor is a number, a uid and a state")
     return Cursor(arrived, bytes.fromhex(uid), state)

@@ -39,6 +39,8 @@ BATCH_ROWS, BATCH_CHARS = 1_000, 8 * 2**20  # carried together
 _EXACT = partial(str, encoding="utf-8", errors="surrogateescape")
 _NAMES = ", ".join(schema.COLUMNS)
 _LAST = 2**63 - 1
+# Just below the end that writers know, a made-up arrival would leave no room for what follows on it: it is not kept.
+ARRIVED_MOST = writer.ARRIVED_END - 2**40
 
 
 @dataclass(slots=True)
@@ -233,27 +235,28 @@ def _ids(conn: Any, key: PartitionKey, wanted: list[int]) -> list[int]:
 
 def _arrived(conn: Any, wanted: list[Any]) -> list[Any]:
     """Each as it was, where it is later than all that is here; the others in their order after that."""
-    newest = conn.execute("select max(arrived) from hooks where arrived < ''").fetchone()[0]  # numbers, no text
+    newest = conn.execute("select max(arrived) from hooks where arrived < ?", (writer.ARRIVED_END,)).fetchone()[0]
     last = int(newest) if newest is not None else -(2**63) - 1
-    odd = _there(conn, "arrived", [one for one in wanted if one is not None and type(one) is not int])
+    odd = _there(conn, "arrived", [one for one in wanted if one is not None and not is_arrival(one)])
     arrived = list(wanted)
     late: list[int] = []
-    for at in sorted(range(len(wanted)), key=lambda at: wanted[at] if type(wanted[at]) is int else -_LAST):
+    for at in sorted(range(len(wanted)), key=lambda at: wanted[at] if is_arrival(wanted[at]) else -_LAST):
         one = wanted[at]
-        if type(one) is int and one > last:
+        if is_arrival(one) and last < one <= ARRIVED_MOST:
             last = one
-        elif type(one) is int or (one is not None and one in odd):
+        elif is_arrival(one) or (one is not None and one in odd):
             late.append(at)
         else:
             odd.add(one)
     following = max(last + 1, time.time_ns() // 1_000)
-    if late and following + len(late) > _LAST:
-        raise PartitionUnreadable(
-            "write to", "", "an event in it arrived at the end of all time", "correct its arrived"
-        )
     for number, at in enumerate(late):
         arrived[at] = following + number
     return arrived
+
+
+def is_arrival(arrived: object) -> bool:
+    """Whether it is a number that others may follow on, as all are that were not made by hand."""
+    return type(arrived) is int and arrived < writer.ARRIVED_END
 
 
 def _insert(conn: Any, rows: Numbered, done: Stored) -> None:
