@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from eyelet_ingest import pipeline
 from eyelet_ingest.cli import cli
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import audit, layout
+from eyelet_ingest.store import archives, audit, layout
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -199,3 +199,22 @@ def test_a_broken_retention_file_is_said_by_commands_that_write_and_nothing_goes
 @pytest.mark.parametrize("flags", [["--older-than", "soon"], ["--older-than", "0d"], ["--max-size", "10"], []])
 def test_a_rule_that_is_none_is_refused(root: str, flags: list[str]) -> None:
     assert run(root, "retention", "set", *flags).exit_code == 2
+
+
+def test_archived_days_that_go_are_shown_counted_and_said(three: Store) -> None:
+    archives.archive(three.root, layout.key_for("default", NOON_US), remove=True)
+    shown = json.loads(run(three.root, "retention", "show", "--json").stdout)
+    assert shown["archived_bytes"] > 0
+    said = run(three.root, "retention", "set", "--archives", "go", "--older-than", "1h", "--yes")
+    assert "retires 2 days and 1 archived day" in said.stderr and "Archived days count" in said.stdout
+    told = json.loads(run(three.root, "retention", "run", "--dry-run", "--json").stdout)
+    assert [(day["place"], day["day"]) for day in told["days"]] == [
+        *(("archive", "2026-03-20"), ("days", "2026-03-21"), ("days", "2026-03-22"))
+    ]
+    done = run(three.root, "retention", "run", "--yes")
+    assert done.stdout.splitlines()[:2] == [
+        done.stdout.splitlines()[0],
+        f"  default 2026-03-20  its archive, {told['days'][0]['bytes'] / 1000:,.1f} kB, older than 1h",
+    ]
+    assert done.stdout.startswith("Retired 2 days and 1 archived day (")
+    assert (archives.keys(three.root), count(three)) == ([], 0)

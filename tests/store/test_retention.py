@@ -4,13 +4,14 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from eyelet_ingest.errors import RootError
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import audit, layout, retention
+from eyelet_ingest.store import archives, audit, layout, retention
 from eyelet_ingest.store.connect import FileLock
 from eyelet_ingest.store.retention import Rule, Rules
 from eyelet_ingest.store.select import Filter
@@ -112,6 +113,55 @@ def test_a_slice_lets_a_day_be_that_somebody_works_on(days: Store) -> None:
     with FileLock(layout.lock_path(days.root, layout.key_for("one", START_US)), 0):
         done = retained(days, Rules(Rule(max_age_s=3 * DAY_S)), deadline_ms=60_000)
     assert (done.failed, done.left, left(days, "one")) == ([], 1, [0, 7, 8, 9, 10])
+
+
+def test_archived_days_stay_and_do_not_count_unless_the_rules_say_that_they_go(days: Store) -> None:
+    for n in range(10):
+        archives.archive(days.root, layout.key_for("one", START_US + n * DAY_US), remove=n < 5)
+    rules = Rules(Rule(max_age_s=3 * DAY_S))
+    assert {day.place for day in retained(days, rules).days} == {"days"}
+    assert len(archives.keys(days.root)) == 10
+
+    going = replace(rules, archives=True)
+    planned = retained(days, going, dry_run=True)
+    assert len(archives.keys(days.root)) == 10
+    done = retained(days, going)
+    assert done.days == planned.days
+    assert [(day.place, day.key.date) for day in done.days] == [("archive", f"2026-03-{18 + n}") for n in range(7)]
+    assert all(day.bytes for day in done.days)
+    assert [key.date for key in archives.keys(days.root)] == ["2026-03-25", "2026-03-26", "2026-03-27"]
+    assert not os.path.exists(os.path.join(days.root, "archive", "two"))
+
+
+def test_bytes_of_archives_count_where_they_go_and_the_oldest_goes_first(days: Store) -> None:
+    for n in range(4):
+        archives.archive(days.root, layout.key_for("two", START_US + n * DAY_US), remove=True)
+    sizes = [retention.archived_size_of(days.root, key) for key in archives.keys(days.root)]
+    left_bytes = sum(retention.size_of(days.root, key) for key in days.catalog.partitions() if key.context == "two")
+    rules = Rules(contexts={"two": Rule(max_bytes=left_bytes + sum(sizes[2:]))})
+    assert retained(days, rules).days == []
+    done = retained(days, replace(rules, archives=True))
+    assert [(day.place, day.key.date, day.bytes) for day in done.days] == [
+        *(("archive", "2026-03-18", sizes[0]), ("archive", "2026-03-19", sizes[1]))
+    ]
+    assert Tombstones.of(days.root).horizons() == {"two": START_US + 2 * DAY_US}
+    said = [json.loads(line.what) for line in audit.lines(days.root)]
+    assert [(one["day"], one["place"]) for one in said] == [*(("two-2026-078", "archive"), ("two-2026-077", "archive"))]
+
+
+def test_a_slice_lets_an_archive_be_that_somebody_works_on(days: Store) -> None:
+    key = layout.key_for("one", START_US)
+    archives.archive(days.root, key, remove=True)
+    rules = Rules(contexts={"one": Rule(9 * DAY_S, None, True)}, archives=True)
+    with archives.alone(days.root, key):
+        done = retained(days, rules, deadline_ms=60_000)
+    assert (done.days, done.failed, done.left) == ([], [], 1)
+    assert len(retained(days, rules, deadline_ms=60_000).days) == 1 and archives.keys(days.root) == []
+
+
+def test_what_is_said_of_archives_alone_is_kept_for_a_later_rule(store: Store) -> None:
+    store.set_retention(Rules(archives=True))
+    assert store.retention() == Rules(archives=True)
 
 
 def test_each_day_is_let_go_of_and_stands_in_the_audit(days: Store) -> None:

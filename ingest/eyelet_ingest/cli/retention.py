@@ -11,7 +11,7 @@ from eyelet_ingest.cli.options import opened_store, root_option, say_if_missing,
 from eyelet_ingest.errors import BadInput
 
 if TYPE_CHECKING:
-    from eyelet_ingest.store.retention import Retained, Rule, Rules
+    from eyelet_ingest.store.retention import DayRetired, Retained, Rule, Rules
     from eyelet_ingest.store.store import Store
 
 SOMETHING_LEFT = 1  # the exit status
@@ -42,13 +42,17 @@ def show(as_json: bool, root: str) -> None:
         sizes: dict[str, int] = {}
         for key in store.catalog.partitions():
             sizes[key.context] = sizes.get(key.context, 0) + kept.size_of(root, key)
+        archived = sum(kept.archived_size_of(root, key) for key in store.catalog.archived())
         horizons = Tombstones.of(root).horizons()
     if as_json:
-        told = kept.as_json(rules) | {"bytes": sizes, "total_bytes": sum(sizes.values()), "horizons_us": horizons}
+        told = kept.as_json(rules) | {"bytes": sizes, "total_bytes": sum(sizes.values())}
+        told |= {"archived_bytes": archived, "horizons_us": horizons}
         output.write_lines(sys.stdout, [output.json_value(told)])
         return
     lines = _sentences(rules)
     lines.append(f"There are {kept.spelt_bytes(sum(sizes.values()))} in {len(sizes):,} contexts.")
+    if archived:
+        lines.append(f"Archives beside them take {kept.spelt_bytes(archived)}.")
     for context, before_us in horizons.items():
         lines.append(f"Retired in {context}: all before {_date(before_us)}.")
     output.write_lines(sys.stdout, map(output.visible, lines))
@@ -62,7 +66,7 @@ def show(as_json: bool, root: str) -> None:
     "--max-size", metavar="SIZE", default="", show_default=False, help="Keep no more than this: 10GB, unlimited."
 )
 @click.option("--context", metavar="NAME", default="", show_default=False, help="A rule of this context alone.")
-@click.option("--archives", type=click.Choice(["go", "stay"]), help="Whether archived days go with their age, too.")
+@click.option("--archives", type=click.Choice(["go", "stay"]), help="Whether archived days count, and go, too.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be retired.")
 @click.option("--yes", is_flag=True, help="Set it without asking.")
 @click.option("--json", "as_json", is_flag=True, help="The rules and what goes as one JSON object.")
@@ -97,7 +101,7 @@ def set_(
         going, _ = kept.plan(store.catalog, rules, _now_us())
         total = sum(day.bytes for day in going)
         if going:
-            days = "1 day" if len(going) == 1 else f"{len(going):,} days"
+            days = _days(going)
             _err(f"that retires {days} ({kept.spelt_bytes(total)}), from {going[0].key.date} to {going[-1].key.date}")
         if not dry_run:
             if going and not yes:
@@ -199,11 +203,12 @@ def _sentences(rules: "Rules") -> list[str]:
         said += [f"at most {spelt_bytes(rule.max_bytes)}"] if rule.max_bytes is not None else []
         return ", ".join(said)
 
+    also = ["Archived days count and go like the others."] if rules.archives else []
     if rules.is_empty():
-        return ["Everything is kept."]
+        return ["Everything is kept.", *also]
     found = [f"Kept: {sentence(rules.general, True)}."]
     found += [f"Kept in {name}: {sentence(rule, rule.own_age)}." for name, rule in sorted(rules.contexts.items())]
-    return [*found, "Archived days go with their age, too."] if rules.archives else found
+    return found + also
 
 
 def _report_rules(rules: "Rules", as_json: bool) -> None:
@@ -219,7 +224,14 @@ def _report(done: "Retained", as_json: bool) -> None:
 
     if as_json:
         days = [
-            {"context": d.key.context, "day": d.key.date, "events": d.events, "bytes": d.bytes, "rule": d.rule}
+            {
+                "place": d.place,
+                "context": d.key.context,
+                "day": d.key.date,
+                "events": d.events,
+                "bytes": d.bytes,
+                "rule": d.rule,
+            }
             for d in done.days
         ]
         failed = [{"context": bad.context, "day": bad.day, "error": bad.error} for bad in done.failed]
@@ -238,14 +250,22 @@ def _lines(done: "Retained") -> list[str]:
 
     if not done.days:
         return ["Nothing to retire."]
-    number = "1 day" if len(done.days) == 1 else f"{len(done.days):,} days"
+    number = _days(done.days)
     total = spelt_bytes(sum(day.bytes for day in done.days))
     lines = [f"{'Would retire' if done.dry_run else 'Retired'} {number} ({total})."]
     for day in done.days[:DAYS_SHOWN]:
-        lines.append(f"  {day.key.context} {day.key.date}  {day.events:,} events, {spelt_bytes(day.bytes)}, {day.rule}")
+        what = "its archive" if day.events is None else f"{day.events:,} events"
+        lines.append(f"  {day.key.context} {day.key.date}  {what}, {spelt_bytes(day.bytes)}, {day.rule}")
     if len(done.days) > DAYS_SHOWN:
         lines.append(f"  … and {len(done.days) - DAYS_SHOWN:,} more days")
     return lines
+
+
+def _days(going: "list[DayRetired]") -> str:
+    """`2 days and 1 archived day`."""
+    archived = sum(day.place != "days" for day in going)
+    counts = ((len(going) - archived, "day"), (archived, "archived day"))
+    return " and ".join(f"{number:,} {noun}{'' if number == 1 else 's'}" for number, noun in counts if number)
 
 
 def _audit(store: "Store", action: str, what: dict[str, object]) -> None:

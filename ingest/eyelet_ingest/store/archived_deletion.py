@@ -1,7 +1,7 @@
 """Deleting from archives: an archive is unpacked, its rows go, and it is packed again in one step; or it goes whole."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,11 +62,27 @@ class Archives:
             if not whole:
                 raise
         if go and whole:
-            with archives.alone(self.root, key):
-                if os.path.exists(path):
-                    os.unlink(path)
-            removal.remove_empty(os.path.dirname(path), self.root)
+            self.remove(key)
         return events
+
+    def remove(
+        self, key: PartitionKey, deadline_ms: int = archives.DEADLINE_MS, before: Callable[[], object] | None = None
+    ) -> bool:
+        """The archive goes as a whole, and the folders above it that are empty then; `before` is called when nobody
+        else can have it any more. False where there was none; PartitionError where it cannot be removed."""
+        path = archives.path_of(self.root, key)
+        try:
+            with archives.alone(self.root, key, deadline_ms):
+                was_there = os.path.lexists(path)
+                if was_there and before is not None:
+                    before()
+                if was_there:
+                    os.unlink(path)
+        except OSError as bad:
+            hint = "may you write in this folder?"
+            raise PartitionUnreadable("remove", path, bad.strerror or str(bad), hint) from bad
+        removal.remove_empty(os.path.dirname(path), self.root)
+        return was_there
 
     def _gone(self, conn: Any, key: PartitionKey, wanted: Wanted, go: bool) -> int:
         """How many events go; with `go` they went, in a copy of the archive. They stand in `temp.going` then."""

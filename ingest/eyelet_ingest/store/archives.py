@@ -150,13 +150,13 @@ def restore(root: str, key: PartitionKey) -> Restored:
 
 
 @contextmanager
-def alone(root: str, key: PartitionKey) -> Iterator[str]:
+def alone(root: str, key: PartitionKey, deadline_ms: int = DEADLINE_MS) -> Iterator[str]:
     """Alone with the archive of a day; gives a folder beside it for what is being made, which goes at the end."""
     folder = os.path.dirname(path_of(root, key))
     mark = f".archive-{key.day:03d}-"
     identity.make_private_dir(folder)
-    lock = connect.FileLock(os.path.join(folder, f".{key.day:03d}.lock"), time.monotonic_ns() + DEADLINE_MS * 1_000_000)
-    with lock:
+    deadline_ns = time.monotonic_ns() + deadline_ms * 1_000_000
+    with connect.FileLock(os.path.join(folder, f".{key.day:03d}.lock"), deadline_ns) as lock:
         remove_left(folder, mark)
         remove_left(*restoring(root, key))
         made = tempfile.mkdtemp(prefix=mark, dir=folder)  # 0700

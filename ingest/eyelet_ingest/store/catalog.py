@@ -110,13 +110,20 @@ class Catalog:
 
     def only_archived(self, since_us: int | None, until_us: int | None, contexts: Sequence[str]) -> int:
         """How many days of this range and these contexts are in the archive and nowhere else."""
-        with self._lock:
-            if self._archives is None:
-                self._archives = ArchiveCatalog(self.root)
-        kept, _ = self._archives.prune(since_us=since_us, until_us=until_us, contexts=contexts)
+        kept, _ = self._of_archives().prune(since_us=since_us, until_us=until_us, contexts=contexts)
         if not kept:
             return 0
         return len(set(kept).difference(self.partitions()))
+
+    def archived(self) -> list[PartitionKey]:
+        """Every day that has an archive, oldest first."""
+        return self._of_archives().partitions()
+
+    def _of_archives(self) -> "Catalog":
+        with self._lock:
+            if self._archives is None:
+                self._archives = ArchiveCatalog(self.root)
+            return self._archives
 
     def troubles(self) -> list[tuple[str, str, str]]:
         """Folders that could not be looked into when the partitions were last listed: context, year or "", why."""
@@ -228,6 +235,9 @@ class LimitedCatalog(Catalog):
     def only_archived(self, since_us: int | None, until_us: int | None, contexts: Sequence[str]) -> int:
         mine = [context for context in contexts or self._contexts if context in self._contexts]
         return self._whole.only_archived(since_us, until_us, mine) if mine else 0
+
+    def archived(self) -> list[PartitionKey]:
+        return [key for key in self._whole.archived() if key.context in self._contexts]
 
     def troubles(self) -> list[tuple[str, str, str]]:
         return [trouble for trouble in self._whole.troubles() if trouble[0] in self._contexts]

@@ -2,8 +2,9 @@
 
 Whole days go, the oldest first: one whose end is older than its context may be, and as many as it takes for the days
 (of a context, or all together) to be no larger than they may be; today's never. Where a day was retired a horizon is
-left, so that no import brings anything of that time back. It runs by itself, a little at a time: in the server, and at
-the end of commands that write; never in the hook. A day in trouble is named, and stays: nobody has looked at it yet.
+left, so that no import brings anything of that time back. Archived days stay and do not count, unless the rules say
+that they go: then they count, and go as days do. It runs by itself, a little at a time: in the server, at the end of
+commands that write; never in the hook. A day in trouble is named, and stays: nobody has looked at it yet.
 """
 
 import json
@@ -11,14 +12,14 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eyelet_ingest.errors import BadInput, EyeletError, PartitionBusy, PartitionUnreadable, RootError
 from eyelet_ingest.store import audit, identity, layout, removal
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.connect import FileLock
-from eyelet_ingest.store.deletion import BeforeRemoval, DayByDay
+from eyelet_ingest.store.deletion import DAYS, BeforeRemoval, DayByDay
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.tombstones import Tombstones
@@ -26,6 +27,7 @@ from eyelet_ingest.store.wanted import Wanted
 
 FILE_NAME = "retention.json"
 VERSION = 1
+Held = tuple[PartitionKey, str]  # a day, and whether it is held as one or as an archive
 LEAST_AGE_S = 3_600
 LEAST_BYTES = 2**20
 LOCK_MS = 30_000  # for the lock of one day, where somebody waits for the answer
@@ -48,13 +50,14 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The rule for everything, and those of single contexts by their safe names. A context's age takes the place of the
-    general one; sizes hold beside each other. `archives`: archived days go with their age, too."""
+    general one; sizes hold beside each other. `archives`: archived days count and go as days do."""
 
     general: Rule = field(default_factory=Rule)
     contexts: Mapping[str, Rule] = field(default_factory=dict)
     archives: bool = False
 
     def is_empty(self) -> bool:
+        """Whether nothing ever goes."""
         return self.general == Rule() and not self.contexts
 
     def age_of(self, context: str) -> int | None:
@@ -64,12 +67,14 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class DayRetired:
-    """A day that goes, or went: its events (None where not counted), its bytes, and which rule says so."""
+    """A day that goes, or went: its events (None where not counted), its bytes, and which rule says so. `place`
+    tells the day itself from its archive."""
 
     key: PartitionKey
     events: int | None
     bytes: int
     rule: str
+    place: str = DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ def write(root: str, rules: Rules) -> None:
     path = os.path.join(root, FILE_NAME)
     identity.make_private_dir(root)
     try:
-        if rules.is_empty():
+        if rules == Rules():
             with suppress(FileNotFoundError):
                 os.unlink(path)
             return
@@ -164,35 +169,54 @@ def retain(
             done.append(gone)
         if progress is not None:
             progress(at + 1, len(going))
-    if (rules.archives and deadline_ms is None) or (rules.archives and done):
-        _retire_archives(catalog.root, rules, time.time_ns() // 1_000 if now_us is None else now_us, dry_run)
     return Retained(dry_run, done, failed, len(going) - len(done) - len(failed), too_large)
 
 
 def plan(catalog: Catalog, rules: Rules, now_us: int) -> tuple[list[DayRetired], list[str]]:
     """The days that go, oldest first, events not counted; and which sizes are exceeded even so."""
-    keys = catalog.partitions()
-    sizes = {key: size_of(catalog.root, key) for key in keys}
-    going: dict[PartitionKey, DayRetired] = {}
-    for key in keys:
-        age_s = rules.age_of(key.context)
-        if age_s is not None and key.bounds_us[1] <= now_us - age_s * 1_000_000:
-            going[key] = DayRetired(key, None, sizes[key], f"older than {spelt_age(age_s)}")
+    there = _there(catalog, rules)
+    going: dict[Held, DayRetired] = {}
+    for held in there:
+        age_s = rules.age_of(held[0].context)
+        if age_s is not None and held[0].bounds_us[1] <= now_us - age_s * 1_000_000:
+            going[held] = _retired(held, there, f"older than {spelt_age(age_s)}")
     too_large = []
-    for name, rule, some in _sized(rules, keys):
+    for name, rule, some in _sized(rules, list(there)):
         if rule.max_bytes is None:
             continue
-        total = sum(sizes[key] for key in some if key not in going)
+        total = sum(there[held] for held in some if held not in going)
         what = f"more than {spelt_bytes(rule.max_bytes)} {name}"
-        for key in some:
+        for held in some:
             if total <= rule.max_bytes:
                 break
-            if key not in going and key.bounds_us[1] <= now_us:
-                going[key] = DayRetired(key, None, sizes[key], what)
-                total -= sizes[key]
+            if held not in going and held[0].bounds_us[1] <= now_us:
+                going[held] = _retired(held, there, what)
+                total -= there[held]
         if total > rule.max_bytes:
             too_large.append(f"{what}: what is left is of today")
-    return [going[key] for key in keys if key in going], too_large
+    return [going[held] for held in there if held in going], too_large
+
+
+def _there(catalog: Catalog, rules: Rules) -> dict[Held, int]:
+    """What counts, with its bytes, oldest first: the days, and where archives go, too, those of these contexts."""
+    found = {(key, DAYS): size_of(catalog.root, key) for key in catalog.partitions()}
+    if rules.archives:
+        from eyelet_ingest.store.archived_deletion import NAME
+
+        found |= {(key, NAME): archived_size_of(catalog.root, key) for key in catalog.archived()}
+    return dict(sorted(found.items(), key=lambda one: (one[0][0].bounds_us, one[0][0].context, one[0][1])))
+
+
+def _retired(held: Held, there: dict[Held, int], rule: str) -> DayRetired:
+    key, place = held
+    return DayRetired(key, None, there[held], rule, place)
+
+
+def archived_size_of(root: str, key: PartitionKey) -> int:
+    """The bytes of a day's archive; 0 where it has none."""
+    with suppress(OSError):
+        return os.path.getsize(layout.archive_path(root, key))
+    return 0
 
 
 def size_of(root: str, key: PartitionKey) -> int:
@@ -221,10 +245,10 @@ def spelt_bytes(size: int) -> str:
     return f"{size} bytes"
 
 
-def _sized(rules: Rules, keys: list[PartitionKey]) -> Iterator[tuple[str, Rule, list[PartitionKey]]]:
+def _sized(rules: Rules, there: list[Held]) -> Iterator[tuple[str, Rule, list[Held]]]:
     for context, rule in sorted(rules.contexts.items()):
-        yield f"in {context}", rule, [key for key in keys if key.context == context]
-    yield "in all", rules.general, keys
+        yield f"in {context}", rule, [held for held in there if held[0].context == context]
+    yield "in all", rules.general, there
 
 
 def _retire(
@@ -232,8 +256,11 @@ def _retire(
 ) -> DayRetired | None:
     """Let one day go; None where it had gone. PartitionUnreadable where it cannot be read."""
     end_us = day.key.bounds_us[1]
+    lock_ms = SLICE_LOCK_MS if is_slice else LOCK_MS
+    if day.place != DAYS:
+        return _retire_archive(root, day, dry_run, lock_ms)
     wanted = Wanted(Filter(until_us=end_us), frozenset((day.key.context,)), by_age=True)
-    days = DayByDay(root, wanted, before_removal, SLICE_LOCK_MS if is_slice else LOCK_MS)
+    days = DayByDay(root, wanted, before_removal, lock_ms)
     planned = days.planned(day.key)
     if planned is None:
         return None
@@ -243,25 +270,29 @@ def _retire(
     if not dry_run:
         with FileLock(layout.lock_path(root, day.key), time.monotonic_ns() + days.deadline_ms * 1_000_000, make=False):
             pass  # who works there comes first: PartitionBusy before anything is said of it
-        said = {"day": day.key.mount_name, "events": planned.events, "bytes": day.bytes, "rule": day.rule}
-        audit.record(root, "retention", "retention.day", said)
-        Tombstones.of(root).retire(day.key.context, end_us)
+        _remember(root, day, planned.events)
         if days.done(day.key) is None:
             return None
-    return DayRetired(day.key, planned.events, day.bytes, day.rule)
+    return replace(day, events=planned.events)
 
 
-def _retire_archives(root: str, rules: Rules, now_us: int, dry_run: bool) -> None:
+def _retire_archive(root: str, day: DayRetired, dry_run: bool, lock_ms: int) -> DayRetired | None:
+    """Let one archive go; None where it had gone. Its events are not counted: it would have to be unpacked."""
     from eyelet_ingest.store.archived_deletion import Archives
-    from eyelet_ingest.store.archives import keys
+    from eyelet_ingest.store.archives import is_archived
 
-    if dry_run:
-        return
-    for context in {key.context for key in keys(root)}:
-        age_s = rules.age_of(context)
-        if age_s is not None:
-            until_us = (now_us - age_s * 1_000_000) // layout.DAY_US * layout.DAY_US
-            Archives(root).done(Wanted(Filter(until_us=until_us), frozenset((context,)), by_age=True))
+    if not is_archived(root, day.key):
+        return None
+    if dry_run or Archives(root).remove(day.key, lock_ms, lambda: _remember(root, day, None)):
+        return day
+    return None
+
+
+def _remember(root: str, day: DayRetired, events: int | None) -> None:
+    """What goes now, in the audit; and that nothing of that time comes back."""
+    said = {"day": day.key.mount_name, "place": day.place, "events": events, "bytes": day.bytes, "rule": day.rule}
+    audit.record(root, "retention", "retention.day", said)
+    Tombstones.of(root).retire(day.key.context, day.key.bounds_us[1])
 
 
 def _said(rule: Rule) -> dict[str, object]:
