@@ -161,6 +161,24 @@ def test_pages_cut_short_by_a_deadline_neither_skip_nor_repeat(
     assert late > 0
 
 
+def test_threads_ask_only_a_little_ahead_of_the_answer(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slowly it is taken: that is what bounds the memory."""
+    fill(store, make_event, days=40)
+    monkeypatch.setattr(fanout, "SCAN_MS", -1.0)
+    monkeypatch.setattr(fanout, "_threads", lambda: 2)
+    asked: list[object] = []
+    answers = fanout.FanOut(store.roots).stream(store.catalog.parts(), lambda lent, part: asked.append(part))
+    given = 0
+    for _ in answers:
+        given += 1
+        for _ in range(20):
+            threading.Event().wait(0.001)
+            assert len(asked) <= given + 2 * fanout.AHEAD + 1
+    assert (given, len(asked)) == (40, 40)
+
+
 def test_a_running_scan_is_stopped_by_the_deadline_and_its_connection_goes_on(
     store: Store, make_event: MakeEvent
 ) -> None:
