@@ -161,6 +161,18 @@ def test_an_error_takes_no_cursor_along(paths: list[str]) -> None:
         assert "no_such_column" in str(error)
 
 
+def test_one_that_comes_back_within_a_transaction_is_not_lent_again(paths: list[str]) -> None:
+    """It would go on reading what was there when that began."""
+    handles = Handles()
+    with handles.reader(paths[0]) as conn:
+        conn.execute("begin")
+        assert conn.execute("select value from what").fetchone() == (0,)
+    writer = open_writer(paths[0])
+    writer.execute("update what set value = 77")
+    writer.close()
+    assert value(handles, paths[0]) == 77
+
+
 def test_a_fork_begins_with_none(paths: list[str]) -> None:
     handles = Handles()
     value(handles, paths[0])

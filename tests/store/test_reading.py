@@ -131,6 +131,7 @@ def test_no_time_at_all_is_an_honest_nothing(store: Store, make_event: MakeEvent
 @pytest.mark.parametrize("threads", [False, True], ids=["alone", "threads"])
 @pytest.mark.parametrize("oldest_first", [False, True])
 @pytest.mark.parametrize("contexts", [1, 2])
+@pytest.mark.parametrize("by", ["index", "time"])
 def test_pages_cut_short_by_a_deadline_neither_skip_nor_repeat(
     store: Store,
     make_event: MakeEvent,
@@ -138,11 +139,14 @@ def test_pages_cut_short_by_a_deadline_neither_skip_nor_repeat(
     contexts: int,
     oldest_first: bool,
     threads: bool,
+    by: str,
 ) -> None:
-    """The clock stops each page after so many looks, wherever that is: at a day, or in the middle of one."""
+    """The clock stops each page after so many looks, wherever that is: at a day, or in the middle of one. What comes in
+    order of time has given some rows by then."""
     for context in range(contexts):
         fill(store, make_event, context=f"c{context}")
-    where = Filter(src=("a.b", "*"), hook_type=("PreToolUse",))
+    where = Filter(src=("a.b", "*"), hook_type=("PreToolUse",)) if by == "index" else Filter(status=("ok",))
+    often = 5_000 if by == "index" else 400
     wanted, late = walk(store, where, oldest_first=oldest_first, deadline_ms=None)
     assert (len(wanted), late) == (60 * contexts, 0)
     monkeypatch.setattr(fanout, "STEPS", 1)
@@ -153,12 +157,30 @@ def test_pages_cut_short_by_a_deadline_neither_skip_nor_repeat(
 
     def is_late(question: fanout.FanOut) -> bool:
         looks[0] += 1
-        return question.until is not None and looks[0] % 5_000 > 4_000
+        return question.until is not None and looks[0] % often > often * 4 // 5
 
     monkeypatch.setattr(fanout.FanOut, "is_late", is_late)
     seen, late = walk(store, where, oldest_first=oldest_first, deadline_ms=1e9)
     assert seen == wanted
     assert late > 0
+
+
+def test_threads_ask_only_a_little_ahead_of_the_answer(
+    store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slowly it is taken: that is what bounds the memory."""
+    fill(store, make_event, days=40)
+    monkeypatch.setattr(fanout, "SCAN_MS", -1.0)
+    monkeypatch.setattr(fanout, "_threads", lambda: 2)
+    asked: list[object] = []
+    answers = fanout.FanOut(store.roots).stream(store.catalog.parts(), lambda lent, part: asked.append(part))
+    given = 0
+    for _ in answers:
+        given += 1
+        for _ in range(20):
+            threading.Event().wait(0.001)
+            assert len(asked) <= given + 2 * fanout.AHEAD + 1
+    assert (given, len(asked)) == (40, 40)
 
 
 def test_a_running_scan_is_stopped_by_the_deadline_and_its_connection_goes_on(

@@ -140,6 +140,14 @@ def test_a_range_opens_only_its_days(store: Store, make_event: MakeEvent) -> Non
     assert store.count(where).partitions.skipped == 8
 
 
+def test_a_range_of_one_context_opens_only_its_days(store: Store, make_event: MakeEvent) -> None:
+    for context in ("one", "two"):
+        store.append([make_event(START + day * DAY) for day in range(10)], context)
+    found = store.search(Filter(since_us=START + 3 * DAY, until_us=START + 5 * DAY, contexts=("one",)))
+    assert len(found.rows) == 2
+    assert (found.partitions.scanned, found.partitions.skipped) == (2, 18)
+
+
 def test_the_last_page_gives_no_cursor_even_when_it_is_full(store: Store, make_event: MakeEvent) -> None:
     fill(store, make_event, days=2)
     page = store.search(Filter(), limit=20)
