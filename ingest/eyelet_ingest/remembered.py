@@ -17,6 +17,7 @@ from eyelet_ingest.ledger import Ledger, Quarantined
 from eyelet_ingest.sources import claude_hooks, claude_transcripts
 from eyelet_ingest.sources.times import of_payload
 from eyelet_ingest.store import connect, erasing, layout, writer
+from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.deletion import DayDeleted
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.places import matching
@@ -37,6 +38,7 @@ class Remembered:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self.failed: list[Unreadable] = []
 
     def planned(self, wanted: Wanted) -> list[DayDeleted]:
         with Ledger(self.root) as opened:

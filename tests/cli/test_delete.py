@@ -155,6 +155,69 @@ def test_a_prompt_goes_with_all_that_followed_from_it_and_no_further(root: str, 
     assert sum("second" in data for data in left) == 3
 
 
+def turn(n: int, session: str = "s", **said: object) -> str:
+    record = {"hook_event_name": "Stop", "session_id": session, "timestamp": f"2026-03-{20 + n}T12:00:00Z"}
+    return json.dumps(record | said) + "\n"
+
+
+def test_a_prompt_goes_from_days_that_are_only_archived_and_by_links_that_only_they_hold(
+    root: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "s.jsonl"
+    log.write_text(
+        turn(0, hook_event_name="UserPromptSubmit", prompt="first", prompt_id="p1")
+        + turn(0, hook_event_name="PreToolUse", tool_name="Bash", tool_use_id="t1", prompt_id="p1")
+        + turn(1, hook_event_name="PostToolUse", tool_name="Bash", tool_use_id="t1", prompt_id="p2")
+        + turn(1, hook_event_name="SubagentStop", tool_use_id="t1", last_assistant_message="of it")
+        + turn(2, hook_event_name="UserPromptSubmit", prompt="second", prompt_id="p2")
+    )
+    pipeline.ingest([str(log)], root)
+    archives.archive(root, layout.key_for("default", NOON_US), remove=True)
+    planned = json.loads(run(root, "delete", "--prompt", "p1", "--dry-run", "--json").stdout)
+    done = json.loads(run(root, "delete", "--prompt", "p1", "--yes", "--json").stdout)
+    assert planned | {"dry_run": False} == done
+    assert [(one["place"], one["day"], one["events"]) for one in done["days"]] == [
+        *(("days", "2026-03-21", 1), ("archive", "2026-03-20", 2))
+    ]
+    archives.restore(root, layout.key_for("default", NOON_US))
+    with Store(root) as store:
+        assert [row["prompt_id"] for row in map(json.loads, left(store))] == ["p2", "p2"]
+
+
+def left(store: Store) -> list[str]:
+    return [str(row["data"]) for row in store.search(Filter()).rows]
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_day_that_cannot_be_looked_through_for_a_prompt_is_named(root: str, tmp_path: Path, archived: bool) -> None:
+    log = tmp_path / "s.jsonl"
+    log.write_text("".join(turn(n, prompt_id="p1") for n in range(3)))
+    pipeline.ingest([str(log)], root)
+    key = layout.key_for("default", NOON_US)
+    if archived:
+        archives.archive(root, key, remove=True)
+    path = Path(archives.path_of(root, key) if archived else layout.db_path(root, key))
+    path.write_bytes(b"this is no database" * 500)
+    for prompt, events in (("nobody", 0), ("p1", 2)):
+        done = run(root, "delete", "--prompt", prompt, "--yes", "--json")
+        told = json.loads(done.stdout)
+        assert (done.exit_code, told["events"], [bad["day"] for bad in told["failed"]]) == (1, events, ["2026-03-20"])
+    assert path.exists()
+
+
+def test_a_damaged_archive_hinders_no_other_archive(three: Store) -> None:
+    for n in range(3):
+        archives.archive(three.root, layout.key_for("default", NOON_US + n * DAY_US), remove=True)
+    Path(archives.path_of(three.root, layout.key_for("default", NOON_US))).write_bytes(b"no archive")
+    for flags in (["--dry-run"], ["--yes"]):
+        done = run(three.root, "delete", "--session", "a", "--json", *flags)
+        told = json.loads(done.stdout)
+        assert [(one["place"], one["day"], one["events"]) for one in told["days"]] == [
+            *(("archive", "2026-03-21", 2), ("archive", "2026-03-22", 2))
+        ]
+        assert (done.exit_code, [bad["day"] for bad in told["failed"]]) == (1, ["2026-03-20"])
+
+
 def test_retention_is_set_shown_run_and_cleared(store: Store, make_event: MakeEvent) -> None:
     store.append([make_event(NOW_US - n * DAY_US) for n in range(10)])
     root = store.root

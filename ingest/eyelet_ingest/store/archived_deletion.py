@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from eyelet_ingest.errors import PartitionUnreadable
+from eyelet_ingest.errors import EyeletError, PartitionUnreadable
 from eyelet_ingest.store import archives, connect, layout, removal, schema, unpacking
+from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.deletion import DayByDay, DayDeleted
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.tombstones import Tombstones
@@ -22,6 +23,7 @@ class Archives:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self.failed: list[Unreadable] = []
 
     def planned(self, wanted: Wanted) -> list[DayDeleted]:
         return self._walk(wanted, go=False)
@@ -35,7 +37,11 @@ class Archives:
             if not wanted.meets(key) or not wanted.pieces(key.context):
                 continue
             whole = wanted.takes_whole(key)
-            events = self._of_day(key, wanted, whole, go)
+            try:
+                events = self._of_day(key, wanted, whole, go)
+            except EyeletError as bad:
+                self.failed.append(Unreadable(key.context, key.date, f"its archive: {bad.reason} ({bad.hint})"))
+                continue
             if events or whole:
                 found.append(DayDeleted(key, events, whole, NAME))
             # The days were walked before: one that was brought back meanwhile holds what is to go.

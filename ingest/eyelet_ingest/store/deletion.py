@@ -113,6 +113,7 @@ def delete(
             result.elsewhere.extend(place.planned(wanted) if dry_run else place.done(wanted))
         except EyeletError as bad:
             result.failed.append(Unreadable("", "", f"{place.name}: {bad}"))
+        result.failed.extend(place.failed)
     if not dry_run and not catalog.root.startswith(layout.MEMORY):
         with suppress(EyeletError):  # where it cannot be read, the days above have said so
             unerased += Tombstones.of(catalog.root).to_erase()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.store import layout, schema, spool, writer
+from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.connect import FileLock, driver, is_there, transaction
 from eyelet_ingest.store.deletion import DayDeleted
 from eyelet_ingest.store.layout import PartitionKey
@@ -26,6 +27,7 @@ class Place(Protocol):
     """Where recorded data lies. EyeletError of either is named in the deletion's result, and hinders no other place."""
 
     name: str
+    failed: list[Unreadable]  # single days of it that could not be served
 
     def planned(self, wanted: Wanted) -> list[DayDeleted]:
         """What would go, day by day."""
@@ -57,6 +59,7 @@ class Spool:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self.failed: list[Unreadable] = []
 
     def planned(self, wanted: Wanted) -> list[DayDeleted]:
         return self._walk(wanted, go=False)

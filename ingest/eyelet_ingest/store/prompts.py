@@ -12,11 +12,13 @@ sessions that have it, a row belongs to the prompt
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eyelet_ingest.errors import PartitionError, PartitionUnreadable
 from eyelet_ingest.store import connect, layout, schema
+from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.wanted import Wanted
@@ -75,26 +77,28 @@ class _Chain:
         return linked or not row.repeats.isdisjoint(self.texts)
 
 
-def resolved(catalog: Catalog, wanted: Wanted) -> Wanted:
-    """The same with the rows of its prompts, of each context. Days that cannot be read are passed over: deleting names
-    them."""
+def resolved(catalog: Catalog, wanted: Wanted) -> tuple[Wanted, list[Unreadable]]:
+    """The same with the rows of its prompts, of each context; and the days and archives that could not be looked
+    through, of which nobody can tell. Archives are unpacked for it, also of days that are there: they may hold more."""
+    parts, troubles = _parts(catalog, wanted), dict[PartitionKey, Unreadable]()
     found: dict[str, set[bytes]] = {}
-    sessions = {one for part in _parts(catalog, wanted) for one in _read(part, _seeds(wanted.prompts))}
-    for context, session in sorted(sessions):
-        rows = [
-            row
-            for part in _parts(catalog, wanted)
-            if part[0].context == context
-            for row in _read(part, _rows_of(context, session))
-        ]
-        for row in _chain(rows, wanted.prompts):
-            found.setdefault(row.context, set()).add(row.uid)
-    return replace(wanted, uids={context: frozenset(uids) for context, uids in found.items()})
+    sessions = {one for part in parts for one in _read(part, _seeds(wanted.prompts), troubles)}
+    for context in sorted({context for context, _ in sessions}):
+        mine = sorted(session for other, session in sessions if other == context)
+        rows: dict[str, list[_Row]] = {session: [] for session in mine}
+        for part in parts:
+            if part.key.context == context and part.key not in troubles:
+                for session, row in _read(part, _rows_of(mine), troubles):
+                    rows[session].append(row)
+        for session in mine:
+            found.setdefault(context, set()).update(row.uid for row in _chain(rows[session], wanted.prompts))
+    uids = {context: frozenset(some) for context, some in found.items()}
+    return replace(wanted, uids=uids), list(troubles.values())
 
 
 def _chain(rows: list[_Row], prompts: Iterable[str]) -> list[_Row]:
     """Of the rows of one session, those that belong to the prompts."""
-    rows.sort(key=lambda row: row.time_us)
+    rows = sorted({row.uid: row for row in rows}.values(), key=lambda row: row.time_us)
     chain = _Chain(set(prompts), set(prompts))
     before = -1
     while before != len(chain.rows):  # links may point forward: a subagent is named by the answer to its call
@@ -118,26 +122,54 @@ def _turns(rows: list[_Row], chain: _Chain) -> Iterator[tuple[int, int]]:
             yield row.time_us, next(later, rows[-1].time_us + 1)
 
 
-Part = tuple[PartitionKey, str]
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A day, or its archive."""
 
+    root: str
+    key: PartitionKey
+    is_archive: bool
 
-def _parts(catalog: Catalog, wanted: Wanted) -> Iterator[Part]:
-    for key in catalog.partitions():
-        if wanted.has_context(key.context):
-            yield key, layout.db_path(catalog.root, key)
+    @contextmanager
+    def opened(self) -> Iterator[Any]:
+        if self.is_archive:
+            from eyelet_ingest.store.archived_deletion import opened
 
-
-def _read(part: Part, ask: Callable[[Any, PartitionKey], list[Any]]) -> list[Any]:
-    key, path = part
-    try:
+            with opened(self.root, self.key) as (conn, _, _):
+                yield conn
+            return
+        path = layout.db_path(self.root, self.key)
         conn = connect.open_reader(path)
         try:
-            return ask(conn, key) if schema.is_ready(conn) else []
+            if schema.is_ready(conn):
+                yield conn
+            else:
+                yield None
         except conn.DatabaseError as bad:
-            raise PartitionUnreadable("read", path, str(bad)) from bad
+            raise PartitionUnreadable("read", path, *schema.diagnosis(conn, path, bad)) from bad
         finally:
             conn.close()
-    except PartitionError:
+
+
+def _parts(catalog: Catalog, wanted: Wanted) -> list[_Part]:
+    days = [_Part(catalog.root, key, False) for key in catalog.partitions()]
+    if not catalog.root.startswith(layout.MEMORY):
+        days += [_Part(catalog.root, key, True) for key in catalog.archived()]
+    return [part for part in days if wanted.has_context(part.key.context)]
+
+
+def _read(
+    part: _Part, ask: Callable[[Any, PartitionKey], list[Any]], troubles: dict[PartitionKey, Unreadable]
+) -> list[Any]:
+    try:
+        with part.opened() as conn:
+            return [] if conn is None else ask(conn, part.key)
+    except PartitionError as bad:
+        if not part.is_archive and not connect.is_there(layout.db_path(part.root, part.key)):
+            return []  # removed meanwhile
+        what = "its archive: " if part.is_archive else ""
+        reason = f"{what}{bad.reason} ({bad.hint})" if bad.hint else f"{what}{bad.reason}"
+        troubles[part.key] = Unreadable(part.key.context, part.key.date, reason)
         return []
 
 
@@ -155,11 +187,12 @@ def _seeds(prompts: Iterable[str]) -> Callable[[Any, PartitionKey], list[Any]]:
     return ask
 
 
-def _rows_of(context: str, session: str) -> Callable[[Any, PartitionKey], list[Any]]:
+def _rows_of(sessions: list[str]) -> Callable[[Any, PartitionKey], list[Any]]:
+    """What is asked of a day or an archive once: of each session its rows."""
     sql = "select uid, id, hook_type, tool_use_id, agent_id, data from hooks where session_id = ? and uid is not null"
 
     def ask(conn: Any, key: PartitionKey) -> list[Any]:
-        return [_row(context, *row) for row in conn.execute(sql, (session,))]
+        return [(session, _row(key.context, *row)) for session in sessions for row in conn.execute(sql, (session,))]
 
     return ask
 

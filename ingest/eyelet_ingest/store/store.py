@@ -530,13 +530,16 @@ class Store(Tending):
 
         self.drain_spool()
         asked = what
+        unread: list[Unreadable] = []
         if what.prompts:
             from eyelet_ingest.store.prompts import resolved
 
-            what = resolved(self.catalog, what)
+            what, unread = resolved(self.catalog, what)
 
         let_go = self._letting_go(before_removal)
         done = delete(self.catalog, what, dry_run=dry_run, before_removal=let_go, places=places(self.root))
+        named = {(bad.context, bad.day) for bad in done.failed}
+        done.failed.extend(bad for bad in unread if (bad.context, bad.day) not in named)
         for side in self._alongside():
             with side:
                 done = done.and_of(side._delete(asked, dry_run, None))
