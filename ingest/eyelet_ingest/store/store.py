@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from eyelet_ingest.errors import PartitionError, RootError
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import identity, layout, roles, spool, writer
-from eyelet_ingest.store.answers import CountResult, ErrorCodes, Row, SearchResult, Summary
+from eyelet_ingest.store.answers import CountResult, ErrorCodes, Row, SearchResult, Summary, Unreadable
 from eyelet_ingest.store.catalog import Catalog, Part
 from eyelet_ingest.store.counters import Asked, Counters
 from eyelet_ingest.store.cursor import ROOTS_MAX
