@@ -21,6 +21,7 @@ from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.deletion import DayDeleted
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.places import matching
+from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.tombstones import Tombstones
 from eyelet_ingest.store.wanted import Wanted
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 NAME = "quarantine"
 DEADLINE_MS = 10_000
+LONG_CHARS = 16  # an identifier of so many stands in a path by no chance
 
 
 class Remembered:
@@ -51,7 +53,7 @@ class Remembered:
             going, files = _going(opened, wanted), _files(opened, wanted)
             if not going and not files:
                 return []
-            for uid, entry in going:
+            for uid, entry in going:  # by age, too: their context need have no horizon
                 stones.remember(entry.context, [uid])
             stones.begin_erasing(ledger.FILE_NAME)
             opened.forget([uid for uid, _ in going], files)
@@ -100,14 +102,17 @@ def _event(entry: Quarantined) -> "Event | None":
 
 
 def _files(opened: Ledger, wanted: Wanted) -> list[str]:
-    """The paths in the ledger that name what goes: a session's transcript, a folder of a project's."""
-    if not wanted.where.session_id and not wanted.projects:
+    """The paths in the ledger that name what goes as a whole: a session's transcript, a folder of a project's."""
+    is_whole = wanted.where == Filter(session_id=wanted.where.session_id, contexts=wanted.where.contexts)
+    if not is_whole or wanted.prompts or not (wanted.where.session_id or wanted.projects):
         return []
     folders = {"".join(char if char.isascii() and char.isalnum() else "-" for char in one) for one in wanted.projects}
     found = []
     for path in opened.paths():
         parts = path.split("/")
-        of_session = any(one and one in path for one in wanted.where.session_id)
+        names = [*parts, *(part.split(".")[0] for part in parts)]
+        sessions = wanted.where.session_id
+        of_session = any(one in names or (len(one) >= LONG_CHARS and one in path) for one in sessions)
         of_project = any(path.startswith(one + "/") for one in wanted.projects) or not folders.isdisjoint(parts)
         if of_session or of_project:
             found.append(path)

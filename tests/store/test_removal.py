@@ -1,8 +1,10 @@
 """A day goes in one step and no byte of what was deleted is left under the root, whoever was stopped where."""
 
+import errno
 import lzma
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -225,3 +227,92 @@ def test_a_sealed_day_is_sealed_again_and_a_removed_one_is_said_to_be_removed(
     assert known is not None and (known.reopened, known.newest.reason, known.newest.rows) == ("", "deleted", 5)
     store.delete_older_than(NOON_US + DAY_US)
     assert manifest.register(root, "default")["2026-03-20"].gone == "retired"
+
+
+def test_a_horizon_is_never_later_than_now_and_what_bears_a_later_time_stays_away_by_itself(
+    root: str, store: Store, make_event: MakeEvent
+) -> None:
+    now_us = time.time_ns() // 1_000
+    old, coming = make_event(NOON_US), make_event(now_us + 30 * DAY_US)
+    store.append([old, coming])
+    assert store.delete_older_than(2**70).events == 2
+    live = make_event(time.time_ns() // 1_000)
+    spool.put(root, layout.key_for("default", live.time_us), "default", writer.row_of(live), "busy")
+    assert (store.drain_spool().stored, store.count(Filter()).count) == (1, 1)
+    assert store.append([old, coming], deleted="respect").dead == 2
+    assert store.append([make_event(now_us + 31 * DAY_US)], deleted="respect").stored == 1
+
+
+def test_what_is_retired_of_a_context_that_has_only_archives_stays_away(
+    root: str, store: Store, make_event: MakeEvent
+) -> None:
+    archived = make_event(NOON_US)
+    store.append([archived], "archived")
+    archives.archive(root, layout.key_for("archived", NOON_US), remove=True)
+    store.delete_older_than(NOON_US + DAY_US)
+    assert archives.keys(root) == []
+    assert store.append([archived], "archived", deleted="respect").dead == 1
+
+
+@pytest.mark.parametrize("linked", ["day", "year", "database"])
+def test_a_day_that_is_a_link_goes_where_it_leads_and_nothing_of_others(
+    store: Store, make_event: MakeEvent, tmp_path: Path, linked: str
+) -> None:
+    store.append([make_event(NOON_US, data=f'{{"x": "{SECRET}"}}'), make_event(NOON_US + DAY_US)])
+    folder, away = Path(layout.partition_dir(store.root, DAY)), tmp_path / "away"
+    moved = {"day": folder, "year": folder.parent, "database": folder / "logs.sqlite"}[linked]
+    shutil.move(moved, away)
+    moved.symlink_to(away)
+    if linked == "day":
+        (away / "notes.txt").write_text("mine")
+    assert store.delete(Filter(until_us=NOON_US + DAY_US // 2)).events == 1
+    assert everywhere(str(tmp_path), SECRET) == [] and list(other_names(store.root)) == []
+    assert store.count(Filter()).count == 1 and not folder.is_symlink()
+    assert (away / "notes.txt").exists() == (linked == "day")
+
+
+def test_a_day_in_a_year_on_another_disk_goes(
+    store: Store, make_event: MakeEvent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append([make_event(NOON_US), make_event(NOON_US + DAY_US)])
+    year = Path(layout.partition_dir(store.root, DAY)).parent
+    shutil.move(year, tmp_path / "away")
+    year.symlink_to(tmp_path / "away")
+    rename = os.rename
+
+    def across(old: str, new: str) -> None:
+        if Path(old).parent.name != Path(new).parent.name:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", across)
+    with connect.FileLock(layout.lock_path(store.root, DAY), 0):
+        left = removal.hide(store.root, DAY)
+    assert [key.day for key in store.catalog.partitions()] == [DAY.day + 1]
+    assert removal.clean(store.root) == 1 and not os.path.exists(left)
+    assert store.delete(Filter(contexts=("default",))).events == 1
+    assert list(other_names(str(tmp_path / "away"))) == []
+
+
+def test_a_short_session_puts_out_only_paths_that_are_its_own(root: str, tmp_path: Path) -> None:
+    for name in ("a", "alpha", "a.old"):
+        record = f'{{"hook_event_name": "Stop", "session_id": "{name}", "n": 1}}\n{{"session_id": "b", "half\n'
+        (tmp_path / f"{name}.jsonl").write_text(record)
+        pipeline.ingest([str(tmp_path / f"{name}.jsonl")], root)
+    with Store(root) as store:
+        store.delete(Filter(session_id=("a",), since_us=NOON_US))
+        with Ledger(root) as ledger:
+            assert len([path for path in ledger.paths() if path.endswith(".jsonl")]) == 3
+        store.delete(Filter(session_id=("a",)))
+    with Ledger(root) as ledger:
+        assert {Path(path).name for path in ledger.paths() if path.endswith(".jsonl")} == {"alpha.jsonl"}
+
+
+def test_a_file_of_the_spool_whose_name_says_no_day_is_looked_into(root: str, store: Store) -> None:
+    Path(root, "spool").mkdir(mode=0o700, parents=True)
+    for name in ("stray.json", "99999999999999999999-1-x.json"):
+        Path(root, "spool", name).write_text('{"session_id": "going"')
+    assert store.drain_spool().bad == 2
+    assert store.delete(Filter(session_id=("going",), contexts=("one",))).elsewhere == []
+    store.delete(Filter(session_id=("going",)))
+    assert everywhere(root, "going") == []

@@ -121,8 +121,11 @@ def delete(
 
 
 def retire(catalog: Catalog, wanted: Wanted, before_us: int) -> None:
-    """Remember that all before this time was retired, of the wanted contexts that are named or have a day."""
-    contexts = {key.context for key in catalog.partitions() if wanted.has_context(key.context)}
+    """Remember that all before this time was retired, of the wanted contexts that are named or have a day, or an
+    archive."""
+    archived = [] if catalog.root.startswith(layout.MEMORY) else catalog.archived()
+    there = {key.context for key in (*catalog.partitions(), *archived)}
+    contexts = {context for context in there if wanted.has_context(context)}
     stones = Tombstones.of(catalog.root)
     for context in sorted(contexts | (wanted.contexts or frozenset())):
         stones.retire(context, before_us)

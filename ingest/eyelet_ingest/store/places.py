@@ -74,10 +74,12 @@ class Spool:
     def _walk(self, wanted: Wanted, *, go: bool) -> list[DayDeleted]:
         counts: dict[PartitionKey, int] = {}
         for path in [*spool.waiting(self.root), *spool.set_aside(self.root)]:
-            key = layout.key_from_mount_name(os.path.basename(path).removesuffix(".json").split("-", 2)[-1])
-            if key is None or not wanted.has_context(key.context):
-                continue
             try:
+                key = layout.key_from_mount_name(os.path.basename(path).removesuffix(".json").split("-", 2)[-1])
+                if key is None and wanted.contexts is None:  # its name says no day: that of when it came
+                    key = layout.key_for(layout.DEFAULT_CONTEXT, _met_us(path))
+                if key is None or not wanted.has_context(key.context):
+                    continue
                 uid = self._wants(path, key.context, wanted)
             except OSError:
                 continue  # drained meanwhile
@@ -85,7 +87,7 @@ class Spool:
                 continue
             counts[key] = counts.get(key, 0) + 1
             if go:
-                if uid and not wanted.by_age:
+                if uid:  # by age, too: its context need have no horizon
                     Tombstones.of(self.root).remember(key.context, [uid])
                 spool.remove(path)
         return [DayDeleted(key, events, False, self.name) for key, events in sorted(counts.items())]
@@ -97,12 +99,18 @@ class Spool:
         except BadInput:
             with open(path, "rb") as file:
                 text = file.read().decode("utf-8", "replace")
-            received_ns = os.path.basename(path).split("-")[0]
-            met_us = int(received_ns) // 1_000 if received_ns.isascii() and received_ns.isdigit() else 0
-            return b"" if wanted.is_told_in(text, context, met_us) else None
+            return b"" if wanted.is_told_in(text, context, _met_us(path)) else None
         if wanted.prompts:  # which rows a prompt has is worked out from the days: here is what names it
             return row[0] if wanted.is_told_in(row[-2], key.context, row[1]) else None
         return row[0] if matching([(key, given, row)], wanted) else None
+
+
+def _met_us(path: str) -> int:
+    """When a file that waits came, as its name says, or that of the file; OSError where it is gone."""
+    received_ns = os.path.basename(path).split("-")[0]
+    if received_ns.isascii() and received_ns.isdigit() and int(received_ns[:20]) < time.time_ns():
+        return int(received_ns[:20]) // 1_000
+    return max(os.lstat(path).st_mtime_ns // 1_000, 0)
 
 
 def matching(events: "Iterable[tuple[PartitionKey, str, Row]]", wanted: Wanted) -> set[bytes]:

@@ -10,11 +10,13 @@ name, as with any file that was removed. Readers keep what they have open.
 import os
 import shutil
 from contextlib import suppress
+from errno import EXDEV
 
-from eyelet_ingest.store import layout
+from eyelet_ingest.store import layout, schema
 from eyelet_ingest.store.layout import MEMORY, PartitionKey
 
 HIDDEN = ".gone-"
+SIDES = ("-journal", "-shm", "-wal", "")
 # What a day's folder holds of ours, besides names that begin with a dot. All else belongs to somebody else, and stays.
 OURS = frozenset(
     (*("logs.sqlite", "logs.sqlite-wal", "logs.sqlite-shm", "logs.sqlite-journal", "logs.lock"), "manifest.json")
@@ -34,7 +36,13 @@ def hide(root: str, key: PartitionKey) -> str:
         return folder
     name = f"{HIDDEN}{key.year:04d}-{key.day:03d}-{os.urandom(4).hex()}"
     hidden = os.path.join(layout.logs_dir(root), key.context, name)
-    os.rename(folder, hidden)
+    try:
+        os.rename(folder, hidden)
+    except OSError as bad:
+        if bad.errno != EXDEV:
+            raise
+        hidden = os.path.join(os.path.dirname(folder), name)  # the year is a link to another disk
+        os.rename(folder, hidden)
     return hidden
 
 
@@ -47,8 +55,13 @@ def clear(root: str, hidden: str) -> None:
         return
     context_dir, name = os.path.split(hidden)
     year, day = name[len(HIDDEN) :].split("-")[:2]
+    if os.path.dirname(context_dir) != layout.logs_dir(root):
+        context_dir = os.path.dirname(context_dir)
     folder = os.path.join(context_dir, year, day)
-    if _give_back(hidden, folder):
+    _follow_link(os.path.join(hidden, "logs.sqlite"))
+    if os.path.islink(hidden):
+        _clear_linked(hidden)
+    elif _give_back(hidden, folder):
         shutil.rmtree(hidden, ignore_errors=True)
     remove_empty(folder, layout.logs_dir(root))
     remove_empty(context_dir, layout.logs_dir(root))
@@ -66,6 +79,9 @@ def clean(root: str) -> int:
             if _is_hidden_day(name):
                 found.append(os.path.join(folder, name))
             elif len(name) == 4 and name.isdigit():
+                year = os.path.join(folder, name)
+                if os.path.islink(year):
+                    found += [os.path.join(year, one) for one in _names(year) if _is_hidden_day(one)]
                 remove_empty(os.path.join(folder, name), layout.logs_dir(root))
         remove_empty(folder, layout.logs_dir(root))
     for hidden in found:
@@ -83,6 +99,36 @@ def remove_empty(folder: str, end: str) -> None:
         except OSError:
             return
         folder = os.path.dirname(folder)
+
+
+def _clear_linked(hidden: str) -> None:
+    """A day that is a link: what is ours goes where it leads, what others keep there stays, and the link goes last."""
+    for name in _names(hidden):
+        if name in OURS or name.startswith("."):
+            path = os.path.join(hidden, name)
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    os.unlink(path)
+    if not any(name in OURS for name in _names(hidden)):
+        with suppress(OSError):
+            os.rmdir(os.path.realpath(hidden))
+        with suppress(OSError):
+            os.unlink(hidden)
+
+
+def _follow_link(path: str) -> None:
+    """Where a day's database is a link to a database of ours, that goes."""
+    if not os.path.islink(path):
+        return
+    real = os.path.realpath(path)
+    with suppress(OSError):
+        with open(real, "rb") as file:
+            is_ours = int.from_bytes(file.read(72)[68:], "big") == schema.APPLICATION_ID
+        for side in SIDES if is_ours else ():
+            with suppress(FileNotFoundError):
+                os.unlink(real + side)
 
 
 def _give_back(hidden: str, folder: str) -> bool:

@@ -473,13 +473,16 @@ class Store(Tending):
         from eyelet_ingest.store.deletion import retire
         from eyelet_ingest.store.wanted import wanted
 
-        what = wanted(Filter(until_us=time_us, contexts=tuple(contexts)), self._only, by_age=True)
+        now_us = time.time_ns() // 1_000
+        # What bears a time yet to come is remembered by itself: a horizon there would keep out what is to happen.
+        where = Filter(until_us=time_us, contexts=tuple(contexts))
+        what = wanted(where, self._only, by_age=time_us <= now_us)
         if not dry_run:
             self.drain_spool()  # what waits goes with its day
-            retire(self.catalog, what, time_us)
+            retire(self.catalog, what, min(time_us, now_us))
             for side in self._alongside():
                 with side:
-                    retire(side.catalog, what, time_us)
+                    retire(side.catalog, what, min(time_us, now_us))
         return self._delete(what, dry_run, before_removal)
 
     def retention(self) -> "Rules":
