@@ -283,6 +283,46 @@ def test_a_sealed_day_that_was_lost_comes_back_from_an_older_backup(
     assert states(filled.root)[0] == "unchanged"
 
 
+@pytest.mark.parametrize("at", range(8))
+@pytest.mark.parametrize("is_first", [True, False])
+def test_whoever_is_stopped_between_a_day_and_its_seal_leaves_a_day_that_is_proven(
+    filled: Store, saved: str, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch, at: int, is_first: bool
+) -> None:
+    for round_ in range(1 if is_first else 2):
+        filled.append([make_event(START_US + day * DAY_US + 5_000 + round_) for day in range(3)], "My Shop")
+        for key in filled.catalog.partitions():
+            sealing.seal(filled.root, key, reason="again", force=True)
+        if not is_first and round_ == 0:
+            filled.backup(saved)
+    replace, left = os.replace, [at]
+
+    def stop(source: str, target: str) -> None:
+        if target.startswith(saved) and os.path.basename(target) != "backup.json":
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        filled.backup(saved)
+    monkeypatch.setattr(os, "replace", replace)
+    if os.path.exists(os.path.join(saved, ".backup.jsonl")):  # else it was stopped before there was anything
+        expect_proven(saved, f"{saved}-1", is_whole=not is_first)
+    filled.backup(saved)
+    assert filled.backup(saved).copied == []
+    expect_proven(saved, f"{saved}-2")
+    assert len(list(Path(saved).rglob("manifest.json"))) == 3 and not list(Path(saved).rglob("*.next"))
+
+
+def expect_proven(saved: str, target: str, is_whole: bool = True) -> None:
+    """What a backup has of sealed days is as it was sealed, and comes back so."""
+    assert {one.error for one in verify(saved).failed} <= (set() if is_whole else {"No such file or directory"})
+    with Store(target) as store:
+        assert store.restore(saved).failed == []
+    assert set(states(target)) <= {"unchanged"}
+
+
 def test_the_seal_beside_a_day_goes_with_it(filled: Store, saved: str, tmp_path: Path) -> None:
     sealing.seal(filled.root, day_of(filled, 0))
     beside = Path(layout.partition_dir(filled.root, day_of(filled, 0))) / "manifest.json"

@@ -1,15 +1,18 @@
 """What others made to be imported, synced or restored does no harm: it is refused by name, and the rest is kept."""
 
+import hashlib
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from eyelet_ingest.errors import BadInput
+from eyelet_ingest.errors import BadInput, RootError
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import connect, layout, lines, sync, transfer, writer
+from eyelet_ingest.store import connect, identity, layout, lines, sync, transfer, writer
+from eyelet_ingest.store.restoring import Restored
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from eyelet_ingest.store.sync import Synced
@@ -114,3 +117,130 @@ def test_an_answer_made_to_harm_is_refused_as_damaged(filled: Store, tmp_path: P
 def test_a_question_made_to_harm_is_refused(filled: Store, asked: bytes) -> None:
     with pytest.raises(BadInput, match="cannot be understood"):
         list(sync.sender(filled.root, asked))
+
+
+DATABASE = f"logs/shop/2026/{DAY.day:03d}/logs.sqlite"
+
+
+@pytest.fixture
+def saved(filled: Store, tmp_path: Path) -> Path:
+    identity.load_key(filled.root)
+    filled.backup(str(tmp_path / "saved"))
+    return tmp_path / "saved"
+
+
+def restored(saved: Path, deep: str = "x/y") -> tuple[Path, Restored]:
+    root = saved.parent / deep / "root"
+    with Store(str(root)) as store:
+        return root, store.restore(str(saved))
+
+
+def declare(saved: Path, name: str, **how: object) -> None:
+    """Let the manifest say of a file what is true of it now, and `how`."""
+    said = json.loads((saved / "backup.json").read_bytes())
+    content = (saved / name).read_bytes() if (saved / name).is_file() else b""
+    true = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "state": []}
+    said["files"][name] = {**said["files"].get(name, {}), **true, **how}
+    (saved / "backup.json").write_text(json.dumps(said))
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil", "seals/../../evil", "/tmp/evil", ".evil", "seals/.evil", "a\0b", "a\ud800", "", "seals//evil"]
+)
+def test_no_name_in_a_backup_leads_out_of_the_root(saved: Path, name: str) -> None:
+    (saved.parent / "evil").write_text("evil")
+    declare(saved, "evil")
+    text = (saved / "backup.json").read_text()
+    (saved / "backup.json").write_text(text.replace('"evil"', json.dumps(name)))
+    with pytest.raises(RootError, match="is no file of a backup"):
+        restored(saved)
+    assert sorted(str(one) for one in saved.parent.rglob("evil")) == [str(saved.parent / "evil")]
+
+
+def test_what_is_no_file_of_a_root_is_not_restored(saved: Path) -> None:
+    (saved / "bin").mkdir()
+    (saved / "bin" / "evil").write_text("evil")
+    declare(saved, "bin/evil")
+    root, done = restored(saved)
+    assert [one.context for one in done.failed] == ["bin/evil"] and not (root / "bin").exists()
+
+
+@pytest.mark.parametrize("how", [{"rows": "x"}, {"sha256": 5}, {"bytes": None}, {"state": 5}, {"seal": []}])
+def test_a_manifest_that_says_nothing_of_use_is_named(saved: Path, how: dict[str, object]) -> None:
+    declare(saved, DATABASE, **how)
+    with pytest.raises(RootError, match="read the backup"):
+        restored(saved)
+
+
+@pytest.mark.parametrize("name", ["backup.json", ".backup.jsonl"])
+@pytest.mark.parametrize("content", [b"[" * 200_000, b"[1]\n", b'{"files": [1]}', b"5"])
+def test_a_manifest_or_journal_that_is_none_is_named(saved: Path, name: str, content: bytes) -> None:
+    (saved / name).write_bytes(content)
+    with pytest.raises(RootError, match="read the backup"):
+        restored(saved)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+@pytest.mark.parametrize("name", ["backup.json", "secret.key", DATABASE])
+def test_what_is_no_file_in_a_backup_is_never_waited_for(saved: Path, name: str, kind: str) -> None:
+    (saved / name).unlink()
+    os.mkfifo(saved / name) if kind == "pipe" else (saved / name).symlink_to("/dev/zero")
+    if name == "backup.json":
+        with pytest.raises(RootError, match="it is no file"):
+            restored(saved)
+        return
+    _, done = restored(saved)
+    assert ["it is no file" in one.error for one in done.failed] == [True]
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        (
+            "alter table hooks rename to h; create view hooks as with recursive r(n) as"
+            " (select 1 union all select n from r) select n as id, n as uid, n as arrived from r",
+            "is a view",
+        ),
+        (
+            "alter table hooks rename to h; create table hooks as select * from h; update hooks set id = 'x' || id;"
+            " drop table h",
+            "need not be whole numbers",
+        ),
+        (
+            "drop table eyelet_partition; create view eyelet_partition as with recursive r(n) as"
+            " (select 1 union all select n from r) select 'given' as key, n as value from r where n > 1",
+            "is a view",
+        ),
+    ],
+)
+def test_a_day_that_is_none_is_neither_restored_nor_synced(
+    saved: Path, tmp_path: Path, make_event: MakeEvent, sql: str, said: str
+) -> None:
+    conn = connect.driver().connect(saved / DATABASE, isolation_level=None)
+    conn.executescript(sql)
+    conn.close()
+    declare(saved, DATABASE)
+    root, done = restored(saved)
+    assert len(done.failed) == 1 and said in done.failed[0].error
+    assert not (root / DATABASE).exists()
+    with Store(str(root)) as store:
+        store.append([make_event(START_US + 99)], "shop")
+        assert said in store.restore(str(saved)).failed[0].error
+    (synced,) = sync.sync(str(tmp_path / "c"), [str(saved)])
+    assert said in synced.failed[0].error and synced.stored == 0
+
+
+@pytest.mark.parametrize("way", ["backup", "archive"])
+def test_a_journal_that_a_removed_day_left_is_not_played_into_the_restored_one(
+    filled: Store, saved: Path, tmp_path: Path, way: str
+) -> None:
+    path = layout.db_path(filled.root, DAY)
+    filled.archive(DAY)
+    conn = connect.open_writer(path)
+    conn.execute("delete from hooks")
+    left = Path(path + "-wal").read_bytes()
+    conn.close()
+    Path(path).unlink()
+    Path(path + "-wal").write_bytes(left)
+    assert (filled.restore(str(saved)) if way == "backup" else filled.restore_archive(DAY)) is not None
+    assert filled.count(Filter()).count == 20

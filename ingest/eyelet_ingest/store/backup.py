@@ -27,13 +27,19 @@ from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.connect import FileLock, driver, is_there, open_reader
 from eyelet_ingest.store.copier import Copier, partial_of, sha256_of, size_of, stat_of, state_of
-from eyelet_ingest.store.holdings import JOURNAL, MANIFEST, Manifest, day_name
+from eyelet_ingest.store.holdings import (
+    JOURNAL,
+    MANIFEST,
+    ROOT_DATABASES,
+    ROOT_FILES,
+    ROOT_TREES,
+    Manifest,
+    day_name,
+)
 from eyelet_ingest.store.layout import PartitionKey
 
 LOCK = ".backup.lock"
-ROOT_FILES = ("secret.key", "retention.json", "tokens.json", "eyelet.yaml")
-ROOT_DATABASES = ("ingest.sqlite", "sync.sqlite", "audit.sqlite", "tombstones.sqlite")  # the last one knows most
-ROOT_TREES = ("seals", "archive", "spool")
+NEXT_SEAL = ".manifest.json.next"
 LOCK_MS = 2_000
 TRIES = 3
 _HINT = "is it a folder that you may write, with room?"
@@ -111,7 +117,8 @@ def verify(target: str, progress: Callable[[int, int], object] | None = None) ->
                 checked.events += checked_day(target, key, known)
                 checked.days += 1
             else:
-                known.checked(name)
+                if not name.startswith("logs/"):  # the seals are checked with their day
+                    known.checked(name)
                 checked.files += 1
         except (PartitionError, OSError) as bad:
             context, day = (key.context, key.date) if key else (name, "")
@@ -132,6 +139,7 @@ def checked_day(target: str, key: PartitionKey, known: "Manifest") -> int:
         rows = _facts(conn)["rows"]
     if rows != entry["rows"]:
         raise PartitionUnreadable("verify", path, f"{rows} events, not {entry['rows']}", "back the day up again")
+    seal_of(target, key, known)
     return int(rows)
 
 
@@ -145,7 +153,7 @@ def check_places(root: str, target: str) -> None:
     if os.path.lexists(target) and not os.path.isdir(target):
         raise BadInput("back up to", target, "it is no folder", "name a folder")
     names = os.listdir(target) if os.path.isdir(target) else []
-    if any(not name.startswith(".backup") for name in names) and MANIFEST not in names and JOURNAL not in names:
+    if names and not {MANIFEST, JOURNAL, LOCK}.intersection(names):  # the lock alone: the first one was stopped early
         raise BadInput("back up to", target, "it holds something that is no backup", "name a new or empty folder")
 
 
@@ -167,8 +175,8 @@ def _day(root: str, target: str, key: PartitionKey, known: Manifest, copier: Cop
     path = layout.db_path(root, key)
     if not is_there(path):
         return
-    state = state_of(path)
-    if known.is_unchanged(day_name(key), state):
+    state, seal_state = state_of(path), state_of(manifest.path_of(root, key))
+    if known.is_unchanged(day_name(key), state) and _is_seal_unchanged(root, target, key, known, seal_state):
         made.unchanged += 1
         return
     if made.dry_run:
@@ -187,9 +195,10 @@ def _day(root: str, target: str, key: PartitionKey, known: Manifest, copier: Cop
             if stat_of(manifest.path_of(root, key)) == sealed:
                 break  # else it was sealed between the two copies
         with transfer.reading(copy, settled=True) as conn:
-            entry = {"state": state, "sha256": digest, "bytes": size, **_facts(conn)}
+            entry = {"state": state, "sha256": digest, "bytes": size, **_facts(conn), "seal": seal[0] if seal else ""}
+        _prepare_seal(target, key, scratch, seal)
         known.take(day_name(key), copy, entry)
-        _take_seal(target, key, scratch, known, seal)
+        _take_seal(target, key, known, seal, seal_state)
         made.copied.append(key)
         made.bytes += size
     finally:
@@ -202,15 +211,51 @@ def _seal_copied(root: str, key: PartitionKey, scratch: str, copier: Copier) -> 
     return copier.copy(source, os.path.join(scratch, manifest.FILE_NAME)) if os.path.isfile(source) else None
 
 
-def _take_seal(target: str, key: PartitionKey, scratch: str, known: Manifest, seal: tuple[str, int] | None) -> None:
-    to = manifest.path_of(target, key)
-    name = os.path.relpath(to, target).replace(os.sep, "/")
+def _is_seal_unchanged(root: str, target: str, key: PartitionKey, known: Manifest, state: list[int]) -> bool:
+    """Whether the seals beside a day in the backup are still those of the root; whoever was stopped took none yet."""
+    name = _seal_name(key)
+    if not os.path.isfile(manifest.path_of(root, key)):
+        return name not in known.entries
+    taken = [entry["seal"] for entry in known.entries[day_name(key)]]
+    return known.is_unchanged(name, state) and [entry["sha256"] for entry in known.entries[name]] == taken
+
+
+def _seal_name(key: PartitionKey) -> str:
+    return f"{os.path.dirname(day_name(key))}/{manifest.FILE_NAME}"
+
+
+def _next_seal(target: str, key: PartitionKey) -> str:
+    return os.path.join(layout.partition_dir(target, key), NEXT_SEAL)
+
+
+def _prepare_seal(target: str, key: PartitionKey, scratch: str, seal: tuple[str, int] | None) -> None:
+    """Before the day's copy gets its name its seals lie beside it: whoever is stopped has those of either copy."""
     if seal is not None:
-        entry = {"state": [], "sha256": seal[0], "bytes": seal[1]}
-        known.take(name, os.path.join(scratch, manifest.FILE_NAME), entry)
-    elif known.entries.pop(name, None):
+        os.replace(os.path.join(scratch, manifest.FILE_NAME), _next_seal(target, key))
+
+
+def _take_seal(target: str, key: PartitionKey, known: Manifest, seal: tuple[str, int] | None, state: list[int]) -> None:
+    """The seals beside the day that has just got its name."""
+    if seal is not None:
+        known.take(_seal_name(key), _next_seal(target, key), {"state": state, "sha256": seal[0], "bytes": seal[1]})
+        return
+    known.entries.pop(_seal_name(key), None)
+    with suppress(FileNotFoundError):
+        os.unlink(manifest.path_of(target, key))
+
+
+def seal_of(target: str, key: PartitionKey, known: Manifest) -> str | None:
+    """Where the seals of a backup's day are, also where its maker was stopped before they had their name; None where
+    it has none. PartitionUnreadable where they are not what was backed up."""
+    day = known.checked(day_name(key))
+    if not day["seal"]:
+        return None
+    for path in (manifest.path_of(target, key), _next_seal(target, key)):
         with suppress(FileNotFoundError):
-            os.unlink(to)
+            if sha256_of(path) == day["seal"]:
+                return path
+    path = manifest.path_of(target, key)
+    raise PartitionUnreadable("verify", path, "it is not what was backed up", "back the day up again")
 
 
 def _copied(root: str, key: PartitionKey, copy: str, copier: Copier) -> tuple[str, int]:

@@ -308,6 +308,16 @@ def file_of(path: str) -> "tuple[int, int] | None":
     return there.st_dev, there.st_ino
 
 
+def remove_sides(path: str) -> None:
+    """Remove what is left beside a database that is gone, or about to be replaced, under its day's lock: SQLite would
+    play a WAL or a journal of the old one into the new."""
+    for side in ("-wal", "-shm", "-journal"):
+        try:  # noqa: SIM105  contextlib is not for the hook
+            os.unlink(path + side)
+        except FileNotFoundError:
+            pass
+
+
 def is_there(path: str) -> bool:
     """Whether anything is at `path`: a database, or what stands in its place."""
     if path.startswith(MEMORY):

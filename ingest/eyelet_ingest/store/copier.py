@@ -4,20 +4,26 @@ in the same process (POSIX), and a root's databases may be open in this one.
 
 import hashlib
 import os
+import stat
 import subprocess
 import sys
 import time
 from contextlib import suppress
+from errno import EINVAL
+from typing import BinaryIO
 
 SETTLED_NS = 2_000_000_000  # what changed this recently may change again in the same tick of the file system's clock
 
 _COPIER = """
-import hashlib, os, sys
+import hashlib, os, signal, stat, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked decides
 for line in sys.stdin:
     source, target = (bytes.fromhex(one) for one in line.split())
     try:
         digest, size = hashlib.sha256(), 0
-        with open(source, "rb", buffering=0) as file:
+        with open(os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError("it is no file")
             out = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             while part := file.read(1 << 20):
                 digest.update(part)
@@ -79,10 +85,19 @@ def partial_of(path: str) -> str:
     return os.path.join(folder, f".{name}.{os.getpid()}.partial")
 
 
+def open_file(path: str) -> BinaryIO:
+    """A plain file, to be read; OSError for a pipe or a device too, which might be read for ever."""
+    file = open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")  # noqa: SIM115  the caller closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(EINVAL, "it is no file")
+    return file
+
+
 def sha256_of(path: str) -> str:
     """Of a file that no SQLite of this process has open."""
     digest = hashlib.sha256()
-    with open(path, "rb", buffering=0) as file:
+    with open_file(path) as file:
         while part := file.read(1 << 20):
             digest.update(part)
     return digest.hexdigest()

@@ -8,11 +8,15 @@ from contextlib import suppress
 from typing import Any
 
 from eyelet_ingest.errors import PartitionError, PartitionUnreadable, RootError
-from eyelet_ingest.store.copier import sha256_of, size_of, write_file
+from eyelet_ingest.store.copier import open_file, sha256_of, size_of, write_file
 from eyelet_ingest.store.layout import PartitionKey
 
 MANIFEST, JOURNAL = "backup.json", ".backup.jsonl"
 HEADER, FORMAT = "eyelet_backup", 1
+# What a root is besides its days.
+ROOT_FILES = ("secret.key", "retention.json", "tokens.json", "eyelet.yaml")
+ROOT_DATABASES = ("ingest.sqlite", "sync.sqlite", "audit.sqlite", "tombstones.sqlite")  # the last one knows most
+ROOT_TREES = ("seals", "archive", "spool")
 
 
 class Manifest:
@@ -27,11 +31,16 @@ class Manifest:
         self.path, self.journal = os.path.join(target, MANIFEST), os.path.join(target, JOURNAL)
         self.entries: dict[str, list[dict[str, Any]]] = {}
         try:
-            self.entries = {name: [entry] for name, entry in self._read().get("files", {}).items()}
+            self.entries = {name: [_checked(name, entry)] for name, entry in self._read().get("files", {}).items()}
             for entry in self._journal():
-                self.entries.setdefault(entry.pop("file"), []).append(entry)
-        except (ValueError, KeyError, AttributeError, TypeError) as bad:
-            raise RootError("read the backup", self.path, str(bad), "is it damaged? Back up to another folder") from bad
+                name = entry.pop("file")
+                self.entries.setdefault(name, []).append(_checked(name, entry))
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as bad:
+            reason = f"it lacks {bad}" if isinstance(bad, KeyError) else str(bad)
+            raise RootError("read the backup", self.path, reason, "is it damaged? Back up to another folder") from bad
+        except OSError as bad:
+            reason = bad.strerror or str(bad)
+            raise RootError("read the backup", self.path, reason, "is it a file that you may read?") from bad
         self.exists = os.path.exists(self.path) or os.path.exists(self.journal)
 
     def is_unchanged(self, name: str, state: list[int]) -> bool:
@@ -86,7 +95,7 @@ class Manifest:
 
     def _read(self) -> dict[str, Any]:
         try:
-            with open(self.path, "rb") as file:
+            with open_file(self.path) as file:
                 said = json.loads(file.read())
         except FileNotFoundError:
             return {}
@@ -96,13 +105,36 @@ class Manifest:
 
     def _journal(self) -> Iterator[dict[str, Any]]:
         try:
-            with open(self.journal, "rb") as file:
+            with open_file(self.journal) as file:
                 content = file.read().splitlines()
         except FileNotFoundError:
             return
         for line in content:
             with suppress(ValueError):  # cut: the copy it announced never got its name
                 yield json.loads(line or b"!")
+
+
+def is_known(name: str) -> bool:
+    """Whether it is a file of a root besides its days."""
+    top, slash, _ = name.partition("/")
+    return name in ROOT_FILES + ROOT_DATABASES or bool(slash and top in ROOT_TREES)
+
+
+def _checked(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry of a file; ValueError, KeyError or TypeError where it is none, or the name leads out of the backup."""
+    if (
+        not name
+        or any(part[:1] in ("", ".") for part in name.split("/"))
+        or not (name.isprintable() and name.isascii())
+    ):
+        raise ValueError(f"{name!a} is no file of a backup")
+    texts, numbers = [entry["sha256"]], [entry["bytes"], *entry["state"]]
+    if name.startswith("logs/") and name.endswith(".sqlite"):
+        numbers.append(entry["rows"])
+        texts.append(entry["seal"])
+    if not all(isinstance(one, str) for one in texts) or not all(type(one) is int for one in numbers):
+        raise ValueError(f"what it says of {name} is nothing that a backup says")
+    return entry
 
 
 def day_name(key: PartitionKey) -> str:

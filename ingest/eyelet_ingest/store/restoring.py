@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from eyelet_ingest.errors import BadInput, EyeletError, PartitionBusy, PartitionError, PartitionUnreadable
 from eyelet_ingest.store import audit, copies, identity, layout, manifest, schema, sealing, transfer
 from eyelet_ingest.store.answers import Unreadable
-from eyelet_ingest.store.backup import check_places, checked_day
+from eyelet_ingest.store.backup import check_places, checked_day, seal_of
 from eyelet_ingest.store.catalog import Catalog
-from eyelet_ingest.store.connect import FileLock, checkpoint, driver, is_there, open_writer
-from eyelet_ingest.store.copier import Copier, partial_of
-from eyelet_ingest.store.holdings import MANIFEST, Manifest, day_name
+from eyelet_ingest.store.connect import FileLock, checkpoint, driver, is_there, open_writer, remove_sides
+from eyelet_ingest.store.copier import Copier, open_file, partial_of
+from eyelet_ingest.store.holdings import MANIFEST, Manifest, day_name, is_known
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.tombstones import Tombstones
 
@@ -109,6 +109,9 @@ class _Restoring:
             to = os.path.join(self.root, *name.split("/"))
             if name.startswith("logs/"):
                 continue
+            if not is_known(name):
+                self.done.failed.append(Unreadable(name, "", "it is no file of a root that this version knows"))
+                continue
             if os.path.lexists(to):
                 self.done.kept.append(name)
                 continue
@@ -147,7 +150,8 @@ class _Restoring:
         with transfer.reading(layout.db_path(self.source, key), settled=True) as conn:
             for batch in transfer.batches(transfer.rows_of(conn)):
                 asked = [(row[transfer.UID], row[transfer.ID]) for row in batch]
-                if stones.dead(key.context, [one for one in asked if isinstance(one[0], bytes)]):
+                known = [one for one in asked if isinstance(one[0], bytes) and type(one[1]) is int]
+                if stones.dead(key.context, known):
                     return True
         return False
 
@@ -190,6 +194,7 @@ class _Restoring:
                     if self.let_go is not None:
                         self.let_go(key)
                     _empty_wal(path)
+                remove_sides(path)
                 seal = self._seal(key)
                 os.replace(copy, path)
             finally:
@@ -207,19 +212,20 @@ class _Restoring:
         with suppress(PartitionUnreadable):  # a manifest that is none makes room for the backup's
             if manifest.reopen(self.root, key, REASON):
                 return ""
-        source, to = manifest.path_of(self.source, key), manifest.path_of(self.root, key)
-        if not os.path.isfile(source):
+        source, to = seal_of(self.source, key, self.known), manifest.path_of(self.root, key)
+        if source is None:
             with suppress(FileNotFoundError):
                 os.unlink(to)
             return "none"
-        sealed = manifest.read(self.source, key)
+        with open_file(source) as file:
+            sealed = manifest.parse(file.read(manifest.MOST_BYTES + 1), key, source)
         registered = manifest.register(self.root, key.context).get(key.date)
-        if sealed is None or (registered and not {one.hash for one in sealed.seals}.issuperset(registered.seals)):
+        if registered and not {one.hash for one in sealed.seals}.issuperset(registered.seals):
             manifest.gone(self.root, key, REASON)
         partial = partial_of(to)
         self.copier.copy(source, partial)
         os.replace(partial, to)
-        return sealed.newest.hash if sealed else "none"
+        return sealed.newest.hash
 
     def _sealed(self, key: PartitionKey, seal: str) -> None:
         """After the day has its name: register its seal, or seal it again."""
@@ -264,6 +270,3 @@ def _empty_wal(path: str) -> None:
     finally:
         if conn is not None:
             conn.close()
-    for side in ("-wal", "-shm", "-journal"):
-        with suppress(FileNotFoundError):
-            os.unlink(path + side)

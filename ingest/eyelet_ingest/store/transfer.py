@@ -56,15 +56,25 @@ class Stored:
 @contextmanager
 def reading(path: str, *, settled: bool = False) -> Generator[Any, None, None]:
     """A connection that reads the partition at `path` exactly; `settled`: nobody writes it, and nothing is made beside
-    it. SQLite's errors become PartitionUnreadable."""
+    it. SQLite's errors become PartitionUnreadable. So does what is no table of ours: a view may have no end."""
     conn = open_reader(path, settled=settled)
     try:
         conn.text_factory = _EXACT
+        _expect_tables(conn, path)
         yield conn
     except conn.DatabaseError as bad:
         raise PartitionUnreadable("read", path, *schema.diagnosis(conn, path, bad)) from bad
     finally:
         conn.close()
+
+
+def _expect_tables(conn: Any, path: str) -> None:
+    views = "select name from sqlite_master where type = 'view' and lower(name) in ('hooks', 'eyelet_partition')"
+    for (name,) in conn.execute(views):
+        raise PartitionUnreadable("read", path, f"its {name} is a view, no table", schema.NOT_OURS)
+    ids = conn.execute("select upper(type), pk from pragma_table_info('hooks') where name = 'id'").fetchall()
+    if ids not in ([], [("INTEGER", 1)]):
+        raise PartitionUnreadable("read", path, "the ids in it need not be whole numbers", schema.NOT_OURS)
 
 
 def given_name(conn: Any, key: PartitionKey) -> str:
@@ -161,8 +171,10 @@ def store_into(
 
 def _sorted_out(conn: Any, root: str, key: PartitionKey, rows: Numbered, force: bool) -> tuple[Stored, Numbered]:
     """The counts, and the rows that are new here and were not deleted; `conn` is None where the day is not there."""
+    refused = [(at, "its id is no whole number") for at, row in rows if type(row[ID]) is not int]
+    rows = [one for one in rows if type(one[1][ID]) is int]
     new = _unknown(conn, rows)
-    done = Stored(known=len(rows) - len(new))
+    done = Stored(known=len(rows) - len(new), refused=refused)
     stones = Tombstones.of(root)
     dead: set[object] = set()
     if stones.are_there():

@@ -79,6 +79,7 @@ def bring_in(root: str, key: PartitionKey, name: str, facts: Facts) -> int:
     with sealing.alone(root, key):
         if not connect.is_there(path):
             try:
+                connect.remove_sides(path)
                 os.rename(name, path)
             except OSError as bad:
                 raise PartitionUnreadable("restore", path, bad.strerror or str(bad), "may you write there?") from bad
