@@ -13,6 +13,7 @@ from typing import Any
 from datasette_eyelet import instance
 
 INTERVAL_S = 30.0
+END_WAIT_S = 5.0  # for the round that is going on when the server ends
 
 
 def keeping(datasette: Any) -> Callable[[Any], Any]:
@@ -23,9 +24,18 @@ def keeping(datasette: Any) -> Callable[[Any], Any]:
             if scope["type"] != "lifespan":
                 await app(scope, receive, send)
                 return
-            rounds = asyncio.create_task(_rounds(datasette))
+            ends = asyncio.Event()
+            rounds = asyncio.create_task(_rounds(datasette, ends))
+
+            async def heard() -> Any:
+                message = await receive()
+                if message["type"] == "lifespan.shutdown":  # before anything is closed that a round works with
+                    ends.set()
+                    await asyncio.wait([rounds], timeout=END_WAIT_S)
+                return message
+
             try:
-                await app(scope, receive, send)
+                await app(scope, heard, send)
             finally:
                 rounds.cancel()
                 with suppress(asyncio.CancelledError):
@@ -36,11 +46,18 @@ def keeping(datasette: Any) -> Callable[[Any], Any]:
     return wrap
 
 
-async def _rounds(datasette: Any) -> None:
-    while True:
-        await asyncio.sleep(INTERVAL_S)
+async def _rounds(datasette: Any, ends: asyncio.Event) -> None:
+    while not ends.is_set():
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(ends.wait(), INTERVAL_S)
+        if ends.is_set():
+            return
         held = instance.of(datasette)
         try:
-            await held.apart(held.round)
+            one = asyncio.ensure_future(held.apart(held.round))
+            await asyncio.wait([one])  # whatever goes wrong in a round ends no other
         except RuntimeError:  # its threads are gone: the server is about to end
             return
+        bad = one.exception()
+        if bad is not None:
+            held.trouble = held.trouble or f"what the server does by itself failed: {bad}"

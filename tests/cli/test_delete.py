@@ -155,6 +155,13 @@ def test_a_prompt_goes_with_all_that_followed_from_it_and_no_further(root: str, 
     assert sum("second" in data for data in left) == 3
 
 
+@pytest.mark.parametrize("flag", ["--prompt", "--project"])
+def test_a_name_that_is_empty_is_refused(three: Store, flag: str) -> None:
+    """A script's variable that is not set."""
+    done = run(three.root, "delete", flag, "", "--yes")
+    assert (done.exit_code, count(three)) == (2, 9)
+
+
 def turn(n: int, session: str = "s", **said: object) -> str:
     record = {"hook_event_name": "Stop", "session_id": session, "timestamp": f"2026-03-{20 + n}T12:00:00Z"}
     return json.dumps(record | said) + "\n"

@@ -188,6 +188,7 @@ def test_the_file_is_private_and_says_what_was_set(store: Store) -> None:
         ("[]", "no object"),
         ("{}", "version"),
         ('{"version": 2}', "version"),
+        ('{"version": true}', "version"),
         ('{"version": 1, "ages": {}}', "ages"),
         ('{"version": 1, "general": {"max_age_s": "90d"}}', "general.max_age_s"),
         ('{"version": 1, "general": {"max_age_s": 5}}', "general.max_age_s"),

@@ -87,3 +87,51 @@ async def test_a_retention_file_that_says_no_rules_is_named_and_the_rounds_go_on
     async with Lifespan(site.datasette.app()):
         await until(lambda: "retention.json" in held.trouble)
     assert store.count(Filter()).count == 1
+
+
+@pytest.mark.parametrize("bad", [OSError("no such thing"), RuntimeError("of some library"), ValueError("unforeseen")])
+async def test_a_round_that_fails_is_said_and_the_next_comes_all_the_same(
+    open_site: OpenSite, often: None, monkeypatch: pytest.MonkeyPatch, bad: Exception
+) -> None:
+    site = await open_site()
+    held, rounds = instance.of(site.datasette), []
+
+    def fails() -> None:
+        rounds.append(1)
+        raise bad
+
+    monkeypatch.setattr(held, "round", fails)
+    async with Lifespan(site.datasette.app()):
+        await until(lambda: len(rounds) > 3)
+    assert str(bad) in held.trouble
+
+
+async def test_the_end_of_the_server_waits_for_the_round_that_goes_on(
+    open_site: OpenSite, often: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = await open_site()
+    held, begun, ended = instance.of(site.datasette), [], []
+
+    def slow() -> None:
+        begun.append(1)
+        time.sleep(0.3)
+        assert held.store.contexts() == []
+        ended.append(1)
+
+    monkeypatch.setattr(held, "round", slow)
+    async with Lifespan(site.datasette.app()):
+        await until(lambda: bool(begun))
+    assert len(begun) == len(ended) and held._store is None
+
+
+async def test_two_servers_of_one_root_retire_it_together(
+    open_site: OpenSite, store: Store, make_event: Callable[..., Event], often: None
+) -> None:
+    now_us = time.time_ns() // 1_000
+    store.append([make_event(now_us - n * DAY_US) for n in range(12)])
+    store.set_retention(Rules(Rule(max_age_s=2 * 86_400)))
+    one, two = await open_site(), await open_site()
+    async with Lifespan(one.datasette.app()), Lifespan(two.datasette.app()):
+        await until(lambda: len(store.catalog.partitions()) == 3)
+    assert (instance.of(one.datasette).trouble, instance.of(two.datasette).trouble) == ("", "")
+    assert store.count(Filter()).count == 3

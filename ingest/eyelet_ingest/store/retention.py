@@ -308,7 +308,7 @@ def _rules(said: object) -> Rules:
     """BadInput, which names the field, for what says no rules."""
     if not isinstance(said, dict):
         raise BadInput("read", reason="it is no object")
-    if said.get("version") != VERSION:
+    if said.get("version") != VERSION or type(said["version"]) is not int:
         raise BadInput("read", reason=f"`version` is {said.get('version')!r}, this software knows {VERSION}")
     _known(said, "", ("version", "general", "contexts", "archives"))
     contexts, archives = said.get("contexts", {}), said.get("archives", False)

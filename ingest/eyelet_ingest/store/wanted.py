@@ -102,6 +102,8 @@ def wanted(
     """What somebody who may see the contexts `only` (all where None) asks for. BadInput where that is everything."""
     if where == Filter() and not projects and not prompts:
         raise BadInput("delete", reason="no condition was given, that would be everything", hint="say what is to go")
+    if not all(prompts):
+        raise BadInput("delete", reason="a prompt has no identifier", hint="name one")
     contexts = frozenset(layout.safe_context(context) for context in where.contexts) or None
     if only is not None:
         contexts = only if contexts is None else contexts & only
