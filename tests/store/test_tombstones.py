@@ -149,3 +149,32 @@ def test_what_is_recorded_live_is_never_kept_out(store: Store, make_event: Calla
     store.append(events)
     store.delete(Filter(hook_type=("PreToolUse",)))
     assert store.append(events).stored == 1
+
+
+def test_what_was_recorded_live_comes_out_of_the_spool_whatever_the_horizon(
+    root: str, store: Store, make_event: Callable[..., Event]
+) -> None:
+    """The clock may have been wrong when something was retired, or be wrong now."""
+    event = make_event(NOON_US)
+    Tombstones.of(root).retire("default", NOON_US + DAY_US)
+    spool.put(root, layout.key_for("default", NOON_US), "default", writer.row_of(event), "busy")
+    drained = store.drain_spool()
+    assert (drained.stored, drained.dead) == (1, 0)
+    assert store.append([make_event(NOON_US)], deleted="respect").dead == 1
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_a_killed_hook_left_half_way_goes_with_a_deletion_and_does_not_come_back(
+    root: str, store: Store, make_event: Callable[..., Event], whole: bool
+) -> None:
+    event = make_event(NOON_US, session_id="going")
+    path = Path(spool.put(root, layout.key_for("default", NOON_US), "default", writer.row_of(event), "busy"))
+    partial = path.with_name(f".{path.name}")
+    text = path.read_bytes()
+    partial.write_bytes(text if whole else text[:-5])
+    path.unlink()
+    done = store.delete(Filter(session_id=("going",)))
+    assert [(one.place, one.events) for one in done.elsewhere] == [("spool", 1)]
+    assert not partial.exists()
+    path.write_bytes(text)  # its writer was still there
+    assert store.drain_spool().dead == whole

@@ -73,7 +73,8 @@ class Spool:
 
     def _walk(self, wanted: Wanted, *, go: bool) -> list[DayDeleted]:
         counts: dict[PartitionKey, int] = {}
-        for path in [*spool.waiting(self.root), *spool.set_aside(self.root)]:
+        # One that is being written is put elsewhere by its writer, should he still be there: it is remembered.
+        for path in [*spool.waiting(self.root), *spool.unfinished(self.root), *spool.set_aside(self.root)]:
             try:
                 key = layout.key_from_mount_name(os.path.basename(path).removesuffix(".json").split("-", 2)[-1])
                 if key is None and wanted.contexts is None:  # its name says no day: that of when it came
@@ -107,7 +108,7 @@ class Spool:
 
 def _met_us(path: str) -> int:
     """When a file that waits came, as its name says, or that of the file; OSError where it is gone."""
-    received_ns = os.path.basename(path).split("-")[0]
+    received_ns = os.path.basename(path).lstrip(".").split("-")[0]
     if received_ns.isascii() and received_ns.isdigit() and int(received_ns[:20]) < time.time_ns():
         return int(received_ns[:20]) // 1_000
     return max(os.lstat(path).st_mtime_ns // 1_000, 0)

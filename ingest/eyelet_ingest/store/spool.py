@@ -102,6 +102,20 @@ def waiting(root: str, most: int | None = None) -> "list[str]":
     return [path for _, path in sorted(found)]
 
 
+def unfinished(root: str) -> "list[str]":
+    """The paths of files that are being written, or whose writers were killed at it."""
+    found = []
+    for at, folder in enumerate(folders(root)):
+        if at and not _is_own(folder):
+            continue
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        found += [os.path.join(folder, name) for name in names if name[0] == "." and name.endswith(".json")]
+    return sorted(found)
+
+
 def set_aside(root: str) -> "list[str]":
     """The paths of files that turned out to be no event, each with its reason in a file beside it."""
     found = []
@@ -237,7 +251,7 @@ def _sieve(root: str, context: str, chosen: "Any") -> "Sieve | None":
         return None
     from eyelet_ingest.store.tombstones import Sieve, Tombstones
 
-    return Sieve(Tombstones.of(root, chosen), context)
+    return Sieve(Tombstones.of(root, chosen), context, by_age=False)
 
 
 def _is_own(folder: str) -> bool:
@@ -251,7 +265,7 @@ def _is_own(folder: str) -> bool:
 
 
 def _mount_of(path: str) -> str:
-    return os.path.basename(path)[: -len(".json")].split("-", 2)[-1]
+    return os.path.basename(path)[: -len(".json")].lstrip(".").split("-", 2)[-1]
 
 
 def read(path: str, most_bytes: int = EVENT_MAX_BYTES) -> "tuple[layout.PartitionKey, str, Row, int]":

@@ -6,7 +6,7 @@ for whoever comes next when a deletion was stopped or a reader was in its way. A
 
 Whoever stores events that are not new (import, the import of exports, sync, restore into a day that exists, the drain
 of the spool) asks under the day's lock, where no deletion of that day can be at work between the question and the
-insert. The live hook never asks: what happens now was never deleted.
+insert. The live hook never asks: what happens now was never deleted; and the drain asks for no horizon.
 
 Plain code: a hook that drains the spool loads this, but only where there is such a file.
 """
@@ -73,13 +73,13 @@ class Tombstones:
     def are_there(self) -> bool:
         return connect.is_there(self.path)
 
-    def dead(self, context: str, events: "Sequence[tuple[bytes, int]]") -> "set[bytes]":
-        """Of these (uid, time_us) the uids that were deleted from the context, or lie before its horizon."""
+    def dead(self, context: str, events: "Sequence[tuple[bytes, int]]", by_age: bool = True) -> "set[bytes]":
+        """Of these (uid, time_us) the uids that were deleted from the context or, `by_age`, lie before its horizon."""
         if not events or not self.are_there():
             return set()
         with _Open(self, "ask") as conn:
             horizon = _horizon(conn, context)
-            found = {uid for uid, time_us in events if time_us < horizon}
+            found = {uid for uid, time_us in events if by_age and time_us < horizon}
             uids = [uid for uid, _ in events]
             for start in range(0, len(uids), CHUNK):
                 some = uids[start : start + CHUNK]
@@ -156,13 +156,14 @@ class Tombstones:
 class Sieve:
     """Of rows on their way into a context, those that may be stored: `writer.insert` asks it under the day's lock.
 
-    `dead` is how many of the last ones may not. With `force` all may, and what was deleted of them is forgotten.
+    `dead` is how many of the last ones may not. With `force` all may, and what was deleted of them is forgotten. What
+    was recorded live is not kept out `by_age`: a clock that was wrong for a while would lose it.
     """
 
-    __slots__ = ("context", "dead", "force", "stones")
+    __slots__ = ("by_age", "context", "dead", "force", "stones")
 
-    def __init__(self, stones: Tombstones, context: str, force: bool = False) -> None:
-        self.stones, self.context, self.force, self.dead = stones, context, force, 0
+    def __init__(self, stones: Tombstones, context: str, force: bool = False, by_age: bool = True) -> None:
+        self.stones, self.context, self.force, self.by_age, self.dead = stones, context, force, by_age, 0
 
     def __call__(self, rows: "list[Row]") -> "list[Row]":
         self.dead = 0
@@ -171,7 +172,7 @@ class Sieve:
         if self.force:
             self.stones.forget(self.context, [row[0] for row in rows])
             return rows
-        dead = self.stones.dead(self.context, [(row[0], row[1]) for row in rows])
+        dead = self.stones.dead(self.context, [(row[0], row[1]) for row in rows], self.by_age)
         if not dead:
             return rows
         alive = [row for row in rows if row[0] not in dead]
