@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -288,3 +289,52 @@ def test_archived_days_that_go_are_shown_counted_and_said(three: Store) -> None:
     ]
     assert done.stdout.startswith("Retired 2 days and 1 archived day (")
     assert (archives.keys(three.root), count(three)) == ([], 0)
+
+
+FLAGS = {
+    "--context": ("one", "Two X", "two_x", "nobody"),
+    "--src": ("a", "a*", "a.b", "é*", "*"),
+    "--type": ("Stop", "stop"),
+    "--tool": ("Bash", "bash"),
+    "--session": ("a", "b"),
+    "--status": ("ok", "error"),
+    "--text": ("needle", "%", "_", "é", "t"),
+    "--since": ("2026-03-20", "2026-03-21", "2026-03-21T00:00:00.000001Z"),
+    "--until": ("2026-03-21", "2026-03-21T00:00:00.000001Z", "2026-03-22"),
+}
+
+
+def test_what_a_query_shows_is_exactly_what_the_same_flags_delete(tmp_path: Path, make_event: MakeEvent) -> None:
+    chance = random.Random(11)
+    for number in range(200 if os.environ.get("EYELET_SOAK") else 12):
+        root = str(tmp_path / str(number))
+        with Store(root) as store:
+            for context in ("one", "Two X"):
+                store.append([some_event(chance, make_event) for _ in range(20)], context)
+        flags = [word for name in chance.sample(sorted(FLAGS), 2) for word in (name, chance.choice(FLAGS[name]))]
+        before = shown(root, "--range", "all")
+        asked = flags if {"--since", "--until"} & set(flags) else [*flags, "--range", "all"]
+        going = shown(root, *asked)
+        done = run(root, "delete", *flags, "--yes", "--json")
+        assert (done.exit_code, json.loads(done.stdout)["events"]) == (0, len(going)), flags
+        assert shown(root, "--range", "all") == before - going, flags
+        assert len(before) == 40
+
+
+def shown(root: str, *flags: str) -> set[tuple[str, int]]:
+    done = run(root, "query", "search", "--limit", "1000", *flags, "--json")
+    assert done.exit_code == 0, done.output
+    return {(row["context_name"], row["id"]) for row in json.loads(done.stdout)}
+
+
+def some_event(chance: random.Random, make_event: MakeEvent) -> Event:
+    midnight_us = NOON_US + DAY_US // 2
+    return make_event(
+        chance.choice((midnight_us - 1, midnight_us, midnight_us + 1, NOON_US + chance.randrange(2 * DAY_US))),
+        session_id=chance.choice("ab"),
+        src=chance.choice(("a", "a.b", "ab", "a/b", "é.x")),
+        hook_type=chance.choice(("Stop", "PreToolUse")),
+        tool_name=chance.choice((None, "Bash", "bash")),
+        status=chance.choice(("ok", "error", "pending")),
+        data=json.dumps({"t": chance.choice(("needle", "NEEDLE", "100%", "a_b", "é", "x"))}, ensure_ascii=False),
+    )
