@@ -102,7 +102,7 @@ class Settings:
     @property
     def root(self) -> str:
         """The global root, absolute."""
-        return os.path.abspath(os.path.expanduser(self["logging.global_path"]))
+        return os.path.abspath(os.path.expanduser(str(self["logging.global_path"])))
 
     @property
     def project_root(self) -> str:
