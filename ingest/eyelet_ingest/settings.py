@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from math import inf
 from typing import Any
 
+from eyelet_ingest import git_facts
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.settings_file import Found, read
 
@@ -113,18 +114,43 @@ class Settings:
 def effective(start: str = "", given: Mapping[str, tuple[Any, str]] | None = None) -> Settings:
     """The settings that hold for work in the folder `start`; `given` are flags of the command line: name → (value,
     flag). BadInput with file and line, variable or flag for what cannot be."""
+    held = of_files(global_file(), project_file(start) if start else "")
+    values = {**held.values, **_from_environment()}
+    for name, (value, flag) in (given or {}).items():
+        values[name] = Value(checked(BY_NAME[name], value, flag), flag)
+    return Settings(values, project_of(start) if start else "", held.files)
+
+
+def of_files(config: str, of_project: str) -> Settings:
+    """What the global file and the project's say, without the environment; "" for a file that there is not."""
     values = {setting.name: Value(setting.default, "default") for setting in SETTINGS}
-    project = project_of(start) if start else ""
     files = []
-    for path, of_project in ((global_file(), False), (project_file(start) if start else "", True)):
+    for path, by_project in ((config, False), (of_project, True)):
         found = read(path) if path else None
         if found is not None:
             files.append(path)
-            values.update(_from_file(found, path, of_project))
-    values.update(_from_environment())
-    for name, (value, flag) in (given or {}).items():
-        values[name] = Value(checked(BY_NAME[name], value, flag), flag)
-    return Settings(values, project, tuple(files))
+            values.update(_from_file(found, path, by_project))
+    return Settings(values, files=tuple(files))
+
+
+def compiled(held: Settings) -> dict[str, Any]:
+    """The settings as `surroundings.py` takes them: plain values that `marshal` can keep."""
+    return {
+        "enabled": held["logging.enabled"],
+        "format": held["logging.format"],
+        "scope": held["logging.scope"],
+        "root": held["logging.global_path"],
+        "project_path": held["logging.project_path"],
+        "add_to_gitignore": held["logging.add_to_gitignore"],
+        "context": held["context"],
+        "hostname": held["metadata.include_hostname"],
+        "ip": held["metadata.include_ip"],
+        "git": held["metadata.include_git"],
+        "environment": held["metadata.environment"] if held["metadata.include_environment"] else (),
+        "custom_fields": held["metadata.custom_fields"],
+        "payload_kib": held["limits.payload_kib"],
+        "repeated": held["limits.repeated"],
+    }
 
 
 def global_file() -> str:
@@ -133,19 +159,22 @@ def global_file() -> str:
 
 
 def project_of(start: str) -> str:
-    """The git root that `start` lies in, or `start` itself."""
-    return next((folder for folder in _upwards(start) if os.path.exists(os.path.join(folder, ".git"))), start)
+    """The git working tree that `start` lies in, or `start` itself."""
+    return git_facts.folder_of(start)[0] or os.path.abspath(start)
 
 
 def project_file(start: str) -> str:
     """The project's file for work in `start`: of the nearest folder that has one, up to the git root; "" without."""
-    for folder in _upwards(start):
+    tree, _ = git_facts.folder_of(start)
+    folder = os.path.abspath(start)
+    while True:
         path = os.path.join(folder, FILE_NAME)
         if os.path.isfile(path) and path != global_file():
             return path
-        if os.path.exists(os.path.join(folder, ".git")):
-            break
-    return ""
+        above = os.path.dirname(folder)
+        if folder in (tree, above):
+            return ""
+        folder = above
 
 
 def checked(setting: Setting, value: Any, where: str) -> Any:
@@ -262,16 +291,6 @@ def _are_fields(value: Any) -> bool:
         isinstance(name, str) and isinstance(one, (str, int, float, bool)) and one not in (inf, -inf) and one == one
         for name, one in value.items()
     )
-
-
-def _upwards(start: str) -> Iterable[str]:
-    folder = os.path.abspath(os.path.expanduser(start))
-    while True:
-        yield folder
-        above = os.path.dirname(folder)
-        if above == folder:
-            return
-        folder = above
 
 
 def _nearest(given: str, names: Iterable[str]) -> str:
