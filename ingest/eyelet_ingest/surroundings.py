@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from eyelet_ingest import git_facts
+from eyelet_ingest import git_facts, place
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.identity import make_private_dir
 
@@ -163,15 +163,15 @@ def read_cache(path: str) -> "tuple[list[tuple[str, int, int, int] | None], dict
 def compiled_anew(home: str, path: str, files: "list[tuple[str, int, int, int] | None]") -> None:
     """Have the files read by a process of its own, and wait for that WAIT_MS; where others have it done, wait, too."""
     until_ns = time.monotonic_ns() + WAIT_MS * 1_000_000
-    code = os.path.join(os.path.dirname(os.path.abspath(__file__)), "compile_settings.py")
+    code = os.path.join(place.PACKAGE, "compile_settings.py")
     names = [file[0] if file else "" for file in files]
     child = 0
     try:
-        if sys.executable and not _others_are_at_it(path):
-            arguments = [sys.executable, "-I", code, home, *names]
+        if place.PYTHON and not _others_are_at_it(path):
+            arguments = [place.PYTHON, "-I", code, home, *names]
             null = os.open(os.devnull, os.O_RDWR)
             to_null = [(os.POSIX_SPAWN_DUP2, null, one) for one in (0, 1, 2)]
-            child = os.posix_spawn(sys.executable, arguments, os.environ, file_actions=to_null)
+            child = os.posix_spawn(place.PYTHON, arguments, os.environ, file_actions=to_null)
     except (OSError, AttributeError, EyeletError):  # AttributeError: Windows has no posix_spawn
         return
     while time.monotonic_ns() < until_ns:
