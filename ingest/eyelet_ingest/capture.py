@@ -13,18 +13,15 @@ import time
 if not __package__:  # run by path: the package's folder is the one above this file's
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from eyelet_ingest import intake, redaction
-from eyelet_ingest.errors import BadInput, EyeletError
+from eyelet_ingest import intake, live, redaction
+from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.events import Event
-from eyelet_ingest.jsontext import parse
-from eyelet_ingest.sources import claude_hooks, times
 from eyelet_ingest.store import connect, identity, layout, spool, writer
 
 # From the first line of main to the spool: an agent's session end allows 1.5 s to all its hooks together.
 LIFE_MS = 600  # the interpreter's own start and end are outside it: 0.8 s in all
 IDLE_INPUT_MS = 500  # how long a silent, open stdin is waited for
 DRAIN_MS = 100  # what a capture may spend on what others left behind
-TRUSTED_CLOCK_US = 24 * 3600 * 1_000_000  # a payload's own time counts when it is this near to the receipt
 READ_BYTES = 1 << 20
 INPUT_MAX_BYTES = 256 * 2**20  # more is kept up to here, as a payload cut short
 
@@ -61,48 +58,13 @@ def record(raw: bytes, root: str, given: str, started_ns: int) -> None:
 
 
 def _event(raw: bytes, received_ns: int) -> Event:
-    """What the payload says, redacted; a payload that says nothing is kept as it came."""
-    text, is_utf8 = intake.decode(raw)
-    received_us = received_ns // 1_000
-    try:
-        value, data = intake.clean(text, parse(text))
-        payload = value if isinstance(value, dict) else {}
-        event = claude_hooks.normalise(payload, data)
-        _set_time(event, payload, received_us)
-    except BadInput as bad:
-        event = _raw_event(raw, bad.reason)
-        event.time_us = received_us
-    except Exception as bad:  # noqa: BLE001  a payload no rule foresaw is kept, not lost
-        event = _raw_event(raw, f"{type(bad).__name__} while it was read")
-        event.time_us = received_us
-    if not is_utf8:
-        event.meta["source"] = {"invalid_utf8": True}
+    """What the payload says, and where it was recorded."""
+    event, _ = live.event_of(raw, received_ns)
     event.hostname = os.uname().nodename if hasattr(os, "uname") else None
     project = os.environ.get("CLAUDE_PROJECT_DIR")
     if project and not redaction.may_hold_secret(project):  # else the payload's own, which is redacted
         event.project_dir = intake.decode(os.fsencode(project))[0]
     return event
-
-
-def _raw_event(raw: bytes, why: str) -> Event:
-    try:
-        data = writer.raw_payload(intake.clean_damaged(raw), why)
-    except Exception as bad:  # noqa: BLE001  what cannot be redacted is not written; that it came is
-        data = writer.withheld_payload(len(raw), f"{why}; {type(bad).__name__} while it was redacted")
-    return Event(hook_type="unknown", src="claude.unknown", agent="claude", loglevel="warn", data=data)
-
-
-def _set_time(event: Event, payload: "dict[str, object]", received_us: int) -> None:
-    event.time_us = received_us
-    for name in times.KEYS:
-        if name not in payload:
-            continue
-        own_us = times.payload_time_us(payload[name])
-        if own_us is not None and abs(own_us - received_us) <= TRUSTED_CLOCK_US:
-            event.time_us = own_us
-        else:
-            event.meta["original_timestamp"] = str(payload[name])[:100]
-        return
 
 
 def _uid(root: str, raw: bytes, received_ns: int) -> bytes:
