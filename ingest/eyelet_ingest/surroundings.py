@@ -56,8 +56,7 @@ class Surroundings:
     def __init__(self, start: str) -> None:
         self.start = os.path.abspath(start)
         self.problem = ""
-        config = os.environ.get("EYELET_CONFIG") or os.path.join(HOME, FILE_NAME)
-        config = os.path.abspath(os.path.expanduser(config))
+        config = config_file()
         self.home = os.path.dirname(config)
         tree, self.git = git_facts.folder_of(self.start)
         self.project = tree or self.start
@@ -76,12 +75,22 @@ class Surroundings:
     def roots(self) -> "list[str]":
         """The roots to record into, absolute: the global one, the project's, or both."""
         scope = self.settings["scope"]
-        roots = []
-        if scope != "project":
-            roots.append(os.path.abspath(os.path.expanduser(str(self.settings["root"]))))
-        if scope != "global":
-            roots.append(os.path.join(self.project, str(self.settings["project_path"])))
-        return roots
+        return (self.global_roots() if scope != "project" else []) + ([self.project_root] if scope != "global" else [])
+
+    def global_roots(self) -> "list[str]":
+        """The global root; none where it would be in the home folder of nobody."""
+        root = os.path.expanduser(str(self.settings["root"]))
+        return [] if root.startswith("~") else [os.path.abspath(root)]
+
+    @property
+    def project_root(self) -> str:
+        """The project's own root, absolute."""
+        return os.path.join(self.project, str(self.settings["project_path"]))
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether somebody has paused anything (`pause.py`)."""
+        return _looked_at(os.path.join(self.home, "paused")) is not None
 
     def folders(self) -> "tuple[str, ...]":
         """The folder it starts in and those above it, up to the project's."""
@@ -135,6 +144,17 @@ class Surroundings:
             settings["enabled"] = switch in ("1", "true")
         if get("EYELET_DISABLED", "0") not in ("", "0"):
             settings["enabled"] = False
+
+
+def config_file() -> str:
+    """The path of the global file, which need not be there; one that cannot be, for a user without a home folder."""
+    path = os.path.expanduser(os.environ.get("EYELET_CONFIG") or os.path.join(HOME, FILE_NAME))
+    return os.path.join(os.devnull, FILE_NAME) if path.startswith("~") else os.path.abspath(path)
+
+
+def home() -> str:
+    """The folder of the global file, where the cache, faults and rests lie, too."""
+    return os.path.dirname(config_file())
 
 
 def cache_path(home: str, config: str, project_file: str) -> str:

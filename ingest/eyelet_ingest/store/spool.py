@@ -14,14 +14,13 @@ from errno import EFBIG
 
 from eyelet_ingest.errors import BadInput, PartitionBusy, PartitionError, RootError
 from eyelet_ingest.jsontext import dumps, parse
-from eyelet_ingest.store import identity, layout, writer
-from eyelet_ingest.store.connect import FileLock
+from eyelet_ingest.store import identity, layout
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
     from typing import Any
 
-    from eyelet_ingest.store.writer import Row
+    from eyelet_ingest.store.rows import Row
 
 FORMAT = 1
 BATCH, BATCH_BYTES = 500, 8 * 2**20  # what is read before it is inserted together
@@ -117,6 +116,8 @@ def drain(root: str, deadline_ns: int, *, chosen: "Any" = None, quick: bool = Fa
     paths = waiting(root, LOOKED_AT if quick else None)
     if not paths:
         return result
+    from eyelet_ingest.store.connect import FileLock  # a hook that only puts does without
+
     days: dict[str, list[str]] = {}
     for path in paths:
         days.setdefault(_mount_of(path), []).append(path)
@@ -183,6 +184,8 @@ def _store(
     result: Drained,
 ) -> bool:
     """Insert, then unlink: a crash between the two finds the rows known at the next try."""
+    from eyelet_ingest.store import writer
+
     until_ns = min(deadline_ns, time.monotonic_ns() + PARTITION_DEADLINE_MS * 1_000_000)
     try:
         stored = writer.insert(root, key, given, [row for _, row in batch], until_ns, chosen=chosen)
@@ -220,6 +223,8 @@ def _read(path: str, most_bytes: int) -> "tuple[layout.PartitionKey, str, Row, i
 
     OSError where it cannot be read, or has more than `most_bytes`.
     """
+    from eyelet_ingest.store import writer
+
     content = _content(path, most_bytes)
     record = parse(content.decode("utf-8", "replace"))
     key = layout.key_from_mount_name(_mount_of(path))
