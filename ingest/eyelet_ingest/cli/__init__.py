@@ -20,6 +20,9 @@ COMMANDS = {
     "drain": "eyelet_ingest.cli.spool:drain",
     "rebuild": "eyelet_ingest.cli.rebuild:rebuild",
     "token": "eyelet_ingest.cli.token:token",
+    "install": "eyelet_ingest.cli.install:install",
+    "uninstall": "eyelet_ingest.cli.install:uninstall",
+    "status": "eyelet_ingest.cli.install:status",
     "config": "eyelet_ingest.cli.config:config",
 }
 

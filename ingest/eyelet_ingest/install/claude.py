@@ -59,8 +59,12 @@ def handler(launch: Launch, event: str, seconds: int) -> dict[str, Any]:
         return {
             "type": "http",
             "url": launch.url + HOOK_ADDRESS,
-            "headers": {"Authorization": f"Bearer ${TOKEN_VARIABLE}"},
-            "allowedEnvVars": [TOKEN_VARIABLE],
+            "headers": {
+                "Authorization": f"Bearer ${TOKEN_VARIABLE}",
+                "X-Eyelet-Context": "$EYELET_CONTEXT",
+                "X-Eyelet-Disabled": "$EYELET_DISABLED",
+            },
+            "allowedEnvVars": [TOKEN_VARIABLE, "EYELET_CONTEXT", "EYELET_DISABLED"],
             "timeout": seconds,
         }
     if launch.portable:

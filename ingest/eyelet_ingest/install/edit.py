@@ -187,11 +187,6 @@ def _stays(container: Node, name: str, empty: Collection[str]) -> bool:
     return len(container.items) > 1 or name in empty
 
 
-def _stays(container: Node, name: str, empty: Collection[str]) -> bool:
-    """Whether the container is kept when one of its items goes."""
-    return len(container.items) > 1 or name in empty
-
-
 def _next_of_ours(top: Node, hooks: Node, ours: Ours, only: str) -> tuple[list[str], list[tuple[Node, int]]] | None:
     """Where something of ours is: containers from the innermost outwards, each with the item in it that would go if
     nothing else is in what it holds; and their names, which are popped alongside."""
