@@ -1,12 +1,12 @@
 """What `eyelet install` writes under `~/.eyelet/bin/`: a launcher, and the hook's plain modules as one file of code.
 
-Twenty modules looked up and read one by one cost a hook a third of its time; one file of code costs a twentieth. And it
-stands by itself: a virtual environment that was moved or deleted takes nothing away from it (SQLite is then the standard
-library's). The launcher is a Python file that always exits 0 and prints nothing. Beside it lie
+Twenty modules looked up and read one by one cost a hook a third of its time; one file of code costs a tenth. And it
+stands by itself: a virtual environment that was moved or deleted takes nothing away from it (SQLite is then the
+standard library's). The launcher is a Python file that always exits 0 and prints nothing. Beside it lie
 
-- `eyelet-hook-<version of Python>.code`: the modules, compiled, for that Python;
-- `eyelet-hook.source`: the same as text; another Python than the one that installed them compiles them anew, once;
-- `eyelet-hook.stamp`: what the modules were when the bundle was made. `refresh` compares, and makes it anew.
+- `eyelet-hook-<version of Python>.code`: the modules, compiled for that Python (`boot.py` makes modules of them);
+- `eyelet-hook.source` and `eyelet-hook-again.py`: what another Python than the one that installed it makes them of;
+- `eyelet-hook.stamp`: what the package was when the bundle was made. `refresh` compares, and makes it anew.
 
 Nothing in `bin` is secret, and all of it is private (0600, folder 0700).
 """
@@ -16,96 +16,95 @@ import marshal
 import os
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
-from eyelet_ingest import launcher
+from eyelet_ingest import again
 from eyelet_ingest.errors import RootError
 from eyelet_ingest.store.identity import make_private_dir
 
 FOLDER = "bin"
 LAUNCHER = "eyelet-hook.py"
-SOURCE = "eyelet-hook.source"
-STAMP = "eyelet-hook.stamp"
 PACKAGE = Path(__file__).resolve().parent
 NAME = "eyelet_ingest"
 ENTRY = f"{NAME}.capture"
-# What a hook needs seldom or never: it is in the bundle as bytes, and becomes code when it is asked for.
-READABLE_BY_ALL = 4  # of marshal: every Python from 3.4 on reads it
+BOOT = f"{NAME}.boot"
+# What is asked for together: the store, by an event that is not only spooled; the rules, by one with a tell-tale.
+TOGETHER = (f"{NAME}.store.writer", f"{NAME}.redaction_rules")
+EVERYWHERE = 4  # a version of marshal that every Python from 3.4 on reads
+_C_MODULES = ("_json", "fcntl", "_blake2", "_socket", "binascii", "_sqlite3")
 
 
 def write(home: str) -> str:
     """Make or renew the bundle under `home` (the folder of the global settings, `~/.eyelet`); the launcher's path.
 
-    RootError where it cannot be written. What is there stays whole until the new one has its place.
+    RootError where it cannot be written. Each file is replaced as a whole.
     """
-    folder = os.path.join(os.path.abspath(os.path.expanduser(home)), FOLDER)
+    folder = _folder(home)
     make_private_dir(folder)
-    sources = _sources()
+    beside = os.path.join(folder, LAUNCHER).removesuffix(".py")
+    groups = _groups()
+    names = [*(name for group in groups for name in group), BOOT]
+    sources = {name: (_path_of(name).name == "__init__.py", _text_of(name)) for name in names}
     try:
-        _put(folder, SOURCE, marshal.dumps(sources, READABLE_BY_ALL))
-        _put(folder, launcher.code_name(), launcher.compiled(sources))
-        text = Path(launcher.__file__).read_text(encoding="utf-8")
-        _put(folder, LAUNCHER, _shortened(text).encode())
-        _put(folder, STAMP, _stamp().encode())
+        _put(f"{beside}.source", marshal.dumps((sources, groups), EVERYWHERE))
+        _put(again.code_name(beside), again.compiled(sources, groups, _files()))
+        _put(f"{beside}-again.py", (PACKAGE / "again.py").read_bytes())
+        _put(f"{beside}.py", _shortened(PACKAGE / "launcher.py").encode())
+        _put(f"{beside}.stamp", _stamp().encode("utf-8", "surrogateescape"))
     except OSError as bad:
         raise RootError("write", folder, bad.strerror or str(bad), "may you write in this folder?") from bad
-    return os.path.join(folder, LAUNCHER)
-
-
-def command(home: str, *flags: str) -> list[str]:
-    """The program and the arguments that run the hook, for agents that start it without a shell.
-
-    A shell of a line stands before it: where the interpreter or the launcher is gone (`python missing.py` exits 2,
-    which blocks the agent's tool), nothing happens, and the answer is 0.
-    """
-    return ["/bin/sh", "-c", shell_command(home, *flags)]
-
-
-def shell_command(home: str, *flags: str) -> str:
-    """The same as one line of shell, for agents that give what they find to a shell."""
-    path = os.path.join(os.path.abspath(os.path.expanduser(home)), FOLDER, LAUNCHER)
-    python, quoted = _quoted(interpreter()), _quoted(path)
-    more = "".join(" " + _quoted(flag) for flag in flags)
-    return f"[ -x {python} ] && [ -f {quoted} ] && exec {python} -I -S {quoted}{more}; exit 0"
+    return f"{beside}.py"
 
 
 def interpreter() -> str:
-    """The interpreter under a virtual environment, which stays when that is deleted; else this one."""
+    """The interpreter that runs the launcher: the one under a virtual environment, which stays when that is deleted."""
     base: str = getattr(sys, "_base_executable", "") or sys.executable
     return os.path.realpath(base)
 
 
 def is_written(home: str) -> bool:
-    """Whether a bundle is there."""
-    return os.path.exists(os.path.join(home, FOLDER, LAUNCHER))
+    """Whether there is a bundle under `home`."""
+    return os.path.exists(os.path.join(_folder(home), LAUNCHER))
 
 
 def refresh(home: str) -> bool:
     """Make the bundle under `home` anew where there is one and the package has changed since; whether it did."""
     try:
-        with open(os.path.join(home, FOLDER, STAMP), encoding="utf-8") as file:
-            if file.read() == _stamp():
+        with open(os.path.join(_folder(home), "eyelet-hook.stamp"), "rb") as file:
+            if file.read() == _stamp().encode("utf-8", "surrogateescape"):
                 return False
     except FileNotFoundError:
         return False
-    except (OSError, UnicodeError):
-        pass
     write(home)
     return True
 
 
-def modules() -> list[str]:
-    """The names of all modules a hook may import, each behind those it imports at its beginning."""
-    found: list[str] = []
-    later = [ENTRY]
+def _folder(home: str) -> str:
+    return os.path.join(os.path.abspath(os.path.expanduser(home)), FOLDER)
+
+
+def _groups() -> list[list[str]]:
+    """The names of all modules that a hook may import, each behind those it needs.
+
+    The first group is what every event needs; the groups of TOGETHER follow, then one for each of the others.
+    """
     seen: set[str] = set()
+    later: list[str] = []
+    groups = []
+    for name in (ENTRY, *TOGETHER):
+        group: list[str] = []
+        _visit(name, seen, group, later)
+        groups.append(group)
     while later:
-        _visit(later.pop(0), seen, found, later)
-    return found
+        group = []
+        _visit(later.pop(0), seen, group, later)
+        groups += [group] if group else []
+    return groups
 
 
 def _visit(name: str, seen: set[str], found: list[str], later: list[str]) -> None:
-    """`found` gets the module behind what it needs at once; what its functions import comes `later`."""
+    """`found` gets the module behind what it imports at its beginning; what its functions import comes `later`."""
     if name in seen:
         return
     seen.add(name)
@@ -117,9 +116,17 @@ def _visit(name: str, seen: set[str], found: list[str], later: list[str]) -> Non
             for one in filter(_is_module, names):
                 if id(node) in at_once:
                     _visit(one, seen, found, later)
-                else:
+                elif one not in (*seen, *TOGETHER) and not _is_for_types(node, tree):
                     later.append(one)
     found.append(name)
+
+
+def _is_for_types(node: ast.AST, tree: ast.Module) -> bool:
+    """Whether it stands under `if TYPE_CHECKING:`, which never runs."""
+    blocks = [one for one in tree.body if isinstance(one, ast.If)]
+    return any(
+        node is inner for block in blocks for inner in ast.walk(block) if ast.unparse(block.test) == "TYPE_CHECKING"
+    )
 
 
 def _is_module(name: str) -> bool:
@@ -132,12 +139,8 @@ def _path_of(name: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _sources() -> list[tuple[str, bool, str]]:
-    """(name, whether it is a package, text) of every module; `place` says where everything is now."""
-    return [(name, _path_of(name).name == "__init__.py", _text_of(name)) for name in modules()]
-
-
 def _text_of(name: str) -> str:
+    """The module's text; `place` says where everything is now."""
     if name != f"{NAME}.place":
         return _path_of(name).read_text(encoding="utf-8")
     facts = {"PACKAGE": str(PACKAGE), "PYTHON": sys.executable, "EXTENSION": _extension(), "IS_BUNDLE": True}
@@ -152,40 +155,36 @@ def _extension() -> str:
     return os.path.realpath(module.__file__) if module is not None and module.__file__ else ""
 
 
+def _files() -> dict[str, str]:
+    """Where the C modules lie that a hook may need, for this Python; those that are built in are nowhere."""
+    found = {name: find_spec(name) for name in _C_MODULES}
+    return {name: spec.origin for name, spec in found.items() if spec and spec.origin and os.path.isfile(spec.origin)}
+
+
 def _stamp() -> str:
-    """What changes when the package does: every module's time and size."""
-    lines = [sys.executable, sys.version]
+    """What changes when the package or the Python under it does: every module's time and size."""
+    lines = [sys.executable, interpreter(), sys.version]
     for folder in (PACKAGE, PACKAGE / "store", PACKAGE / "sources"):
         with os.scandir(folder) as entries:
-            files = [(one.path, one.stat()) for one in entries if one.name.endswith(".py")]
-        lines += [
-            f"{path} {there.st_mtime_ns} {there.st_size}" for path, there in sorted(files, key=lambda one: one[0])
-        ]
+            files = {one.path: one.stat() for one in entries if one.name.endswith(".py")}
+        lines += [f"{path} {there.st_mtime_ns} {there.st_size}" for path, there in sorted(files.items())]
     return "\n".join(lines)
 
 
-def _shortened(text: str) -> str:
-    """The launcher without docstrings and comments: it is compiled anew at every event."""
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.FunctionDef)) and ast.get_docstring(node) is not None:
-            del node.body[0]
-    return "# Written by `eyelet install`, which says more about it in eyelet_ingest/launcher.py.\n" + ast.unparse(tree)
+def _shortened(path: Path) -> str:
+    """The launcher without its docstring and comments."""
+    tree = ast.parse(path.read_bytes())
+    del tree.body[0]
+    return f"# Written by `eyelet install`; {NAME}/launcher.py says more.\n{ast.unparse(tree)}\n"
 
 
-def _put(folder: str, name: str, content: bytes) -> None:
+def _put(path: str, content: bytes) -> None:
     """A whole file or none, 0600."""
-    handle, path = tempfile.mkstemp(dir=folder)
+    handle, mine = tempfile.mkstemp(dir=os.path.dirname(path))
     try:
         with open(handle, "wb") as file:
             file.write(content)
-        os.replace(path, os.path.join(folder, name))
+        os.replace(mine, path)
     except BaseException:
-        os.unlink(path)
+        os.unlink(mine)
         raise
-
-
-def _quoted(text: str) -> str:
-    from shlex import quote
-
-    return quote(text)
