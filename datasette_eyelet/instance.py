@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from datasette_eyelet import mounts, queries, settings
 from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.grouped import Grouped
 from eyelet_ingest.store.store import Store
 
 DEFAULT_ROOT = "~/.eyelet"
@@ -40,6 +41,7 @@ class Instance:
         self._store: Store | None = None
         self._opening = threading.Lock()
         self.overlays: dict[Any, Any] = {}
+        self._grouped: Grouped | None = None  # guarded by _opening
         self._apart = ThreadPoolExecutor(APART_THREADS, thread_name_prefix="eyelet")
         self.trouble = ""
         self._draining = threading.Lock()
@@ -54,6 +56,15 @@ class Instance:
                 self._store = Store(self.root)
             return self._store
 
+    @property
+    def grouped(self) -> Grouped:
+        """Who stores the events of many requests together; made by the first. RootError as for `store`."""
+        store = self.store
+        with self._opening:
+            if self._grouped is None:
+                self._grouped = Grouped(store, self.drain_when_due)
+            return self._grouped
+
     def store_for(self, visible: frozenset[str] | None) -> Store:
         """The Store as far as these contexts go: what `permissions.contexts_for` answered."""
         return self.store.limited_to(visible)
@@ -65,6 +76,8 @@ class Instance:
         return await asyncio.get_running_loop().run_in_executor(self._apart, whole)
 
     def close(self) -> None:
+        if self._grouped is not None:
+            self._grouped.close()
         self._apart.shutdown(wait=False)
         self.days.close()
         if self._maintenance is not None:
