@@ -41,7 +41,7 @@ def main() -> None:
         raw = _read_input()
         if raw.strip():
             around = _surroundings(flags)
-            if around is not None:
+            if around is not None and not _posted(around, raw, flags):
                 left_open: list[Any] = []  # closing would checkpoint; the process ends instead
                 record_around(around, raw, started_ns, only_spool=flags.get("mode") == "spool", left_open=left_open)
     except BaseException as bad:  # noqa: BLE001  the agent must never fail because we could not log
@@ -238,12 +238,21 @@ def _surroundings(flags: "dict[str, str]") -> "Surroundings | None":
     return around
 
 
+def _posted(around: Surroundings, raw: bytes, flags: "dict[str, str]") -> bool:
+    """Whether the local server has taken the payload, as `--mode http --url URL` wants it."""
+    if flags.get("mode") != "http" or around.settings["scope"] != "global" or around.settings["format"] != "sqlite":
+        return False  # the server stores into its own root, as rows
+    from eyelet_ingest import posting
+
+    return posting.sent(raw, flags.get("url", ""), around.home, around.context)
+
+
 def _flags(args: "list[str]") -> "dict[str, str]":
-    """`--root DIR`, `--context NAME` and `--mode direct|spool`; what else is given is passed over."""
+    """`--root DIR`, `--context NAME`, `--mode direct|spool|http` and `--url URL`; what else is given is passed over."""
     flags: dict[str, str] = {}
     for at, arg in enumerate(args):
         name, equals, value = arg.lstrip("-").partition("=")
-        if name in ("root", "context", "mode") and arg.startswith("--"):
+        if name in ("root", "context", "mode", "url") and arg.startswith("--"):
             given = value if equals else args[at + 1] if at + 1 < len(args) else ""
             if given:
                 flags[name] = given

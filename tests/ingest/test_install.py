@@ -2,10 +2,12 @@
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import threading
 from collections import Counter
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -428,3 +430,60 @@ def test_a_record_that_was_tampered_with_is_no_record(home: Path, project: Path)
     assert record.read(str(home / ".eyelet")) == {}
     uninstall(wish(home, project, "claude"))
     assert "eyelet-hook" not in "".join(one.read_text("utf-8") for one in (home / ".claude").glob("*.json"))
+
+
+def test_a_hook_posts_to_the_server_and_stores_itself_where_there_is_none(home: Path, project: Path) -> None:
+    got: list[tuple[str, str, bytes]] = []
+    answers = iter([200, 503, 200])
+
+    class Server(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            got.append((self.path, self.headers["Authorization"], body))
+            self.send_response(next(answers))
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        asked = wish(home, project, "claude", mode="http", url=f"http://localhost:{server.server_port}/")
+        plan = installer.to_install(asked)
+        assert any("token" in note for note in plan.notes)
+        installer.perform(plan, asked.home)
+        agent = stand_in("claude", home, project, EYELET_TOKEN="eyelet_secret")
+        for number in range(2):
+            [answer] = agent.fire("Stop", payload("claude", "Stop", "s", project, number))
+            assert not agent.refuses(answer)
+        server.shutdown()
+    agent.fire("Stop", payload("claude", "Stop", "s", project, 2))
+    assert [(path, token) for path, token, _ in got] == [("/-/eyelet/hook", "Bearer eyelet_secret")] * 2
+    assert json.loads(got[0][2])["number"] == 0
+    assert sorted(one["number"] for one in recorded(home)) == [1, 2]
+
+
+def test_without_a_token_or_with_a_silent_server_the_hook_stores_itself(home: Path, project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        install(wish(home, project, "claude", mode="http", url=url))
+        for number, token in enumerate(("", "eyelet_secret")):
+            agent = stand_in("claude", home, project, EYELET_TOKEN=token)
+            [answer] = agent.fire("Stop", payload("claude", "Stop", "s", project, number))
+            assert not agent.refuses(answer)
+    assert sorted(one["number"] for one in recorded(home)) == [0, 1]
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1:1", "http://example.org:80", "http://127.0.0.1:x", "", "http://"])
+def test_a_server_that_cannot_be_is_refused(url: str, home: Path, project: Path) -> None:
+    with pytest.raises(BadInput, match="by number"):
+        installer.to_install(wish(home, project, "claude", mode="http", url=url))
+
+
+def test_in_the_mode_spool_events_wait_for_the_next_command(home: Path, project: Path) -> None:
+    install(wish(home, project, "claude", mode="spool"))
+    agent = stand_in("claude", home, project)
+    agent.fire("Stop", payload("claude", "Stop", "s", project, 5))
+    assert state.of(str(home / ".eyelet"), str(project)).waiting == 1
+    assert [one["number"] for one in recorded(home)] == [5]

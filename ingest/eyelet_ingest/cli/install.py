@@ -73,7 +73,7 @@ def install(
 
     if native_http and mode != "http":
         raise BadInput("install", reason="--native-http goes with --mode http only", hint="add --mode http")
-    wish = _wish(agents, scope, project, mode=mode, url=_url(url), native_http=native_http)
+    wish = _wish(agents, scope, project, mode=mode, url=url, native_http=native_http)
     if as_plugin:
         folder = os.path.abspath(os.path.expanduser(as_plugin))
         plan = installer.Plan((installer.plugin(folder, wish.home, record.read(wish.home)),), ())
@@ -122,15 +122,6 @@ def _wish(agents: tuple[str, ...], scope: str, project: str, **more: Any) -> "Wi
     folder = settings.project_of(os.path.abspath(os.path.expanduser(project or os.getcwd())))
     home = os.path.dirname(settings.global_file())
     return installer.Wish(agents=agents, scope=scope, project=folder, home=home, **more)
-
-
-def _url(text: str) -> str:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise BadInput("install", reason=f"{text} is no server's address", hint="such as http://127.0.0.1:8001")
-    return text
 
 
 def _carried_out(plan: "Plan", home: str, dry_run: bool, yes: bool) -> bool:

@@ -9,7 +9,8 @@ from shutil import which
 from typing import Any
 
 from eyelet_ingest.install.agent import Agent
-from eyelet_ingest.install.launch import HOOK_ADDRESS, TOKEN_VARIABLE, Launch
+from eyelet_ingest.install.launch import Launch
+from eyelet_ingest.posting import ADDRESS, TOKEN_VARIABLE
 
 SECONDS = 10
 END_SECONDS = 5  # with a time-out of its own it does not share the 1.5 s of all hooks of a session's end
@@ -58,7 +59,7 @@ def handler(launch: Launch, event: str, seconds: int) -> dict[str, Any]:
     if launch.native_http and event not in NO_HTTP:
         return {
             "type": "http",
-            "url": launch.url + HOOK_ADDRESS,
+            "url": launch.url + ADDRESS,
             "headers": {
                 "Authorization": f"Bearer ${TOKEN_VARIABLE}",
                 "X-Eyelet-Context": "$EYELET_CONTEXT",

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from eyelet_ingest import posting
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.install import change, claude, edit, files, launch, record
 from eyelet_ingest.install.agent import SCOPES, Agent
@@ -42,6 +43,8 @@ class Wish:
 def to_install(wish: Wish) -> Plan:
     """BadInput where a settings file is broken, or another scope records the same already. Changes nothing."""
     known = record.read(wish.home)
+    if wish.mode == "http":
+        posting.server_of(wish.url)
     start = _launch(wish)
     changes: list[Change] = []
     notes: list[str] = []
@@ -59,6 +62,8 @@ def to_install(wish: Wish) -> Plan:
         notes += [f"{one.path}: {note}" for note in one.notes]
         if agent.hint and not one.is_nothing:
             notes.append(agent.hint)
+    if wish.mode == "http":
+        notes += _token_notes(wish)
     return Plan(tuple(changes), tuple(notes))
 
 
@@ -171,6 +176,17 @@ def _not_twice(agent: Agent, wish: Wish) -> None:
         if there:
             hint = f"take that out first: eyelet uninstall --agent {agent.name} --scope {scope}"
             raise BadInput("install", _path(agent, wish), f"{path} records the same events already", hint)
+
+
+def _token_notes(wish: Wish) -> list[str]:
+    if os.environ.get(posting.TOKEN_VARIABLE) and wish.native_http:
+        return []
+    if wish.native_http:
+        return [f"Claude Code needs a token in its environment: export {posting.TOKEN_VARIABLE}=…"]
+    path = os.path.join(wish.home, posting.TOKEN_FILE)
+    if os.path.exists(path) or os.environ.get(posting.TOKEN_VARIABLE):
+        return []
+    return [f"until a token is there, events are stored directly: (umask 77; eyelet token create hooks > {path})"]
 
 
 def _said(one: Change, backup: str) -> str:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 from eyelet_ingest import bundle
 from eyelet_ingest.errors import BadInput, RootError
+from eyelet_ingest.posting import ADDRESS
 
 NAME = "eyelet-hook"
 PORTABLE = "$HOME/.eyelet/bin/" + NAME
 MODES = ("direct", "spool", "http")
-HOOK_ADDRESS = "/-/eyelet/hook"
-TOKEN_VARIABLE = "EYELET_TOKEN"
 CURSORS_ANSWER = '{"continue":true,"permission":"allow"}'  # no opinion: what Cursor does without a hook
 
 SCRIPT = """#!/bin/sh
@@ -109,7 +108,7 @@ def is_ours(handler: object, launchers: "frozenset[str]") -> bool:
     if any(isinstance(text, str) and any(one in text for one in launchers) for text in said):
         return True
     url = handler.get("url")
-    return isinstance(url, str) and url.split("?")[0].endswith(HOOK_ADDRESS)
+    return isinstance(url, str) and url.split("?")[0].endswith(ADDRESS)
 
 
 def launchers(*homes: str) -> "frozenset[str]":
