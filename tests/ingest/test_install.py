@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -487,3 +488,15 @@ def test_in_the_mode_spool_events_wait_for_the_next_command(home: Path, project:
     agent.fire("Stop", payload("claude", "Stop", "s", project, 5))
     assert state.of(str(home / ".eyelet"), str(project)).waiting == 1
     assert [one["number"] for one in recorded(home)] == [5]
+
+
+@pytest.mark.parametrize("name", sorted(AGENTS))
+def test_the_docs_list_what_is_registered_and_what_never_is(name: str) -> None:
+    agents = (Path(__file__).resolve().parents[2] / "docs" / "agents.md").read_text("utf-8")
+    title = {"claude": "Claude Code", "codex": "Codex CLI", "gemini": "Gemini CLI"}.get(name)
+    title = title or {"copilot": "Copilot CLI", "cursor": "Cursor"}[name]
+    section = agents.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    registered = section.split("Registered: ")[1].split(".\n")[0]
+    assert set(re.findall(r"`(\w+)`", registered)) == set(AGENTS[name].events)
+    for event in AGENTS[name].never:
+        assert f"`{event}`" in section
