@@ -19,11 +19,11 @@ FAULTS_BYTES = 1 << 18
 
 def code_name(beside: str) -> str:
     """The file of the code that this Python has compiled."""
-    return f"{beside}-{sys.implementation.cache_tag}-{sys.hexversion:x}.code"
+    return f"{beside}-{sys.hexversion:x}.code"
 
 
 def compiled(sources: "dict[str, tuple[bool, str]]", groups: "list[list[str]]", files: "dict[str, str]") -> bytes:
-    """The content of that file: the code of `boot`, and its `parts`.
+    """The content of that file: how long the code of `boot` and its `parts` are, in eight digits; these; the rest.
 
     `sources`: name → whether it is a package, text. `groups`: names of modules, each behind what it needs; the first
     group is made at once. `files`: C modules → where they are.
@@ -35,11 +35,19 @@ def compiled(sources: "dict[str, tuple[bool, str]]", groups: "list[list[str]]", 
 
     boot = compile(sources["eyelet_ingest.boot"][1], "<boot>", "exec", dont_inherit=True, optimize=2)
     hot: Any = tuple(map(coded, groups[0]))
-    later: Any = {}
-    for group in groups[1:]:
-        content = marshal.dumps(tuple(map(coded, group)))
-        later.update(dict.fromkeys(group, content))
-    return marshal.dumps((boot, (hot, later, files)))
+    rest = [marshal.dumps(tuple(map(coded, group))) for group in groups[1:]]
+    head_bytes = 0
+    while True:  # how long the head is depends on the places in it, and these on how long it is
+        at, later = 8 + head_bytes, {}
+        for group, content in zip(groups[1:], rest):  # noqa: B905  they are of equal length
+            later.update(dict.fromkeys(group, (at, len(content))))
+            at += len(content)
+        parts: Any = (boot, (hot, later, files))
+        head = marshal.dumps(parts)
+        if len(head) <= head_bytes:
+            break
+        head_bytes = len(head) + 64
+    return b"%08d" % len(head) + head.ljust(head_bytes, b"\0") + b"".join(rest)
 
 
 def again(beside: str, why: str) -> None:
@@ -51,14 +59,19 @@ def again(beside: str, why: str) -> None:
     content = compiled(sources, groups, {})
     try:
         mine = f"{code_name(beside)}.{os.getpid()}"
-        handle = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.write(handle, content)
-        os.close(handle)
-        os.replace(mine, code_name(beside))
+        handle = os.open(mine, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            if os.write(handle, content) < len(content):
+                raise OSError("the disk is full")
+            os.replace(mine, code_name(beside))
+        except OSError:
+            os.unlink(mine)
+            raise
     except OSError:
-        pass
-    boot, parts = marshal.loads(content)
-    exec(boot, {"__name__": "boot", "parts": parts})
+        handle = os.memfd_create("eyelet-hook")  # no room, or no right to write: this event goes on all the same
+        os.write(handle, content)
+    boot, parts = marshal.loads(content[8 : 8 + int(content[:8])])
+    exec(boot, {"parts": parts, "handle": handle})
 
 
 def note(beside: str, reason: str) -> None:
@@ -69,7 +82,7 @@ def note(beside: str, reason: str) -> None:
         os.write(handle, f"{time.time_ns() // 1_000}\tlauncher\t{reason[:300]}\n".encode("utf-8", "replace"))
 
 
-if __name__ == "again":
+if "why" in globals():
     try:
         again(beside, why)  # type: ignore[name-defined]  # noqa: F821  the launcher's
     except BaseException as bad:  # noqa: BLE001  the agent must never fail because we could not log

@@ -1,7 +1,7 @@
 """How the bundle's code becomes modules: the first thing that runs of it. Imports nothing of ours.
 
-`parts` of `again.compiled`: what every event needs is made at once, in the order of its imports; the rest waits as
-bytes, a group that is needed together as one.
+`parts` of `again.compiled`: what every event needs is made at once, in the order of its imports; the rest stays in the
+file until it is asked for, a group that is needed together as one.
 """
 
 import gc
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from types import CodeType
 
     Coded = tuple[tuple[str, bool, CodeType], ...]  # name, whether it is a package, code
-    Parts = tuple[Coded, dict[str, bytes], dict[str, str]]
+    Parts = tuple[Coded, dict[str, tuple[int, int]], dict[str, str]]
 
 ENTRY = "eyelet_ingest.capture"
 
 
 class Bundle:
-    """Finds modules for Python's import: our own that wait as bytes, and C modules whose files are known.
+    """Finds modules for Python's import: our own that lie in the bundle's file, and C modules whose files are known.
 
     C modules of the standard library would be looked for in three folders, each listed first.
     """
 
-    def __init__(self, groups: "dict[str, bytes]", files: "dict[str, str]") -> None:
-        self.groups, self.files = groups, files
+    def __init__(self, later: "dict[str, tuple[int, int]]", files: "dict[str, str]", handle: int) -> None:
+        self.later, self.files, self.handle = later, files, handle
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> object:
         """The spec of a C module, or of one of ours that is made by now; None for all others."""
@@ -38,11 +38,13 @@ class Bundle:
                 return None
             loader = ExtensionFileLoader(name, self.files[name])
             return type(sys.__spec__)(name, loader, origin=self.files[name])
-        if name not in self.groups:
+        if name not in self.later:
             return None
         from marshal import loads
+        from posix import pread
 
-        make(loads(self.groups.pop(name)), last=name)
+        at, size = self.later.pop(name)
+        make(loads(pread(self.handle, size, at)))
         return type(sys.__spec__)(name, Made)  # type: ignore[arg-type]  # duck-typed, as importlib takes it
 
 
@@ -58,7 +60,7 @@ class Made:
         """It ran when it was made."""
 
 
-def make(coded: "Coded", last: str = "") -> None:
+def make(coded: "Coded") -> None:
     """Make and run these modules, in their order."""
     kind = type(sys)
     for name, is_package, code in coded:
@@ -73,14 +75,14 @@ def make(coded: "Coded", last: str = "") -> None:
             setattr(sys.modules[above], own, module)
 
 
-def run(parts: "Parts") -> None:
-    """Run the hook, which ends the process."""
+def run(parts: "Parts", handle: int) -> None:
+    """Run the hook, which ends the process. `handle`: the bundle's file."""
     gc.disable()  # the process ends before there is anything to be collected
-    hot, groups, files = parts
-    sys.meta_path.insert(0, Bundle(groups, files))  # type: ignore[arg-type]  # duck-typed, as importlib takes it
+    hot, later, files = parts
+    sys.meta_path.insert(0, Bundle(later, files, handle))  # type: ignore[arg-type]  # duck-typed, likewise
     make(hot)
     sys.modules[ENTRY].main()
 
 
-if __name__ == "boot":
-    run(parts)  # type: ignore[name-defined]  # noqa: F821  the launcher's
+if "parts" in globals():
+    run(parts, handle)  # type: ignore[name-defined]  # noqa: F821  the launcher's

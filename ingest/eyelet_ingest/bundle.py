@@ -31,6 +31,7 @@ ENTRY = f"{NAME}.capture"
 BOOT = f"{NAME}.boot"
 # What is asked for together: the store, by an event that is not only spooled; the rules, by one with a tell-tale.
 TOGETHER = (f"{NAME}.store.writer", f"{NAME}.redaction_rules")
+ALWAYS = (f"{NAME}.metadata", f"{NAME}.store.spool")  # by nearly every event, though imported in functions
 EVERYWHERE = 4  # a version of marshal that every Python from 3.4 on reads
 _C_MODULES = ("_json", "fcntl", "_blake2", "_socket", "binascii", "_sqlite3")
 
@@ -92,9 +93,10 @@ def _groups() -> list[list[str]]:
     seen: set[str] = set()
     later: list[str] = []
     groups = []
-    for name in (ENTRY, *TOGETHER):
+    for names in ((ENTRY, *ALWAYS), *((name,) for name in TOGETHER)):
         group: list[str] = []
-        _visit(name, seen, group, later)
+        for name in names:
+            _visit(name, seen, group, later)
         groups.append(group)
     while later:
         group = []
@@ -140,7 +142,13 @@ def _path_of(name: str) -> Path:
 
 
 def _text_of(name: str) -> str:
-    """The module's text; `place` says where everything is now."""
+    """The module's text; `place` says where everything is now, `patterns` what its Python has compiled."""
+    if name == f"{NAME}.patterns":
+        from eyelet_ingest import patterns, redaction_rules
+
+        redaction_rules.compile_all()
+        ready = f"READY_FOR = {sys.hexversion}\nREADY = {patterns.written_down()!r}\n"
+        return _path_of(name).read_text(encoding="utf-8") + ready
     if name != f"{NAME}.place":
         return _path_of(name).read_text(encoding="utf-8")
     facts = {"PACKAGE": str(PACKAGE), "PYTHON": sys.executable, "EXTENSION": _extension(), "IS_BUNDLE": True}

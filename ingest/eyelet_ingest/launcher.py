@@ -9,16 +9,14 @@ import os
 import sys
 from marshal import loads
 
-beside = __file__.rpartition(".")[0]
+beside = __file__[:-3]
 try:
-    with open(f"{beside}-{sys.implementation.cache_tag}-{sys.hexversion:x}.code", "rb") as file:
-        code, parts = loads(file.read())
-    exec(code, {"__name__": "boot", "parts": parts})
+    handle = os.open("%s-%x.code" % (beside, sys.hexversion), os.O_RDONLY)  # noqa: UP031  f-strings are dear to compile
+    code, parts = loads(os.read(handle, int(os.read(handle, 8))))
+    exec(code)
 except BaseException as bad:  # noqa: BLE001  the agent must never fail because we could not log
-    why = f"{type(bad).__name__}: {bad}"
-try:
-    with open(f"{beside}-again.py", "rb") as file:
-        exec(compile(file.read(), "again", "exec"), {"__name__": "again", "beside": beside, "why": why})
-except BaseException:  # noqa: BLE001, S110
-    pass
-os._exit(0)
+    why = type(bad).__name__ + ": " + str(bad)
+    with open(beside + "-again.py", encoding="utf-8") as file:
+        exec(file.read())
+finally:
+    os._exit(0)
