@@ -15,6 +15,7 @@ COMMANDS = {
     "ingest": "eyelet_ingest.cli.ingest:ingest",
     "quarantine": "eyelet_ingest.cli.ingest:quarantine",
     "query": "eyelet_ingest.cli.query:query",
+    "tail": "eyelet_ingest.cli.tail:tail",
     "serve": "eyelet_ingest.cli.serve:serve",
     "demo": "eyelet_ingest.cli.demo:demo",
     "drain": "eyelet_ingest.cli.spool:drain",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.histogram import Histogram
     from eyelet_ingest.store.maintenance import Maintained, Maintenance
     from eyelet_ingest.store.sources import Sources
+    from eyelet_ingest.store.tail import Tail
     from eyelet_ingest.store.writers import Writers
 
 APPEND_DEADLINE_MS = 30_000  # for one partition of one batch
@@ -301,6 +302,12 @@ class Store:
         from eyelet_ingest.store.export import Export
 
         return Export(self.roots, where)
+
+    def tail(self, where: Filter, *, cut_chars: int | None = None) -> "Tail":
+        """What arrives from now on, late events and new days included: to be asked again and again."""
+        from eyelet_ingest.store.tail import Tail
+
+        return Tail(self.roots, where, cut_chars)
 
     def delete(
         self, where: Filter, *, dry_run: bool = False, before_removal: "BeforeRemoval | None" = None
