@@ -212,7 +212,7 @@ def test_installing_twice_is_once_and_another_mode_takes_the_entries_place(home:
     said = path.read_text("utf-8")
     assert said.count("eyelet-hook") == len(claude.EVENTS) == said.count('"spool"')
     uninstall(wish(home, project, "claude"))
-    assert path.read_text("utf-8") == MINE
+    assert path.read_text("utf-8") == MINE and list(path.parent.iterdir()) == [path]
 
 
 def test_what_the_user_edited_after_installing_stays(home: Path, project: Path) -> None:
@@ -500,3 +500,14 @@ def test_the_docs_list_what_is_registered_and_what_never_is(name: str) -> None:
     assert set(re.findall(r"`(\w+)`", registered)) == set(AGENTS[name].events)
     for event in AGENTS[name].never:
         assert f"`{event}`" in section
+
+
+def test_a_launcher_of_another_version_is_renewed_by_looking(home: Path, project: Path) -> None:
+    path = Path(launch.write(str(home / ".eyelet")))
+    now = path.read_text("utf-8")
+    assert not launch.refresh(str(home / ".eyelet"))
+    path.write_text("#!/bin/sh\nexit 0\n", "utf-8")
+    state.of(str(home / ".eyelet"), str(project))
+    assert path.read_text("utf-8") == now and os.access(path, os.X_OK)
+    path.unlink()
+    assert not launch.refresh(str(home / ".eyelet")) and not path.exists()

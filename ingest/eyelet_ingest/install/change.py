@@ -12,13 +12,13 @@ from eyelet_ingest.install.jsonc import NotJson, line_of
 from eyelet_ingest.install.launch import NAME, Launch, is_ours, launchers
 from eyelet_ingest.install.record import Done, digest
 
+UNKNOWN = "unknown"  # no digest: what a file was before us, where no record says
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One settings file before and after; `after` None: no file. `done` is what the record will say, None to forget.
-
-    `origin` is the content before anything of ours was in it, where it is known.
-    """
+    """One settings file before and after; `after` None: no file. `known` is what the record says, `done` what it will
+    say, None to forget; `notes` are for the user."""
 
     agent: Agent
     scope: str
@@ -58,23 +58,18 @@ def install(
     def ours(handler: Any) -> bool:
         return is_ours(handler, marks)
 
-    base: str | None = None
     with _NamedErrors(before):
         text = before.text
         there = edit.found(text, ours)
         if not there or (known is not None and known.after == digest(before.content)):
-            base = _bare(text, ours, known) if there else text
-            made = edit.add(base, wanted, agent.beside)
-        else:
-            made = edit.Edited(edit.renew(text, wanted, ours), (), known.empty if known else ())
+            made = edit.add(_bare(text, ours, known) if there else text, wanted, agent.beside)
+            origin = known.before if there and known else digest(before.content)
+        else:  # somebody wrote in it since: entries are put right where they stand
+            kept = (known.pieces, known.empty) if known else ((), ())
+            made = edit.Edited(edit.renew(text, wanted, ours), *kept)
+            origin = known.before if known else UNKNOWN
         notes = _by_hand(edit.found(text, lambda one: _looks_like_us(one) and not ours(one)))
     after = made.text.encode("utf-8")
-    if base is not None:
-        origin = known.before if there and known else digest(before.content)
-        pieces = made.pieces
-    else:
-        origin = known.before if known else "unknown"
-        pieces = known.pieces if known else ()
     done = Done(
         path=before.path,
         agent=agent.name,
@@ -82,7 +77,7 @@ def install(
         mode=launch.mode,
         before=origin,
         after=digest(after),
-        pieces=pieces,
+        pieces=made.pieces,
         empty=made.empty,
         folders=known.folders if known else (),
         backup=known.backup if known else "",
@@ -121,11 +116,13 @@ def apply(change: Change) -> tuple[Done | None, str]:
     known, done = change.known, change.done
     if done is None:
         return None, _take_out(change)
-    backup = files.back_up(change.before)
+    as_we_left_it = known is not None and known.after == digest(change.before.content)
+    backup = "" if as_we_left_it else files.back_up(change.before)  # else it holds nothing that no copy has
     try:
         made = files.write(change.before, change.after)
     except BaseException:
-        files.drop(backup, change.before.content)
+        if backup:
+            files.drop(backup, change.before.content)
         raise
     folders = (*(known.folders if known else ()), *made)
     goes_on = known is not None and known.before == done.before  # the first copy is the one without us

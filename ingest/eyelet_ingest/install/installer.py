@@ -82,6 +82,8 @@ def to_uninstall(wish: Wish) -> Plan:
 
 def perform(plan: Plan, home: str) -> list[str]:
     """Do all of it; a sentence for each file. What fails stops the rest, and what is done by then is recorded."""
+    if not plan.changes:
+        return []
     if any(one.done is not None for one in plan.changes):
         launch.write(home)
     said = []

@@ -87,8 +87,7 @@ def write(home: str) -> str:
         path.encode()
     except UnicodeEncodeError:
         raise BadInput("install", repr(home), "agents' settings cannot name it: it is not UTF-8", "move it") from None
-    hook = bundle.write(home)
-    script = SCRIPT.format(python=shlex.quote(bundle.interpreter()), hook=shlex.quote(hook), answer=CURSORS_ANSWER)
+    script = _script(bundle.write(home))
     mine = f"{path}.{os.getpid()}"
     try:
         handle = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o700)
@@ -98,6 +97,24 @@ def write(home: str) -> str:
     except OSError as bad:
         raise RootError("write", path, bad.strerror or str(bad), "may you write in this folder?") from bad
     return path
+
+
+def refresh(home: str) -> bool:
+    """Renew what is installed under `home` where the package has changed since; whether it did."""
+    path = path_of(home)
+    try:
+        with open(path, encoding="utf-8") as file:
+            said = file.read()
+    except (OSError, UnicodeError):
+        return False
+    if said == _script(os.path.join(os.path.dirname(path), bundle.LAUNCHER)):
+        return bundle.refresh(home)
+    write(home)
+    return True
+
+
+def _script(hook: str) -> str:
+    return SCRIPT.format(python=shlex.quote(bundle.interpreter()), hook=shlex.quote(hook), answer=CURSORS_ANSWER)
 
 
 def is_ours(handler: object, launchers: "frozenset[str]") -> bool:

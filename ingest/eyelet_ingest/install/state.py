@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,8 +55,11 @@ class State:
 
 
 def of(root: str, start: str) -> State:
-    """The state as work in the folder `start` sees it. Stores nothing, drains nothing."""
+    """The state as work in the folder `start` sees it. Stores nothing, drains nothing; a hook of another version of
+    this package is renewed."""
     home = os.path.dirname(settings.global_file())
+    with suppress(EyeletError, OSError):  # what cannot be renewed is tried as it is
+        launch.refresh(home)
     installed = where(home, settings.project_of(start))
     problems = [f"{one.path}: {one.problem}" for one in installed if one.problem]
     recording, origin, trouble = switch(home, start)
