@@ -6,7 +6,7 @@ standard library's). The launcher is a Python file that always exits 0 and print
 
 - `eyelet-hook-<version of Python>.code`: the modules, compiled for that Python (`boot.py` makes modules of them);
 - `eyelet-hook.source` and `eyelet-hook-again.py`: what another Python than the one that installed it makes them of;
-- `eyelet-hook.stamp`: what the package was when the bundle was made. `refresh` compares, and makes it anew.
+- `eyelet-hook.stamp`: what the package was when the bundle was made. every command compares, and makes it anew.
 
 Nothing in `bin` is secret, and all of it is private (0600, folder 0700).
 """
@@ -19,11 +19,13 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from eyelet_ingest import again
+from eyelet_ingest import again, stamp
 from eyelet_ingest.errors import RootError
+from eyelet_ingest.stamp import FOLDER as FOLDER
+from eyelet_ingest.stamp import STAMP
+from eyelet_ingest.stamp import interpreter as interpreter
 from eyelet_ingest.store.identity import make_private_dir
 
-FOLDER = "bin"
 LAUNCHER = "eyelet-hook.py"
 PACKAGE = Path(__file__).resolve().parent
 NAME = "eyelet_ingest"
@@ -52,30 +54,15 @@ def write(home: str) -> str:
         _put(again.code_name(beside), again.compiled(sources, groups, _files()))
         _put(f"{beside}-again.py", (PACKAGE / "again.py").read_bytes())
         _put(f"{beside}.py", _shortened(PACKAGE / "launcher.py").encode())
-        _put(f"{beside}.stamp", _stamp().encode("utf-8", "surrogateescape"))
+        _put(os.path.join(folder, STAMP), stamp.current())
     except OSError as bad:
         raise RootError("write", folder, bad.strerror or str(bad), "may you write in this folder?") from bad
     return f"{beside}.py"
 
 
-def interpreter() -> str:
-    """The interpreter that runs the launcher: the one under a virtual environment, which stays when that is deleted."""
-    base: str = getattr(sys, "_base_executable", "") or sys.executable
-    return os.path.realpath(base)
-
-
-def is_written(home: str) -> bool:
-    """Whether there is a bundle under `home`."""
-    return os.path.exists(os.path.join(_folder(home), LAUNCHER))
-
-
 def refresh(home: str) -> bool:
     """Make the bundle under `home` anew where there is one and the package has changed since; whether it did."""
-    try:
-        with open(os.path.join(_folder(home), "eyelet-hook.stamp"), "rb") as file:
-            if file.read() == _stamp().encode("utf-8", "surrogateescape"):
-                return False
-    except FileNotFoundError:
+    if not stamp.is_stale(home):
         return False
     write(home)
     return True
@@ -167,16 +154,6 @@ def _files() -> dict[str, str]:
     """Where the C modules lie that a hook may need, for this Python; those that are built in are nowhere."""
     found = {name: find_spec(name) for name in _C_MODULES}
     return {name: spec.origin for name, spec in found.items() if spec and spec.origin and os.path.isfile(spec.origin)}
-
-
-def _stamp() -> str:
-    """What changes when the package or the Python under it does: every module's time and size."""
-    lines = [sys.executable, interpreter(), sys.version]
-    for folder in (PACKAGE, PACKAGE / "store", PACKAGE / "sources"):
-        with os.scandir(folder) as entries:
-            files = {one.path: one.stat() for one in entries if one.name.endswith(".py")}
-        lines += [f"{path} {there.st_mtime_ns} {there.st_size}" for path, there in sorted(files.items())]
-    return "\n".join(lines)
 
 
 def _shortened(path: Path) -> str:
