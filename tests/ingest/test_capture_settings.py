@@ -263,9 +263,10 @@ def test_a_payload_is_cut_to_its_limit_and_says_so(project: Path) -> None:
 
 def test_without_a_home_folder_nothing_is_made_anywhere(tmp_path: Path) -> None:
     env = {name: value for name, value in os.environ.items() if name != "HOME"}
+    package = str(Path(LIGHT[-1]).parent.parent)
     code = (
-        f"import os, sys, runpy; sys.path.insert(0, {str(Path(LIGHT[-1]).parent.parent)!r}); os.path.expanduser = lambda path: path; sys.argv = ['capture.py']; "
-        f"runpy.run_path({LIGHT[-1]!r}, run_name='__main__')"
+        f"import os, sys, runpy; sys.path.insert(0, {package!r}); sys.argv = ['capture.py']; "
+        f"os.path.expanduser = lambda path: path; runpy.run_path({LIGHT[-1]!r}, run_name='__main__')"
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], input=b'{"a":1}', cwd=tmp_path, env=env, check=False)
     assert done.returncode == 0
