@@ -68,11 +68,6 @@ def record_uid(key: bytes, agent: str, record_uuid: str) -> bytes:
     return _uid(key, b"uuid", agent.encode(), record_uuid.encode("utf-8", "surrogatepass"))
 
 
-def live_uid(key: bytes, payload: bytes, received_ns: int, pid: int) -> bytes:
-    """Of a payload that a running hook received: two equal events are two events."""
-    return _uid(key, b"live", payload, b"%d" % received_ns, b"%d" % pid)
-
-
 def timed_uid(key: bytes, canonical: bytes, time_us: int) -> bytes:
     """Of a recorded payload with a time, as canonical JSON: compact, keys sorted."""
     return _uid(key, b"time", canonical, b"%d" % time_us)
