@@ -105,9 +105,9 @@ class _Keeping:
 
     def _write_json(self, root: str) -> str:
         """Why the event has no JSON file, or ""."""
-        from eyelet_ingest import json_files
-
         try:
+            from eyelet_ingest import json_files
+
             json_files.write(root, self.given, self.event)
         except Exception as bad:  # noqa: BLE001  whatever it was, the other format goes on
             return str(bad) or type(bad).__name__
@@ -115,10 +115,10 @@ class _Keeping:
 
     def _insert(self, root: str) -> str:
         """Store the row, then what waited before it; why it could not be stored, or ""."""
-        from eyelet_ingest.store import connect, spool, writer
-
         deadline_ns = self.started_ns + LIFE_MS * 1_000_000
         try:
+            from eyelet_ingest.store import connect, spool, writer
+
             chosen = connect.light_driver()
             writer.insert(root, self.key, self.given, [self.row], deadline_ns, chosen=chosen, left_open=self.left_open)
         except Exception as bad:  # noqa: BLE001  whatever it was, the event waits and is tried again
@@ -131,9 +131,9 @@ class _Keeping:
         return ""
 
     def _spool(self, root: str, failure: str) -> None:
-        from eyelet_ingest.store import spool
-
         try:
+            from eyelet_ingest.store import spool
+
             path = spool.put(root, self.key, self.given, self.row, failure)
         except Exception as bad:  # noqa: BLE001  another root may still take it
             _note(self.around, "lost", f"{failure}; {bad}")
