@@ -12,12 +12,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from datasette_eyelet import mounts, queries, settings
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.grouped import Grouped
 from eyelet_ingest.store.store import Store
+
+if TYPE_CHECKING:
+    from eyelet_ingest.plugins import Plugins
 
 DEFAULT_ROOT = "~/.eyelet"
 DRAIN_INTERVAL_S = 30.0
@@ -42,6 +45,7 @@ class Instance:
         self._opening = threading.Lock()
         self.overlays: dict[Any, Any] = {}
         self._grouped: Grouped | None = None  # guarded by _opening
+        self._plugins: Plugins | None = None  # guarded by _opening
         self._apart = ThreadPoolExecutor(APART_THREADS, thread_name_prefix="eyelet")
         self.trouble = ""
         self._draining = threading.Lock()
@@ -65,6 +69,15 @@ class Instance:
                 self._grouped = Grouped(store, self.drain_when_due)
             return self._grouped
 
+    def plugins(self) -> "Plugins":
+        """Eyelet's own plugins, loaded by the first event that is recorded here. Not for the event loop."""
+        with self._opening:
+            if self._plugins is None:
+                from eyelet_ingest.plugins import Plugins
+
+                self._plugins = Plugins.load()
+            return self._plugins
+
     def store_for(self, visible: frozenset[str] | None) -> Store:
         """The Store as far as these contexts go: what `permissions.contexts_for` answered."""
         return self.store.limited_to(visible)
@@ -78,6 +91,8 @@ class Instance:
     def close(self) -> None:
         if self._grouped is not None:
             self._grouped.close()
+        if self._plugins is not None:
+            self._plugins.close()
         self._apart.shutdown(wait=False)
         self.days.close()
         if self._maintenance is not None:

@@ -18,7 +18,7 @@ from datasette_eyelet.api.insert import CONTEXT_MAX_CHARS
 from datasette_eyelet.permissions import WRITE
 from datasette_eyelet.settings import HOOK_HOSTS
 from eyelet_ingest import intake, live, metadata, pause
-from eyelet_ingest.errors import BadInput
+from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import parse
 from eyelet_ingest.store import identity, layout
@@ -45,22 +45,25 @@ async def view(datasette: Any, request: Any) -> Any:
             raw = await body.read_bytes(request, BODY_MAX_BYTES, took)
             if not raw.strip():
                 raise Problem(400, "the body is empty: it is the payload of a hook")
-            context, event = await asyncio.to_thread(_event, raw, given, _is_near(request))
+            context, event = await asyncio.to_thread(_event, held, raw, given, _is_near(request))
             del raw
         if event is None:
             return _done()
         if not await permissions.may(datasette, request.actor, WRITE, layout.safe_context(context)):
             raise forbidden(WRITE)
         event.meta["source"] = {**_source(event), "sender": door.who(request)}
-        done = grouped.put(context, event)
-        if done is None:
-            await held.apart(grouped.spool, context, event)
-        else:
-            await asyncio.shield(asyncio.wrap_future(done))
+        try:
+            done = grouped.put(context, event)
+            if done is None:
+                await held.apart(grouped.spool, context, event)
+            else:
+                await asyncio.shield(asyncio.wrap_future(done))
+        except EyeletError as bad:  # its reason may name files
+            raise Problem(503, f"the event is recorded nowhere: {bad.hint}") from bad
     return _done()
 
 
-def _event(raw: bytes, given: str, is_near: bool) -> tuple[str, Event | None]:
+def _event(held: instance.Instance, raw: bytes, given: str, is_near: bool) -> tuple[str, Event | None]:
     """The context to record into and the event of a payload; None where nothing is to be recorded.
 
     Whoever asks from this machine has the settings of the folder that the payload names; where it is written, a
@@ -69,11 +72,13 @@ def _event(raw: bytes, given: str, is_near: bool) -> tuple[str, Event | None]:
     around = Surroundings(_folder(raw) if is_near else os.sep)
     if not around.settings["enabled"] or pause.rests(around.home, around.folders()):
         return "", None
-    event, _ = live.event_of(raw, time.time_ns(), around.settings)
+    plugins = held.plugins()
+    event, payload = live.event_of(raw, time.time_ns(), around.settings, plugins)
     event.uid = os.urandom(identity.UID_BYTES)  # two equal payloads are two events
     if is_near:
         around.settings["environment"] = ()  # the server's is not the agent's
         metadata.add(event, around)
+    plugins.enrich(event, payload)
     return given or around.context, event
 
 

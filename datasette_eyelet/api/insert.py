@@ -26,8 +26,12 @@ async def view(datasette: Any, request: Any) -> Any:
         if not await permissions.may(datasette, request.actor, WRITE, layout.safe_context(context)):
             raise forbidden(WRITE)
         held = instance.of(datasette)
-        done = await held.apart(logs.record, held.store, context, texts, sender=who(request))
+        done = await held.apart(_record, held, context, texts, who(request))
     return _answer(context, len(texts), done)
+
+
+def _record(held: instance.Instance, context: str, texts: list[str], sender: str) -> Recorded:
+    return logs.record(held.store, context, texts, sender=sender, plugins=held.plugins())
 
 
 def _of_object(text: str, given: list[str]) -> tuple[str, list[str]]:

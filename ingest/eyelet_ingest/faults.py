@@ -22,6 +22,7 @@ KINDS = {
     "project": "a project's root cannot be used",
     "metadata": "an event has no metadata",
     "lost": "an event is nowhere",
+    "plugin": "a plugin failed; its events are there without it",
     "launcher": "an event came, and the hook could not run",
 }
 

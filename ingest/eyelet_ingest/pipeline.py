@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from eyelet_ingest import intake, quarantine, reading, recordings, redaction, redaction_gate
+from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import canonical
 from eyelet_ingest.ledger import CONTENT_MAX_CHARS, Ledger, Quarantined, Seen
@@ -31,6 +32,9 @@ from eyelet_ingest.sources.text import plain
 from eyelet_ingest.sources.times import KEYS, of_payload
 from eyelet_ingest.store import identity, layout
 from eyelet_ingest.store.store import Refused, Store
+
+if TYPE_CHECKING:
+    from eyelet_ingest.plugins import Plugins
 
 READ_BYTES = 1 << 18
 BATCH_EVENTS = 5_000
@@ -80,6 +84,7 @@ def ingest(
     *,
     progress: Callable[[int], None] | None = None,
     stdin: BinaryIO | None = None,
+    plugins: "Plugins | None" = None,
 ) -> Ingested:
     """Store every record of the recordings that `paths` name, each once, in the partitions of the context.
 
@@ -87,10 +92,10 @@ def ingest(
     names nothing; RootError where the root cannot be used. What cannot be stored is quarantined and counted.
     """
     started = time.monotonic()
-    files = recordings.find(paths)
+    files = recordings.find(paths, endings_of(plugins))
     with Store(root) as store, store.bulk(), Ledger(store.root) as ledger:
         store.drain_spool()
-        run = _Run(store, ledger, context, progress or (lambda read_bytes: None))
+        run = _Run(store, ledger, context, progress or (lambda read_bytes: None), plugins)
         for path in files:
             if path == recordings.STDIN:
                 run.stream(stdin or sys.stdin.buffer, path)
@@ -182,7 +187,16 @@ class _File:
 class _Run:
     """One import: the batch that is being filled, and the count of what became of every record."""
 
-    def __init__(self, store: Store, ledger: Ledger, context: str, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        context: str,
+        progress: Callable[[int], None],
+        plugins: "Plugins | None" = None,
+    ) -> None:
+        self.plugins = plugins
+        self.sources = bool(plugins and plugins.sources)
         self.store, self.ledger, self.context, self.progress = store, ledger, context, progress
         self.safe_context = layout.safe_context(context)
         self.key = identity.load_key(store.root)
@@ -301,18 +315,31 @@ class _Run:
             self._quarantine(found, found.reason, file)
             return
         is_hook = "hook_event_name" in value or claude_hooks.is_hook(value)
-        if not (is_hook or claude_transcripts.is_record(value) or (file.is_transcript and value)):
+        theirs = self.plugins.source_of(value) if self.sources and self.plugins else None
+        if not (theirs or is_hook or claude_transcripts.is_record(value) or (file.is_transcript and value)):
             self._quarantine(found, NEITHER, file)
             return
         own_us = of_payload(value)
-        uuid = None if is_hook else claude_transcripts.record_uuid(value)
+        if theirs and self.plugins:
+            is_hook, said_us = False, self.plugins.time_of(*theirs, value)
+            own_us = said_us if said_us is not None else own_us
+        uuid = None if is_hook or theirs else claude_transcripts.record_uuid(value)
         if uuid is not None:
             uid = identity.record_uid(self.key, claude_hooks.AGENT, uuid)
         else:
             uid = self._uid(value, own_us, file.seen.generation, occurrence_of)
         clean, text = intake.cleaned(found.text, value, is_suspect)
+        failed: list[str] = []
+        if self.plugins is not None:
+            clean, text, failed = self.plugins.redacted(clean, text)
         payload = clean if isinstance(clean, dict) else {}
-        if is_hook:
+        if theirs and self.plugins:
+            try:
+                event = self.plugins.event_of(*theirs, payload, text)
+            except BadInput as bad:
+                self._quarantine(found, str(bad), file)
+                return
+        elif is_hook:
             event = claude_hooks.normalise(payload, text, self.src_of)
         else:
             event = file.transcript.normalise(payload, text)
@@ -323,6 +350,10 @@ class _Run:
         if not found.is_utf8:
             source["invalid_utf8"] = True
         event.meta["source"] = source
+        if failed:
+            event.meta["redaction_failed"] = failed
+        if self.plugins is not None:
+            self.plugins.enrich(event, payload)
         file.known_bad.taken(found.line)
         self.events.append(event)
         self.chars += len(text)
@@ -415,6 +446,11 @@ def _groups(found: Iterable[Found]) -> "Iterator[deque[Found]]":
             group, chars = deque(), 0
     if group:
         yield group
+
+
+def endings_of(plugins: "Plugins | None") -> tuple[str, ...]:
+    """The endings of files that plugins understand besides ours."""
+    return tuple(ending for source in plugins.sources for ending in source.endings) if plugins else ()
 
 
 def redacted(text: str) -> str:

@@ -234,7 +234,10 @@ async def test_more_than_may_wait_goes_to_the_disk(
 async def test_a_root_that_takes_nothing_is_told(
     agent: Agent, site: Any, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spool, "folders", lambda root: [])
+    def full(*_: Any) -> str:
+        raise OSError(28, "No space left on device", root)
+
+    monkeypatch.setattr(spool, "_write", full)
     monkeypatch.setattr(grouped, "WAITING_MAX", 0)
     answer = await agent()
     assert answer.status_code == 503 and root not in answer.text

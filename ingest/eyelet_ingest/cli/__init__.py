@@ -26,6 +26,7 @@ COMMANDS = {
     "uninstall": "eyelet_ingest.cli.install:uninstall",
     "status": "eyelet_ingest.cli.install:status",
     "config": "eyelet_ingest.cli.config:config",
+    "plugins": "eyelet_ingest.cli.plugins:plugins",
     "completion": "eyelet_ingest.cli.completion:completion",
     "pause": "eyelet_ingest.cli.pause:pause",
     "resume": "eyelet_ingest.cli.pause:resume",

@@ -100,7 +100,7 @@ class Search(FanOut):
     def arrivals(
         self, after: Mapping[Part, int], limit: int, cut_chars: int | None
     ) -> Iterator[tuple[Part, list[Row]]]:
-        """What matches and arrived after the `arrived` given for a partition, in that order; `limit` of each at most."""
+        """What matches and arrived after the `arrived` given for a partition, in that order, at most `limit`."""
 
         def ask(lent: Lent, part: Part) -> list[tuple[Any, ...]]:
             in_range, params = self.in_range(part)

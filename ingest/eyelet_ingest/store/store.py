@@ -24,6 +24,7 @@ from eyelet_ingest.store.select import Filter
 
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
     from eyelet_ingest.store.checkpoint import Checkpointed
+    from eyelet_ingest.store.columns import Column
     from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
     from eyelet_ingest.store.export import Export
     from eyelet_ingest.store.facets import Facets
@@ -296,6 +297,14 @@ class Store:
             return self._maintenance[0].run(self.catalog.partitions(), deadline_ms, first)
         finally:
             self._maintaining.release()
+
+    def make_columns(
+        self, columns: "Sequence[Column]", days: Iterable[PartitionKey] | None = None
+    ) -> "tuple[int, list[PartitionError]]":
+        """Give these days, or all, the plugins' columns that they lack; how many got some, and what went wrong."""
+        from eyelet_ingest.store.columns import make
+
+        return make(self.root, self.catalog.partitions() if days is None else sorted(days), columns)
 
     def export(self, where: Filter) -> "Export":
         """Every whole row that matches, oldest first, in bounded memory: to be iterated once."""
