@@ -29,6 +29,7 @@ soak: .venv/installed-test $(VENV_1)/installed-test
 
 bench: .venv/installed-test $(VENV_1)/installed-test
 	.venv/bin/python benchmarks/capture.py
+	.venv/bin/python benchmarks/http_hook.py
 	.venv/bin/python benchmarks/writing.py
 	.venv/bin/python benchmarks/ingest.py
 	.venv/bin/python benchmarks/search.py

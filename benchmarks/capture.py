@@ -1,7 +1,8 @@
 """What recording one event costs, as a whole process, against a bare interpreter that imports sqlite3 and json.
 
-Every side runs in turn within each round, so that a slow moment of the machine meets all of them; the ratio is taken
-round by round and its median printed. `python benchmarks/capture.py [--rounds 200] [--burst 64]`
+Measured is what `eyelet install` writes into an agent's settings: the launcher under a home folder made for it. One at
+a time, every side runs in turn within each round, so that a slow moment of the machine meets all of them; the ratio is
+taken round by round and its median printed. Then 8 and 64 at once. `python benchmarks/capture.py [--events 2000]`
 """
 
 import argparse
@@ -13,12 +14,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from eyelet_ingest.bundle import interpreter
+from eyelet_ingest.install import launch
+from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store.store import Store
 
 CAPTURE = Path(__file__).resolve().parent.parent / "ingest" / "eyelet_ingest" / "capture.py"
 SCRIPT = Path(sys.executable).parent / "eyelet-hook"
-LIGHT = [sys.executable, "-I", "-S", str(CAPTURE)]
-BURSTS = 9
+BASE = [sys.executable, "-I", "-c", "import sqlite3, json"]
+BARE = [interpreter(), "-I", "-S", "-c", "pass"]
+UV_SCRIPT = "# /// script\n# dependencies = []\n# ///\nimport sys\nsys.stdin.read()\n"
 
 PLAIN = {
     "session_id": "0d9c7f52-2d6f-4a7e-9f0e-6f1f3f0f6a11",
@@ -35,110 +43,121 @@ PLAIN = {
 TELLING = {**PLAIN, "tool_input": {"command": "export DB_PASSWORD=" + "hunter" * 3, "description": "Set the password"}}
 
 
-def run(command: list[str], payload: bytes, root: str) -> float:
-    """Milliseconds from start to exit."""
-    env = {**os.environ, "EYELET_ROOT": root}
-    started = time.perf_counter()
-    subprocess.run(command, input=payload, env=env, check=True, stdout=subprocess.DEVNULL)
-    return (time.perf_counter() - started) * 1000
+class Side:
+    """One command with its payload; `root_of` names the root of the n-th event."""
+
+    def __init__(self, command: list[str], payload: str, root_of: Callable[[int], str]) -> None:
+        self.command, self.payload, self.root_of = command, payload, root_of
+        self.times_ms: list[float] = []
+
+    def start(self, number: int, home: str) -> tuple[int, float]:
+        """Start it; its process id and the moment."""
+        env = {**os.environ, "EYELET_ROOT": self.root_of(number), "EYELET_CONFIG": f"{home}/eyelet.yaml"}
+        given, out = os.open(self.payload, os.O_RDONLY), os.open(os.devnull, os.O_WRONLY)
+        actions = [(os.POSIX_SPAWN_DUP2, given, 0), (os.POSIX_SPAWN_DUP2, out, 1)]
+        started = time.perf_counter()
+        child = os.posix_spawnp(self.command[0], self.command, env, file_actions=actions)
+        os.close(given)
+        os.close(out)
+        return child, started
+
+    def wave(self, first: int, size: int, home: str) -> list[float]:
+        """`size` of them at once: the life of each in ms."""
+        started = dict(self.start(first + at, home) for at in range(size))
+        lives = []
+        for _ in range(size):
+            child, status = os.wait()
+            lives.append((time.perf_counter() - started[child]) * 1000)
+            assert status == 0, f"{self.command} failed"
+        return lives
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--rounds", type=int, default=200)
-    options.add_argument("--burst", type=int, default=64)
-    chosen = options.parse_args()
+    options.add_argument("--events", type=int, default=200, help="for each side; 2000 for the whole proof")
+    events = options.parse_args().events
     folder = tempfile.mkdtemp(prefix="eyelet-bench-")
     try:
-        one_at_a_time(folder, chosen.rounds)
-        burst(folder, chosen.burst)
+        sides = made(folder)
+        one_at_a_time(sides, events, folder)
+        for size in (8, 64):
+            at_once(sides, events, size, folder)
     finally:
         shutil.rmtree(folder)
 
 
-def one_at_a_time(folder: str, rounds: int) -> None:
-    plain, telling = json.dumps(PLAIN).encode(), json.dumps(TELLING).encode()
-    base = [sys.executable, "-I", "-c", "import sqlite3, json"]
-    no_day = Path(folder) / "spooled"
-    no_day.mkdir()
-    (no_day / "logs").write_text("a file where the days should be: every event is spooled")
+def made(folder: str) -> dict[str, Side]:
+    """The sides, the first of which is what the others are compared with."""
+    plain, telling = f"{folder}/plain.json", f"{folder}/telling.json"
+    Path(plain).write_text(json.dumps(PLAIN))
+    Path(telling).write_text(json.dumps(TELLING))
+    hook = launch.write(folder)
+
+    def fixed(root: str) -> Callable[[int], str]:
+        return lambda number: f"{folder}/{root}"
+
     sides = {
-        "BASE: python -I -c 'import sqlite3, json'": (base, plain, folder),
-        "python -I -S -c pass": ([sys.executable, "-I", "-S", "-c", "pass"], plain, folder),
-        "direct, by path": (LIGHT, plain, f"{folder}/direct"),
-        "direct, with a tell-tale": (LIGHT, telling, f"{folder}/direct"),
-        "first event of a day": (LIGHT, plain, ""),
-        "spool": (LIGHT, plain, str(no_day)),
-        "console script eyelet-hook": ([str(SCRIPT)], plain, f"{folder}/direct"),
+        "BASE: python -I -c 'import sqlite3, json'": Side(BASE, plain, fixed("none")),
+        "python -I -S -c pass": Side(BARE, plain, fixed("none")),
+        "direct": Side([hook], plain, fixed("direct")),
+        "direct, with a tell-tale": Side([hook], telling, fixed("telling")),
+        "first event of a day": Side([hook], plain, lambda number: f"{folder}/new/{number}"),
+        "spool": Side([hook, "--mode", "spool"], plain, fixed("spooled")),
+        "capture.py by path": Side([sys.executable, "-I", "-S", str(CAPTURE)], plain, fixed("direct")),
+        "console script eyelet-hook": Side([str(SCRIPT)], plain, fixed("direct")),
     }
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(rounds + 1):
-        for name, (command, payload, root) in sides.items():
-            took = run(command, payload, root or f"{folder}/new-{number}")
-            if number:  # the first round warms caches and compiles
-                times[name].append(took)
-        shutil.rmtree(no_day / "spool", ignore_errors=True)
-    names = list(sides)
-    print(f"Recording one event, whole process, {rounds} rounds; ms, ratio to BASE round by round (median)")
+    if shutil.which("node"):
+        sides["node -e ''"] = Side(["node", "-e", ""], plain, fixed("none"))
+    if shutil.which("uv"):
+        Path(folder, "nothing.py").write_text(UV_SCRIPT)
+        command = ["uv", "run", "--quiet", "--offline", "--script", f"{folder}/nothing.py"]
+        if subprocess.run(command, input=b"", capture_output=True, check=False).returncode == 0:
+            sides["uv run --script"] = Side(command, plain, fixed("none"))
+    return sides
+
+
+def one_at_a_time(sides: dict[str, Side], events: int, folder: str) -> None:
+    for number in range(events + 1):
+        for side in sides.values():
+            (took,) = side.wave(number, 1, folder)
+            if number:  # the first round warms caches
+                side.times_ms.append(took)
+    base = next(iter(sides.values())).times_ms
+    print(f"Recording one event, whole process, {events} each; ms, ratio to BASE round by round (median)")
     print(f"{'':44}{'p50':>8}{'p95':>8}{'worst':>8}{'÷ BASE':>8}")
-    for name in names:
-        mine = sorted(times[name])
-        ratio = statistics.median(one / base for one, base in zip(times[name], times[names[0]], strict=True))
-        p95 = mine[int(len(mine) * 0.95)]
-        print(f"{name:44}{statistics.median(mine):8.1f}{p95:8.1f}{mine[-1]:8.1f}{ratio:8.2f}")
+    for name, side in sides.items():
+        ratio = statistics.median(one / other for one, other in zip(side.times_ms, base, strict=True))
+        print(f"{name:44}{figures(side.times_ms)}{ratio:8.2f}")
 
 
-def burst(folder: str, size: int) -> None:
-    """`size` hooks at once on one day: each one's life, what they took of the processor, and whether every event is
-    there. Started and waited for by this one process: one that waits for each would need more than the hook does."""
-    plain = json.dumps(PLAIN).encode()
-    given = f"{folder}/payload.json"
-    Path(given).write_bytes(plain)
-    sides = {"hooks": LIGHT, "python -I -S -c pass": [sys.executable, "-I", "-S", "-c", "pass"]}
-    slowest: dict[str, list[float]] = {name: [] for name in sides}
-    p50: dict[str, list[float]] = {name: [] for name in sides}
-    cpu: dict[str, list[float]] = {name: [] for name in sides}
-    stored = spooled = 0
-    for number in range(BURSTS):
-        root = f"{folder}/burst-{number}"
-        run(LIGHT, plain, root)
-        for name, command in sides.items():
-            lives, cpu_ms = lives_at_once(command, size, given, root)
-            slowest[name].append(max(lives))
-            p50[name].append(statistics.median(lives))
-            cpu[name].append(cpu_ms)
-        spooled += len(list(Path(root, "spool").glob("*.json")))
-        stored += stored_in(root) - 1
-    print(f"\n{size} at once on one day, {BURSTS} times: {stored} of {size * BURSTS} stored, {spooled} spooled")
-    print(f"{'':44}{'p50':>8}{'slowest':>8}{'of all':>8}{'cpu':>8}   ms; the median time, and the worst of all")
-    for name in sides:
-        middle = "".join(f"{statistics.median(of):8.0f}" for of in (p50[name], slowest[name]))
-        print(f"{name:44}{middle}{max(slowest[name]):8.0f}{statistics.median(cpu[name]):8.0f}")
+def at_once(sides: dict[str, Side], events: int, size: int, folder: str) -> None:
+    """Waves of `size` processes, until there were so many events: each one's life, and whether all are there."""
+    waves = max(1, events // size)
+    print(f"\n{size} at once, {waves * size} each")
+    print(f"{'':44}{'p50':>8}{'p95':>8}{'worst':>8}  stored, waiting")
+    for name in ("python -I -S -c pass", "direct", "first event of a day", "spool"):
+        side = sides[name]
+        command, roots = side.command, f"{folder}/{size}-{name.split()[0]}"
+        number_of = (lambda number: number // size) if name.startswith("first") else (lambda number: 0)
+        burst = Side(command, side.payload, lambda number, roots=roots, of=number_of: f"{roots}/{of(number)}")  # type: ignore[misc]
+        lives = [life for wave in range(waves) for life in burst.wave(wave * size, size, folder)]
+        print(f"{name:44}{figures(lives)}  {'' if side.command is BARE else kept(roots)}")
+        shutil.rmtree(roots, ignore_errors=True)
 
 
-def lives_at_once(command: list[str], size: int, given: str, root: str) -> tuple[list[float], float]:
-    """How many ms each of `size` processes lived, and what they took of the processor together."""
-    env = {**os.environ, "EYELET_ROOT": root}
-    open_input = [(os.POSIX_SPAWN_OPEN, 0, given, os.O_RDONLY, 0)]
-    started: dict[int, float] = {}
-    for _ in range(size):
-        at = time.perf_counter()
-        started[os.posix_spawn(command[0], command, env, file_actions=open_input)] = at
-    lives, cpu_s = [], 0.0
-    while started:
-        pid, status, used = os.wait4(-1, 0)
-        assert status == 0
-        lives.append((time.perf_counter() - started.pop(pid)) * 1000)
-        cpu_s += used.ru_utime + used.ru_stime
-    return lives, cpu_s * 1000
+def figures(times_ms: list[float]) -> str:
+    mine = sorted(times_ms)
+    return f"{statistics.median(mine):8.1f}{mine[int(len(mine) * 0.95)]:8.1f}{mine[-1]:8.1f}"
 
 
-def stored_in(root: str) -> int:
-    from eyelet_ingest.store.select import Filter
-    from eyelet_ingest.store.store import Store
-
-    with Store(root) as store:
-        return store.count(Filter()).count
+def kept(roots: str) -> str:
+    """How many events are in days, and how many in the spool, under all these roots."""
+    stored = waiting = 0
+    for root in Path(roots).iterdir():
+        waiting += len(list(root.glob("spool/*.json")))
+        with Store(str(root)) as store:
+            stored += store.count(Filter()).count
+    return f"{stored}, {waiting}"
 
 
 if __name__ == "__main__":

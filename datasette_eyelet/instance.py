@@ -12,14 +12,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from datasette_eyelet import mounts, queries, settings
 from datasette_eyelet.writing import Writing
 from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.grouped import Grouped
 from eyelet_ingest.store import alongside
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.store import Store
+
+if TYPE_CHECKING:
+    from eyelet_ingest.plugins import Plugins
 
 DEFAULT_ROOT = "~/.eyelet"
 DRAIN_INTERVAL_S = 30.0
@@ -46,6 +50,8 @@ class Instance:
         self._opening = threading.Lock()
         self.writing = Writing()
         self.overlays: dict[Any, Any] = {}
+        self._grouped: Grouped | None = None  # guarded by _opening
+        self._plugins: Plugins | None = None  # guarded by _opening
         self._apart = ThreadPoolExecutor(APART_THREADS, thread_name_prefix="eyelet")
         self.trouble = ""
         self._draining = threading.Lock()
@@ -60,6 +66,24 @@ class Instance:
                 self._store = Store(self.root, also=alongside.roots_of(self.root))
             return self._store
 
+    @property
+    def grouped(self) -> Grouped:
+        """Who stores the events of many requests together; made by the first. RootError as for `store`."""
+        store = self.store
+        with self._opening:
+            if self._grouped is None:
+                self._grouped = Grouped(store, self.drain_when_due)
+            return self._grouped
+
+    def plugins(self) -> "Plugins":
+        """Eyelet's own plugins, loaded by the first event that is recorded here. Not for the event loop."""
+        with self._opening:
+            if self._plugins is None:
+                from eyelet_ingest.plugins import Plugins
+
+                self._plugins = Plugins.load()
+            return self._plugins
+
     def store_for(self, visible: frozenset[str] | None) -> Store:
         """The Store as far as these contexts go: what `permissions.contexts_for` answered."""
         return self.store.limited_to(visible)
@@ -71,6 +95,10 @@ class Instance:
         return await asyncio.get_running_loop().run_in_executor(self._apart, whole)
 
     def close(self) -> None:
+        if self._grouped is not None:
+            self._grouped.close()
+        if self._plugins is not None:
+            self._plugins.close()
         self._apart.shutdown(wait=False)
         self.days.close()
         if self._maintenance is not None:

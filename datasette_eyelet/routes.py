@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from datasette_eyelet import api, day_gate, permissions
+from datasette_eyelet.api import hook
 from datasette_eyelet.links import DAYS, SEARCH
 from datasette_eyelet.pages import days, event, search, search_json
 from datasette_eyelet.problems import problem, refusal
@@ -46,5 +47,6 @@ ROUTES: list[tuple[str, View]] = [
     (r"^/-/eyelet/days\.json$", _guarded(days.json_view, as_json=True)),
     (_EVENT + r"\.json$", _guarded(event.json_view, as_json=True)),
     (_EVENT + "$", _guarded(event.view, as_json=False)),
+    *hook.ROUTES,
     *api.ROUTES,
 ]

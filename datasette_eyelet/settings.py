@@ -9,7 +9,8 @@ PLUGIN = "datasette-eyelet"
 # Allow blocks: for all contexts, and inside `contexts: NAME:` for one
 GRANTS = ("allow", "write", "admin")
 LIMITS = ("max_mounted_days", "max_open_files")
-SETTINGS = ("root", *GRANTS, "contexts", *LIMITS)
+HOOK_HOSTS = "hook_hosts"
+SETTINGS = ("root", *GRANTS, "contexts", *LIMITS, HOOK_HOSTS)
 
 
 def read(datasette: Any) -> dict[str, Any]:
@@ -22,6 +23,9 @@ def read(datasette: Any) -> dict[str, Any]:
     for key in LIMITS:
         if type(found.get(key, 1)) is not int or found.get(key, 1) < 1:
             raise compat.WrongSetting(f"{where} {key}: must be a whole number from 1 on")
+    hosts = found.get(HOOK_HOSTS, [])
+    if not isinstance(hosts, list) or not all(isinstance(host, str) and host.strip() for host in hosts):
+        raise compat.WrongSetting(f"{where} {HOOK_HOSTS}: must be a list of names of hosts, without ports")
     _check_blocks(found, where)
     contexts = found.get("contexts", {})
     if not isinstance(contexts, dict):

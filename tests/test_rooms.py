@@ -10,7 +10,11 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 INGEST = REPOSITORY / "ingest" / "eyelet_ingest"
 PLUGIN = REPOSITORY / "datasette_eyelet"
-HOT = ["capture", "intake", "jsontext", "events", "errors", "redaction", "sources.claude_hooks", "store.writer"]
+HOT = [
+    *("capture", "live", "intake", "jsontext", "events", "errors", "redaction", "sources.claude_hooks", "store.writer"),
+    *("metadata", "limits", "json_files", "project_root", "faults", "pause", "surroundings", "patterns", "posting"),
+    *("store.rows", "store.spool"),
+]
 
 
 def imports_of(path: Path) -> set[str]:

@@ -1,6 +1,7 @@
 """A request's body, read no further than it may go, and what it says: one JSON object, or an event on each line."""
 
 import asyncio
+from collections.abc import Callable
 from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
@@ -34,17 +35,22 @@ def content_type(request: Any, *taken: str) -> str:
 
 async def read(request: Any) -> str:
     """The body as text. Problem 413 as soon as it is too long, 408 where it does not come, 400 where it is no UTF-8."""
-    declared = str(request.headers.get("content-length") or "")
-    if declared.isascii() and declared.isdigit() and (len(declared) > 15 or int(declared) > BODY_MAX_BYTES):
-        raise _too_long()
-    try:
-        raw = await asyncio.wait_for(_read(request), READ_TIMEOUT_S)
-    except asyncio.TimeoutError:
-        raise Problem(408, f"the body did not come within {READ_TIMEOUT_S:.0f} seconds") from None
+    raw = await read_bytes(request, BODY_MAX_BYTES)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as bad:
         raise Problem(400, f"the body is not UTF-8: byte {bad.start}") from bad
+
+
+async def read_bytes(request: Any, most_bytes: int, took: Callable[[int], None] = lambda size_bytes: None) -> bytes:
+    """The body, `took` being told of each part before the next is waited for. Problem 413 and 408 as for `read`."""
+    declared = str(request.headers.get("content-length") or "")
+    if declared.isascii() and declared.isdigit() and (len(declared) > 15 or int(declared) > most_bytes):
+        raise _too_long(most_bytes)
+    try:
+        return await asyncio.wait_for(_read(request, most_bytes, took), READ_TIMEOUT_S)
+    except asyncio.TimeoutError:
+        raise Problem(408, f"the body did not come within {READ_TIMEOUT_S:.0f} seconds") from None
 
 
 def members(text: str, *known: str) -> dict[str, str]:
@@ -106,7 +112,7 @@ def values(text: str, *known: str) -> dict[str, object]:
     return {name: value(spelt) for name, spelt in members(text, *known).items()}
 
 
-async def _read(request: Any) -> bytes:
+async def _read(request: Any, most_bytes: int, took: Callable[[int], None]) -> bytes:
     parts: list[bytes] = []
     size_bytes = 0
     while True:
@@ -115,8 +121,9 @@ async def _read(request: Any) -> bytes:
             raise Problem(400, "the body broke off")  # nobody is there to hear it
         parts.append(message.get("body", b""))
         size_bytes += len(parts[-1])
-        if size_bytes > BODY_MAX_BYTES:
-            raise _too_long()
+        if size_bytes > most_bytes:
+            raise _too_long(most_bytes)
+        took(len(parts[-1]))
         if not message.get("more_body", False):
             return b"".join(parts)
 
@@ -150,8 +157,8 @@ def _skip(text: str, at: int) -> int:
     return at
 
 
-def _too_long() -> Problem:
-    return Problem(413, f"the body is longer than {BODY_MAX_BYTES} bytes: send it in parts")
+def _too_long(most_bytes: int) -> Problem:
+    return Problem(413, f"the body is longer than {most_bytes} bytes: send it in parts")
 
 
 def _too_many() -> Problem:

@@ -18,7 +18,7 @@ Contexts = frozenset[str] | None  # safe names; None is all there are
 View = Callable[..., Awaitable[Any]]
 
 # How many requests of a kind are worked on at once; another hears 429.
-ROOM = {"POST": 8, "export": 2}
+ROOM = {"POST": 8, "export": 2, "hook": 1_024}
 RETRY_AFTER_S = 1
 
 
@@ -98,7 +98,7 @@ def room(datasette: Any, kind: str) -> Generator[None, None, None]:
     """One of the places of this kind of request, on the event loop; Problem 429 where all are taken."""
     taken: dict[str, int] = datasette.__dict__.setdefault("_eyelet_api_taken", dict.fromkeys(ROOM, 0))
     if taken[kind] >= ROOM[kind]:
-        reason = f"{ROOM[kind]} requests of this kind are being worked on: try again"
+        reason = f"{ROOM[kind]:,} requests of this kind are being worked on: try again"
         raise Problem(429, reason, **{"Retry-After": str(RETRY_AFTER_S)})
     taken[kind] += 1
     try:

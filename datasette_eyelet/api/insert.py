@@ -6,7 +6,6 @@ from typing import Any
 from datasette_eyelet import instance, permissions
 from datasette_eyelet.api import body
 from datasette_eyelet.api.door import Problem, answer, forbidden, room, who
-from datasette_eyelet.instance import Instance
 from datasette_eyelet.permissions import WRITE
 from datasette_eyelet.visible import visible
 from eyelet_ingest import logs
@@ -31,9 +30,9 @@ async def view(datasette: Any, request: Any) -> Any:
     return _answer(context, len(texts), done)
 
 
-def _record(held: Instance, context: str, texts: list[str], sender: str) -> Recorded:
+def _record(held: instance.Instance, context: str, texts: list[str], sender: str) -> Recorded:
     with held.writing.to(held.store) as store:
-        return logs.record(store, context, texts, sender=sender)
+        return logs.record(store, context, texts, sender=sender, plugins=held.plugins())
 
 
 def _of_object(text: str, given: list[str]) -> tuple[str, list[str]]:

@@ -1,9 +1,11 @@
 """The hook's hot path: one payload from stdin into its day, silently, exit status 0 whatever happens.
 
-Runs as the console script `eyelet-hook`, or cheaper by path: `python -I -S …/eyelet_ingest/capture.py`. It loads
-only plain modules beside it and CPython's own C modules: no json, re, typing, pathlib, datetime, sqlite3 package.
+Runs out of the bundle that `eyelet install` writes (`bundle.py`), as the console script `eyelet-hook`, or by path:
+`python -I -S …/eyelet_ingest/capture.py`. It loads only plain modules beside it and CPython's own C modules: no json,
+re, typing, pathlib, datetime, sqlite3 package.
 
-What cannot be stored in time is spooled; what waited is stored by the next capture that has time left.
+What cannot be stored in time is spooled; what waited is stored by the next capture that has time left. What went wrong
+is counted in `faults.py`.
 """
 
 import os
@@ -13,139 +15,258 @@ import time
 if not __package__:  # run by path: the package's folder is the one above this file's
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from eyelet_ingest import intake, redaction
-from eyelet_ingest.errors import BadInput, EyeletError
+from eyelet_ingest import intake, live, redaction
 from eyelet_ingest.events import Event
-from eyelet_ingest.jsontext import parse
-from eyelet_ingest.sources import claude_hooks, times
-from eyelet_ingest.store import connect, identity, layout, spool, writer
+from eyelet_ingest.store import layout, rows
+from eyelet_ingest.surroundings import Surroundings
+
+TYPE_CHECKING = False  # importing typing costs the hook more than its insert
+if TYPE_CHECKING:
+    from typing import Any
 
 # From the first line of main to the spool: an agent's session end allows 1.5 s to all its hooks together.
 LIFE_MS = 600  # the interpreter's own start and end are outside it: 0.8 s in all
 IDLE_INPUT_MS = 500  # how long a silent, open stdin is waited for
 DRAIN_MS = 100  # what a capture may spend on what others left behind
-TRUSTED_CLOCK_US = 24 * 3600 * 1_000_000  # a payload's own time counts when it is this near to the receipt
 READ_BYTES = 1 << 20
 INPUT_MAX_BYTES = 256 * 2**20  # more is kept up to here, as a payload cut short
+UID_BYTES = 16
 
 
 def main() -> None:
     """Record the payload on stdin. Never raises, prints nothing, always exits 0."""
     started_ns = time.monotonic_ns()
     try:
-        options = _options(sys.argv[1:])
+        flags = _flags(sys.argv[1:])
         raw = _read_input()
-        if raw.strip() and options["root"] and os.environ.get("EYELET_DISABLED", "0") in ("", "0"):
-            record(raw, options["root"], options["context"], started_ns)
-    except BaseException:  # noqa: BLE001, S110  the agent must never fail because we could not log
-        pass
+        if raw.strip():
+            around = _surroundings(flags)
+            if around is not None and not _posted(around, raw, flags):
+                left_open: list[Any] = []  # closing would checkpoint; the process ends instead
+                record_around(around, raw, started_ns, only_spool=flags.get("mode") == "spool", left_open=left_open)
+    except BaseException as bad:  # noqa: BLE001  the agent must never fail because we could not log
+        _note(None, "lost", f"{type(bad).__name__}: {bad}")
     os._exit(0)  # nothing is left to flush, and taking the interpreter down costs more than the insert
 
 
 def record(raw: bytes, root: str, given: str, started_ns: int) -> None:
     """Store one payload of the context `given` under `root`, or spool it; then store what others spooled."""
-    deadline_ns = started_ns + LIFE_MS * 1_000_000
-    received_ns = time.time_ns()
-    event = _event(raw, received_ns)
-    event.uid = _uid(root, raw, received_ns)
-    key = writer.key_of(layout.safe_context(given), event, received_ns // 1_000)
-    row = writer.row_of(event)
-    chosen = connect.light_driver()
-    try:
-        writer.insert(root, key, given, [row], deadline_ns, chosen=chosen)
-    except Exception as bad:  # noqa: BLE001  whatever it was, the event waits and is tried again
-        spool.put(root, key, given, row, str(bad))
-        return
-    left_ns = min(deadline_ns, time.monotonic_ns() + DRAIN_MS * 1_000_000)
-    spool.drain(root, left_ns, chosen=chosen, quick=True)
+    event, key = _event(raw, time.time_ns(), None, given)
+    _Keeping(event, key, given, started_ns).keep(root)
 
 
-def _event(raw: bytes, received_ns: int) -> Event:
-    """What the payload says, redacted; a payload that says nothing is kept as it came."""
-    text, is_utf8 = intake.decode(raw)
-    received_us = received_ns // 1_000
-    try:
-        value, data = intake.clean(text, parse(text))
-        payload = value if isinstance(value, dict) else {}
-        event = claude_hooks.normalise(payload, data)
-        _set_time(event, payload, received_us)
-    except BadInput as bad:
-        event = _raw_event(raw, bad.reason)
-        event.time_us = received_us
-    except Exception as bad:  # noqa: BLE001  a payload no rule foresaw is kept, not lost
-        event = _raw_event(raw, f"{type(bad).__name__} while it was read")
-        event.time_us = received_us
-    if not is_utf8:
-        event.meta["source"] = {"invalid_utf8": True}
-    event.hostname = os.uname().nodename if hasattr(os, "uname") else None
+def record_around(
+    around: Surroundings,
+    raw: bytes,
+    started_ns: int,
+    *,
+    only_spool: bool = False,
+    left_open: "list[Any] | None" = None,
+) -> None:
+    """Store one payload as the settings want it: where, as what, and what of it."""
+    if around.problem:
+        _note(around, "settings", around.problem)
+    event, key = _event(raw, time.time_ns(), around, around.context)
+    keeping = _Keeping(event, key, around.context, started_ns, around, only_spool, left_open)
+    for root in _roots(around, key):
+        keeping.keep(root)
+
+
+class _Keeping:
+    """One event on its way into each root, in each format; what fails in one costs no other."""
+
+    __slots__ = ("around", "event", "form", "given", "key", "left_open", "only_spool", "row", "started_ns")
+
+    def __init__(
+        self,
+        event: Event,
+        key: layout.PartitionKey,
+        given: str,
+        started_ns: int,
+        around: "Surroundings | None" = None,
+        only_spool: bool = False,
+        left_open: "list[Any] | None" = None,
+    ) -> None:
+        self.event, self.key, self.given, self.started_ns = event, key, given, started_ns
+        self.around, self.only_spool, self.left_open = around, only_spool, left_open
+        self.form = around.settings["format"] if around is not None else "sqlite"
+        self.row = rows.row_of(event)
+
+    def keep(self, root: str) -> None:
+        failure = ""
+        if self.form != "sqlite":
+            failure = self._write_json(root)
+            if failure:
+                _note(self.around, "json", failure)
+        if self.form != "json":
+            failure = "it is stored later" if self.only_spool else self._insert(root)
+        if failure:
+            self._spool(root, failure)
+
+    def _write_json(self, root: str) -> str:
+        """Why the event has no JSON file, or ""."""
+        try:
+            from eyelet_ingest import json_files
+
+            json_files.write(root, self.given, self.event)
+        except Exception as bad:  # noqa: BLE001  whatever it was, the other format goes on
+            return str(bad) or type(bad).__name__
+        return ""
+
+    def _insert(self, root: str) -> str:
+        """Store the row, then what waited before it; why it could not be stored, or ""."""
+        deadline_ns = self.started_ns + LIFE_MS * 1_000_000
+        try:
+            from eyelet_ingest.store import connect, spool, writer
+
+            chosen = connect.light_driver()
+            writer.insert(root, self.key, self.given, [self.row], deadline_ns, chosen=chosen, left_open=self.left_open)
+        except Exception as bad:  # noqa: BLE001  whatever it was, the event waits and is tried again
+            return str(bad) or type(bad).__name__
+        try:
+            left_ns = min(deadline_ns, time.monotonic_ns() + DRAIN_MS * 1_000_000)
+            spool.drain(root, left_ns, chosen=chosen, quick=True)
+        except Exception:  # noqa: BLE001, S110  this event is safe, and the others wait on
+            pass
+        return ""
+
+    def _spool(self, root: str, failure: str) -> None:
+        try:
+            from eyelet_ingest.store import spool
+
+            path = spool.put(root, self.key, self.given, self.row, failure)
+        except Exception as bad:  # noqa: BLE001  another root may still take it
+            _note(self.around, "lost", f"{failure}; {bad}")
+            return
+        if not self.only_spool:
+            is_own = path.startswith(root + os.sep)
+            _note(self.around, "spooled" if is_own else "elsewhere", failure)
+
+
+def _roots(around: Surroundings, key: layout.PartitionKey) -> "list[str]":
+    """The roots to record into; the global one in place of a project's that cannot be trusted."""
+    if around.settings["scope"] == "global":
+        return around.roots()
+    from eyelet_ingest import project_root
+
+    root = around.project_root
+    problem = project_root.prepare(around.project, root, layout.db_path(root, key), around.settings)
+    if not problem:
+        return around.roots()
+    _note(around, "project", problem)
+    return around.global_roots()
+
+
+def _event(
+    raw: bytes, received_ns: int, around: "Surroundings | None", given: str
+) -> "tuple[Event, layout.PartitionKey]":
+    """What the payload says, where it was recorded, and the partition it is for."""
+    event, _ = live.event_of(raw, received_ns, around.settings if around is not None else None)
     project = os.environ.get("CLAUDE_PROJECT_DIR")
     if project and not redaction.may_hold_secret(project):  # else the payload's own, which is redacted
         event.project_dir = intake.decode(os.fsencode(project))[0]
-    return event
+    if around is not None:
+        try:
+            from eyelet_ingest import metadata
 
-
-def _raw_event(raw: bytes, why: str) -> Event:
-    try:
-        data = writer.raw_payload(intake.clean_damaged(raw), why)
-    except Exception as bad:  # noqa: BLE001  what cannot be redacted is not written; that it came is
-        data = writer.withheld_payload(len(raw), f"{why}; {type(bad).__name__} while it was redacted")
-    return Event(hook_type="unknown", src="claude.unknown", agent="claude", loglevel="warn", data=data)
-
-
-def _set_time(event: Event, payload: "dict[str, object]", received_us: int) -> None:
-    event.time_us = received_us
-    for name in times.KEYS:
-        if name not in payload:
-            continue
-        own_us = times.payload_time_us(payload[name])
-        if own_us is not None and abs(own_us - received_us) <= TRUSTED_CLOCK_US:
-            event.time_us = own_us
-        else:
-            event.meta["original_timestamp"] = str(payload[name])[:100]
-        return
-
-
-def _uid(root: str, raw: bytes, received_ns: int) -> bytes:
-    try:
-        key = identity.load_key(root)
-    except (EyeletError, OSError):
-        return os.urandom(identity.UID_BYTES)  # nobody makes a live event's uid a second time
-    return identity.live_uid(key, raw, received_ns, os.getpid())
+            metadata.add(event, around)
+        except Exception as bad:  # noqa: BLE001  the event itself is worth more
+            _note(around, "metadata", f"{type(bad).__name__}: {bad}")
+    # Nobody makes a live event's uid a second time, so it is made of nothing; its copy in another root has the same.
+    event.uid = os.urandom(UID_BYTES)
+    return event, rows.key_of(layout.safe_context(given), event, received_ns // 1_000)
 
 
 def _read_input() -> bytes:
-    """Everything on stdin until its end; what has come when it falls silent, trickles on for LIFE_MS or never ends."""
+    """Everything on stdin until its end; what has come when it falls silent, trickles on for LIFE_MS or never ends.
+
+    A timer ends the waiting: for `select` a file would have to be found and loaded.
+    """
     if os.isatty(0):
         return b""
-    from select import select
+    import _signal  # type: ignore[import-not-found]  # the C module under `signal`, which would load enum
 
-    parts, size_bytes = [], 0
+    has_timer = hasattr(_signal, "setitimer")
+    if has_timer:
+        _signal.signal(_signal.SIGALRM, _fall_silent)
+    parts: list[bytes] = []
+    size_bytes = 0
     until_ns = time.monotonic_ns() + LIFE_MS * 1_000_000
-    while select([0], [], [], IDLE_INPUT_MS / 1000)[0]:
-        part = os.read(0, READ_BYTES)
-        if not part:
-            break
-        parts.append(part)
-        size_bytes += len(part)
-        if size_bytes > INPUT_MAX_BYTES or (size_bytes < READ_BYTES and time.monotonic_ns() > until_ns):
-            break
+    try:
+        while True:
+            if has_timer:
+                _signal.setitimer(_signal.ITIMER_REAL, IDLE_INPUT_MS / 1000)
+            part = os.read(0, READ_BYTES)
+            if not part:
+                break
+            parts.append(part)
+            size_bytes += len(part)
+            if size_bytes > INPUT_MAX_BYTES or (size_bytes < READ_BYTES and time.monotonic_ns() > until_ns):
+                break
+        if has_timer:
+            _signal.setitimer(_signal.ITIMER_REAL, 0)
+    except _SilentInput:
+        pass
     return b"".join(parts)
 
 
-def _options(args: "list[str]") -> "dict[str, str]":
-    """`--root DIR` and `--context NAME`, before the environment's; what else is given is passed over."""
-    options = {
-        "root": os.environ.get("EYELET_ROOT") or os.path.join("~", ".eyelet"),
-        "context": os.environ.get("EYELET_CONTEXT") or layout.DEFAULT_CONTEXT,
-    }
+class _SilentInput(Exception):
+    """Nothing came for IDLE_INPUT_MS."""
+
+
+def _fall_silent(number: int, frame: object) -> None:
+    raise _SilentInput
+
+
+def _surroundings(flags: "dict[str, str]") -> "Surroundings | None":
+    """Where the hook runs and what the settings say, the command line above all; None: nothing is to be recorded."""
+    try:
+        start = os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()
+    except OSError:  # the folder is gone
+        start = os.sep
+    around = Surroundings(start)
+    for name in ("root", "context"):
+        if name in flags:
+            around.settings[name] = flags[name]
+    if not around.settings["enabled"]:
+        return None
+    if around.may_rest:
+        from eyelet_ingest import pause
+
+        if pause.rests(around.home, around.folders()):
+            return None
+    return around
+
+
+def _posted(around: Surroundings, raw: bytes, flags: "dict[str, str]") -> bool:
+    """Whether the local server has taken the payload, as `--mode http --url URL` wants it."""
+    if flags.get("mode") != "http" or around.settings["scope"] != "global" or around.settings["format"] != "sqlite":
+        return False  # the server stores into its own root, as rows
+    from eyelet_ingest import posting
+
+    return posting.sent(raw, flags.get("url", ""), around.home, around.context)
+
+
+def _flags(args: "list[str]") -> "dict[str, str]":
+    """`--root DIR`, `--context NAME`, `--mode direct|spool|http` and `--url URL`; what else is given is passed over."""
+    flags: dict[str, str] = {}
     for at, arg in enumerate(args):
         name, equals, value = arg.lstrip("-").partition("=")
-        if name in options and arg.startswith("--"):
+        if name in ("root", "context", "mode", "url") and arg.startswith("--"):
             given = value if equals else args[at + 1] if at + 1 < len(args) else ""
-            options[name] = given or options[name]
-    root = os.path.expanduser(options["root"])
-    options["root"] = "" if root.startswith("~") else os.path.abspath(root)  # "": nobody's home is nowhere to write
-    return options
+            if given:
+                flags[name] = given
+    return flags
+
+
+def _note(around: "Surroundings | None", kind: str, reason: str) -> None:
+    """Count what went wrong; it must not make anything worse."""
+    try:
+        from eyelet_ingest import faults, surroundings
+
+        faults.note(around.home if around is not None else surroundings.home(), kind, reason)
+    except BaseException:  # noqa: BLE001, S110  there is nobody left to tell
+        pass
 
 
 if __name__ == "__main__":

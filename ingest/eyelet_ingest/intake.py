@@ -1,10 +1,11 @@
 """From bytes to what may be stored: decoded, parsed, redacted. The same for a live hook and for a file.
 
-Light like everything the hook imports: `json` and `re` are loaded only for a payload that needs a change.
+Light like everything the hook imports: `json` is loaded only for what is seldom.
 """
 
 from eyelet_ingest import redaction
 from eyelet_ingest.jsontext import (
+    dumps,
     first_wins,
     has_duplicate_keys,
     may_hold_surrogates,
@@ -53,29 +54,29 @@ def clean_damaged(raw: bytes) -> bytes:
     text, _ = decode(raw)
     if not redaction.may_hold_secret(text):
         return redaction.redact_bytes(raw)
-    from json import dumps, loads
+    from json import loads
 
     try:
         value = loads(text, object_pairs_hook=first_wins, parse_int=str, parse_float=str)
         safe = redaction.redact_value(value)
         if safe is value and not has_duplicate_keys(text):
             return raw
-        return dumps(safe, ensure_ascii=False).encode("utf-8", "replace")
+        return dumps(safe).encode("utf-8", "replace")
     except (ValueError, RecursionError):
         return redaction.redact_bytes(raw)
 
 
 def _rewritten(text: str, safe: object) -> "tuple[object, str]":
-    from json import dumps, loads
-
     try:
-        written = dumps(safe, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        written = dumps(safe)
     except ValueError:  # a number beyond what Python holds: as text it is whole, and still JSON
         safe = redaction.redact_value(parse_numbers_as_text(text))
-        written = dumps(safe, ensure_ascii=False, separators=(",", ":"))
+        written = dumps(safe)
     try:
         written.encode()
         return safe, written
     except UnicodeEncodeError:  # a lone surrogate: UTF-8 has no bytes for it
+        from json import loads
+
         written = written.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return loads(written), written

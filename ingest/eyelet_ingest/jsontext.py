@@ -76,15 +76,19 @@ def may_hold_surrogates(text: str) -> bool:
 
 def has_duplicate_keys(text: str) -> bool:
     """Whether an object in JSON `text` names a key twice, so that the text says more than its value."""
-    from json import loads
-
     found = False
 
     def look(pairs: "list[tuple[str, object]]") -> None:
         nonlocal found
         found = found or len({key for key, _ in pairs}) < len(pairs)
 
-    loads(text, object_pairs_hook=look, parse_int=str, parse_float=str)
+    class Look:
+        strict, object_hook = True, None  # what the scanner asks for
+        memo: "dict[str, str]" = {}  # noqa: RUF012
+        object_pairs_hook = staticmethod(look)
+        parse_float = parse_int = parse_constant = str
+
+    _json.make_scanner(Look())(text, len(text) - len(text.lstrip(_WHITESPACE)))  # type: ignore[arg-type]
     return found
 
 

@@ -6,6 +6,7 @@ Nothing counts as taken that is not committed: each event is stored, known alrea
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from eyelet_ingest import intake
 from eyelet_ingest.clock import DAY_US, Clock
@@ -16,6 +17,9 @@ from eyelet_ingest.ledger import Ledger
 from eyelet_ingest.sources import log
 from eyelet_ingest.store import identity, layout, spool, writer
 from eyelet_ingest.store.store import Refused, Store
+
+if TYPE_CHECKING:
+    from eyelet_ingest.plugins import Plugins
 
 DAYS_MAX = 400  # in one request: each new day is a file to make, 7 ms
 DEADLINE_MS = 2_000  # for each partition; after that its events wait in the spool
@@ -36,13 +40,19 @@ class Recorded:
 
 
 def record(
-    store: Store, context: str, texts: Sequence[str], *, sender: str, deadline_ms: int = DEADLINE_MS
+    store: Store,
+    context: str,
+    texts: Sequence[str],
+    *,
+    sender: str,
+    deadline_ms: int = DEADLINE_MS,
+    plugins: "Plugins | None" = None,
 ) -> Recorded:
     """Store events, each the JSON text of one object, in the context given by name. `sender` is kept with each.
 
     RootError where the root takes nothing at all.
     """
-    batch = _Batch(store, context, sender)
+    batch = _Batch(store, context, sender, plugins)
     done = Recorded()
     for index, text in enumerate(texts):
         try:
@@ -65,7 +75,8 @@ def record(
 class _Batch:
     """The events of one request on their way."""
 
-    def __init__(self, store: Store, context: str, sender: str) -> None:
+    def __init__(self, store: Store, context: str, sender: str, plugins: "Plugins | None") -> None:
+        self.plugins = plugins
         self.store, self.context, self.sender = store, context, sender
         self.safe_context = layout.safe_context(context)
         self.key = identity.load_key(store.root)
@@ -83,7 +94,13 @@ class _Batch:
         self._check_context(value)
         own_us = log.time_us(value)
         clean, data = intake.clean(text, value)
-        event = log.normalise(clean if isinstance(clean, dict) else {}, data)
+        failed: list[str] = []
+        if self.plugins is not None:
+            clean, data, failed = self.plugins.redacted(clean, data)
+        payload = clean if isinstance(clean, dict) else {}
+        event = log.normalise(payload, data)
+        if failed:
+            event.meta["redaction_failed"] = failed
         usable_us = self.clock.usable(own_us)
         event.time_us = self.clock.now_us if usable_us is None else usable_us
         if usable_us is None:
@@ -102,6 +119,8 @@ class _Batch:
         else:
             event.uid = os.urandom(identity.UID_BYTES)  # two equal events are two events
         event.meta["source"] = {"sender": self.sender}
+        if self.plugins is not None:
+            self.plugins.enrich(event, payload)
         self.index[id(event)] = index
         self.events.append(event)
 

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from eyelet_ingest import intake, quarantine, reading, recordings, redaction_gate
 from eyelet_ingest.batch import Batch, redacted
 from eyelet_ingest.databases import Database
+from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
 from eyelet_ingest.head import Head
 from eyelet_ingest.jsontext import canonical
@@ -34,6 +35,9 @@ from eyelet_ingest.sources.text import plain
 from eyelet_ingest.sources.times import KEYS, of_payload
 from eyelet_ingest.store import foreign, identity, layout
 from eyelet_ingest.store.store import Store
+
+if TYPE_CHECKING:
+    from eyelet_ingest.plugins import Plugins
 
 READ_BYTES = 1 << 18
 GROUP_RECORDS, GROUP_CHARS = 256, 1 << 16  # looked through for secrets at once
@@ -77,6 +81,7 @@ def ingest(
     stdin: BinaryIO | None = None,
     force: bool = False,
     mapping: mapped.Mapping | None = None,
+    plugins: "Plugins | None" = None,
 ) -> Ingested:
     """Store every record of the recordings and old databases that `paths` name, each once, in the partitions of the
     context. With a `mapping`, which says where its fields stand, every JSON object is a log event.
@@ -86,10 +91,11 @@ def ingest(
     deleted or retired earlier stays away, unless `force`.
     """
     started = time.monotonic()
-    files = recordings.find(paths)
+    files = recordings.find(paths, endings_of(plugins))
     with Store(root) as store, store.bulk(), Ledger(store.root) as ledger:
         store.drain_spool()
-        run = _Run(Batch(store, ledger, force), context, progress or (lambda read_bytes: None), mapping)
+        filling = Batch(store, ledger, force)
+        run = _Run(filling, context, progress or (lambda read_bytes: None), mapping, plugins)
         for path in files:
             if path == recordings.STDIN:
                 run.stream(stdin or sys.stdin.buffer, path)
@@ -129,9 +135,16 @@ class _Run:
     """One import: the batch that is being filled, and the count of what became of every record."""
 
     def __init__(
-        self, batch: Batch, context: str, progress: Callable[[int], None], mapping: mapped.Mapping | None = None
+        self,
+        batch: Batch,
+        context: str,
+        progress: Callable[[int], None],
+        mapping: mapped.Mapping | None = None,
+        plugins: "Plugins | None" = None,
     ) -> None:
         self.batch, self.ledger, self.mapping = batch, batch.ledger, mapping
+        self.plugins = plugins
+        self.sources = bool(plugins and plugins.sources)
         self.levels: Counter[str] = Counter()  # those of logs that are none of ours
         self.notes: list[str] = []
         self.context, self.progress = context, progress
@@ -242,25 +255,34 @@ class _Run:
         if value is None:
             self._quarantine(found, found.reason, file)
             return
-        as_log = self.mapping or mapped.well_known(value)
+        theirs = self.plugins.source_of(value) if self.sources and self.plugins else None
+        as_log = None if theirs else self.mapping or mapped.well_known(value)
         if as_log is not None:
             self._take_log(found, value, is_suspect, as_log, file, occurrence_of)
             return
-        is_old = old_eyelet.is_envelope(value)
+        is_old = not theirs and old_eyelet.is_envelope(value)
         is_hook = is_old or "hook_event_name" in value or claude_hooks.is_hook(value)
-        if not (is_hook or claude_transcripts.is_record(value) or (file.is_transcript and value)):
+        if not (theirs or is_hook or claude_transcripts.is_record(value) or (file.is_transcript and value)):
             self._quarantine(found, NEITHER, file)
             return
         own_us = old_eyelet.time_us(value) if is_old else of_payload(value)
-        uuid = None if is_hook else claude_transcripts.record_uuid(value)
+        if theirs and self.plugins:
+            is_hook, said_us = False, self.plugins.time_of(*theirs, value)
+            own_us = said_us if said_us is not None else own_us
+        uuid = None if is_hook or theirs else claude_transcripts.record_uuid(value)
         if uuid is not None:
             uid = identity.record_uid(self.key, claude_hooks.AGENT, uuid)
         else:
             same = old_eyelet.payload_of(value) if is_old else value
             uid = self._uid(same, own_us, file.seen.generation, occurrence_of)
-        clean, text = intake.cleaned(found.text, value, is_suspect)
-        payload = clean if isinstance(clean, dict) else {}
-        if is_old:
+        payload, text, failed = self._cleaned(found, value, is_suspect)
+        if theirs and self.plugins:
+            try:
+                event = self.plugins.event_of(*theirs, payload, text)
+            except BadInput as bad:
+                self._quarantine(found, str(bad), file)
+                return
+        elif is_old:
             event = old_eyelet.normalise(payload, {}, self.src_of)
         elif is_hook:
             event = claude_hooks.normalise(payload, text, self.src_of)
@@ -269,6 +291,7 @@ class _Run:
         event.uid = uid
         is_timeless = self._set_time(event, own_us, _original_time(payload), file)
         self._set_session(event, file, is_hook)
+        self._enrich(event, payload, failed)
         self._add(found, event, self.context, is_timeless, file)
 
     def _take_log(
@@ -285,15 +308,31 @@ class _Run:
             self._quarantine(found, shape.lacking(), file)
             return
         own_us = shape.time_us(value)
-        clean, text = intake.cleaned(found.text, value, is_suspect)
-        payload = clean if isinstance(clean, dict) else {}
+        payload, text, failed = self._cleaned(found, value, is_suspect)
         event = shape.normalise(payload, text)
         event.uid = self._uid(value, own_us, file.seen.generation, occurrence_of)
         level = event.meta.get(log.UNKNOWN_LEVEL)
         if level is not None:
             mapped.count(self.levels, level)
         is_timeless = self._set_time(event, own_us, shape.original_time(payload), file)
+        self._enrich(event, payload, failed)
         self._add(found, event, shape.context_of(payload) or self.context, is_timeless, file)
+
+    def _cleaned(
+        self, found: Found, value: "dict[str, object]", is_suspect: bool
+    ) -> "tuple[dict[str, object], str, list[str]]":
+        """The record without secrets, its text, and the plugins that failed to look for some."""
+        clean, text = intake.cleaned(found.text, value, is_suspect)
+        failed: list[str] = []
+        if self.plugins is not None:
+            clean, text, failed = self.plugins.redacted(clean, text)
+        return (clean if isinstance(clean, dict) else {}), text, failed
+
+    def _enrich(self, event: Event, payload: "dict[str, object]", failed: list[str]) -> None:
+        if failed:
+            event.meta["redaction_failed"] = failed
+        if self.plugins is not None:
+            self.plugins.enrich(event, payload)
 
     def _add(self, found: Found, event: Event, context: str, is_timeless: bool, file: _File) -> None:
         source: dict[str, object] = {"file": file.path, "line": found.line}
@@ -372,6 +411,11 @@ def _groups(found: Iterable[Found]) -> "Iterator[deque[Found]]":
             group, chars = deque(), 0
     if group:
         yield group
+
+
+def endings_of(plugins: "Plugins | None") -> tuple[str, ...]:
+    """The endings of files that plugins understand besides ours."""
+    return tuple(ending for source in plugins.sources for ending in source.endings) if plugins else ()
 
 
 def shown_path(path: str) -> str:

@@ -16,15 +16,16 @@ ENDINGS = (".jsonl", ".ndjson", ".json")
 COMPRESSED = ".gz"
 
 
-def find(paths: Iterable[str]) -> list[str]:
+def find(paths: Iterable[str], endings: "tuple[str, ...]" = ()) -> list[str]:
     """The files that `paths` name, absolute, each real file once, in order; `-` stays `-`.
 
     A folder stands for every file with one of ENDINGS in and below it (also `.gz`), a transcript for the subagents'
-    transcripts in the folder beside it too. BadInput for a path that names nothing or cannot be read.
+    transcripts in the folder beside it too; `endings` are further ones that count in folders. BadInput for a path that
+    names nothing or cannot be read.
     """
     found: dict[str, str] = {}
     for path in paths:
-        for file in _of(path):
+        for file in _of(path, (*ENDINGS, *endings)):
             real = file if file == STDIN else os.path.realpath(file)
             found.setdefault(real, file)
     for file in found.values():
@@ -66,13 +67,13 @@ def siblings(path: str) -> list[str]:
     return [os.path.join(folder, other) for other in sorted(entries) if other != name and other.startswith(beginning)]
 
 
-def _of(path: str) -> Iterator[str]:
+def _of(path: str, endings: "tuple[str, ...]") -> Iterator[str]:
     if path == STDIN:
         yield STDIN
         return
     path = absolute(path)
     if os.path.isdir(path):
-        yield from _below(path, set())
+        yield from _below(path, set(), endings)
     elif os.path.exists(path):
         yield path
         yield from _subagents(path)
@@ -81,7 +82,7 @@ def _of(path: str) -> Iterator[str]:
         if not matches:
             raise BadInput("cannot find", path, "no file matches this pattern")
         for match in matches:
-            yield from _below(match, set()) if os.path.isdir(match) else (match, *_subagents(match))
+            yield from _below(match, set(), endings) if os.path.isdir(match) else (match, *_subagents(match))
     else:
         reason = "it is a link to nothing" if os.path.islink(path) else "there is no such file or folder"
         raise BadInput("cannot find", path, reason)

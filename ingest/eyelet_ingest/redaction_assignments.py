@@ -4,16 +4,19 @@ A name is found by its stem, its value by what separates the two. Only the value
 comes next stay, also where JSON stands in a string of JSON.
 """
 
-import re
-from collections.abc import Iterator
-
+from eyelet_ingest.patterns import A, I, compiled
 from eyelet_ingest.redaction import marker
 from eyelet_ingest.redaction_containers import closing, secrets_inside
 from eyelet_ingest.redaction_names import SCHEME, Candidate, is_secret, kind_of_name, starts_with_marker
 
+TYPE_CHECKING = False  # as typing has it, without its import
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterator
+
 # Behind a telling stem: the rest of its name, what separates it from its value, and the quote that opens the value.
 _STEMS = ("pass", "pwd", "secret", "token", "credential", "auth", "cookie", "key")
-_BEHIND_STEM = re.compile(
+_BEHIND_STEM = compiled(
     r"(?P<rest>[\w.-]{0,40})"
     r"(?:(?P<close>\\{0,7}[\"'`])[\])]?)?\*{0,2}"
     r"(?P<sep>:[ ]{0,2}[&A-Za-z][\w.\[\]|<>, ?&]{0,40}?[ ]{1,4}=[ ]{1,4}"  # a type between: `token: str = "…"`
@@ -23,32 +26,32 @@ _BEHIND_STEM = re.compile(
     r"|[ \t]{0,4},\s{0,40}"
     r"|[ \t]{1,4})"
     r"(?P<open>[fFrRbBuU]{0,2}\\{0,7}[\"'`])?",
-    re.I | re.A,
+    I | A,
 )
 _NAME_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _BARE_MAX_CHARS = 200
 # A longer value goes to its end, but is judged by its beginning: where it stays, the next name in it is looked at.
 _JUDGED_MAX_CHARS = 256
-_BARE = re.compile(
+_BARE = compiled(
     r"(?:\[redacted:[a-z0-9-]{1,40}\]|\$\{\{[^}\n]{0,80}\}\}|\{\{[^}\n]{0,80}\}\}|<[^<>\n]{1,80}>)(?![\w-])"
     r"|(?:[^\s\"'`\\<&;,]|\\\\|\\(?![nrtu\"'`\s\\]).|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
     r"|[;,](?![\s\"'`\\]|[\w.-]{1,40}[=:]|$)){1,200}",
-    re.A,
+    A,
 )
-_BARE_MORE = re.compile(r"[A-Za-z0-9+/=_.~%-]*")
-_SCHEMED = re.compile(r"[^\s\"'`\\,;]{1,200}", re.A)
+_BARE_MORE = compiled(r"[A-Za-z0-9+/=_.~%-]*")
+_SCHEMED = compiled(r"[^\s\"'`\\,;]{1,200}", A)
 _SIGNED = "AWS4-HMAC-SHA256"
-_ELEMENT_END = re.compile(r"<\\{0,7}/")
-_LINE_END = re.compile(r"[ \t]{0,8}(?:$|[\n\r]|\\[nr]|[\"'`#]|\\{1,7}[\"'`]|//)")
-_REST_OF_LINE = re.compile(r"[^\n\r\"'`\\]*")
+_ELEMENT_END = compiled(r"<\\{0,7}/")
+_LINE_END = compiled(r"[ \t]{0,8}(?:$|[\n\r]|\\[nr]|[\"'`#]|\\{1,7}[\"'`]|//)")
+_REST_OF_LINE = compiled(r"[^\n\r\"'`\\]*")
 
 
 # `{"name": "DB_PASSWORD", "type": "env", "value": "…"}`: what stands before the name, and between it and its value.
-_PAIR_HEAD = re.compile(r"[\"'](?:name|key)\\{0,7}[\"']\s{0,4}:\s{0,4}\\{0,7}[\"']\Z", re.I)
-_PAIR_VALUE = re.compile(
+_PAIR_HEAD = compiled(r"[\"'](?:name|key)\\{0,7}[\"']\s{0,4}:\s{0,4}\\{0,7}[\"']\Z", I)
+_PAIR_VALUE = compiled(
     r"[^{}\[\]]{0,160}?,(?:\s|\\{1,7}[nrt]){0,40}\\{0,7}[\"']value\\{0,7}[\"']\s{0,8}:\s{0,8}"
     r"(?P<open>\\{0,7}[\"']|(?=[\[{]))",
-    re.I,
+    I,
 )
 
 
@@ -123,7 +126,7 @@ def _found(
     return 0, secrets_inside(text, begin, kind, name, known.seen)
 
 
-def _stems(text: str) -> Iterator[tuple[int, int]]:
+def _stems(text: str) -> "Iterator[tuple[int, int]]":
     """Where telling stems stand in `text`, in order, and how long they are.
 
     Searching for each is many times faster than one pattern with all of them.

@@ -3,21 +3,20 @@
 The text may be cut short, and may stand in strings of JSON: nothing is parsed, strings are only walked over.
 """
 
-import re
-
+from eyelet_ingest.patterns import compiled
 from eyelet_ingest.redaction_names import Candidate, is_secret, kind_within
 
 # What may stand in a list or an object, with the white space, escaped or not, and the signs before it.
-_TOKEN = re.compile(
+_TOKEN = compiled(
     r"(?:[\s,]|\\{1,7}[nrt])*"
     r"(?:(?P<close>[\]}])|(?P<open>[\[{])"
     r"|\\{0,7}[\"'](?P<key>[^\"'\\\n]{0,120})\\{0,7}[\"'](?:\s|\\{1,7}[nrt])*:"
     r"|(?P<string>\\{0,7}[\"'])|(?P<bare>[\w.+-]{1,40}))"
 )
-_CLOSER = re.compile(r"\\{0,7}[\"']?")
+_CLOSER = compiled(r"\\{0,7}[\"']?")
 # Where that many tokens in a row hold no secret, what follows is left to the names that stand in it.
 _TOKENS_WITHOUT_A_SECRET = 32
-_QUOTES = {quote: re.compile(f"[{quote}\n]") for quote in "\"'`"}
+_QUOTES = {quote: compiled(f"[{quote}\n]") for quote in "\"'`"}
 
 
 def secrets_inside(text: str, begin: int, kind: str, name: str, seen: set[int]) -> list[tuple[int, int, str]]:

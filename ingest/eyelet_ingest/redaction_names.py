@@ -4,9 +4,7 @@ Two questions are asked of every candidate. Does the name tell of a secret (`kin
 or a placeholder, a type, code, or prose (`is_secret`)? docs/redaction.md states both as tables.
 """
 
-import re
-from functools import lru_cache
-
+from eyelet_ingest.patterns import A, I, S, compiled, remembered
 from eyelet_ingest.redaction import may_tell
 
 
@@ -43,7 +41,7 @@ _BEFORE_TOKEN_NOT = _words(
     " continuation first last input output prompt completion per image current cancellation cancel design"
     " each single one by syntax lexer"
 )
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WORD = compiled(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SHORT = {"pass": "password", "pwd": "password", "auth": "auth"}
 
 
@@ -69,7 +67,7 @@ def kind_within(key: str, kind: str, name: str) -> tuple[str, str]:
     return ("", "") if not kind or (words and words[-1].lower() in _DESCRIBING) else (kind, name)
 
 
-@lru_cache(maxsize=8192)  # of short names only: it holds them whole
+@remembered(8192)  # of short names only: it holds them whole
 def _kind_of_name(name: str) -> str:
     if "[" in name or "=" in name or not may_tell(name):
         return ""
@@ -111,14 +109,14 @@ class Candidate:
         self.after, self.ends_line, self.starts_line = after, ends_line, starts_line
 
 
-_MARKED = re.compile(r"(?:(?:bearer|basic|token|apikey|digest) {1,4})?\[redacted:[a-z0-9-]{1,40}\]", re.I | re.A)
-_PLACEHOLDER = re.compile(
+_MARKED = compiled(r"(?:(?:bearer|basic|token|apikey|digest) {1,4})?\[redacted:[a-z0-9-]{1,40}\]", I | A)
+_PLACEHOLDER = compiled(
     r"\$[A-Za-z_]\w*|\$[0-9@*#?!]|\$\{.*|\$\(.*|\$env:\w+|%\w+%|%[sdrv](?::%[sdrv])?|%\(\w+\)s|@\w+@"
     r"|\{\{.*\}\}|\{[\w.!:\"'\[\]() -]*\}|<[^<>]*>|\[[A-Za-z _-]+\]|#\{.*\}"
     r"|([*.xX•_-])\1+\w{0,4}|\W?[*•]{3,}\W?|\w{1,4}(?:[*•]{3,}|\.\.\.|…)\w{0,4}|\.\.\.|…"
     r"|(?:your|insert|enter|replace|example|dummy)[ _-].*"
     r"|(?:[a-z]+[_-])*(?:here|goes-here|placeholder)",
-    re.I | re.A | re.S,
+    I | A | S,
 )
 _HARMLESS = _words(
     "string str text int integer number float bool boolean bytes bytearray any object unknown never void null nil"
@@ -127,27 +125,27 @@ _HARMLESS = _words(
     " enabled password passwd passphrase pass pw secret secrets token tokens apikey accesskey privatekey key keys"
     " credential credentials auth authorization cookie const let var self this"
 )
-_VERSION = re.compile(r"(?:npm:\S+@|workspace:)?[\^~<>=v ]{0,4}[0-9]{1,5}(?:\.(?:[0-9]{1,5}|[x*])){1,3}(?:[-+][\w.]+)?")
-_CODE = re.compile(
+_VERSION = compiled(r"(?:npm:\S+@|workspace:)?[\^~<>=v ]{0,4}[0-9]{1,5}(?:\.(?:[0-9]{1,5}|[x*])){1,3}(?:[-+][\w.]+)?")
+_CODE = compiled(
     r"[A-Za-z_$][\w$]*(?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*)*[\[({].*"
     r"|[A-Za-z_$][A-Za-z_$]*(?:(?:\.|->|::|\?\.)[A-Za-z_$][A-Za-z_$]*)+[!?]?"
     r"|(?:self|this|cls|args|req|request|process|os|config|cfg|settings|props|state|env|var|local|data)\.[\w.\[\]]+"
     r"|![A-Za-z].*|:\w[\w:]*|[&*][A-Za-z_]\w*|[\[({].*|(?:await|new|not|lambda|async|function|return)",
-    re.A | re.S,
+    A | S,
 )
-_TYPE = re.compile(r"[A-Z][A-Za-z]*(?:[\[<].*)?|[a-z]+[\[<].*", re.A)
-_PATH = re.compile(r"(?:~|\.{1,2})?/[\w.@~/-]+|[A-Za-z]:\\.*|[\w.-]+\.(?:pem|key|json|ya?ml|txt|p12|pub|env)", re.A)
-_URL = re.compile(r"[a-z][a-z0-9+]{1,9}:\\?/", re.I | re.A)
-SCHEME = re.compile(r"(?:bearer|basic|token|digest|apikey|api-key|negotiate|hmac)(?:[ \t]|%20){1,4}", re.I | re.A)
-_SNAKE = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+", re.A)
-_PASS_STEM = re.compile(r"passw|pwd|secret", re.I | re.A)
+_TYPE = compiled(r"[A-Z][A-Za-z]*(?:[\[<].*)?|[a-z]+[\[<].*", A)
+_PATH = compiled(r"(?:~|\.{1,2})?/[\w.@~/-]+|[A-Za-z]:\\.*|[\w.-]+\.(?:pem|key|json|ya?ml|txt|p12|pub|env)", A)
+_URL = compiled(r"[a-z][a-z0-9+]{1,9}:\\?/", I | A)
+SCHEME = compiled(r"(?:bearer|basic|token|digest|apikey|api-key|negotiate|hmac)(?:[ \t]|%20){1,4}", I | A)
+_SNAKE = compiled(r"[a-z0-9]+(?:_[a-z0-9]+)+", A)
+_PASS_STEM = compiled(r"passw|pwd|secret", I | A)
 _BEHIND_OPTION = _words(  # what manuals say of an option
     "option options flag flags argument arguments parameter parameters or and is are to for with without cannot can"
     " must will may should if when in on from as"
 )
-_DIGIT = re.compile(r"[0-9]")
-_LETTER = re.compile(r"[^\W\d_]")
-_IDENTIFIER = re.compile(r"[A-Za-z_][\w-]*", re.A)
+_DIGIT = compiled(r"[0-9]")
+_LETTER = compiled(r"[^\W\d_]")
+_IDENTIFIER = compiled(r"[A-Za-z_][\w-]*", A)
 
 
 def starts_with_marker(value: str) -> bool:

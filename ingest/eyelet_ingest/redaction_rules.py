@@ -7,13 +7,15 @@ Every pattern runs in linear time: one quantifier a run, bounded where a match c
 quantifier around another. Every rule leaves a marker where it stands, so that redacting twice is redacting once.
 """
 
-import re
-from collections.abc import Callable
-from functools import lru_cache
-
+from eyelet_ingest.patterns import A, I, compiled
 from eyelet_ingest.redaction import marker
 from eyelet_ingest.redaction_assignments import redact_named
 from eyelet_ingest.redaction_names import is_placeholder
+
+TYPE_CHECKING = False  # as typing has it, without its import
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable
 
 # How often the rules run over a text that changed: a marker may complete what another rule looks for.
 _ROUNDS = 4
@@ -105,7 +107,7 @@ def redact_damaged(text: str) -> str:
     Where a secret stood behind them, the text comes back without them: it is kept for looking at.
     """
     safe = redact(text)
-    plain = _compiled(_ESCAPE, re.I).sub(_unescaped, safe)
+    plain = _compiled(_ESCAPE, I).sub(_unescaped, safe)
     plain = _compiled(_SPACE).sub(" ", plain)
     for other in (plain, plain.replace("\0", "")):
         if other != safe:
@@ -125,7 +127,7 @@ def _round(text: str) -> str:
     if "@" in text:
         text = _compiled(_USERINFO).sub(_without_userinfo, text)
     text = redact_named(text)
-    text = _compiled(_BEARER, re.I).sub(_unless_placeholder("bearer-token"), text)
+    text = _compiled(_BEARER, I).sub(_unless_placeholder("bearer-token"), text)
     for kind, literal, pattern in _COMMANDS:
         if literal in text:
             text = _compiled(pattern).sub(_unless_placeholder(kind), text)
@@ -205,9 +207,17 @@ def _redact_key_blocks(text: str) -> str:
     return "".join((*pieces, text[done:]))
 
 
-@lru_cache(maxsize=256)
+def compile_all() -> None:
+    """Compile every pattern of these rules, for a bundle to write them down."""
+    patterns = (_JWT_TAIL, _BEGIN, _END, _KEY_BODY, _USERINFO, _LIKE_TOKEN, _SPACE)
+    for pattern in (*patterns, *(one[-1] for one in (*_PROVIDERS, *_COMMANDS))):
+        _compiled(pattern)
+    for pattern in (_BEARER, _ESCAPE):
+        _compiled(pattern, I)
+
+
 def _compiled(pattern: str, flags: int = 0) -> "re.Pattern[str]":
-    return re.compile(pattern, re.A | flags)
+    return compiled(pattern, A | flags)
 
 
 def _unescaped(escape: "re.Match[str]") -> str:

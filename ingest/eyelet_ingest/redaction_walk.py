@@ -1,7 +1,6 @@
 """Redaction of parsed JSON, whatever its depth: strings, keys, and whole values under telling keys."""
 
-from functools import lru_cache
-
+from eyelet_ingest.patterns import remembered
 from eyelet_ingest.redaction import marker, redact_text
 from eyelet_ingest.redaction_names import Candidate, is_secret, kind_within
 
@@ -129,7 +128,7 @@ def _safe_key(key: str) -> str:
     return _cached_key(key) if len(key) <= _CACHED_KEY_MAX_CHARS else redact_text(key)
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def _cached_key(key: str) -> str:
     return redact_text(key)
 

@@ -161,8 +161,9 @@ READ_ONLY = f"""
 import os, select, sys
 sys.path[:0] = {PATHS.split(os.pathsep)!r}
 import eyelet_ingest.sources.claude_hooks, eyelet_ingest.store.journal
-from eyelet_ingest import capture
-from eyelet_ingest.store import connect
+import _blake2, _signal, _socket
+from eyelet_ingest import capture, faults, metadata
+from eyelet_ingest.store import connect, spool, writer
 connect.light_driver()
 if os.geteuid() == 0:
     os.setuid(65534)

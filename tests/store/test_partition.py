@@ -386,8 +386,6 @@ def test_uids_of_different_kinds_never_meet() -> None:
     uids = [
         identity.record_uid(key, "a", "bc"),
         identity.record_uid(key, "ab", "c"),
-        identity.live_uid(key, b"x", 1, 2),
-        identity.live_uid(key, b"x", 12, 2),
         identity.timed_uid(key, b"x", 1),
         identity.timeless_uid(key, b"x", 1),
         identity.timeless_uid(key, b"x", 1, b"g"),

@@ -4,6 +4,7 @@ A command's module is imported when the command is asked for: start-up time is a
 """
 
 import errno
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -17,6 +18,7 @@ COMMANDS = {
     "query": "eyelet_ingest.cli.query:query",
     "sources": "eyelet_ingest.cli.sources:sources",
     "log": "eyelet_ingest.cli.log:log",
+    "tail": "eyelet_ingest.cli.tail:tail",
     "serve": "eyelet_ingest.cli.serve:serve",
     "demo": "eyelet_ingest.cli.demo:demo",
     "drain": "eyelet_ingest.cli.spool:drain",
@@ -36,7 +38,14 @@ COMMANDS = {
     "restore": "eyelet_ingest.cli.backup:restore",
     "sync": "eyelet_ingest.cli.sync:sync",
     "token": "eyelet_ingest.cli.token:token",
+    "install": "eyelet_ingest.cli.install:install",
+    "uninstall": "eyelet_ingest.cli.install:uninstall",
+    "status": "eyelet_ingest.cli.install:status",
     "config": "eyelet_ingest.cli.config:config",
+    "plugins": "eyelet_ingest.cli.plugins:plugins",
+    "completion": "eyelet_ingest.cli.completion:completion",
+    "pause": "eyelet_ingest.cli.pause:pause",
+    "resume": "eyelet_ingest.cli.pause:resume",
 }
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -83,6 +92,7 @@ class _LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
+            _renew_hook()
             return super().invoke(ctx)
         except EyeletError as error:
             raise (_Refusal if isinstance(error, BadInput) else _Trouble)(error) from error
@@ -94,6 +104,18 @@ class _LazyGroup(click.Group):
             if error.errno == errno.EPIPE:
                 raise
             raise _Trouble(error) from error
+
+
+def _renew_hook() -> None:
+    """Where hooks are installed and the package has changed since, have them run what it is now."""
+    from eyelet_ingest import stamp, surroundings
+
+    home = surroundings.home()
+    if stamp.is_stale(home):
+        from eyelet_ingest.install import launch
+
+        with suppress(EyeletError, OSError):  # the hook stands by itself: the one before goes on
+            launch.refresh(home)
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})

@@ -1,6 +1,8 @@
-"""`eyelet config`: the settings that hold here, and where each is from."""
+"""`eyelet config`: the settings that hold here, where each is from, and what a file may say."""
 
+import os
 import sys
+from typing import Any
 
 import click
 
@@ -11,16 +13,41 @@ def config() -> None:
 
 
 @config.command()
+@click.option("--project", metavar="DIR", default="", help="For work in this folder. Else in the one you are in.")
 @click.option("--json", "as_json", is_flag=True, help="An array of objects.")
-def show(as_json: bool) -> None:
-    """How SQLite is set, by what a connection is for, and what each value is from."""
+def show(project: str, as_json: bool) -> None:
+    """Every setting's value, and what it is from: the default, a file and line, a variable of the environment."""
+    from eyelet_ingest import settings
     from eyelet_ingest.cli import output
     from eyelet_ingest.store import roles
 
-    lines = roles.shown()
+    held = settings.effective(os.path.abspath(os.path.expanduser(project or os.getcwd())))
+    lines: list[tuple[str, Any, str]] = [(name, one.value, one.origin) for name, one in held.values.items()]
+    lines += [(f"sqlite.{role}.{name}", value, origin) for role, name, value, origin in roles.shown()]
     if as_json:
-        keys = ("role", "name", "value", "origin")
+        keys = ("name", "value", "origin")
         output.write_lines(sys.stdout, [output.json_value([dict(zip(keys, line, strict=True)) for line in lines])])
         return
-    said = [f"{role:<8}  {name:<18}  {value:<8}  {origin}" for role, name, value, origin in lines]
-    output.write_lines(sys.stdout, [output.visible(line) for line in said])
+    said = [(name, _text(value), origin) for name, value, origin in lines]
+    widths = [max(len(line[at]) for line in said) for at in (0, 1)]
+    rows = [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}" for name, value, origin in said]
+    output.write_lines(sys.stdout, [output.visible(row) for row in rows])
+
+
+@config.command()
+def schema() -> None:
+    """A JSON schema of `eyelet.yaml`, for editors that check while one writes."""
+    import json
+
+    from eyelet_ingest import settings
+    from eyelet_ingest.cli import output
+
+    output.write_lines(sys.stdout, json.dumps(settings.json_schema(), indent=2).split("\n"))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={one}" for name, one in value.items()) or "-"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -17,6 +17,7 @@ from eyelet_ingest.store.layout import safe_context
 if TYPE_CHECKING:
     from eyelet_ingest.ledger import Ledger, Quarantined
     from eyelet_ingest.pipeline import Ingested
+    from eyelet_ingest.plugins import Plugins
     from eyelet_ingest.sources.mapped import Mapping
 
 SOMETHING_QUARANTINED = 1  # the exit status
@@ -93,19 +94,25 @@ def _import(
 ) -> "Ingested":
     """Import, with progress on a terminal, and say on stderr what a person should know."""
     from eyelet_ingest import pipeline, recordings
+    from eyelet_ingest.plugins import Plugins
 
     _name_databases(paths)
+    plugins = Plugins.load()
+    endings = pipeline.endings_of(plugins)
     for path in paths:
-        if not recordings.find([path]):
-            names = ", ".join(f"*{ending}" for ending in recordings.ENDINGS)
+        if not recordings.find([path], endings):
+            names = ", ".join(f"*{ending}" for ending in (*recordings.ENDINGS, *endings))
             _say(f"nothing to import in {path}: no file there is {names} or one of these with .gz", err=True)
-    files = recordings.find(paths)
+    files = recordings.find(paths, endings)
     total_bytes = sum(os.path.getsize(file) for file in files if file != recordings.STDIN and os.path.isfile(file))
     if as_json or not sys.stderr.isatty():
-        done = pipeline.ingest(files, root, context, mapping=mapping, force=force)
+        done = pipeline.ingest(files, root, context, mapping=mapping, force=force, plugins=plugins)
     else:
         with click.progressbar(length=total_bytes, label="Importing", file=sys.stderr) as bar:
-            done = pipeline.ingest(files, root, context, mapping=mapping, progress=bar.update, force=force)
+            done = pipeline.ingest(
+                files, root, context, mapping=mapping, progress=bar.update, force=force, plugins=plugins
+            )
+    _settle(plugins, root, done)
     if files and not done.read:
         _say(f"there is no record in {files[0] if len(files) == 1 else f'any of {len(files):,} files'}", err=True)
     for note in done.notes:
@@ -175,6 +182,20 @@ def quarantine(root: str, limit: int, file: str | None, clear: bool, yes: bool, 
         for entry in kept:
             _say(f"{_place(entry)}: {entry.reason}")
             _say(f"    {entry.content[:CONTENT_SHOWN_CHARS]}")
+
+
+def _settle(plugins: "Plugins", root: str, done: "Ingested") -> None:
+    """The columns of plugins for the days that were written; and what went wrong in plugins, on stderr."""
+    from eyelet_ingest.store.store import Store
+
+    troubles = [f"plugin {one.plugin}{f' ({one.hook})' if one.hook else ''}: {one.reason}" for one in plugins.troubles]
+    if plugins.columns:
+        with Store(root) as store:
+            _, bad = store.make_columns(plugins.columns, done.days)
+        troubles += [str(error) for error in bad]
+    plugins.close()
+    for trouble in troubles:
+        _say(trouble, err=True)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from eyelet_ingest.cli import recorded
 from eyelet_ingest.errors import BadInput, EyeletError, RootError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ DEFAULT_CONTEXT = "default"
 MAINTENANCE_MS = 500  # of finished days, at the end of a command that wrote
 RETENTION_MS = 200  # of days that retention retires, likewise
 STATUSES = ("ok", "error", "interrupted", "denied", "pending")  # every one that an event may have
+RANGES = ("15m", "1h", "6h", "24h", "7d", "30d", "today", "yesterday", "all")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -96,6 +98,7 @@ def context_option(command: _Command) -> _Command:
         envvar="EYELET_CONTEXT",
         default=DEFAULT_CONTEXT,
         show_envvar=True,
+        shell_complete=recorded.contexts,
         help="The context to record into.",
     )(command)
 
@@ -127,6 +130,11 @@ def filter_options(
 _ONE: dict[str, Any] = {"default": "", "show_default": False}
 _SEVERAL: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
 
+
+def _known(complete: recorded.Complete) -> dict[str, Any]:
+    return _SEVERAL | {"shell_complete": complete}
+
+
 # argument → (flags, how click takes it, help). The column vocabulary of docs/decisions.md, in its order.
 FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
     "since": (
@@ -137,7 +145,7 @@ FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
     "until": (("--until",), _ONE | {"metavar": "TIME"}, "Before this time; a day or a month is included."),
     "range": (
         ("--range",),
-        _ONE | {"metavar": "RANGE"},
+        _ONE | {"metavar": "RANGE", "shell_complete": recorded.words(*RANGES)},
         "15m, 1h, 6h, 24h, 7d, 30d, today, yesterday or all; also 3h or 10d.",
     ),
     "tz": (
@@ -145,21 +153,25 @@ FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
         _ONE | {"metavar": "ZONE"},
         "The zone to read and show times in: Europe/Berlin. Else UTC.",
     ),
-    "contexts": (("--context",), _SEVERAL, "Only this context."),
-    "src": (("--src",), _SEVERAL, "Only this src and what is below its dots; `x*` is a plain prefix."),
-    "hook_type": (("--type", "--hook-type"), _SEVERAL, "Only this type of event."),
-    "tool_name": (("--tool",), _SEVERAL, "Only this tool."),
-    "session_id": (("--session",), _SEVERAL, "Only this session."),
+    "contexts": (("--context",), _known(recorded.contexts), "Only this context."),
+    "src": (
+        ("--src",),
+        _known(recorded.values("src")),
+        "Only this src and what is below its dots; `x*` is a plain prefix.",
+    ),
+    "hook_type": (("--type", "--hook-type"), _known(recorded.values("hook_type")), "Only this type of event."),
+    "tool_name": (("--tool",), _known(recorded.values("tool_name")), "Only this tool."),
+    "session_id": (("--session",), _known(recorded.sessions), "Only this session."),
     "status": (
         ("--status",),
-        _SEVERAL,
+        _known(recorded.words(*STATUSES)),
         f"Only this status: {', '.join(STATUSES)}.",
     ),
     "errors": (("--errors",), {"is_flag": True}, "Only events that failed."),
     "error_code": (("--error-code",), _SEVERAL, "Only what failed with this code: exit:128, timeout."),
-    "git_branch": (("--branch",), _SEVERAL, "Only this git branch."),
-    "agent": (("--agent",), _SEVERAL, "Only this agent."),
-    "model": (("--model",), _SEVERAL, "Only this model."),
+    "git_branch": (("--branch",), _known(recorded.values("git_branch")), "Only this git branch."),
+    "agent": (("--agent",), _known(recorded.values("agent")), "Only this agent."),
+    "model": (("--model",), _known(recorded.values("model")), "Only this model."),
     "text": (("--text",), _ONE | {"metavar": "TEXT"}, "Only events whose payload holds this text."),
 }
 

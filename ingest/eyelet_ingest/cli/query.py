@@ -255,7 +255,7 @@ def _show_table(pages: _Pages, chosen: Chosen, columns: Sequence[output.Column],
         head = ()
         shown += len(page)
         named = [{**row, "root": pages.roots[str(row["root"])]} for row in page] if pages.roots else page
-        cells = [[_cell(column.title, row, chosen, width) for column in columns] for row in named]
+        cells = [[cell(column.title, row, chosen, width) for column in columns] for row in named]
         if not cells:
             continue
         lines = list(drawn.lines(cells))
@@ -266,7 +266,8 @@ def _show_table(pages: _Pages, chosen: Chosen, columns: Sequence[output.Column],
         click.echo(f"no events found ({chosen.label})", err=True)
 
 
-def _cell(title: str, row: Mapping[str, object], chosen: Chosen, width: int) -> str:
+def cell(title: str, row: Mapping[str, object], chosen: Chosen, width: int) -> str:
+    """What a table says of a row under this title."""
     if title == "time":
         time = display_time(int(str(row["id"])), chosen.tz)
         return time[:19] if width < NARROW else time

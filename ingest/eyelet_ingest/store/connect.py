@@ -18,6 +18,7 @@ import sys
 import time
 from errno import EMFILE, ENFILE, ENOSPC
 
+from eyelet_ingest import place
 from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
 from eyelet_ingest.store import roles
 from eyelet_ingest.store.identity import MAKE_AGAIN, make_private_dir
@@ -62,6 +63,8 @@ def light_driver() -> "Any":
     Only for a process that does nothing else (the hook): the copy it loads is known as `_sqlite3`.
     """
     if "_sqlite3" not in sys.modules and "pysqlite3" not in sys.modules:
+        if place.EXTENSION and _load_extension(place.EXTENSION):
+            return sys.modules["_sqlite3"]
         for folder in _pysqlite3_folders():
             sys.path.insert(0, folder)
             try:
@@ -497,9 +500,25 @@ def _make_folder(folder: str) -> None:
             pass  # the day is seen when all folders are looked at
 
 
+def _load_extension(path: str) -> bool:
+    """Load the C module of this file as `_sqlite3`; False where it is gone, or of another version of Python."""
+    import _imp
+
+    if not path.endswith(_imp.extension_suffixes()[0]):
+        return False
+    spec: Any = type(sys.__spec__)("_sqlite3", None, origin=path)
+    try:
+        module = _imp.create_dynamic(spec)
+        _imp.exec_dynamic(module)
+    except ImportError:
+        return False
+    sys.modules["_sqlite3"] = module
+    return True
+
+
 def _pysqlite3_folders() -> "list[str]":
     """Where pysqlite3 may lie: on the path, beside this package, or in the interpreter's virtual environment."""
-    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    here = os.path.dirname(place.PACKAGE)
     lib = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     env = os.path.dirname(os.path.dirname(sys.executable or ""))
     places = [
@@ -509,8 +528,8 @@ def _pysqlite3_folders() -> "list[str]":
         os.path.join(env, "Lib", "site-packages"),
     ]
     folders = []
-    for place in places:
-        folder = os.path.join(place, "pysqlite3")
+    for one in places:
+        folder = os.path.join(one, "pysqlite3")
         if folder not in folders and os.path.isfile(os.path.join(folder, "dbapi2.py")):
             folders.append(folder)
     return folders

@@ -7,7 +7,6 @@ same event made again in ten years. Every part is preceded by its length, so tha
 
 import os
 import time
-from _blake2 import blake2b
 from errno import EDQUOT, ENOSPC, ENOSYS, ENOTSUP, EPERM
 
 from eyelet_ingest.errors import RootError
@@ -70,11 +69,6 @@ def record_uid(key: bytes, agent: str, record_uuid: str) -> bytes:
     return _uid(key, b"uuid", agent.encode(), record_uuid.encode("utf-8", "surrogatepass"))
 
 
-def live_uid(key: bytes, payload: bytes, received_ns: int, pid: int) -> bytes:
-    """Of a payload that a running hook received: two equal events are two events."""
-    return _uid(key, b"live", payload, b"%d" % received_ns, b"%d" % pid)
-
-
 def timed_uid(key: bytes, canonical: bytes, time_us: int) -> bytes:
     """Of a recorded payload with a time, as canonical JSON: compact, keys sorted."""
     return _uid(key, b"time", canonical, b"%d" % time_us)
@@ -116,6 +110,8 @@ class Uids:
     __slots__ = ("_keyed",)
 
     def __init__(self, key: bytes) -> None:
+        from _blake2 import blake2b  # a hook makes no uid, and this is a file to be loaded
+
         self._keyed = blake2b(digest_size=UID_BYTES, key=key)
 
     def timed(self, canonical: bytes, time_us: int) -> bytes:
@@ -126,6 +122,8 @@ class Uids:
 
 
 def _uid(key: bytes, *parts: bytes) -> bytes:
+    from _blake2 import blake2b
+
     spelt = b"".join([b"%d:%b" % (len(part), part) for part in parts])
     return blake2b(spelt, digest_size=UID_BYTES, key=key).digest()
 

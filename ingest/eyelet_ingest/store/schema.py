@@ -417,6 +417,30 @@ def diagnosis(conn: "Any", path: str, bad: Exception) -> "tuple[str, str]":
     return str(bad), remedy(path, bad)
 
 
+def add_columns(conn: "Any", columns: "list[tuple[str, str, bool]]") -> "list[str]":
+    """Give the table the generated columns it lacks, and their indexes; the names of those that were added.
+
+    Each is (name, definition, is it indexed), checked by `columns.Column`. What is there under a name stays as it is.
+    The caller holds the day's lock. The definitions are kept in `eyelet_partition`, from where `rebuild` takes them.
+    """
+    added = []
+    with transaction(conn):
+        there = _columns(conn)
+        for name, definition, is_indexed in columns:
+            if name not in there:
+                conn.execute(f"alter table hooks add column {definition}")
+                keep = "insert or replace into eyelet_partition values (?, ?)"
+                conn.execute(keep, (_COLUMN_KEY + name, definition))
+                added.append(name)
+            if is_indexed:
+                sql = f"create index if not exists hooks_x_{name} on hooks ({name}) where {name} is not null"
+                conn.execute(sql)
+    return added
+
+
+_COLUMN_KEY = "column:"  # in eyelet_partition, before the name of a column that a plugin added
+
+
 def rebuild(conn: "Any", path: str) -> int:
     """Make the table `hooks` as it has to be where another program changed it; returns how many rows it holds.
 
@@ -453,6 +477,11 @@ def _rebuilt(conn: "Any") -> int:
             if "create table eyelet_partition" not in statement:
                 conn.execute(statement)
     ours = {name for (name,) in conn.execute("select name from sqlite_master where tbl_name = 'hooks'")}
+    sql = "select substr(key, ?), value from eyelet_partition where substr(key, 1, ?) = ?"
+    added = dict(conn.execute(sql, (len(_COLUMN_KEY) + 1, len(_COLUMN_KEY), _COLUMN_KEY)))
+    for definition in added.values():
+        conn.execute(f"alter table hooks add column {definition}")
+    there = {name: kind for name, kind in there.items() if name not in added}
     others = [name for name in there if name not in (*COLUMNS, *DERIVED)]
     for name in others:
         conn.execute(f"alter table hooks add column {_quoted(name)} {_quoted(there[name]) if there[name] else ''}")

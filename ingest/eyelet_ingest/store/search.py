@@ -6,7 +6,7 @@ the page are then read; they are read at once where nothing but time decides and
 is bounded by the page, whatever is recorded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby, islice
 from math import inf
@@ -105,6 +105,36 @@ class Search(FanOut):
         """One whole row of a partition, or None."""
         rows = self._rows([(event_id, part.context, part.at, part, (event_id,))], None)
         return rows[0] if rows else None
+
+    def arrivals(
+        self, after: Mapping[Part, int], limit: int, cut_chars: int | None
+    ) -> Iterator[tuple[Part, list[Row]]]:
+        """What matches and arrived after the `arrived` given for a partition, in that order, at most `limit`."""
+
+        def ask(lent: Lent, part: Part) -> list[tuple[Any, ...]]:
+            in_range, params = self.in_range(part)
+            by_index = " indexed by hooks_arrived" if "hooks_arrived" in lent.indexes else ""
+            where = select.where_sql(["arrived > ?", *in_range, *self.clauses])
+            sql = f"select {_columns(cut_chars)} from hooks{by_index}{where} order by arrived limit ?"  # noqa: S608
+            found: list[tuple[Any, ...]] = lent.conn.execute(
+                sql, [after[part], *params, *self.params, limit]
+            ).fetchall()
+            return found
+
+        for part, rows in self.each(list(after), ask):
+            made = [_row(part.context, row) for row in rows]
+            if self.roots.several:
+                made = [{**row, "root": part.root} for row in made]
+            yield part, made
+
+    def last_arrived(self, parts: Sequence[Part]) -> Iterator[tuple[Part, int]]:
+        """The `arrived` of the newest arrival in each partition, 0 where it has none."""
+
+        def ask(lent: Lent, part: Part) -> int:
+            newest = lent.conn.execute("select max(arrived) from hooks").fetchone()[0] if lent.ready else 0
+            return int(newest or 0)
+
+        return self.each(parts, ask)
 
     def in_range(self, part: Part, low: int | None = None, high: int | None = None) -> tuple[list[str], list[object]]:
         """Conditions for the filter's range, and within it for that from low to high; always within the day, as a page

@@ -14,19 +14,20 @@ from errno import EFBIG
 
 from eyelet_ingest.errors import BadInput, PartitionBusy, PartitionError, RootError
 from eyelet_ingest.jsontext import dumps, parse
-from eyelet_ingest.store import identity, layout, writer
-from eyelet_ingest.store.connect import FileLock
+from eyelet_ingest.store import identity, layout
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
+    from eyelet_ingest.store.rows import Row
     from eyelet_ingest.store.tombstones import Sieve
-    from eyelet_ingest.store.writer import Row
 
 FORMAT = 1
 BATCH, BATCH_BYTES = 500, 8 * 2**20  # what is read before it is inserted together
 EVENT_MAX_BYTES = 2**30  # what a capture takes in is a quarter of it, and doubles at most on its way here
+ELSEWHERE_EACH = 16
 LOOKED_AT = 20_000  # file names a capture looks at, 10 ms: with more waiting, order is kept by commands and the server
 PARTITION_DEADLINE_MS = 5_000
 ADOPTED_AFTER_S = 60  # no capture lives so long: whoever wrote this part of a file is gone
@@ -45,13 +46,20 @@ def put(root: str, key: layout.PartitionKey, given: str, row: "Row", reason: str
     content = dumps(record).encode("utf-8", "replace")
     received_ns = max(time.time_ns(), 0)  # a clock before 1970 must not write a minus into the name
     trouble: Exception = OSError("it is in memory: nothing can wait")
-    for at, folder in enumerate(folders(root)):
+    for at, folder in enumerate(_in_turn(root)):
         try:
             make_own_dir(folder, is_foreign=at > 0)
             return _write(folder, received_ns, f"-{os.getpid()}-{key.mount_name}.json", content)
         except (OSError, RootError) as bad:
             trouble = bad
     raise RootError("spool", root, str(trouble), "is every disk full?")
+
+
+def _in_turn(root: str) -> "Iterator[str]":
+    """`folders`, the others only when the first did not do."""
+    if not root.startswith(layout.MEMORY):
+        yield os.path.join(root, "spool")
+        yield from folders(root)[1:]
 
 
 def folders(root: str) -> "list[str]":
@@ -81,13 +89,14 @@ def make_own_dir(folder: str, is_foreign: bool = True) -> None:
         raise PermissionError(13, "not a private folder of this user", folder)
 
 
-def waiting(root: str, most: int | None = None) -> "list[str]":
+def waiting(root: str, most: int | None = None, elsewhere: bool = True) -> "list[str]":
     """The paths of events that wait, oldest first; `most` bounds how many names are looked at.
 
-    In folders that anybody could have made, only what nobody else could have put there.
+    In folders that anybody could have made, only what nobody else could have put there; without `elsewhere` these are
+    not looked at.
     """
     found: list[tuple[str, str]] = []
-    for at, folder in enumerate(folders(root)):
+    for at, folder in enumerate(folders(root) if elsewhere else [os.path.join(root, "spool")]):
         if at and not _is_own(folder):
             continue
         try:
@@ -152,9 +161,14 @@ def drain(root: str, deadline_ns: int, *, chosen: "Any" = None, quick: bool = Fa
         for at, folder in enumerate(folders(root)):
             if not at or _is_own(folder):
                 _adopt(folder)
-    paths = waiting(root, LOOKED_AT if quick else None)
+    if quick:  # other disks hold something once in a blue moon: a capture in sixteen looks there
+        paths = waiting(root, LOOKED_AT, elsewhere=not time.time_ns() // 1_000_000 % ELSEWHERE_EACH)
+    else:
+        paths = waiting(root)
     if not paths:
         return result
+    from eyelet_ingest.store.connect import FileLock  # a hook that only puts does without
+
     days: dict[str, list[str]] = {}
     for path in paths:
         days.setdefault(_mount_of(path), []).append(path)
@@ -224,6 +238,8 @@ def _store(
     result: Drained,
 ) -> bool:
     """Insert, then unlink: a crash between the two finds the rows known at the next try."""
+    from eyelet_ingest.store import writer
+
     until_ns = min(deadline_ns, time.monotonic_ns() + PARTITION_DEADLINE_MS * 1_000_000)
     try:
         sift = _sieve(root, key.context, chosen)
@@ -273,6 +289,8 @@ def read(path: str, most_bytes: int = EVENT_MAX_BYTES) -> "tuple[layout.Partitio
 
     OSError where it cannot be read, or has more than `most_bytes`.
     """
+    from eyelet_ingest.store import writer
+
     content = _content(path, most_bytes)
     record = parse(content.decode("utf-8", "replace"))
     key = layout.key_from_mount_name(_mount_of(path))

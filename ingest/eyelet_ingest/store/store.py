@@ -27,6 +27,7 @@ from eyelet_ingest.store.tending import Tending
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
     from eyelet_ingest.store.backup import Made
     from eyelet_ingest.store.checkpoint import Checkpointed
+    from eyelet_ingest.store.columns import Column
     from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
     from eyelet_ingest.store.export import Export, ExportLines
     from eyelet_ingest.store.facets import Facets
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.retention import Retained, Rules
     from eyelet_ingest.store.sources import Sources
     from eyelet_ingest.store.sync import Synced
+    from eyelet_ingest.store.tail import Tail
     from eyelet_ingest.store.tombstones import Sieve
     from eyelet_ingest.store.wanted import Wanted
     from eyelet_ingest.store.writers import Writers
@@ -353,11 +355,25 @@ class Store(Tending):
         finally:
             self._maintaining.release()
 
+    def make_columns(
+        self, columns: "Sequence[Column]", days: Iterable[PartitionKey] | None = None
+    ) -> "tuple[int, list[PartitionError]]":
+        """Give these days, or all, the plugins' columns that they lack; how many got some, and what went wrong."""
+        from eyelet_ingest.store.columns import make
+
+        return make(self.root, self.catalog.partitions() if days is None else sorted(days), columns)
+
     def export(self, where: Filter) -> "Export":
         """Every whole row that matches, oldest first, in bounded memory: to be iterated once."""
         from eyelet_ingest.store.export import Export
 
         return Export(self.roots, where)
+
+    def tail(self, where: Filter, *, cut_chars: int | None = None) -> "Tail":
+        """What arrives from now on, late events and new days included: to be asked again and again."""
+        from eyelet_ingest.store.tail import Tail
+
+        return Tail(self.roots, where, cut_chars)
 
     def export_lines(self, where: Filter, progress: "Callable[[int, int], object] | None" = None) -> "ExportLines":
         """The lines that `import_files` takes, exact to the byte, of the first root alone: to be iterated once.

@@ -1,0 +1,11 @@
+"""Where the package, its interpreter and its SQLite are. In the bundle that an installed hook runs (`bundle.py`), the
+same names say where they were when it was written: they may be gone since. Light: the hook imports it.
+"""
+
+import os
+import sys
+
+PACKAGE = os.path.dirname(os.path.abspath(__file__))
+PYTHON = sys.executable
+EXTENSION = ""  # pysqlite3's C module, as a file; "" where it is looked for
+IS_BUNDLE = False

@@ -1,0 +1,316 @@
+"""The settings: which there are, what they may be, and which value holds where.
+
+Later ones win: the default, the global file (`~/.eyelet/eyelet.yaml`, or EYELET_CONFIG), the project's (`eyelet.yaml`
+in the project's folder or the nearest one above it, up to the git root), the environment, the command line. A project's
+file comes with whatever one clones, so it may not say where things are written but inside the project.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import inf
+from typing import Any
+
+from eyelet_ingest import git_facts
+from eyelet_ingest.errors import BadInput
+from eyelet_ingest.settings_file import Found, read
+
+FILE_NAME = "eyelet.yaml"
+HOME = "~/.eyelet"
+ORIGINAL_NAMES = {"logging.path": "logging.project_path"}  # as the original Eyelet had it, too
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its dotted name, what it may be, its default, the variable of the environment that changes it, and
+    whether a project's file may."""
+
+    name: str
+    kind: str  # flag, word, path, inner path, name, count, names or fields
+    default: Any
+    help: str
+    variable: str = ""
+    of_project: bool = True
+    words: tuple[str, ...] = ()
+    most: int = 0
+
+
+SETTINGS = (
+    Setting("logging.enabled", "flag", True, "record anything at all", "EYELET_ENABLED"),
+    Setting(
+        "logging.format",
+        "word",
+        "sqlite",
+        "what an event is written as: rows of days, JSON files, or both",
+        "EYELET_FORMAT",
+        words=("json", "sqlite", "both"),
+    ),
+    Setting(
+        "logging.scope",
+        "word",
+        "global",
+        "where: into the global root, the project's, or both",
+        "EYELET_SCOPE",
+        words=("global", "project", "both"),
+    ),
+    Setting("logging.global_path", "path", HOME, "the global root", "EYELET_ROOT", of_project=False),
+    Setting("logging.project_path", "inner path", ".eyelet-hooks", "the project's root, inside it"),
+    Setting("logging.add_to_gitignore", "flag", True, "keep the project's root out of its git"),
+    Setting(
+        "context", "name", "default", "the context to record into; `project`: the project's name", "EYELET_CONTEXT"
+    ),
+    Setting("metadata.include_hostname", "flag", True, "record the machine's name"),
+    Setting("metadata.include_ip", "flag", True, "record the machine's address"),
+    Setting("metadata.include_git", "flag", True, "record branch, commit and remote"),
+    Setting("metadata.include_environment", "flag", True, "record the variables that are allowed"),
+    Setting(
+        "metadata.environment",
+        "names",
+        ("CLAUDE*", "EYELET*"),
+        "variables that may be recorded; a star at the end for all that begin so",
+        of_project=False,
+    ),
+    Setting("metadata.custom_fields", "fields", {}, "what every event's meta gets besides"),
+    Setting(
+        "limits.payload_kib", "count", 65_536, "a longer payload is cut, and says so; 0 for no limit", most=262_144
+    ),
+    Setting("limits.repeated", "flag", False, "keep what a response repeats of its request a second time"),
+)
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+DISABLED = "EYELET_DISABLED"  # what the agent's environment may say, in its own words
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value that holds and where it is from: `default`, `FILE:LINE`, a variable's name or a flag's."""
+
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting's value, by its dotted name; `project` is the folder that the project's part is about, or ""."""
+
+    values: dict[str, Value]
+    project: str = ""
+    files: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name].value
+
+    @property
+    def root(self) -> str:
+        """The global root, absolute."""
+        return os.path.abspath(os.path.expanduser(str(self["logging.global_path"])))
+
+    @property
+    def project_root(self) -> str:
+        """The project's own root, absolute; "" where there is no project."""
+        return os.path.join(self.project, str(self["logging.project_path"])) if self.project else ""
+
+
+def effective(start: str = "", given: Mapping[str, tuple[Any, str]] | None = None) -> Settings:
+    """The settings that hold for work in the folder `start`; `given` are flags of the command line: name → (value,
+    flag). BadInput with file and line, variable or flag for what cannot be."""
+    held = of_files(global_file(), project_file(start) if start else "")
+    values = {**held.values, **_from_environment()}
+    for name, (value, flag) in (given or {}).items():
+        values[name] = Value(checked(BY_NAME[name], value, flag), flag)
+    return Settings(values, project_of(start) if start else "", held.files)
+
+
+def of_files(config: str, of_project: str) -> Settings:
+    """What the global file and the project's say, without the environment; "" for a file that there is not."""
+    values = {setting.name: Value(setting.default, "default") for setting in SETTINGS}
+    files = []
+    for path, by_project in ((config, False), (of_project, True)):
+        found = read(path) if path else None
+        if found is not None:
+            files.append(path)
+            values.update(_from_file(found, path, by_project))
+    return Settings(values, files=tuple(files))
+
+
+def compiled(held: Settings) -> dict[str, Any]:
+    """The settings as `surroundings.py` takes them: plain values that `marshal` can keep."""
+    return {
+        "enabled": held["logging.enabled"],
+        "format": held["logging.format"],
+        "scope": held["logging.scope"],
+        "root": held["logging.global_path"],
+        "project_path": held["logging.project_path"],
+        "add_to_gitignore": held["logging.add_to_gitignore"],
+        "context": held["context"],
+        "hostname": held["metadata.include_hostname"],
+        "ip": held["metadata.include_ip"],
+        "git": held["metadata.include_git"],
+        "environment": held["metadata.environment"] if held["metadata.include_environment"] else (),
+        "custom_fields": held["metadata.custom_fields"],
+        "payload_kib": held["limits.payload_kib"],
+        "repeated": held["limits.repeated"],
+    }
+
+
+def global_file() -> str:
+    """The path of the global file, which need not be there."""
+    return os.path.abspath(os.path.expanduser(os.environ.get("EYELET_CONFIG") or os.path.join(HOME, FILE_NAME)))
+
+
+def project_of(start: str) -> str:
+    """The git working tree that `start` lies in, or `start` itself."""
+    return git_facts.folder_of(start)[0] or os.path.abspath(start)
+
+
+def project_file(start: str) -> str:
+    """The project's file for work in `start`: of the nearest folder that has one, up to the git root; "" without."""
+    tree, _ = git_facts.folder_of(start)
+    folder = os.path.abspath(start)
+    while True:
+        path = os.path.join(folder, FILE_NAME)
+        if os.path.isfile(path) and path != global_file():
+            return path
+        above = os.path.dirname(folder)
+        if folder in (tree, above):
+            return ""
+        folder = above
+
+
+def checked(setting: Setting, value: Any, where: str) -> Any:
+    """The value as it is kept; BadInput, with `where` and what it may be, for another."""
+    may_be, good = _judged(setting, value)
+    if not good:
+        raise BadInput("read settings", where, f"{setting.name} cannot be {_shown(value)}", may_be)
+    if setting.kind == "names":
+        return tuple(value)
+    return dict(value) if setting.kind == "fields" else value
+
+
+def json_schema() -> dict[str, Any]:
+    """What a file may hold, as a JSON schema for editors."""
+    top: dict[str, Any] = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "eyelet.yaml",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {},
+    }
+    for setting in SETTINGS:
+        *groups, name = setting.name.split(".")
+        inside = top["properties"]
+        for group in groups:
+            empty = {"type": "object", "additionalProperties": False, "properties": {}}
+            inside = inside.setdefault(group, empty)["properties"]
+        inside[name] = {"description": setting.help, "default": _plain(setting.default), **_SCHEMAS[setting.kind]}
+        if setting.words:
+            inside[name]["enum"] = list(setting.words)
+        if setting.kind == "count":
+            inside[name]["maximum"] = setting.most
+    return top
+
+
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "flag": {"type": "boolean"},
+    "word": {"type": "string"},
+    "path": {"type": "string", "minLength": 1},
+    "inner path": {"type": "string", "minLength": 1, "pattern": "^[^/~]"},
+    "name": {"type": "string", "minLength": 1},
+    "count": {"type": "integer", "minimum": 0},
+    "names": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*[*]?$"}},
+    "fields": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
+}
+
+
+def _from_file(found: dict[str, Found], path: str, of_project: bool) -> dict[str, Value]:
+    values = {}
+    groups = {name.rsplit(".", 1)[0] for name in BY_NAME if "." in name}
+    for given, one in found.items():
+        name = ORIGINAL_NAMES.get(given, given)
+        where = f"{path}:{one.line}"
+        setting = BY_NAME.get(name)
+        if setting is None:
+            if name in groups and one.value is None:
+                continue  # a group with nothing in it
+            if name in groups:
+                raise BadInput("read settings", where, f"{name} must hold settings", f"such as {_first_of(name)}")
+            raise BadInput("read settings", where, f"there is no setting {given}", _nearest(given, (*BY_NAME, *groups)))
+        if of_project and not setting.of_project:  # it came with whatever was cloned
+            hint = f"set it in {global_file()}"
+            raise BadInput("read settings", where, f"{name} cannot be set by a project", hint)
+        values[name] = Value(checked(setting, one.value, where), where)
+    return values
+
+
+def _from_environment() -> dict[str, Value]:
+    values = {}
+    for setting in SETTINGS:
+        given = os.environ.get(setting.variable) if setting.variable else None
+        if not given:
+            continue
+        value: Any = given
+        if setting.kind == "flag":
+            value = {"1": True, "true": True, "0": False, "false": False}.get(given.lower(), given)
+        values[setting.name] = Value(checked(setting, value, setting.variable), setting.variable)
+    if os.environ.get(DISABLED, "0") not in ("", "0"):
+        values["logging.enabled"] = Value(False, DISABLED)
+    return values
+
+
+def _judged(setting: Setting, value: Any) -> tuple[str, bool]:
+    """What the setting may be, in words, and whether `value` is that."""
+    kind, text = setting.kind, value if isinstance(value, str) else ""
+    if kind == "flag":
+        return "true or false", isinstance(value, bool)
+    if kind == "word":
+        return "one of " + ", ".join(setting.words), value in setting.words
+    if kind == "count":
+        return f"a whole number from 0 to {setting.most}", type(value) is int and 0 <= value <= setting.most
+    if kind == "names":
+        return "a list of names of variables, a star at the end allowed", _are_names(value)
+    if kind == "fields":
+        return "names with a text, a number, true or false each", _are_fields(value)
+    if kind == "inner path":
+        inside = bool(text) and "\0" not in text and not os.path.isabs(text) and not text.startswith("~")
+        return "a folder inside the project", inside and ".." not in text.split("/") and os.path.normpath(text) != "."
+    return "a text", bool(text.strip()) and "\0" not in text
+
+
+def _are_names(value: Any) -> bool:
+    def is_name(one: Any) -> bool:
+        bare = one.removesuffix("*") if isinstance(one, str) else ""
+        return bare.isidentifier() and bare.isascii()
+
+    return isinstance(value, (list, tuple)) and all(map(is_name, value))
+
+
+def _are_fields(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return all(
+        isinstance(name, str) and isinstance(one, (str, int, float, bool)) and one not in (inf, -inf) and one == one
+        for name, one in value.items()
+    )
+
+
+def _nearest(given: str, names: Iterable[str]) -> str:
+    """A hint: the name that was probably meant, by the whole of it or by its last part."""
+    names = list(names)
+    near = get_close_matches(given, names, 1, 0.6)
+    if not near:
+        lasts = {name.rsplit(".", 1)[-1]: name for name in names}
+        near = [lasts[last] for last in get_close_matches(given.rsplit(".", 1)[-1], lasts, 1, 0.6)]
+    return f"did you mean {near[0]}?" if near else "there are " + ", ".join(BY_NAME)
+
+
+def _first_of(group: str) -> str:
+    return next(name for name in BY_NAME if name.startswith(group + "."))
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
