@@ -283,3 +283,33 @@ def test_a_recording_is_archived_in_a_fifth_of_its_bytes(real: Path, root: str) 
     with Store(root) as store:
         total = sum(store.archive(key).archive_bytes for key in store.catalog.partitions())
     assert total <= 0.2 * sum(file.stat().st_size for file in files)
+
+
+@pytest.mark.parametrize("pages", [1, 2, 2**31])
+def test_an_archive_that_holds_more_than_it_says_fills_no_disk(filled: Store, pages: int) -> None:
+    key = filled.catalog.partitions()[0]
+    filled.archive(key)
+    path = archives.path_of(filled.root, key)
+    with lzma.open(path, "rb") as packed:
+        head = bytearray(packed.read(100))
+    head[16:18], head[28:32] = b"\x00\x01", pages.to_bytes(4, "big")
+    with lzma.open(path, "wb", preset=0) as bomb:
+        bomb.write(head)
+        for _ in range(64):
+            bomb.write(bytes(2**20))
+    with pytest.raises(PartitionUnreadable, match=r"more than its database|no room on the disk"):
+        filled.restore_archive(key)
+
+
+def test_an_archive_that_is_no_file_or_no_archive_is_named(filled: Store) -> None:
+    key = filled.catalog.partitions()[0]
+    filled.archive(key)
+    path = Path(archives.path_of(filled.root, key))
+    for content in (lzma.compress(b"hello"), lzma.compress(b""), b"", b"hello", lzma.compress(bytes(5_000))):
+        path.write_bytes(content)
+        with pytest.raises(PartitionUnreadable, match="it is damaged"):
+            filled.restore_archive(key)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(PartitionUnreadable, match="no such archive"):
+        filled.restore_archive(key)

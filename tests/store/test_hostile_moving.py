@@ -244,3 +244,10 @@ def test_a_journal_that_a_removed_day_left_is_not_played_into_the_restored_one(
     Path(path + "-wal").write_bytes(left)
     assert (filled.restore(str(saved)) if way == "backup" else filled.restore_archive(DAY)) is not None
     assert filled.count(Filter()).count == 20
+
+
+def test_who_is_interrupted_while_rows_are_read_hears_nothing_of_it(filled: Store) -> None:
+    with transfer.reading(layout.db_path(filled.root, DAY)) as conn:
+        rows = transfer.rows_of(conn)
+        next(rows)
+    rows.close()  # type: ignore[attr-defined]

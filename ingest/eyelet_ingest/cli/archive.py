@@ -40,7 +40,7 @@ def archive(
         raise BadInput("archive", "--remove --restore", "these exclude each other", "give one of them")
     if not asked.days and older_than is None:
         raise BadInput("archive", reason="no day was named", hint="name days, or say --older-than 30d")
-    with days.opened(root) as store:
+    with days.opened(root, dry_run) as store:
         keys = _restorable(store, asked) if restore else _archivable(store, asked, older_than)
         if not dry_run and remove and keys:
             _confirm(keys, yes)

@@ -55,7 +55,7 @@ def backup(
     if verify:
         _verify(ctx, target, as_json)
         return
-    with opened_store(root) as store:
+    with opened_store(root, drain=not dry_run) as store:
         chosen = choose(store.catalog, days, contexts, since, until)
         if os.path.isdir(root) and not dry_run:
             moving.audited(root, "backup", {"to": target, "days": len(chosen)})
@@ -107,7 +107,7 @@ def restore(
     source = os.path.abspath(os.path.expanduser(folder))
     there = [key for key in Catalog(source).partitions() if is_there(db_path(source, key))]
     chosen = choose(there, days, contexts, since, until)
-    with opened_store(root, only_reads=False) as store:
+    with opened_store(root, only_reads=False, drain=not dry_run) as store:
         own = [key for key in chosen if is_there(db_path(root, key))]
         if replace and own and not yes and not dry_run:
             moving.confirm(

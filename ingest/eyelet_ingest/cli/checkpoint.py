@@ -22,7 +22,7 @@ MODES = ("passive", "full", "restart", "truncate")
 @root_option
 def checkpoint(mode: str, asked: Asked, dry_run: bool, as_json: bool, root: str) -> None:
     """Bring what stands in the WALs of days into their files. MODE is passive unless told."""
-    with days.opened(root) as store:
+    with days.opened(root, dry_run) as store:
         keys = [day.key for day in store.days(asked.keys(store.catalog.partitions())) if day.wal_bytes]
         if keys and not dry_run:
             days.audited(root, "checkpoint", keys, mode=mode)

@@ -148,12 +148,13 @@ def there(store: "Store") -> "list[PartitionKey]":
     return [key for key in store.catalog.partitions() if connect.is_there(layout.db_path(store.root, key))]
 
 
-def opened(root: str) -> "Store":
-    """The Store of a root, what was spooled drained into it: to be used as a context manager."""
+def opened(root: str, dry_run: bool = False) -> "Store":
+    """The Store of a root, what was spooled drained into it but for a dry run: to be used as a context manager."""
     from eyelet_ingest.cli.options import say_if_missing
     from eyelet_ingest.store.store import Store
 
     say_if_missing(root)
     store = Store(root)
-    store.drain_spool()
+    if not dry_run:
+        store.drain_spool()
     return store

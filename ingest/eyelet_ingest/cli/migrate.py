@@ -21,7 +21,7 @@ def migrate(asked: Asked, dry_run: bool, as_json: bool, root: str) -> None:
     """Bring days of an older version up to this one; all of them where none is named."""
     from eyelet_ingest.store import inventory, schema
 
-    with days.opened(root) as store:
+    with days.opened(root, dry_run) as store:
 
         def act(key: "PartitionKey") -> tuple[Facts, str] | None:
             version = inventory.version(root, key)

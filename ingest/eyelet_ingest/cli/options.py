@@ -177,9 +177,11 @@ FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
 
 
 @contextmanager
-def opened_store(root: str, *also: str, only_reads: bool = True, alongside: bool = False) -> "Iterator[Store]":
+def opened_store(
+    root: str, *also: str, only_reads: bool = True, alongside: bool = False, drain: bool = True
+) -> "Iterator[Store]":
     """The Store of `root`, what was spooled drained into it, read with the roots `also`; closed at the end. With
-    `alongside` it reads what is beside the root too.
+    `alongside` it reads what is beside the root too. Without `drain`, for a dry run, nothing is changed.
 
     Events that cannot leave the spool yet are one line on stderr: what is stored can be read all the same.
     So is a root that is not there, where the command `only_reads`.
@@ -191,11 +193,11 @@ def opened_store(root: str, *also: str, only_reads: bool = True, alongside: bool
         if only_reads:
             say_if_missing(root)
         try:
-            drained = store.drain_spool()
+            drained = store.drain_spool() if drain else None
         except EyeletError as error:
             _say(f"the spool stays as it is: {error}")
         else:
-            if drained.left or drained.bad:
+            if drained and (drained.left or drained.bad):
                 _say("; ".join([spool_story(drained), *drained.reasons]))
         yield store
 

@@ -87,7 +87,7 @@ def set_(
 
     if not older_than and not max_size and archives is None:
         raise BadInput("set", reason="no rule was given", hint="say --older-than, --max-size or both")
-    with opened_store(root, only_reads=dry_run) as store:
+    with opened_store(root, only_reads=dry_run, drain=not dry_run) as store:
         rules = store.retention()
         name = layout.safe_context(utf8("context", context)) if context else ""
         rule = rules.contexts.get(name, kept.Rule()) if name else rules.general
@@ -147,7 +147,7 @@ def run(dry_run: bool, yes: bool, as_json: bool, root: str) -> None:
     """Retire now what the rules say, instead of a little at a time."""
     from eyelet_ingest.cli.moving import day_progress
 
-    with opened_store(root, only_reads=dry_run) as store:
+    with opened_store(root, only_reads=dry_run, drain=not dry_run) as store:
         planned = store.retain(dry_run=True)
         if not dry_run and planned.days:
             for line in _lines(planned):

@@ -35,16 +35,19 @@ def seal(
 
     if after_days is not None:
         number = _days(after_days)
-        if os.path.isdir(root):
+        if os.path.isdir(root) and not dry_run:
             days.audited(root, "settings", (), seal_after_days=number)
-        sealing.set_after_days(root, number)
+        if not dry_run:
+            sealing.set_after_days(root, number)
     if not asked.days and not all_finished:
         if after_days is None:
             raise BadInput("seal", reason="no day was named", hint="name days, or say --all-finished")
+        if as_json:
+            days.say(days.Outcome([], [], []), as_json, "")
         return
     if force and not dry_run:
         days.audited(root, "seal.force", (), asked=list(asked.days))
-    with days.opened(root) as store:
+    with days.opened(root, dry_run) as store:
         keys = asked.keys(days.there(store))
         if all_finished and not asked.days:
             keys = [key for key in keys if sealing.is_finished(key, now_us())]

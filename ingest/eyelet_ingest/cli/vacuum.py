@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @root_option
 def vacuum(asked: Asked, dry_run: bool, as_json: bool, root: str) -> None:
     """Write days anew without gaps; all of them where none is named."""
-    with days.opened(root) as store:
+    with days.opened(root, dry_run) as store:
 
         def planned(key: "PartitionKey") -> tuple[Facts, str]:
             day = next(store.days([key]))

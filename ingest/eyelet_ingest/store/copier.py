@@ -62,7 +62,9 @@ class Copier:
         """OSError with the reason where it cannot be."""
         if self._child is None:
             command = [sys.executable, "-I", "-S", "-c", _COPIER]
-            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self._child = subprocess.Popen(  # what it says when it is interrupted as it starts is nobody's concern
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            )
         assert self._child.stdin is not None and self._child.stdout is not None
         self._child.stdin.write(f"{os.fsencode(source).hex()} {os.fsencode(target).hex()}\n")
         self._child.stdin.flush()

@@ -10,6 +10,8 @@ import tempfile
 import time
 from typing import Any, BinaryIO
 
+from eyelet_ingest.store.connect import driver
+
 PREFIX = ".copy-"
 LEFT_BEHIND_S = 3_600  # a copy that nothing was written to for so long is nobody's any more
 
@@ -19,13 +21,17 @@ def snapshot(conn: Any, path: str) -> BinaryIO:
     folder = os.path.dirname(path)
     remove_left(folder, LEFT_BEHIND_S)
     made = tempfile.mkdtemp(prefix=PREFIX, dir=folder)  # 0700
-    name = os.path.join(made, "day.db")
+    name, whole = os.path.join(made, "day.db"), os.path.join(made, "whole.db")
     try:
-        conn.execute("pragma query_only = off")  # it would forbid to write the copy, too
-        conn.execute("vacuum into ?", [name])
+        # (SQLite 3.40 cannot VACUUM INTO through a connection that only reads, where columns are generated.)
+        copy = driver().connect(whole, isolation_level=None)
+        try:
+            conn.backup(copy)
+            copy.execute("vacuum into ?", [name])  # without a WAL's mark, so that it can be read where nobody may write
+        finally:
+            copy.close()
         return open(name, "rb")
     finally:
-        conn.execute("pragma query_only = on")
         shutil.rmtree(made, ignore_errors=True)
 
 

@@ -57,17 +57,27 @@ class Cursors:
     def all(self) -> dict[PartitionKey, Cursor]:
         if not connect.is_there(self.path):
             return {}
-        with self._open("read") as conn:
+        try:
+            conn = connect.open_reader(self.path, busy_ms=BUSY_MS)
+        except PartitionError as bad:
+            raise RootError("read", self.path, bad.reason, _HINT) from bad
+        try:
+            if not conn.execute("select count(*) from sqlite_master where name = 'cursors'").fetchone()[0]:
+                return {}  # its maker was stopped
             sql = "select context, year, day, arrived, uid, state from cursors where source = ?"
             return {PartitionKey(*row[:3]): Cursor(*row[3:]) for row in conn.execute(sql, (self.source,))}
+        except conn.Error as bad:
+            raise RootError("read", self.path, str(bad), _HINT) from bad
+        finally:
+            conn.close()
 
     def save(self, key: PartitionKey, cursor: Cursor) -> None:
         """Committed when this returns."""
-        with self._open("write to") as conn, connect.transaction(conn):
+        with self._open() as conn, connect.transaction(conn):
             conn.execute(_SAVE, (self.source, key.context, key.year, key.day, *cursor))
 
     @contextmanager
-    def _open(self, operation: str) -> Iterator[Any]:
+    def _open(self) -> Iterator[Any]:
         identity.make_private_dir(self.root)
         try:
             # The lock keeps two makers apart, and makes the checkpoint of a closing connection safe on an old SQLite.
@@ -77,8 +87,8 @@ class Cursors:
                     conn.execute(_SCHEMA)
                     yield conn
                 except conn.Error as bad:
-                    raise RootError(operation, self.path, str(bad), _HINT) from bad
+                    raise RootError("write to", self.path, str(bad), _HINT) from bad
                 finally:
                     conn.close()
         except PartitionError as bad:
-            raise RootError(operation, self.path, bad.reason, _HINT) from bad
+            raise RootError("write to", self.path, bad.reason, _HINT) from bad

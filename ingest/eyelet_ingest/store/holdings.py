@@ -14,7 +14,7 @@ from eyelet_ingest.store.layout import PartitionKey
 MANIFEST, JOURNAL = "backup.json", ".backup.jsonl"
 HEADER, FORMAT = "eyelet_backup", 1
 # What a root is besides its days.
-ROOT_FILES = ("secret.key", "retention.json", "tokens.json", "eyelet.yaml")
+ROOT_FILES = ("secret.key", "retention.json", "sealing.json", "tokens.json", "eyelet.yaml")
 ROOT_DATABASES = ("ingest.sqlite", "sync.sqlite", "audit.sqlite", "tombstones.sqlite")  # the last one knows most
 ROOT_TREES = ("seals", "archive", "spool")
 

@@ -403,7 +403,8 @@ class Store(Tending):
         did not change since the last time is left alone. Days that cannot be copied are named in the result."""
         from eyelet_ingest.store.backup import backup
 
-        self.drain_spool()
+        if not dry_run:
+            self.drain_spool()
         days = self.catalog.partitions() if keys is None else keys
         return backup(self.catalog, _absolute(target), days, dry_run=dry_run, progress=progress)
 
@@ -547,7 +548,8 @@ class Store(Tending):
         from eyelet_ingest.store.deletion import delete
         from eyelet_ingest.store.places import places
 
-        self.drain_spool()
+        if not dry_run:
+            self.drain_spool()
         asked = what
         unread: list[Unreadable] = []
         if what.prompts:

@@ -87,7 +87,8 @@ def rows_of(conn: Any, clauses: Sequence[str] = (), params: Sequence[object] = (
     """The partition's rows in the order of their arrival, those without one first; in one snapshot."""
     if schema.is_ready(conn):
         sql = f"select {_NAMES} from hooks{select.where_sql(list(clauses))} order by arrived"  # noqa: S608  our own names
-        yield from conn.execute(sql, list(params))
+        # Not from the cursor itself: who is interrupted would close it after its connection, which is an error.
+        yield from iter(conn.execute(sql, list(params)).fetchone, None)
 
 
 def batches(rows: Iterator[WholeRow]) -> Iterator[list[WholeRow]]:

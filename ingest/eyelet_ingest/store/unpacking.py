@@ -7,15 +7,18 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from errno import ENOSPC
+from typing import Any, BinaryIO
 
 from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
 from eyelet_ingest.store import archives, connect, identity, journal, layout, manifest, schema, sealing, transfer
 from eyelet_ingest.store.compact import Watched, bring_back
+from eyelet_ingest.store.copier import open_file
 from eyelet_ingest.store.digests import rows_digest
 from eyelet_ingest.store.layout import PartitionKey
 
 Facts = dict[str, Any]
+MEMORY_BYTES = 256 * 2**20  # what unpacking may take: an archive of ours takes 9 MB
 _HINT = "restore the archive from a back-up"
 
 
@@ -38,17 +41,47 @@ def unpacked(root: str, key: PartitionKey) -> Iterator[tuple[str, Facts]]:
 def decompress(path: str, name: str) -> None:
     """The database in the archive at `path`, as the file `name`; PartitionUnreadable where it is damaged."""
     try:
-        with lzma.open(path, "rb") as packed, open(name, "wb") as plain:
+        with open_file(path) as packed, open(name, "wb") as plain:
             os.chmod(name, 0o600)
-            while part := packed.read(archives.PART_BYTES):
+            for part in _parts(packed, os.path.dirname(name)):
                 plain.write(part)
             plain.flush()
             os.fsync(plain.fileno())
-    except (lzma.LZMAError, EOFError) as bad:
+    except (lzma.LZMAError, EOFError, ValueError) as bad:
         raise PartitionUnreadable("restore", path, f"it is damaged: {bad}", _HINT) from bad
     except OSError as bad:
         hint = "is the disk full? May you write there?"
         raise PartitionUnreadable("restore", path, bad.strerror or str(bad), hint) from bad
+
+
+def _parts(packed: BinaryIO, folder: str) -> Iterator[bytes]:
+    """What is packed, piece by piece: as much as its database says it is, and no more than there is room for in the
+    folder. ValueError, LZMAError or EOFError where it is no archive, OSError where there is no room."""
+    unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, MEMORY_BYTES)
+    expected, done, content = -1, 0, b""
+    while not unpacker.eof:
+        if unpacker.needs_input and not (content := packed.read(archives.PART_BYTES)):
+            raise EOFError("it was cut")
+        part = unpacker.decompress(content, archives.PART_BYTES)
+        content = b""
+        if expected < 0 and part:
+            expected = _bytes_of(part)
+            if expected > shutil.disk_usage(folder).free:
+                raise OSError(ENOSPC, f"{expected:,} bytes have no room on the disk")
+        done += len(part)
+        if done > expected >= 0:
+            raise ValueError("it holds more than its database")
+        yield part
+    if done != expected:
+        raise EOFError("its database was cut")
+
+
+def _bytes_of(head: bytes) -> int:
+    """How large a database is by its first page; ValueError where it is none."""
+    if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
+        raise ValueError("it holds no database")
+    page = int.from_bytes(head[16:18], "big")
+    return (65_536 if page == 1 else page) * int.from_bytes(head[28:32], "big")
 
 
 def facts_of(conn: Any, path: str) -> Facts:
