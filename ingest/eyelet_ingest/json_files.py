@@ -22,7 +22,7 @@ NO_TOOL = "no-tool"
 FORMAT = 1
 NAME_CHARS = 64
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-_COLUMNS = (
+COLUMNS = (
     *("session_id", "hook_type", "tool_name", "tool_use_id", "status", "src", "loglevel", "error", "origin", "agent"),
     *("agent_id", "role", "model", "duration_ms", "project_dir", "hostname", "ip_address"),
 )
@@ -32,7 +32,7 @@ def write(root: str, given: str, event: "Event") -> str:
     """Write the event's file, 0600; its path. OSError or RootError where that fails: then there is none."""
     folder, name = place_of(root, event)
     head = {"v": FORMAT, "uid": event.uid.hex(), "time_us": event.time_us, "context": given}
-    for column in _COLUMNS:
+    for column in COLUMNS:
         value = getattr(event, column)
         if value is not None:
             head[column] = value
@@ -73,12 +73,14 @@ def _safe_name(name: str) -> str:
     return safe_context(name) if name else NO_TOOL
 
 
-def files(root: str) -> "Iterator[str]":
-    """The paths of all whole files under `root`, a type, a tool and a date at a time."""
+def files(root: str, unfinished: bool = False) -> "Iterator[str]":
+    """The paths of all whole files under `root`, a type, a tool and a date at a time; with those that are `unfinished`,
+    if wanted: a killed hook left them, or one is writing."""
     for folder, folders, names in os.walk(os.path.join(root, FOLDER)):
         folders.sort()
         for name in sorted(names):
-            if name.endswith(".json") and name[0] != ".":
+            is_whole = name[0] != "." and name.endswith(".json")
+            if is_whole or (unfinished and name[0] == "." and ".json." in name):
                 yield os.path.join(folder, name)
 
 

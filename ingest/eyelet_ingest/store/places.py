@@ -45,6 +45,10 @@ def places(root: str, *, archives: bool = True) -> list[Place]:
         from eyelet_ingest.store.archived_deletion import Archives
 
         found.append(Archives(root))
+    if os.path.isdir(os.path.join(root, "json")):
+        from eyelet_ingest.json_deletion import JsonFiles
+
+        found.append(JsonFiles(root))
     if is_there(os.path.join(root, "ingest.sqlite")):
         from eyelet_ingest.remembered import Remembered
 
