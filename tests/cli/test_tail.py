@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -31,7 +32,12 @@ class Tailing:
 
     def __init__(self, root: str, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, "--root", root, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*COMMAND, "--root", root, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell ignores SIGINT for what it puts in the background, these tests perhaps, and children inherit that.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
         self.lines: Queue[str] = Queue()
         threading.Thread(target=self._read, daemon=True).start()

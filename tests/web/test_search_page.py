@@ -77,7 +77,7 @@ async def test_the_advice_works_when_it_is_pasted(
     payload = '{"hook_event_name":"Stop","session_id":"s1"}'
     subprocess.run(["sh", "-c", entry["hooks"][0]["command"]], input=payload, text=True, check=True)
     assert len(rows(await page(site, ALL))) == 2
-    assert not (home / ".eyelet").exists()
+    assert not (home / ".eyelet" / "logs").exists()
 
 
 async def test_a_refusal_does_not_tell_strangers_where_the_root_is(site: Any, root: str) -> None:

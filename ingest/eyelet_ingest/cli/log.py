@@ -13,6 +13,7 @@ from eyelet_ingest.errors import BadInput
 
 if TYPE_CHECKING:
     from eyelet_ingest.logs import Recorded
+    from eyelet_ingest.plugins import Plugins
     from eyelet_ingest.store.store import Store
 
 LEVELS = ("debug", "info", "warn", "error")
@@ -63,22 +64,26 @@ def log(
         _put(fields, "time", _time(at))
     if not words and data is None:
         raise click.UsageError("There is nothing to record: give TEXT, --data, or - for standard input.")
+    from eyelet_ingest.plugins import Plugins
     from eyelet_ingest.store.store import Store
 
+    plugins = Plugins.load()
     with Store(root) as store, store.bulk():
         refused = 0
         for texts in _lines() if words == ("-",) else iter([[utf8("text", " ".join(words))]]):
-            refused += _record(store, context, fields, texts, as_json)
+            refused += _record(store, context, fields, texts, as_json, plugins)
     if refused:
         ctx.exit(REFUSED)
 
 
-def _record(store: "Store", context: str, fields: dict[str, object], texts: list[str], as_json: bool) -> int:
+def _record(
+    store: "Store", context: str, fields: dict[str, object], texts: list[str], as_json: bool, plugins: "Plugins"
+) -> int:
     """Record these, and say what became of them; returns how many were refused."""
     from eyelet_ingest import logs
 
     events = [json.dumps({**fields, "content": text} if text else fields) for text in texts]
-    done = logs.record(store, context, events, sender=SENDER)
+    done = logs.record(store, context, events, sender=SENDER, plugins=plugins)
     if as_json:
         _tell(store, context, done)
     for _, why in done.spooled[:1]:
