@@ -203,6 +203,39 @@ def test_days_sealed_in_any_order_make_a_chain_that_holds(filled: Store) -> None
     assert states(filled) == [verify.UNCHANGED] * 3
 
 
+@pytest.mark.parametrize("lines_kept", range(6))
+def test_a_register_that_was_cut_or_lost_is_told(sealed: Store, lines_kept: int) -> None:
+    path = Path(manifest.register_path(sealed.root, "default"))
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 6  # each seal is announced, and remembered
+    path.write_bytes(b"".join(lines[:lines_kept]))
+    known = (lines_kept + 1) // 2
+    assert states(sealed) == [verify.UNCHANGED] * known + [verify.BROKEN] * (3 - known)
+    for key in (DAY, NEXT, LAST):
+        sealed.seal(key)  # hides nothing of it
+    assert states(sealed) == [verify.UNCHANGED] * known + [verify.BROKEN] * (3 - known)
+
+
+def test_whoever_is_stopped_at_any_step_of_sealing_leaves_nothing_to_complain_of(
+    filled: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for again in (False, True):
+        for name in ("announce", "write", "remember"):
+            with monkeypatch.context() as patched:
+                patched.setattr(manifest, name, _stopped)
+                with pytest.raises(KeyboardInterrupt):
+                    filled.seal(DAY)
+            expected = verify.UNCHANGED if name == "remember" else verify.LATE if again else verify.NOT_SEALED
+            assert state(filled, DAY).state == expected
+        filled.seal(DAY)
+        assert state(filled, DAY).state == verify.UNCHANGED
+        filled.append([make_event(DAY.bounds_us[0] + 7)])
+
+
+def _stopped(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_register_whose_last_line_is_half_loses_nothing(filled: Store) -> None:
     filled.seal(DAY)
     path = Path(manifest.register_path(filled.root, "default"))

@@ -232,10 +232,8 @@ class _Restoring:
         if seal == "":
             with suppress(PartitionError, BadInput):  # where somebody is in its way, maintenance seals it again
                 sealing.reseal_after(self.root, key, REASON)
-        elif seal != "none":
-            known = manifest.register(self.root, key.context).get(key.date)
-            if known is None or seal not in known.seals:
-                manifest.remember(self.root, key, seal)
+        elif seal != "none" and (restored := manifest.read(self.root, key)) is not None:
+            manifest.remember_all(self.root, restored)
 
     def _forget(self, key: PartitionKey) -> None:
         """What came back counts as deleted no longer."""

@@ -71,6 +71,7 @@ def seal(root: str, key: PartitionKey, *, reason: str = "", force: bool = False)
     if before is not None and not before.reopened and not force:
         with FileDigests() as digests:
             if is_settled(root, key) and digests.of(path)[0] == before.newest.sha256:
+                manifest.remember_announced(root, key, before.newest.hash)
                 return Sealed(key, before.newest, False, before.newest.bytes)
     _count_first(root, key)
     with alone(root, key), FileDigests() as digests:
@@ -267,6 +268,7 @@ def _seal(root: str, key: PartitionKey, conn: Any, why: str, digests: FileDigest
     known = manifest.read(root, key)
     seals = known.seals if known is not None else ()
     made = replace(made, before=seals[-1].hash if seals else "").hashed(key)
+    manifest.announce(root, key, made.hash)
     manifest.write(root, manifest.Manifest(key, (*seals, made)))
     manifest.remember(root, key, made.hash)
     return Sealed(key, made, True, bytes_before)
