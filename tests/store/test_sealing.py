@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -187,6 +188,25 @@ def test_a_manifest_that_is_gone_replaced_or_edited_breaks_the_chain(sealed: Sto
     path.unlink()
     sealed.seal(NEXT)  # a new one, which knows nothing of the old
     assert states(sealed) == [verify.UNCHANGED, verify.BROKEN, verify.BROKEN]
+
+
+def test_a_day_whose_seals_are_lost_is_accepted_by_force_and_holds_for_the_days_after_it(sealed: Store) -> None:
+    os.unlink(manifest.path_of(sealed.root, NEXT))
+    assert sealed.seal(NEXT, force=True).seal.reason == "accepted as it is"
+    assert states(sealed) == [verify.UNCHANGED] * 3
+    path = Path(manifest.path_of(sealed.root, NEXT))
+    path.write_text(path.read_text().replace('"rows": 40', '"rows": 41'))
+    assert states(sealed)[1] == verify.BROKEN  # what was accepted is proven like any other
+
+
+def test_a_backup_from_before_a_day_was_sealed_brings_it_back_unsealed(filled: Store, tmp_path: Path) -> None:
+    saved = str(tmp_path / "saved")
+    filled.backup(saved)
+    for key in (DAY, NEXT, LAST):
+        filled.seal(key)
+    shutil.rmtree(layout.partition_dir(filled.root, NEXT))
+    filled.restore(saved)
+    assert states(filled) == [verify.UNCHANGED, verify.NOT_SEALED, verify.UNCHANGED]
 
 
 def test_sealing_a_day_again_breaks_no_later_days_link(sealed: Store, make_event: MakeEvent) -> None:
