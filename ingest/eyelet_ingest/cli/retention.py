@@ -220,7 +220,10 @@ def _report_rules(rules: "Rules", going: "list[DayRetired]", dry_run: bool, as_j
     from eyelet_ingest.store import retention as kept
 
     if as_json:
-        told = kept.as_json(rules) | {"dry_run": dry_run, "days": [_day(day) for day in going]}
+        days = [_day(day) for day in going]
+        for day in days:
+            del day["events"]  # nobody counted them yet
+        told = kept.as_json(rules) | {"dry_run": dry_run, "days": days}
         output.write_lines(sys.stdout, [output.json_value(told)])
         return
     if dry_run:
