@@ -35,6 +35,7 @@ bench: .venv/installed-test $(VENV_1)/installed-test
 	.venv/bin/python benchmarks/search.py
 	.venv/bin/python benchmarks/aggregates.py
 	.venv/bin/python benchmarks/scale.py
+	.venv/bin/python benchmarks/moving.py
 	.venv/bin/python benchmarks/startup.py
 	.venv/bin/python benchmarks/many_days.py
 	$(VENV_1)/bin/python benchmarks/many_days.py

@@ -125,6 +125,7 @@ def _truth(partitions: Partitions, elapsed_ms: float) -> dict[str, object]:
         "scanned": partitions.scanned,
         "total": partitions.scanned + partitions.skipped + partitions.unasked + len(bad),
         "unasked": partitions.unasked,
+        "archived": partitions.archived,
         "elapsed_ms": elapsed_ms,
         "unreadable": [(visible(one.context), one.day, one_line(one.error, 500)) for one in bad],
     }

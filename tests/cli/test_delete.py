@@ -272,6 +272,20 @@ def test_a_rule_that_is_none_is_refused(root: str, flags: list[str]) -> None:
     assert run(root, "retention", "set", *flags).exit_code == 2
 
 
+def test_a_dry_rule_says_that_it_is_none_yet_and_names_the_days_that_would_go(three: Store) -> None:
+    told = run(three.root, "retention", "set", "--older-than", "1h", "--dry-run", "--json")
+    shown = json.loads(told.stdout)
+    assert shown["dry_run"] and [day["day"] for day in shown["days"]] == ["2026-03-20", "2026-03-21", "2026-03-22"]
+    said = run(three.root, "retention", "set", "--older-than", "1h", "--dry-run")
+    assert "nothing was set; the rules would be:" in said.stderr
+    assert run(three.root, "retention", "show").stdout.startswith("Everything is kept.")
+
+
+def test_clearing_the_rules_of_a_root_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    done = run(str(tmp_path / "none"), "retention", "clear")
+    assert done.exit_code == 0 and "no such folder" in done.stderr and not (tmp_path / "none").exists()
+
+
 def test_archived_days_that_go_are_shown_counted_and_said(three: Store) -> None:
     archives.archive(three.root, layout.key_for("default", NOON_US), remove=True)
     shown = json.loads(run(three.root, "retention", "show", "--json").stdout)

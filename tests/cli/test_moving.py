@@ -54,12 +54,45 @@ def test_export_and_import_by_file_and_by_pipe(filled: str, target: str, tmp_pat
 
 
 def test_exports_and_restores_are_audited_without_what_was_searched_for(filled: str, tmp_path: Path) -> None:
-    run("export", "--text", "hunter2", "-o", str(tmp_path / "x"), root=filled)
+    run("export", "--text", "hunter2", "--session", "secret-session", "-o", str(tmp_path / "x"), root=filled)
     run("backup", str(tmp_path / "saved"), root=filled)
     run("restore", str(tmp_path / "saved"), root=filled)
     lines = audit.lines(filled)
     assert [line.action for line in lines] == ["restore", "backup", "export.end", "export.begin"]
-    assert not any("hunter2" in line.what for line in lines)
+    assert not any("hunter2" in line.what or "secret-session" in line.what for line in lines)
+    assert {line.who.split(":")[0] for line in lines} == {"user"}
+
+
+def test_a_place_that_takes_no_export_is_named_before_anything_is_done(filled: str, tmp_path: Path) -> None:
+    for place, why in ((str(tmp_path), "it is a folder"), (str(tmp_path / "no" / "x.gz"), "there is no folder")):
+        done = run("export", "-o", place, root=filled)
+        assert done.exit_code == 2 and why in done.stderr and place in done.stderr
+    assert run("backup", str(Path(filled) / "inside"), root=filled).exit_code == 2
+    assert audit.lines(filled) == []
+
+
+def test_recordings_are_no_exports_and_where_they_belong_is_said(target: str, tmp_path: Path) -> None:
+    (tmp_path / "hooks.jsonl").write_text('{"hook_event_name": "Stop"}\n')
+    done = run("import", str(tmp_path / "hooks.jsonl"), root=target)
+    assert done.exit_code == 1 and "hooks.jsonl:1: " in done.stderr and "eyelet ingest" in done.stderr
+
+
+def test_a_root_that_is_a_file_takes_no_sync_not_even_a_dry_one(filled: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("sync", filled, "--dry-run", root=str(tmp_path / "file"))
+    assert done.exit_code == 1 and "it is a file, not a folder" in done.stderr
+
+
+@pytest.mark.parametrize("day", ["2026-03-18", "shop-2026-077", "shop/2026-03-18"])
+def test_a_day_is_backed_up_and_restored_by_each_of_its_names(
+    filled: str, target: str, tmp_path: Path, day: str
+) -> None:
+    saved = str(tmp_path / "saved")
+    assert json.loads(run("backup", saved, "--day", day, "--json", root=filled).stdout)["copied"] == 1
+    assert json.loads(run("restore", saved, "--day", day, "--json", root=target).stdout)["placed"] == 1
+    for command in ("backup", "restore"):
+        done = run(command, saved, "--day", "2020-01-01", root=filled)
+        assert done.exit_code == 2 and "there is no day" in done.stderr
 
 
 def test_import_names_file_and_line_of_what_it_cannot_take(filled: str, target: str, tmp_path: Path) -> None:
@@ -68,7 +101,12 @@ def test_import_names_file_and_line_of_what_it_cannot_take(filled: str, target: 
     path.write_bytes(path.read_bytes().replace(b'"hook_type": "PreToolUse"', b'"hook_type": null', 1) + b"\x1b[2J\n")
     done = run("import", str(path), str(tmp_path / "none"), root=target)
     assert done.exit_code == 1 and done.stdout.startswith("9 events stored")
-    assert f"{path}:2: " in done.stderr and f"{path}:13: " in done.stderr and "none:0: " in done.stderr
+    assert (
+        f"{path}:2: " in done.stderr
+        and f"{path}:13: " in done.stderr
+        and "none: No such file" in done.stderr
+        and "eyelet export" in done.stderr
+    )
     assert "\x1b" not in done.stderr
 
 
@@ -112,7 +150,7 @@ def test_replacing_asks_and_days_can_be_chosen(filled: str, tmp_path: Path) -> N
     assert asked.exit_code == 2 and "--yes" in asked.stderr
     done = run("restore", saved, "--replace", "--yes", "--json", root=filled)
     assert json.loads(done.stdout)["replaced"] == 1
-    assert json.loads(run("backup", saved, "--day", "2026-03-19", "--json", root=filled).stdout)["copied"] == 0
+    assert "there is no day" in run("backup", saved, "--day", "2026-03-19", root=filled).stderr
     assert run("backup", saved, "--day", "tomorrow", root=filled).exit_code == 2
 
 

@@ -135,7 +135,12 @@ def test_importing_the_same_payloads_stores_nothing_new(store: Store, tmp_path: 
 def test_the_command_says_what_it_recorded_and_how_to_go_on(root: str) -> None:
     result = run("demo", "--days", "2", root=root)
     assert result.exit_code == 0
-    for said in ("generated demonstration", "invented", "eyelet ingest ~/.claude/projects", f"rm -r {root}/logs/demo"):
+    for said in (
+        "generated demonstration",
+        "invented",
+        "eyelet ingest ~/.claude/projects",
+        "delete --context demo --root",
+    ):
         assert said in result.stdout
     shown = run("query", "summary", "--json", "--context", "demo", root=root)
     events = json.loads(shown.stdout)["events"]

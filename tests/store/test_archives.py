@@ -151,6 +151,20 @@ def test_the_seals_of_a_day_come_back_with_it(filled: Store) -> None:
     assert seals[0].rows_sha256 == seals[1].rows_sha256
 
 
+def test_an_archive_that_was_brought_from_elsewhere_comes_back_with_seals_that_hold(
+    filled: Store, tmp_path: Path
+) -> None:
+    key = filled.catalog.partitions()[0]
+    filled.seal(key)
+    filled.archive(key)
+    target = str(tmp_path / "elsewhere")
+    os.makedirs(os.path.dirname(archives.path_of(target, key)))
+    os.rename(archives.path_of(filled.root, key), archives.path_of(target, key))
+    with Store(target) as store:
+        store.restore_archive(key)
+        assert [one.state for one in store.verify()] == [verify.UNCHANGED]
+
+
 def test_what_is_deleted_leaves_the_archive_too(filled: Store) -> None:
     filled.archive(DAY, remove=True)
     filled.delete(Filter(session_id=("s3",)))

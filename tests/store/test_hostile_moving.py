@@ -11,7 +11,7 @@ import pytest
 
 from eyelet_ingest.errors import BadInput, RootError
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import connect, identity, layout, lines, sync, transfer, writer
+from eyelet_ingest.store import connect, identity, layout, lines, remote, sync, transfer, writer
 from eyelet_ingest.store.restoring import Restored
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -251,3 +251,20 @@ def test_who_is_interrupted_while_rows_are_read_hears_nothing_of_it(filled: Stor
         rows = transfer.rows_of(conn)
         next(rows)
     rows.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("ssh://-oProxyCommand=x/p", "ssh://a@-oProxyCommand=x/p", "ssh://-oX@h/p", "ssh://[::1", "ssh:///x"),
+        *("ssh://h:99999/x", "ssh://h/%00", "ssh://h/a%0ab", "ssh:// -o/x", "ssh://[-oX]/p"),
+    ],
+)
+def test_no_address_becomes_an_option_or_more_than_one_word(address: str) -> None:
+    with pytest.raises(BadInput, match="it is no ssh://"):
+        remote.over_ssh(address)
+
+
+def test_an_address_may_be_of_the_sixth_version_and_a_path_hold_anything_a_shell_reads() -> None:
+    assert remote._address("ssh://me@[fe80::1]:22/x") == ["-p", "22", "me@fe80::1"]
+    assert remote._command("ssh://h/a;rm -rf ~", "eyelet") == "eyelet sync --send --root '/a;rm -rf ~'"

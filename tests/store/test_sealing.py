@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -189,6 +190,25 @@ def test_a_manifest_that_is_gone_replaced_or_edited_breaks_the_chain(sealed: Sto
     assert states(sealed) == [verify.UNCHANGED, verify.BROKEN, verify.BROKEN]
 
 
+def test_a_day_whose_seals_are_lost_is_accepted_by_force_and_holds_for_the_days_after_it(sealed: Store) -> None:
+    os.unlink(manifest.path_of(sealed.root, NEXT))
+    assert sealed.seal(NEXT, force=True).seal.reason == "accepted as it is"
+    assert states(sealed) == [verify.UNCHANGED] * 3
+    path = Path(manifest.path_of(sealed.root, NEXT))
+    path.write_text(path.read_text().replace('"rows": 40', '"rows": 41'))
+    assert states(sealed)[1] == verify.BROKEN  # what was accepted is proven like any other
+
+
+def test_a_backup_from_before_a_day_was_sealed_brings_it_back_unsealed(filled: Store, tmp_path: Path) -> None:
+    saved = str(tmp_path / "saved")
+    filled.backup(saved)
+    for key in (DAY, NEXT, LAST):
+        filled.seal(key)
+    shutil.rmtree(layout.partition_dir(filled.root, NEXT))
+    filled.restore(saved)
+    assert states(filled) == [verify.UNCHANGED, verify.NOT_SEALED, verify.UNCHANGED]
+
+
 def test_sealing_a_day_again_breaks_no_later_days_link(sealed: Store, make_event: MakeEvent) -> None:
     for _ in range(3):
         sealed.append([make_event(DAY.bounds_us[0] + 7)])
@@ -201,6 +221,39 @@ def test_days_sealed_in_any_order_make_a_chain_that_holds(filled: Store) -> None
     for key in (LAST, DAY, NEXT):
         filled.seal(key)
     assert states(filled) == [verify.UNCHANGED] * 3
+
+
+@pytest.mark.parametrize("lines_kept", range(6))
+def test_a_register_that_was_cut_or_lost_is_told(sealed: Store, lines_kept: int) -> None:
+    path = Path(manifest.register_path(sealed.root, "default"))
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 6  # each seal is announced, and remembered
+    path.write_bytes(b"".join(lines[:lines_kept]))
+    known = (lines_kept + 1) // 2
+    assert states(sealed) == [verify.UNCHANGED] * known + [verify.BROKEN] * (3 - known)
+    for key in (DAY, NEXT, LAST):
+        sealed.seal(key)  # hides nothing of it
+    assert states(sealed) == [verify.UNCHANGED] * known + [verify.BROKEN] * (3 - known)
+
+
+def test_whoever_is_stopped_at_any_step_of_sealing_leaves_nothing_to_complain_of(
+    filled: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for again in (False, True):
+        for name in ("announce", "write", "remember"):
+            with monkeypatch.context() as patched:
+                patched.setattr(manifest, name, _stopped)
+                with pytest.raises(KeyboardInterrupt):
+                    filled.seal(DAY)
+            expected = verify.UNCHANGED if name == "remember" else verify.LATE if again else verify.NOT_SEALED
+            assert state(filled, DAY).state == expected
+        filled.seal(DAY)
+        assert state(filled, DAY).state == verify.UNCHANGED
+        filled.append([make_event(DAY.bounds_us[0] + 7)])
+
+
+def _stopped(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_register_whose_last_line_is_half_loses_nothing(filled: Store) -> None:

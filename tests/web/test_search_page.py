@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from eyelet_ingest.store import layout
+from eyelet_ingest.store import archives, layout
 from eyelet_ingest.store.store import Store
 
 HOUR_US = 3_600_000_000
@@ -324,6 +324,15 @@ async def test_a_long_payload_is_cut_in_the_list_with_a_link_to_the_whole(site: 
 async def test_errors_have_a_stripe(site: Any, record: Any, now_us: int) -> None:
     record(now_us, error=1, status="error")
     assert 'class="eyelet-row failed"' in await page(site, ALL)
+
+
+async def test_the_footer_says_which_days_are_only_in_the_archive(
+    site: Any, record: Any, noon_us: int, root: str
+) -> None:
+    record(noon_us, noon_us - 3 * DAY_US)
+    archives.archive(root, layout.key_for("default", noon_us - 3 * DAY_US), remove=True)
+    assert "1 day only in the archive" in await page(site, ALL)
+    assert "in the archive" not in await page(site, f"/-/eyelet?from={layout.key_for('default', noon_us).date}")
 
 
 async def test_the_footer_tells_the_truth_about_partitions(site: Any, record: Any, noon_us: int) -> None:

@@ -8,6 +8,7 @@ import click
 
 from eyelet_ingest.cli import days
 from eyelet_ingest.cli.days import Asked, Facts, day_options, sized
+from eyelet_ingest.cli.moving import number
 from eyelet_ingest.cli.options import now_us, root_option
 from eyelet_ingest.errors import BadInput
 
@@ -67,15 +68,15 @@ def _archivable(store: "Store", asked: Asked, older_than: str | None) -> "list[P
 def _restorable(store: "Store", asked: Asked) -> "list[PartitionKey]":
     from eyelet_ingest.store import archives
 
-    return asked.keys(archives.keys(store.root))
+    return asked.keys(archives.keys(store.root), "archive of the day")
 
 
 def _confirm(keys: "list[PartitionKey]", yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise BadInput("archive", "--remove", f"{len(keys)} days would be removed", "say --yes")
-    click.confirm(f"Remove {len(keys)} days once they are archived?", abort=True, err=True)
+        raise BadInput("archive", "--remove", f"{number(len(keys), 'day')} would be removed", "say --yes")
+    click.confirm(f"Remove {number(len(keys), 'day')} as soon as archived?", abort=True, err=True)
 
 
 def _planned(store: "Store", remove: bool, restore: bool) -> "days.Act":

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eyelet_ingest.cli import moving
+from eyelet_ingest.cli.days import Asked
 from eyelet_ingest.cli.options import opened_store, root_option, utf8
-from eyelet_ingest.errors import BadInput
 
 if TYPE_CHECKING:
     from eyelet_ingest.store.answers import Unreadable
@@ -17,10 +17,16 @@ if TYPE_CHECKING:
     from eyelet_ingest.store.restoring import Restored
 
 _DAYS = (
-    click.option("--day", "days", metavar="DATE", multiple=True, help="Only this day, as 2026-03-20 (several)."),
-    click.option("--context", "contexts", metavar="NAME", multiple=True, help="Only this context (several)."),
-    click.option("--since", metavar="TIME", default="", help="Only days from this time on."),
-    click.option("--until", metavar="TIME", default="", help="Only days before this time; a day is included."),
+    click.option("--day", "days", metavar="DAY", multiple=True, help="Only this day: 2026-03-20."),
+    click.option("--context", "contexts", metavar="NAME", multiple=True, help="Only this context."),
+    click.option("--since", metavar="TIME", default="", show_default=False, help="Only days from this time on."),
+    click.option(
+        "--until",
+        metavar="TIME",
+        default="",
+        show_default=False,
+        help="Only days before this time; a day is included.",
+    ),
 )
 
 
@@ -55,8 +61,11 @@ def backup(
     if verify:
         _verify(ctx, target, as_json)
         return
+    from eyelet_ingest.store.backup import check_places
+
     with opened_store(root, drain=not dry_run) as store:
         chosen = choose(store.catalog, days, contexts, since, until)
+        check_places(root, target)
         if os.path.isdir(root) and not dry_run:
             moving.audited(root, "backup", {"to": target, "days": len(chosen)})
         with moving.day_progress("Backing up", as_json) as progress:
@@ -106,7 +115,7 @@ def restore(
 
     source = os.path.abspath(os.path.expanduser(folder))
     there = [key for key in Catalog(source).partitions() if is_there(db_path(source, key))]
-    chosen = choose(there, days, contexts, since, until)
+    chosen = choose(there, days, contexts, since, until, "day in the backup")
     with opened_store(root, only_reads=False, drain=not dry_run) as store:
         own = [key for key in chosen if is_there(db_path(root, key))]
         if replace and own and not yes and not dry_run:
@@ -149,30 +158,24 @@ def _report(done: "Restored", as_json: bool) -> None:
 
 
 def choose(
-    there: "Catalog | Sequence[PartitionKey]", days: Sequence[str], contexts: Sequence[str], since: str, until: str
+    there: "Catalog | Sequence[PartitionKey]",
+    days: Sequence[str],
+    contexts: Sequence[str],
+    since: str,
+    until: str,
+    what: str = "day",
 ) -> "list[PartitionKey]":
-    """The partitions that the flags choose, oldest first; BadInput for a day that is none."""
-    from datetime import date
-
+    """The partitions that the flags choose, oldest first; BadInput for a day that is none or is not there."""
     from eyelet_ingest import ranges
     from eyelet_ingest.cli.options import now_us
-    from eyelet_ingest.store import layout
 
-    wanted = set()
-    for day in days:
-        try:
-            wanted.add(date.fromisoformat(utf8("day", day)).isoformat())
-        except ValueError:
-            raise BadInput("find the day", day, "it is no date", "write it as 2026-03-20") from None
-    names = {layout.safe_context(utf8("context", context)) for context in contexts}
+    asked = Asked(tuple(utf8("day", day) for day in days), tuple(utf8("context", context) for context in contexts))
     found = ranges.resolve(range="", since=since, until=until, tz="", now_us=now_us())
     keys = there if isinstance(there, list) else there.partitions()  # type: ignore[union-attr]
     return [
         key
-        for key in keys
-        if (not wanted or key.date in wanted)
-        and (not names or key.context in names)
-        and (found.since_us is None or key.bounds_us[1] > found.since_us)
+        for key in asked.keys(keys, what)
+        if (found.since_us is None or key.bounds_us[1] > found.since_us)
         and (found.until_us is None or key.bounds_us[0] < found.until_us)
     ]
 

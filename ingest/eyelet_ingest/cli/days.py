@@ -26,9 +26,9 @@ class Asked:
     days: tuple[str, ...]
     contexts: tuple[str, ...]
 
-    def keys(self, there: "Iterable[PartitionKey]") -> "list[PartitionKey]":
+    def keys(self, there: "Iterable[PartitionKey]", what: str = "day") -> "list[PartitionKey]":
         """Those of `there` that are meant; all of the contexts where no day is named. BadInput for a name that is
-        none, and for a day that is not among them."""
+        none, and for a day that is not among them: there is no such `what`."""
         from eyelet_ingest.store import layout
 
         contexts = {layout.safe_context(context) for context in self.contexts}
@@ -39,8 +39,8 @@ class Asked:
         for name in self.days:
             same = [key for key in known if name in (key.date, key.mount_name, f"{key.context}/{key.date}")]
             if not same:
-                hint = "write 2026-03-20, or work-2026-079; `eyelet partitions` lists those there are"
-                raise BadInput("there is no day", repr(name), "", hint)
+                hint = "write 2026-03-20, work/2026-03-20 or work-2026-079; `eyelet partitions` lists those there are"
+                raise BadInput(f"there is no {what}", repr(name), "", hint)
             found |= dict.fromkeys(same)
         return sorted(found)
 
@@ -110,16 +110,9 @@ def say(done: Outcome, as_json: bool, nothing: str, key: str = "days") -> None:
 
 def audited(root: str, action: str, keys: "Iterable[PartitionKey]", **more: object) -> None:
     """A line in the audit, before the thing is done: what cannot be audited is not done."""
-    import getpass
-    import os
+    from eyelet_ingest.cli import moving
 
-    from eyelet_ingest.store import audit
-
-    try:
-        who = f"user:{getpass.getuser()}"
-    except (KeyError, OSError):  # a user id without a name, as containers have
-        who = f"user:{os.getuid()}" if hasattr(os, "getuid") else "user"
-    audit.record(root, who, action, {"days": [key.mount_name for key in keys], **more})
+    moving.audited(root, action, {"days": [key.mount_name for key in keys], **more})
 
 
 def sized(number: int) -> str:

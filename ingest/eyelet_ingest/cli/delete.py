@@ -44,7 +44,7 @@ def delete(
     No byte of them is left, and no import brings them back unless it is told to (ingest --force).
     """
     what = _What(chosen, _time(older_than), [utf8("project", one) for one in projects], prompts)
-    with opened_store(root, only_reads=dry_run, drain=not dry_run) as store:
+    with opened_store(root, drain=not dry_run) as store:
         planned = what.delete(store, dry_run=True)
         if dry_run or _nothing(planned):
             _report(planned, as_json)

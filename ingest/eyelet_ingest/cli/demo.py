@@ -1,7 +1,5 @@
 """`eyelet demo`: a generated week of an agent's work, to look around in before there is anything of one's own."""
 
-import os
-import shlex
 import sys
 from collections.abc import Iterator
 
@@ -48,4 +46,4 @@ def _told(root: str, days: int, stored: int) -> Iterator[str]:
     yield ""
     yield f"  Look around:               {runnable('query search --context demo', root)}"
     yield f"  Import your own history:   {runnable('ingest ~/.claude/projects', root)}"
-    yield f"  Remove the demonstration:  rm -r {shlex.quote(os.path.join(root, 'logs', 'demo'))}"
+    yield f"  Remove the demonstration:  {runnable('delete --context demo', root)}"

@@ -31,20 +31,23 @@ def export(ctx: click.Context, chosen: Chosen, path: str, as_json: bool, root: s
 
     Without a filter all of them. The file is there when it is whole.
     """
-    from eyelet_ingest.store.export import write_file, write_to
+    from eyelet_ingest.store import account
+    from eyelet_ingest.store.export import expect_place, write_file, write_to
 
+    path = path if path == STDOUT else os.path.expanduser(path)
+    if path != STDOUT:
+        expect_place(path)
     with opened_store(root) as store:
         there = os.path.isdir(root)
-        facts = moving.facts(chosen.where)
         if there:
-            moving.audited(root, "export.begin", facts)
+            moving.audited(root, "export.begin", account.asked(chosen.where))
         with moving.day_progress("Exporting", as_json) as progress:
             exported = store.export_lines(chosen.where, progress)
             if path == STDOUT:
                 write_to(exported, sys.stdout.buffer, packed=False)
                 sys.stdout.buffer.flush()
             else:
-                write_file(exported, os.path.expanduser(path))
+                write_file(exported, path)
         if there:
             with suppress(EyeletError):  # it is written, and its beginning is in the audit
                 moving.audited(root, "export.end", exported.end())

@@ -1,11 +1,15 @@
 """`eyelet import`: the events of exports come in, exactly and once."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from eyelet_ingest.cli import moving
 from eyelet_ingest.cli.options import maintain, root_option, utf8
+
+if TYPE_CHECKING:
+    from eyelet_ingest.store.importing import Trouble
 
 
 @click.command("import")
@@ -52,8 +56,13 @@ def import_(
         moving.say(
             f"{moving.number(done.dead, 'event')} not stored: deleted or retired here before (--force brings them)"
         )
-    moving.list_troubles((f"{one.file}:{one.line}: {one.reason}" for one in done.troubles), done.failed)
+    moving.list_troubles((_told(one) for one in done.troubles), done.failed)
     if not dry_run:
         maintain(root, done.days)
     if done.failed:
         ctx.exit(moving.INCOMPLETE)
+
+
+def _told(one: "Trouble") -> str:
+    where = f"{one.file}:{one.line}" if one.line else one.file  # line 0 is of a whole file
+    return f"{where}: {one.reason}"

@@ -1,5 +1,6 @@
 """`eyelet retention`: how long, and how much, is kept; what that would retire, and does."""
 
+import os
 import re
 import sys
 from dataclasses import replace
@@ -108,7 +109,7 @@ def set_(
                 _ask("Set this rule?")
             _audit(store, "retention.set", kept.as_json(rules))
             store.set_retention(rules)
-    _report_rules(rules, as_json)
+    _report_rules(rules, going, dry_run, as_json)
 
 
 @retention.command()
@@ -133,8 +134,10 @@ def clear(context: str, root: str) -> None:
                 store.retention()
             except RootError as bad:  # a broken file goes, too
                 _err(str(bad))
-        _audit(store, "retention.clear", {"context": context or None})
-        store.set_retention(rules)
+        say_if_missing(root)
+        if os.path.isdir(root):
+            _audit(store, "retention.clear", {"context": context or None})
+            store.set_retention(rules)
     output.write_lines(sys.stdout, map(output.visible, _sentences(rules)))
 
 
@@ -147,7 +150,7 @@ def run(dry_run: bool, yes: bool, as_json: bool, root: str) -> None:
     """Retire now what the rules say, instead of a little at a time."""
     from eyelet_ingest.cli.moving import day_progress
 
-    with opened_store(root, only_reads=dry_run, drain=not dry_run) as store:
+    with opened_store(root, drain=not dry_run) as store:
         planned = store.retain(dry_run=True)
         if not dry_run and planned.days:
             for line in _lines(planned):
@@ -211,29 +214,33 @@ def _sentences(rules: "Rules") -> list[str]:
     return found + also
 
 
-def _report_rules(rules: "Rules", as_json: bool) -> None:
+def _report_rules(rules: "Rules", going: "list[DayRetired]", dry_run: bool, as_json: bool) -> None:
+    """The rules as they are now, or would be; and what goes by them at once."""
     from eyelet_ingest.cli import output
     from eyelet_ingest.store import retention as kept
 
-    lines = [output.json_value(kept.as_json(rules))] if as_json else list(map(output.visible, _sentences(rules)))
-    output.write_lines(sys.stdout, lines)
+    if as_json:
+        days = [_day(day) for day in going]
+        for day in days:
+            del day["events"]  # nobody counted them yet
+        told = kept.as_json(rules) | {"dry_run": dry_run, "days": days}
+        output.write_lines(sys.stdout, [output.json_value(told)])
+        return
+    if dry_run:
+        _err("nothing was set; the rules would be:")
+    output.write_lines(sys.stdout, map(output.visible, _sentences(rules)))
+
+
+def _day(day: "DayRetired") -> dict[str, object]:
+    named = {"place": day.place, "context": day.key.context, "day": day.key.date}
+    return {**named, "events": day.events, "bytes": day.bytes, "rule": day.rule}
 
 
 def _report(done: "Retained", as_json: bool) -> None:
     from eyelet_ingest.cli import output
 
     if as_json:
-        days = [
-            {
-                "place": d.place,
-                "context": d.key.context,
-                "day": d.key.date,
-                "events": d.events,
-                "bytes": d.bytes,
-                "rule": d.rule,
-            }
-            for d in done.days
-        ]
+        days = [_day(day) for day in done.days]
         failed = [{"context": bad.context, "day": bad.day, "error": bad.error} for bad in done.failed]
         told = {"dry_run": done.dry_run, "days": days, "left": done.left, "failed": failed, "too_large": done.too_large}
         output.write_lines(sys.stdout, [output.json_value(told)])

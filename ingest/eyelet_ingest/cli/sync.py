@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("sources", nargs=-1, metavar="FROM...")
-@click.option("--context", "contexts", metavar="NAME", multiple=True, help="Only this context (several).")
+@click.option("--context", "contexts", metavar="NAME", multiple=True, help="Only this context.")
 @click.option("--force", is_flag=True, help="Read all again, and bring back what was deleted or retired here, too.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would come.")
 @click.option("--ssh", metavar="COMMAND", default="ssh", help="What reaches another machine.")

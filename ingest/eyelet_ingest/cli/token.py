@@ -1,12 +1,11 @@
 """`eyelet token`: who may speak to the server's log API, besides people who are signed in."""
 
-import getpass
-import os
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from eyelet_ingest.cli.moving import who
 from eyelet_ingest.cli.options import root_option, say_if_missing, utf8
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def create(name: str, contexts: tuple[str, ...], allow: tuple[str, ...], as_json
     given = [utf8("context", context) for context in contexts]
     said, made = tokens.create(root, utf8("name", name), given, allow)
     try:
-        audit.record(root, _who(), "token.create", _facts(made))
+        audit.record(root, who(), "token.create", _facts(made))
     except BaseException:
         tokens.revoke(root, name)  # what is not audited is not done
         raise
@@ -77,7 +76,7 @@ def revoke(name: str, root: str) -> None:
     from eyelet_ingest.store import audit
 
     tokens.revoke(root, utf8("name", name))
-    audit.record(root, _who(), "token.revoke", {"name": name})
+    audit.record(root, who(), "token.revoke", {"name": name})
     click.echo(f"{name} is revoked")
 
 
@@ -94,11 +93,3 @@ def _sentence(one: "Token") -> str:
     where = "every context" if one.contexts is None else ", ".join(one.contexts)
     made = display_time(one.created_at_us, timezone.utc)[:19]
     return f"{one.name} may {', '.join(one.allow)} in {where}, made {made} UTC"
-
-
-def _who() -> str:
-    """The user of this machine who typed the command."""
-    try:
-        return f"user:{getpass.getuser()}"
-    except (KeyError, OSError):  # a user id without a name, as containers have
-        return f"user:{os.getuid()}" if hasattr(os, "getuid") else "user"

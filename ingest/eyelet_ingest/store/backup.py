@@ -145,16 +145,21 @@ def checked_day(target: str, key: PartitionKey, known: "Manifest") -> int:
 
 def check_places(root: str, target: str) -> None:
     """BadInput where one of the two lies in the other, or the folder holds something else than a backup."""
-    mine, theirs = os.path.realpath(root), os.path.realpath(target)
-    if root.startswith(layout.MEMORY):
-        raise BadInput("back up", root, "it is in memory", "export its events")
-    if os.path.commonpath([mine, theirs]) in (mine, theirs):
-        raise BadInput("back up to", target, "it lies in the root, or the root in it", "name a folder elsewhere")
+    expect_apart(root, target, "back up to")
     if os.path.lexists(target) and not os.path.isdir(target):
         raise BadInput("back up to", target, "it is no folder", "name a folder")
     names = os.listdir(target) if os.path.isdir(target) else []
     if names and not {MANIFEST, JOURNAL, LOCK}.intersection(names):  # the lock alone: the first one was stopped early
         raise BadInput("back up to", target, "it holds something that is no backup", "name a new or empty folder")
+
+
+def expect_apart(root: str, target: str, doing: str) -> None:
+    """BadInput where one of the two lies in the other, or the root in memory."""
+    mine, theirs = os.path.realpath(root), os.path.realpath(target)
+    if root.startswith(layout.MEMORY):
+        raise BadInput(doing, root, "it is in memory", "export its events, and import them")
+    if os.path.commonpath([mine, theirs]) in (mine, theirs):
+        raise BadInput(doing, target, "it lies in the root, or the root in it", "name a folder elsewhere")
 
 
 @contextmanager

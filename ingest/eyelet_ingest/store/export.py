@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
-from eyelet_ingest.errors import PartitionError
+from eyelet_ingest.errors import BadInput, PartitionError
 from eyelet_ingest.store import layout, schema, select
 from eyelet_ingest.store.answers import Row, Unreadable
 from eyelet_ingest.store.catalog import Part
@@ -119,6 +119,17 @@ class ExportLines:
             for row in transfer.rows_of(conn, in_range + self.clauses, range_params + self.params):
                 self.events += 1
                 yield lines.of_row(part.key, given, row)
+
+
+def expect_place(path: str) -> None:
+    """BadInput where no file can be made at `path`: before anything is read for it."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise BadInput("export to", path, "it is a folder", "name a file in it")
+    if not os.path.isdir(folder):
+        raise BadInput("export to", path, f"there is no folder {folder}", "make it, or name another")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput("export to", path, f"nothing may be written to {folder}", "name another folder")
 
 
 def write_file(exported: Iterable[bytes], path: str) -> None:

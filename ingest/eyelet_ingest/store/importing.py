@@ -81,7 +81,7 @@ class Importing:
                         self.done.trouble(name, number, f"{bad.reason} ({bad.hint})")
                         return
                     except BadInput as bad:
-                        self.done.trouble(name, number, bad.reason)
+                        self.done.trouble(name, number, f"{bad.reason} ({bad.hint})" if bad.hint else bad.reason)
                         events += 1
                         continue
                     if isinstance(found, lines.Found):
@@ -154,7 +154,7 @@ def import_files(
             with open(path, "rb") as stream:
                 importing.file(path, cast(BinaryIO, _Watched(stream, progress)) if progress else stream)
         except OSError as bad:
-            importing.done.trouble(path, 0, bad.strerror or str(bad))
+            importing.done.trouble(path, 0, f"{bad.strerror or bad} (name a file that `eyelet export` wrote)")
     return importing.done
 
 

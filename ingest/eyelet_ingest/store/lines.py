@@ -98,7 +98,11 @@ def _found(said: dict[str, Any]) -> Found:
     context, day = said.get("context_name"), said.get("day")
     given = said.get("given", context)
     if not (isinstance(context, str) and isinstance(day, str) and isinstance(given, str)):
-        raise BadInput("read", reason="it names no context_name and day, as an event's line of an export does")
+        raise BadInput(
+            "read",
+            reason="it names no context_name and day, as an event's line of an export does",
+            hint="recordings are for `eyelet ingest`",
+        )
     if missing := [name for name in schema.COLUMNS if name not in said]:
         raise BadInput("read", reason=f"it lacks {', '.join(missing)}")
     row = tuple(_meant(name, said[name]) for name in schema.COLUMNS)

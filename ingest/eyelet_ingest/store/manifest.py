@@ -86,11 +86,20 @@ class Manifest:
 
 @dataclass(slots=True)
 class Registered:
-    """What the register knows of one day: its seals since it was last removed, those before, and why it was removed."""
+    """What the register knows of one day: its seals since it was last removed, those before, why it was removed; and
+    those that were `announced`, of which some may never have been made."""
 
     seals: list[str] = field(default_factory=list)
     earlier: list[str] = field(default_factory=list)
     gone: str = ""
+    announced: list[str] = field(default_factory=list)
+
+    def knows(self, seal: str) -> bool:
+        return seal in self.seals or seal in self.earlier or seal in self.announced
+
+    @property
+    def was_sealed(self) -> bool:
+        return bool(self.seals or self.earlier or self.gone)
 
 
 def path_of(root: str, key: PartitionKey) -> str:
@@ -164,6 +173,29 @@ def reopen(root: str, key: PartitionKey, reason: str) -> bool:
     return True
 
 
+def announce(root: str, key: PartitionKey, seal: str) -> None:
+    """Say in the register that a seal of this day is about to stand in its manifest: one that stands there and was
+    never announced tells of a register that was cut."""
+    _add(root, key, {"day": key.date, "about": seal})
+
+
+def remember_all(root: str, manifest: Manifest) -> None:
+    """Add those seals of a day to the register that it does not know, the newest last and in any case."""
+    known = register(root, manifest.key.context).get(manifest.key.date, Registered())
+    for seal in manifest.seals[:-1]:
+        if not known.knows(seal.hash):
+            announce(root, manifest.key, seal.hash)
+    if manifest.newest.hash not in known.seals:
+        remember(root, manifest.key, manifest.newest.hash)
+
+
+def remember_announced(root: str, key: PartitionKey, seal: str) -> None:
+    """Add a seal to the register whose maker was stopped between the manifest and that."""
+    known = register(root, key.context).get(key.date)
+    if known is not None and seal in known.announced and seal not in known.seals:
+        remember(root, key, seal)
+
+
 def remember(root: str, key: PartitionKey, seal: str) -> None:
     """Add a seal of this day to the register, by its hash."""
     _add(root, key, {"day": key.date, "seal": seal})
@@ -199,6 +231,8 @@ def register(root: str, context: str) -> dict[str, Registered]:
             day = found.setdefault(str(said["day"]), Registered())
             if "gone" in said:
                 day.gone, day.earlier, day.seals = str(said["gone"]), day.earlier + day.seals, []
+            elif "about" in said:
+                day.announced.append(str(said["about"]))
             else:
                 day.gone = ""
                 day.seals.append(str(said["seal"]))

@@ -42,18 +42,21 @@ def over_ssh(url: str, ssh: Sequence[str] = ("ssh",), program: str = "eyelet") -
 
 
 def _address(url: str) -> list[str]:
-    parts = urlsplit(url)
+    none = BadInput("sync from", url, "it is no ssh://[user@]host[:port]/path")
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        port = -1
-    host = parts.netloc.rpartition("@")[2].partition(":")[0]
+        raise none from None
+    user, _, at = parts.netloc.rpartition("@")
+    host = at[1:].partition("]")[0] if at.startswith("[") else at.partition(":")[0]
     # What begins with a dash would be an option of ssh's.
-    if not url.startswith(SCHEME) or not host or parts.netloc.startswith("-") or host.startswith("-") or port == -1:
-        raise BadInput("sync from", url, "it is no ssh://[user@]host[:port]/path")
+    if not url.startswith(SCHEME) or not host or user.startswith("-") or host.startswith("-"):
+        raise none
+    if not (unquote(url).isprintable() and host.isprintable()) or " " in parts.netloc:
+        raise none
     if parts.query or parts.fragment:
         raise BadInput("sync from", url, "it has more than a host and a path", "write ? and # as %3F and %23")
-    user = parts.netloc.rpartition("@")[0]
     return [*(["-p", str(port)] if port else []), f"{user}@{host}" if user else host]
 
 

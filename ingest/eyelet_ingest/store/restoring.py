@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from eyelet_ingest.errors import BadInput, EyeletError, PartitionBusy, PartitionError, PartitionUnreadable
 from eyelet_ingest.store import audit, copies, identity, layout, manifest, schema, sealing, transfer
 from eyelet_ingest.store.answers import Unreadable
-from eyelet_ingest.store.backup import check_places, checked_day, seal_of
+from eyelet_ingest.store.backup import checked_day, expect_apart, seal_of
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.connect import FileLock, checkpoint, driver, is_there, open_writer, remove_sides
 from eyelet_ingest.store.copier import Copier, open_file, partial_of
@@ -67,7 +67,7 @@ def restore(
     BadInput where there is no backup; RootError where the root cannot be written. A day that cannot be restored is
     named in the result, and the root's own is as it was.
     """
-    check_places(root, source)
+    expect_apart(root, source, "restore")
     known = Manifest(source)
     if not known.exists:
         raise BadInput("restore", source, "it holds no backup", f"name a folder with a {MANIFEST}")
@@ -214,6 +214,7 @@ class _Restoring:
                 return ""
         source, to = seal_of(self.source, key, self.known), manifest.path_of(self.root, key)
         if source is None:
+            manifest.gone(self.root, key, REASON)
             with suppress(FileNotFoundError):
                 os.unlink(to)
             return "none"
@@ -232,10 +233,8 @@ class _Restoring:
         if seal == "":
             with suppress(PartitionError, BadInput):  # where somebody is in its way, maintenance seals it again
                 sealing.reseal_after(self.root, key, REASON)
-        elif seal != "none":
-            known = manifest.register(self.root, key.context).get(key.date)
-            if known is None or seal not in known.seals:
-                manifest.remember(self.root, key, seal)
+        elif seal != "none" and (restored := manifest.read(self.root, key)) is not None:
+            manifest.remember_all(self.root, restored)
 
     def _forget(self, key: PartitionKey) -> None:
         """What came back counts as deleted no longer."""

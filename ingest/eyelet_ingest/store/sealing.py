@@ -32,6 +32,7 @@ SETTINGS = "sealing.json"
 # What our own commands do to a sealed day without touching an event: those that were sealed have to be what they were.
 OTHERS_WROTE, COMPACTED, BROUGHT_UP = "tables of other programs", "written anew", "brought up to a newer version"
 ROWS_STAY = (OTHERS_WROTE, COMPACTED, BROUGHT_UP)
+ACCEPTED = "accepted as it is"
 
 
 class Changed(PartitionUnreadable):
@@ -71,6 +72,7 @@ def seal(root: str, key: PartitionKey, *, reason: str = "", force: bool = False)
     if before is not None and not before.reopened and not force:
         with FileDigests() as digests:
             if is_settled(root, key) and digests.of(path)[0] == before.newest.sha256:
+                manifest.remember_announced(root, key, before.newest.hash)
                 return Sealed(key, before.newest, False, before.newest.bytes)
     _count_first(root, key)
     with alone(root, key), FileDigests() as digests:
@@ -80,6 +82,8 @@ def seal(root: str, key: PartitionKey, *, reason: str = "", force: bool = False)
         conn = connect.open_writer(path, busy_ms=DEADLINE_MS)
         try:
             why = _why(conn, path, before, reason, force)
+            if force and not reason and _accepted(root, key, before):
+                why = ACCEPTED
             done = _seal(root, key, conn, why, digests)
         except conn.DatabaseError as bad:
             raise connect.trouble("seal", path, bad) from bad
@@ -232,15 +236,25 @@ def _why(conn: Any, path: str, before: "manifest.Manifest | None", reason: str, 
         now = standing(conn, before.newest)
     if not now.rows_same:
         if force:
-            return "accepted as it is"
+            return ACCEPTED
         raise Changed("seal", path, "events that were sealed are not what they were", "`eyelet verify` says more")
     if now.late or reason or before.reopened:
         return "late events" if now.late else reason or before.reopened
     if force:
-        return "accepted as it is"
+        return ACCEPTED
     raise Changed(
         "seal", path, "its file was changed, its events were not", "`eyelet seal --force` accepts it as it is"
     )
+
+
+def _accepted(root: str, key: PartitionKey, before: "manifest.Manifest | None") -> bool:
+    """Ask no more for seals that were registered and are lost, whose day is accepted as it is; False where none is."""
+    known = manifest.register(root, key.context).get(key.date)
+    there = {one.hash for one in before.seals} if before is not None else set()
+    if known is None or there.issuperset(known.seals):
+        return False
+    manifest.gone(root, key, ACCEPTED)
+    return True
 
 
 def _seal(root: str, key: PartitionKey, conn: Any, why: str, digests: FileDigests) -> Sealed:
@@ -267,6 +281,7 @@ def _seal(root: str, key: PartitionKey, conn: Any, why: str, digests: FileDigest
     known = manifest.read(root, key)
     seals = known.seals if known is not None else ()
     made = replace(made, before=seals[-1].hash if seals else "").hashed(key)
+    manifest.announce(root, key, made.hash)
     manifest.write(root, manifest.Manifest(key, (*seals, made)))
     manifest.remember(root, key, made.hash)
     return Sealed(key, made, True, bytes_before)

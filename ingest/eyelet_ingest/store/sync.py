@@ -99,8 +99,9 @@ def sync(
 ) -> list[Synced]:
     """`receive` from one source after another; one that cannot be read is named in its result, and the rest goes on.
 
-    BadInput, before anything is done, for what is no source.
+    Before anything is done: BadInput for what is no source, RootError for a root that is none.
     """
+    Catalog(root).partitions()
     results = []
     for name, source in [source_of(root, text, ssh, program) for text in sources]:
         done = Synced(name, dry_run)

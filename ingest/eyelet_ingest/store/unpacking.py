@@ -203,3 +203,4 @@ def _seals_back(root: str, key: PartitionKey, facts: Facts) -> None:
         said |= {"reopened": "restored", "seals": facts["seals"]}
         known = manifest.parse(json.dumps(said).encode(), key, archives.path_of(root, key))
         manifest.write(root, known)
+        manifest.remember_all(root, known)  # also where the archive was brought from elsewhere

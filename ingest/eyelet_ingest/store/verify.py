@@ -109,7 +109,7 @@ class _Verifying:
 
     def _without(self, key: PartitionKey, known: Registered | None) -> Verified:
         is_there = connect.is_there(layout.db_path(self.root, key))
-        if known is None or (known.gone and is_there):
+        if known is None or not known.was_sealed or (known.gone and is_there):
             return Verified(key, NOT_SEALED)
         if known.gone:
             return Verified(key, GONE, f"{known.gone} by a command of ours")
@@ -154,6 +154,8 @@ class _Verifying:
         mine = {seal.hash for seal in found.seals}
         if known is not None and not mine.issuperset(known.seals):
             return "a seal that was registered is not in its manifest: it was replaced"
+        if not all((known or Registered()).knows(seal) for seal in mine):
+            return "a seal in its manifest is not in the register: either was replaced, or the register cut"
         for seal in found.seals:
             if seal.seal_before and seal.seal_before not in self._of(found.key.context, seal.day_before):
                 return f"the seal of {seal.day_before}, which it follows, is gone"
