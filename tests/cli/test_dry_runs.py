@@ -82,3 +82,18 @@ def test_a_dry_run_changes_nothing(folder: Path, command: str, as_json: bool) ->
     assert tree(folder) == before
     if as_json:
         json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    "command", ["seal --all-finished", "archive --older-than 1d", "vacuum", "checkpoint", "migrate"]
+)
+def test_json_says_whether_it_was_only_said(command: str, root: str) -> None:
+    for flags, said in ((["--dry-run"], True), ([], False)):
+        done = CliRunner().invoke(cli, [*command.split(), "--root", root, "--json", *flags], catch_exceptions=False)
+        assert json.loads(done.stdout) == {"dry_run": said, "days": [], "failed": []}
+
+
+def test_a_command_for_one_root_refuses_a_second(root: str) -> None:
+    done = CliRunner().invoke(cli, ["delete", "--root", root, "--root", root + "2", "--session", "x", "--yes"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "delete works on one root: give --root once." in done.stderr

@@ -98,7 +98,9 @@ def say(done: Outcome, as_json: bool, nothing: str, key: str = "days") -> None:
     from eyelet_ingest.cli import output
 
     if as_json:
-        output.write_lines(sys.stdout, [output.json_value({key: done.facts, "failed": done.failed})])
+        given = click.get_current_context().params
+        only_said: Facts = {"dry_run": given["dry_run"]} if "dry_run" in given else {}
+        output.write_lines(sys.stdout, [output.json_value({**only_said, key: done.facts, "failed": done.failed})])
     else:
         lines = done.lines or ([] if done.failed else [nothing])
         output.write_lines(sys.stdout, [output.visible(line) for line in lines])

@@ -59,16 +59,24 @@ class _OneFolder(click.types.StringParamType):
 
 
 def root_option(command: _Command) -> _Command:
-    """`--root DIR`: the folder that holds `logs/`, as an absolute path in the argument `root`."""
+    """`--root DIR`: the folder that holds `logs/`, as an absolute path in the argument `root`; a second one is refused."""
     return click.option(
         "--root",
+        multiple=True,
+        type=_OneFolder(),
         metavar="DIR",
         envvar="EYELET_ROOT",
-        default=DEFAULT_ROOT,
+        default=(DEFAULT_ROOT,),
         show_envvar=True,
-        callback=lambda ctx, param, value: _absolute(value),
+        callback=_only_root,
         help="The folder that holds logs/.",
     )(command)
+
+
+def _only_root(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> str:
+    if len(value) > 1:
+        raise click.UsageError(f"{ctx.info_name} works on one root: give --root once.", ctx)
+    return _absolute(value[0])
 
 
 def roots_option(command: _Command) -> _Command:
