@@ -20,6 +20,8 @@ from eyelet_ingest.store.connect import CACHE_KIB_SMALL, driver, open_reader
 BUSY_MS = 30_000  # for programs that write without the day's lock
 DONE = 101  # SQLite's code for a backup that is finished
 TRIES = 3  # a WAL that begins anew looks like a change, once
+FIRST_PAGES = 16  # that the smallest cache holds
+TICK_NS = 20_000_000
 
 
 def compact(conn: Any, path: str) -> None:
@@ -56,29 +58,49 @@ def bring_back(name: str, conn: Any, still: Callable[[int, int, int], None]) -> 
     has begun: where that raises, nothing happens."""
     source = driver().connect(name, isolation_level=None)
     try:
-        # The first step takes the lock of writers, and leaves a page for the second, which commits.
+        # The first step takes the lock of writers, and leaves a page for the second, which commits. With a roll-back
+        # journal it is a small one, so that nothing of it is in the file yet when that is looked at.
         pages = int(source.execute("pragma page_count").fetchone()[0])
-        source.backup(conn, pages=max(1, pages - 1), progress=still, sleep=0.02)
+        step = max(1, pages - 1)
+        source.backup(conn, pages=min(step, FIRST_PAGES) if _rolls_back(conn) else step, progress=still, sleep=0.02)
     finally:
         source.close()
 
 
 class Watched:
-    """That nothing is committed between the copy and its way back."""
+    """That nothing is committed between the copy and its way back.
+
+    With a roll-back journal nobody can read once the way back has begun, so it is told by the file's length and time;
+    and once is enough, as nobody can write from then on either.
+    """
 
     def __init__(self, conn: Any, path: str) -> None:
         self.conn, self.path = conn, path
+        self.rolls_back = _rolls_back(conn)
+        if self.rolls_back:
+            until_ns = os.stat(path).st_mtime_ns + TICK_NS
+            while 0 < until_ns - time.time_ns() <= TICK_NS:
+                time.sleep(TICK_NS / 10**9)  # what is written in one tick of the file system's clock looks the same
         self.version = self._version()
+        self.is_alone = False
         self.until = time.monotonic() + BUSY_MS / 1000
 
     def unchanged(self, status: int, left: int, pages: int) -> None:
         """Called between the steps; PartitionBusy where it was changed, or another program keeps it for too long."""
-        if status == DONE:  # committed: it is our own change that shows
+        if status == DONE or self.is_alone:  # what shows is our own change
             return
         if self._version() != self.version:
             raise PartitionBusy("compact", self.path, "another program wrote meanwhile", "try again")
         if status and time.monotonic() > self.until:
             raise PartitionBusy("compact", self.path, "another program keeps it", "try again")
+        self.is_alone = self.rolls_back and not status
 
-    def _version(self) -> int:
-        return int(self.conn.execute("pragma data_version").fetchone()[0])
+    def _version(self) -> tuple[int, ...]:
+        if self.rolls_back:
+            there = os.stat(self.path)
+            return there.st_ino, there.st_size, there.st_mtime_ns
+        return (int(self.conn.execute("pragma data_version").fetchone()[0]),)
+
+
+def _rolls_back(conn: Any) -> bool:
+    return str(conn.execute("pragma journal_mode").fetchone()[0]) != "wal"
