@@ -59,7 +59,7 @@ class _OneFolder(click.types.StringParamType):
 
 
 def root_option(command: _Command) -> _Command:
-    """`--root DIR`: the folder that holds `logs/`, as an absolute path in the argument `root`; a second one is refused."""
+    """`--root DIR`: the folder that holds `logs/`, an absolute path in the argument `root`; a second one is refused."""
     return click.option(
         "--root",
         multiple=True,
