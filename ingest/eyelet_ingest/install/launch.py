@@ -23,13 +23,14 @@ SCRIPT = """#!/bin/sh
 python={python}
 [ -x "$python" ] || python=$(command -v python3)
 hook={hook}
-[ -n "$python" ] && [ -f "$hook" ] && there=1
+[ -n "$python" ] && [ -r "$hook" ] && there=1
 case " $* " in
   *" --agent cursor "*) cursor=own ;;
   *) cursor=${{CURSOR_VERSION-}} ;;
 esac
 if [ -z "$cursor" ]; then
-  [ "${{there-}}" ] && exec "$python" -I -S "$hook" "$@"
+  # Not exec: an interpreter that breaks off before it runs anything would be the agent's error, with status 2 its veto.
+  [ "${{there-}}" ] && "$python" -I -S "$hook" "$@" >/dev/null 2>&1
   exit 0
 fi
 # Cursor, which runs Claude Code's hooks, too: where it has its own, these have nothing to add.
