@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 
+from eyelet_ingest import limits
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.jsontext import parse
 
@@ -14,7 +15,10 @@ CUT_CHARS = 4_096
 
 def row_json(row: Mapping[str, object], *, full: bool, links: Mapping[str, str | None] | None = None) -> str:
     """One JSON object. Unless `full`, `data` and `meta` beyond CUT_CHARS are strings of their beginning; then the row
-    says `"truncated": true`. `links` are the URLs of pages about it."""
+    says `"truncated": true`. With `full` a text that is kept once stands wherever it stood. `links` are the URLs
+    of pages about it."""
+    if full:
+        row = {**row, "data": _whole(row)}
     members: dict[str, str] = {}
     truncated = False
     for name, value in row.items():
@@ -29,6 +33,11 @@ def row_json(row: Mapping[str, object], *, full: bool, links: Mapping[str, str |
     if links is not None:
         members["links"] = json.dumps(links)
     return "{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in members.items()) + "}"
+
+
+def _whole(row: Mapping[str, object]) -> object:
+    data, meta = row.get("data"), row.get("meta")
+    return limits.whole(data, meta) if isinstance(data, str) and isinstance(meta, str) else data
 
 
 def _nested(text: str) -> str:

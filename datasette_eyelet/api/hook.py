@@ -6,6 +6,7 @@ cookie counts for nothing here. docs/http-hook.md describes it.
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from datasette_eyelet.api.door import Problem, forbidden, room
 from datasette_eyelet.api.insert import CONTEXT_MAX_CHARS
 from datasette_eyelet.permissions import WRITE
 from datasette_eyelet.settings import HOOK_HOSTS
-from eyelet_ingest import intake, live, metadata, pause
+from eyelet_ingest import intake, live, metadata, pause, posting
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import parse
@@ -29,6 +30,8 @@ BODY_MAX_BYTES = 64 * 2**20
 BODIES_MAX_BYTES = 256 * 2**20  # of all requests at once
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CONTEXT, DISABLED = "x-eyelet-context", "x-eyelet-disabled"  # headers, which agents fill from their environment
+TRUSTED_CLOCK_NS = 60 * 10**9  # a sender's time counts when it is this near to ours
+_UID, _NS = re.compile(r"[0-9a-f]{32}", re.ASCII), re.compile(r"[0-9]{1,20}", re.ASCII)
 _SITES = ("same-origin", "none")  # what a browser says of a request that no other site made
 
 
@@ -45,7 +48,8 @@ async def view(datasette: Any, request: Any) -> Any:
             raw = await body.read_bytes(request, BODY_MAX_BYTES, took)
             if not raw.strip():
                 raise Problem(400, "the body is empty: it is the payload of a hook")
-            context, event = await asyncio.to_thread(_event, held, raw, given, _is_near(request))
+            named = _named(request)
+            context, event = await asyncio.to_thread(_event, held, raw, given, _is_near(request), named)
             del raw
         if event is None:
             return _done()
@@ -63,7 +67,9 @@ async def view(datasette: Any, request: Any) -> Any:
     return _done()
 
 
-def _event(held: instance.Instance, raw: bytes, given: str, is_near: bool) -> tuple[str, Event | None]:
+def _event(
+    held: instance.Instance, raw: bytes, given: str, is_near: bool, named: tuple[bytes, int]
+) -> tuple[str, Event | None]:
     """The context to record into and the event of a payload; None where nothing is to be recorded.
 
     Whoever asks from this machine has the settings of the folder that the payload names; where it is written, a
@@ -73,13 +79,24 @@ def _event(held: instance.Instance, raw: bytes, given: str, is_near: bool) -> tu
     if not around.settings["enabled"] or pause.rests(around.home, around.folders()):
         return "", None
     plugins = held.plugins()
-    event, payload = live.event_of(raw, time.time_ns(), around.settings, plugins)
-    event.uid = os.urandom(identity.UID_BYTES)  # two equal payloads are two events
+    uid, received_ns = named
+    event, payload = live.event_of(raw, received_ns, around.settings, plugins)
+    event.uid = uid
     if is_near:
         around.settings["environment"] = ()  # the server's is not the agent's
         metadata.add(event, around)
     plugins.enrich(event, payload)
     return given or around.context, event
+
+
+def _named(request: Any) -> tuple[bytes, int]:
+    """The event's uid and the nanosecond it was received, as the sender says where it would store the event itself
+    without an answer; else new ones, as two equal payloads are two events."""
+    now_ns = time.time_ns()
+    uid, _, received_ns = str(request.headers.get(posting.EVENT.lower()) or "").partition(" ")
+    if _UID.fullmatch(uid) and _NS.fullmatch(received_ns) and abs(int(received_ns) - now_ns) < TRUSTED_CLOCK_NS:
+        return bytes.fromhex(uid), int(received_ns)
+    return os.urandom(identity.UID_BYTES), now_ns
 
 
 def _folder(raw: bytes) -> str:

@@ -13,6 +13,7 @@ from datasette_eyelet.links import Links
 from datasette_eyelet.query import checked_pairs
 from datasette_eyelet.row_json import row_json
 from datasette_eyelet.visible import visible
+from eyelet_ingest import limits
 from eyelet_ingest.ranges import zone
 from eyelet_ingest.store.layout import safe_context
 
@@ -53,7 +54,8 @@ async def _row(datasette: Any, request: Any, seen: frozenset[str] | None) -> dic
 
 def _context(row: dict[str, object], links: Links, tz_name: str) -> dict[str, object]:
     """All that the template shows. The search's parameters in the URL say where the way back leads, nothing else."""
-    data, meta = rows.text(row["data"]), rows.text(row["meta"])
+    meta = rows.text(row["meta"])
+    data = limits.whole(rows.text(row["data"]), meta)
     tz = zone(tz_name)
     at = rows.moment(row["id"], tz)
     context = ("context", rows.text(row["context_name"]))

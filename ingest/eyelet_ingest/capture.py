@@ -37,13 +37,17 @@ def main() -> None:
     """Record the payload on stdin. Never raises, prints nothing, always exits 0."""
     started_ns = time.monotonic_ns()
     try:
+        _outlive_the_agent()
         flags = _flags(sys.argv[1:])
         raw = _read_input()
         if raw.strip():
             around = _surroundings(flags)
-            if around is not None and not _posted(around, raw, flags):
+            uid, received_ns = os.urandom(UID_BYTES), time.time_ns()
+            if around is not None and not _posted(around, raw, flags, uid, received_ns):
                 left_open: list[Any] = []  # closing would checkpoint; the process ends instead
-                record_around(around, raw, started_ns, only_spool=flags.get("mode") == "spool", left_open=left_open)
+                only_spool = flags.get("mode") == "spool"
+                event, key = _event(raw, received_ns, around, around.context, uid)
+                record_around(around, event, key, started_ns, only_spool=only_spool, left_open=left_open)
     except BaseException as bad:  # noqa: BLE001  the agent must never fail because we could not log
         _note(None, "lost", f"{type(bad).__name__}: {bad}")
     os._exit(0)  # nothing is left to flush, and taking the interpreter down costs more than the insert
@@ -51,25 +55,28 @@ def main() -> None:
 
 def record(raw: bytes, root: str, given: str, started_ns: int) -> None:
     """Store one payload of the context `given` under `root`, or spool it; then store what others spooled."""
-    event, key = _event(raw, time.time_ns(), None, given)
+    event, key = _event(raw, time.time_ns(), None, given, os.urandom(UID_BYTES))
     _Keeping(event, key, given, started_ns).keep(root)
 
 
 def record_around(
     around: Surroundings,
-    raw: bytes,
+    event: Event,
+    key: layout.PartitionKey,
     started_ns: int,
     *,
     only_spool: bool = False,
     left_open: "list[Any] | None" = None,
 ) -> None:
-    """Store one payload as the settings want it: where, as what, and what of it."""
+    """Store one event as the settings want it: where, and as what."""
     if around.problem:
         _note(around, "settings", around.problem)
-    event, key = _event(raw, time.time_ns(), around, around.context)
     keeping = _Keeping(event, key, around.context, started_ns, around, only_spool, left_open)
-    for root in _roots(around, key):
+    roots = _roots(around, key, event)
+    for root in roots:
         keeping.keep(root)
+    if not roots:
+        _note(around, "lost", "there is no home folder, and no root is named (EYELET_ROOT)")
 
 
 class _Keeping:
@@ -143,14 +150,19 @@ class _Keeping:
             _note(self.around, "spooled" if is_own else "elsewhere", failure)
 
 
-def _roots(around: Surroundings, key: layout.PartitionKey) -> "list[str]":
+def _roots(around: Surroundings, key: layout.PartitionKey, event: Event) -> "list[str]":
     """The roots to record into; the global one in place of a project's that cannot be trusted."""
     if around.settings["scope"] == "global":
         return around.roots()
     from eyelet_ingest import project_root
 
     root = around.project_root
-    problem = project_root.prepare(around.project, root, layout.db_path(root, key), around.settings)
+    inside = [layout.db_path(root, key), layout.lock_path(root, key)]
+    if around.settings["format"] != "sqlite":
+        from eyelet_ingest import json_files
+
+        inside.append(json_files.place_of(root, event)[0])
+    problem = project_root.prepare(around.project, root, inside, around.settings)
     if not problem:
         return around.roots()
     _note(around, "project", problem)
@@ -158,7 +170,7 @@ def _roots(around: Surroundings, key: layout.PartitionKey) -> "list[str]":
 
 
 def _event(
-    raw: bytes, received_ns: int, around: "Surroundings | None", given: str
+    raw: bytes, received_ns: int, around: "Surroundings | None", given: str, uid: bytes
 ) -> "tuple[Event, layout.PartitionKey]":
     """What the payload says, where it was recorded, and the partition it is for."""
     event, _ = live.event_of(raw, received_ns, around.settings if around is not None else None)
@@ -172,8 +184,9 @@ def _event(
             metadata.add(event, around)
         except Exception as bad:  # noqa: BLE001  the event itself is worth more
             _note(around, "metadata", f"{type(bad).__name__}: {bad}")
-    # Nobody makes a live event's uid a second time, so it is made of nothing; its copy in another root has the same.
-    event.uid = os.urandom(UID_BYTES)
+    # Nobody makes a live event's uid a second time, so it is made of nothing; its copy in another root, and the one
+    # that a server took without answering in time, has the same.
+    event.uid = uid
     return event, rows.key_of(layout.safe_context(given), event, received_ns // 1_000)
 
 
@@ -218,6 +231,16 @@ def _fall_silent(number: int, frame: object) -> None:
     raise _SilentInput
 
 
+def _outlive_the_agent() -> None:
+    """An agent that ends, or whose user presses Ctrl-C, asks all its processes to end: this one does, LIFE_MS later."""
+    import _signal
+
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        number = getattr(_signal, name, None)
+        if number is not None:
+            _signal.signal(number, _signal.SIG_IGN)
+
+
 def _surroundings(flags: "dict[str, str]") -> "Surroundings | None":
     """Where the hook runs and what the settings say, the command line above all; None: nothing is to be recorded."""
     try:
@@ -238,13 +261,13 @@ def _surroundings(flags: "dict[str, str]") -> "Surroundings | None":
     return around
 
 
-def _posted(around: Surroundings, raw: bytes, flags: "dict[str, str]") -> bool:
+def _posted(around: Surroundings, raw: bytes, flags: "dict[str, str]", uid: bytes, received_ns: int) -> bool:
     """Whether the local server has taken the payload, as `--mode http --url URL` wants it."""
     if flags.get("mode") != "http" or around.settings["scope"] != "global" or around.settings["format"] != "sqlite":
         return False  # the server stores into its own root, as rows
     from eyelet_ingest import posting
 
-    return posting.sent(raw, flags.get("url", ""), around.home, around.context)
+    return posting.sent(raw, flags.get("url", ""), around.home, around.context, uid, received_ns)
 
 
 def _flags(args: "list[str]") -> "dict[str, str]":

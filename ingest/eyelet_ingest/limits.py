@@ -7,17 +7,21 @@ limit loses the ends of its longest texts: `…[cut: 65536 of 234567 characters]
 Places are JSON pointers: `/tool_input/edits/0/new_string`.
 """
 
+from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.jsontext import dumps, parse
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 LEAST_CHARS = 512  # a text that is shorter is repeated: the row is not worth reading twice
 LEAST_CUT_CHARS = 256  # no text is cut shorter
 MOST_DEPTH = 64  # deeper nothing is looked for
 MOST_PLACES = 10_000
 MARK_CHARS = 64  # what a mark may take
+WHY_BYTES = 128  # what stands around a beginning that is kept
+MOST_WHOLE_CHARS = 1 << 28  # what is given back of one payload
 
 
 def without_repeats(text: str, value: object) -> "tuple[str, dict[str, str]]":
@@ -43,14 +47,47 @@ def without_repeats(text: str, value: object) -> "tuple[str, dict[str, str]]":
 def expand(value: object, repeated: "dict[str, str]") -> object:
     """The payload as it came: each place of `meta.repeated` has its text again. Changes `value`."""
     for place, source in repeated.items():
-        found = _at(value, source)
-        *above, last = _steps(place)
+        found = _at(value, str(source))
+        *above, last = _steps(place) or [""]
         holder = _walked(value, above)
-        if isinstance(holder, dict) and last in holder:
-            holder[last] = found
-        elif isinstance(holder, list) and last.isdigit() and int(last) < len(holder):
-            holder[int(last)] = found
+        key: Any = int(last) if isinstance(holder, list) and _is_index(last) else last
+        if _at(holder, f"/{_escaped(last)}") == _same_as(str(source)) and isinstance(found, str):
+            holder[key] = found  # type: ignore[index]  # it has the place, so it is a list or an object
     return value
+
+
+def whole(text: str, meta: str) -> str:
+    """JSON `text` as it came, where `meta` (JSON, too) says that something of it is kept once. Never raises.
+
+    What was cut stays so, and a place that does not hold its mark stays as it is: a row may say anything.
+    """
+    if '"repeated"' not in meta:
+        return text
+    try:
+        said = parse(meta)
+        repeated = said.get("repeated") if isinstance(said, dict) else None
+        if not isinstance(repeated, dict) or not 0 < len(repeated) <= MOST_PLACES:
+            return text
+        value = parse(text)
+        sources = [_at(value, str(source)) for source in repeated.values()]
+        if sum(len(one) for one in sources if isinstance(one, str)) > MOST_WHOLE_CHARS:
+            return text
+        texts = {str(at): one for at, one in zip(repeated.values(), sources, strict=True) if isinstance(one, str)}
+        return _spelt_out(text, texts, value, repeated)
+    except (EyeletError, ValueError, RecursionError):
+        return text
+
+
+def _spelt_out(text: str, sources: "dict[str, str]", value: object, repeated: "dict[str, str]") -> str:
+    """The text with each mark in place of which something stood spelt out; the rest of it as it is."""
+    times = list(map(str, repeated.values()))
+    for source in sources:
+        mark = dumps(_same_as(source))
+        if text.count(mark) != times.count(source):  # the payload says the same words itself
+            return dumps(expand(value, repeated))
+    for source, found in sources.items():
+        text = text.replace(dumps(_same_as(source)), dumps(found))
+    return text
 
 
 def cut(text: str, most_bytes: int) -> "tuple[str, dict[str, object]]":
@@ -68,7 +105,9 @@ def cut(text: str, most_bytes: int) -> "tuple[str, dict[str, object]]":
     texts = [0]
     shorter = dumps(_cut_value(value, allowed, texts, MOST_DEPTH)) if allowed else ""
     if not shorter or len(shorter.encode("utf-8", "surrogatepass")) > most_bytes:
-        begin = text.encode("utf-8", "surrogatepass")[: max(most_bytes // 2, LEAST_CUT_CHARS)].decode("utf-8", "ignore")
+        begin = text.encode("utf-8", "surrogatepass")[: max((most_bytes - WHY_BYTES) // 2, LEAST_CUT_CHARS)].decode(
+            "utf-8", "ignore"
+        )
         shorter = dumps({"_why": f"longer than limits.payload_kib: {size} bytes", "_cut": begin})
     return shorter, {"bytes": size, "texts": texts[0]}
 
@@ -151,11 +190,15 @@ def _at(value: object, place: str) -> object:
     return _walked(value, _steps(place))
 
 
+def _is_index(step: str) -> bool:
+    return step.isascii() and step.isdigit() and len(step) < 10
+
+
 def _walked(value: object, steps: "list[str]") -> object:
     for step in steps:
         if isinstance(value, dict):
             value = value.get(step)
-        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+        elif isinstance(value, list) and _is_index(step) and int(step) < len(value):
             value = value[int(step)]
         else:
             return None

@@ -6,6 +6,7 @@ all). A folder whose name has a line break in it is none that could be paused.
 
 import os
 import time
+from errno import ENOSPC
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ def rests(home: str, projects: "tuple[str, ...]", now_s: "float | None" = None) 
     """Whether nothing is to be recorded now for work in one of these folders, which lie in one another."""
     try:
         lines = read(home)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
+    except OSError:
+        return True  # somebody wanted a rest, and it cannot be said where
     now_s = time.time() if now_s is None else now_s
     return any((not until_s or now_s < until_s) and (not project or project in projects) for until_s, project in lines)
 
@@ -38,10 +41,10 @@ def read(home: str) -> "list[tuple[float, str]]":
     finally:
         os.close(handle)
     found = []
-    for line in content.decode("utf-8", "surrogateescape").splitlines():
+    for line in content.decode("utf-8", "surrogateescape").split("\n"):  # and at nothing else a name may have
         until, tab, project = line.partition("\t")
         if tab:
-            found.append((float(until) if until.isdigit() else 0.0, project))
+            found.append((float(until) if until.isascii() and until.isdigit() else 0.0, project))
     return found
 
 
@@ -91,7 +94,9 @@ def _change(home: str, changed: "Callable[[list[tuple[float, str]]], list[tuple[
         content = "".join(f"{until_s:.0f}\t{project}\n" for until_s, project in lines)
         handle = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            os.write(handle, content.encode("utf-8", "surrogateescape"))
+            whole = content.encode("utf-8", "surrogateescape")
+            if os.write(handle, whole) < len(whole):
+                raise OSError(ENOSPC, "the disk is full", path)
         finally:
             os.close(handle)
         os.replace(mine, path)

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 IGNORE = ".gitignore"
-_INNER = ("logs", "spool", "json")
+_INNER = ("logs", os.path.join("spool", "drain.lock"), os.path.join("spool", "bad"), "json")
 
 
-def prepare(project: str, root: str, db_path: str, settings: "dict[str, Any]") -> str:
-    """Make the root where there is none, kept out of git where the settings want it; why it cannot be used, or ""."""
-    for path in (db_path, *(os.path.join(root, name) for name in _INNER)):
+def prepare(project: str, root: str, inside: "list[str]", settings: "dict[str, Any]") -> str:
+    """Make the root where there is none, kept out of git where the settings want it; why it cannot be used, or "".
+
+    `inside`: the files and folders that are to be written, first the database.
+    """
+    beside = [inside[0] + end for end in ("-wal", "-shm", "-journal")]
+    for path in (*inside, *beside, *(os.path.join(root, name) for name in _INNER)):
         if not _is_inside(project, path):
             return f"{path} leads out of the project: a link is in the way"
     is_new = not os.path.lexists(root)

@@ -18,6 +18,8 @@ from eyelet_ingest.settings_file import Found, read
 
 FILE_NAME = "eyelet.yaml"
 HOME = "~/.eyelet"
+MOST_FIELDS, MOST_FIELDS_CHARS = 100, 10_000  # every event gets them
+MOST_NAME_CHARS = 200
 ORIGINAL_NAMES = {"logging.path": "logging.project_path"}  # as the original Eyelet had it, too
 
 
@@ -215,7 +217,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "word": {"type": "string"},
     "path": {"type": "string", "minLength": 1},
     "inner path": {"type": "string", "minLength": 1, "pattern": "^[^/~]"},
-    "name": {"type": "string", "minLength": 1},
+    "name": {"type": "string", "minLength": 1, "maxLength": MOST_NAME_CHARS},
     "count": {"type": "integer", "minimum": 0},
     "names": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*[*]?$"}},
     "fields": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
@@ -269,10 +271,14 @@ def _judged(setting: Setting, value: Any) -> tuple[str, bool]:
     if kind == "names":
         return "a list of names of variables, a star at the end allowed", _are_names(value)
     if kind == "fields":
-        return "names with a text, a number, true or false each", _are_fields(value)
+        most = f"{MOST_FIELDS} and {MOST_FIELDS_CHARS} characters at most"
+        return f"names with a text, a number, true or false each, {most}", _are_fields(value)
     if kind == "inner path":
         inside = bool(text) and "\0" not in text and not os.path.isabs(text) and not text.startswith("~")
         return "a folder inside the project", inside and ".." not in text.split("/") and os.path.normpath(text) != "."
+    if kind == "name":
+        fits = bool(text.strip()) and "\0" not in text and len(text) <= MOST_NAME_CHARS
+        return f"a text of at most {MOST_NAME_CHARS} characters", fits
     return "a text", bool(text.strip()) and "\0" not in text
 
 
@@ -285,7 +291,9 @@ def _are_names(value: Any) -> bool:
 
 
 def _are_fields(value: Any) -> bool:
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or len(value) > MOST_FIELDS:
+        return False
+    if sum(len(str(one)) for pair in value.items() for one in pair) > MOST_FIELDS_CHARS:
         return False
     return all(
         isinstance(name, str) and isinstance(one, (str, int, float, bool)) and one not in (inf, -inf) and one == one

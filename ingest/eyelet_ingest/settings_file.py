@@ -1,11 +1,13 @@
 """A file of settings as dotted names with the lines they stand on."""
 
+import os
+import stat
 from dataclasses import dataclass
 from typing import Any
 
 from eyelet_ingest.errors import BadInput
 
-MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 16  # half a second of reading; hooks wait for it
 MOST_VALUES = 10_000  # an alias says a part again, so a small file could say more than memory holds
 GROUPS = ("logging", "metadata", "limits")  # whose names are settings; what is deeper is a setting's value
 DEEPEST = 20
@@ -25,7 +27,9 @@ def read(path: str) -> dict[str, Found] | None:
     BadInput with file and line for what is no YAML, or says a thing twice, or nests without end.
     """
     try:
-        with open(path, "rb") as file:
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:  # a pipe is not waited for
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise BadInput("read settings", path, "it is no regular file", "move it away")
             content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         return None
@@ -33,7 +37,7 @@ def read(path: str) -> dict[str, Found] | None:
         reason = bad.strerror if isinstance(bad, OSError) and bad.strerror else str(bad)
         raise BadInput("read settings", path, reason, "may you read it?") from bad
     if len(content) > MOST_BYTES:
-        raise BadInput("read settings", path, "it is longer than 1 MiB", "is it the right file?")
+        raise BadInput("read settings", path, "it is longer than 64 KiB", "is it the right file?")
     import yaml
 
     try:
@@ -47,8 +51,9 @@ def read(path: str) -> dict[str, Found] | None:
         mark = bad.problem_mark or bad.context_mark
         where = f"{path}:{mark.line + 1}" if mark else path
         raise BadInput("read settings", where, bad.problem or "it is no YAML", "see docs/settings.md") from bad
-    except (yaml.YAMLError, UnicodeError, ValueError, RecursionError) as bad:
-        reason = "it is no YAML: " + str(bad).split("\n")[0][:200]
+    # A tag such as !!bool or !!timestamp over what is none meets PyYAML unprepared, in many ways.
+    except (yaml.YAMLError, ValueError, RecursionError, ArithmeticError, LookupError, TypeError, AttributeError) as bad:
+        reason = "it is no YAML: " + (str(bad).split("\n")[0][:200] or type(bad).__name__)
         raise BadInput("read settings", path, reason, "see docs/settings.md") from bad
 
 
@@ -99,6 +104,8 @@ class _Reader:
                 values[name] = self._value(value, deepest - 1)
             return values
         value = self.loader.construct_object(node)
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            return str(node.value)  # more digits than Python would say again
         return value if value is None or isinstance(value, (str, int, float, bool)) else node.value
 
     def _bad(self, line: int, reason: str, hint: str) -> BadInput:

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from eyelet_ingest import git_facts, place
+from eyelet_ingest import git_facts, place, redaction
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.identity import make_private_dir
 
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 HOME = "~/.eyelet"
 FILE_NAME = "eyelet.yaml"
 CACHE_NAME = "cache"
+CACHE_NAME_CHARS = 24  # of one answer in it
 FORMAT = 1  # of what is in the cache
 WAIT_MS = 400  # for a reading of changed settings; a hook has 600
 MOST_LEVELS = 64
+MOST_NAME_CHARS = 200  # of a context
 
 # What holds where no file says otherwise: `settings.compiled` of the defaults.
 DEFAULTS = {
@@ -70,7 +72,8 @@ class Surroundings:
     def context(self) -> str:
         """The given name of the context to record into."""
         name = str(self.settings["context"])
-        return os.path.basename(self.project) or "default" if name == "project" else name
+        name = os.path.basename(self.project) or "default" if name == "project" else name
+        return redaction.marker("withheld", name) if redaction.may_hold_secret(name) else name
 
     def roots(self) -> "list[str]":
         """The roots to record into, absolute: the global one, the project's, or both."""
@@ -93,11 +96,12 @@ class Surroundings:
         return _looked_at(os.path.join(self.home, "paused")) is not None
 
     def folders(self) -> "tuple[str, ...]":
-        """The folder it starts in and those above it, up to the project's."""
-        found, folder = [self.start], self.start
-        while folder != self.project and len(found) < MOST_LEVELS:
-            folder = os.path.dirname(folder)
-            found.append(folder)
+        """The folder it starts in and all above it, by links and without: whoever paused one may have named either."""
+        found = []
+        for folder in dict.fromkeys((self.start, os.path.realpath(self.start))):
+            while folder not in found:
+                found.append(folder)
+                folder = os.path.dirname(folder)
         return tuple(found)
 
     def _project_file(self, tree: str, config: str) -> "tuple[str, int, int, int] | None":
@@ -124,15 +128,22 @@ class Surroundings:
             self.problem = "the settings were changed and could not be read in time"
         elif known[2]:
             self.problem = known[2]
+        held = known[1] if known else self._global_alone(files)
         if self.problem and any(file and says_off(file[0]) for file in files):
-            return {**(known[1] if known else {}), "enabled": False}
-        return known[1] if known else {}
+            return {**held, "enabled": False}
+        return held
+
+    def _global_alone(self, files: "list[tuple[str, int, int, int] | None]") -> "dict[str, Any]":
+        """What the global file says, while nothing is known of the project's; nothing where it is new, too."""
+        known = read_cache(cache_path(self.home, files[0][0], "")) if files[0] and files[1] else None
+        return known[1] if known and known[0] == [files[0], None] else {}
 
     def _environment(self) -> None:
         """What the environment changes; a value that cannot be is passed over."""
         get, settings = os.environ.get, self.settings
         settings["root"] = get("EYELET_ROOT") or settings["root"]
-        settings["context"] = get("EYELET_CONTEXT") or settings["context"]
+        context = get("EYELET_CONTEXT") or ""
+        settings["context"] = context if 0 < len(context) <= MOST_NAME_CHARS else settings["context"]
         for variable, name, words in (
             ("EYELET_FORMAT", "format", ("json", "sqlite", "both")),
             ("EYELET_SCOPE", "scope", ("global", "project", "both")),
@@ -162,7 +173,7 @@ def cache_path(home: str, config: str, project_file: str) -> str:
     from _blake2 import blake2b
 
     both = f"{config}\0{project_file}\0{sys.hexversion}\0{FORMAT}".encode("utf-8", "surrogateescape")
-    return os.path.join(home, CACHE_NAME, blake2b(both, digest_size=12).hexdigest())
+    return os.path.join(home, CACHE_NAME, blake2b(both, digest_size=CACHE_NAME_CHARS // 2).hexdigest())
 
 
 def read_cache(path: str) -> "tuple[list[tuple[str, int, int, int] | None], dict[str, Any], str] | None":

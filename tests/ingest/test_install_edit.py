@@ -2,13 +2,15 @@
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from eyelet_ingest.install import edit
+from eyelet_ingest.errors import BadInput
+from eyelet_ingest.install import edit, files
 from eyelet_ingest.install.agents import AGENTS
 from eyelet_ingest.install.jsonc import NotJson, line_of, parse
 from eyelet_ingest.install.launch import Launch, is_ours, launchers
@@ -233,3 +235,39 @@ def test_plain_json_reads_as_the_standard_library_reads_it(value: Any) -> None:
     text = json.dumps(value)
     node = parse(text)
     assert node is not None and node.plain() == json.loads(text)
+
+
+@pytest.mark.parametrize("value", ["null", '"x"', "7", "true"])
+def test_an_event_that_keeps_no_hooks_is_named_and_not_written_into(value: str) -> None:
+    text = f'{{"hooks": {{"theirs": {value}, "Stop": {value}}}}}'
+    with pytest.raises(NotJson, match=r"hooks\.Stop is no array"):
+        edit.add(text, wanted("claude"), {})
+    assert edit.remove(text, ours) == text
+
+
+def test_an_empty_group_of_somebody_else_is_not_ours_to_renew() -> None:
+    text = '{"hooks": {"Stop": [{"matcher": "*", "hooks": []}]}}'
+    made = edit.add(text, wanted("claude"), {})
+    assert edit.renew(made.text, wanted("claude"), ours) == made.text
+    assert edit.remove(made.text, ours, made.pieces, made.empty) == text
+
+
+def test_what_an_edit_would_lose_is_seen() -> None:
+    text = '{"a": 1, "hooks": {"Stop": [{"hooks": [{"command": "x"}]}]}}'
+    made = edit.add(text, wanted("claude"), {"version": 1}).text
+    assert edit.keeps(text, made, ours, {"version": 1})
+    for other in (made.replace('"a": 1', '"a": 2'), made.replace('"command": "x"', '"command": "y"'), made[:-1], "{}"):
+        assert not edit.keeps(text, other, ours, {"version": 1})
+
+
+def test_a_file_whose_name_only_begins_like_the_launchers_is_somebody_elses() -> None:
+    path = Launch(HOME).path
+    others = [f"{path}-of-mine --x", f"cat {path}.md", f"ls {path}/x"]
+    ours_too = [path, f"{path} --agent claude", f'"{path}"; true', f"cat {path}.md && {path}"]
+    assert [ours({"command": one}) for one in (*others, *ours_too)] == [False] * 3 + [True] * 4
+
+
+def test_a_pipe_in_place_of_settings_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "settings.json")
+    with pytest.raises(BadInput, match="no regular file"):
+        files.read(str(tmp_path / "settings.json"))

@@ -5,6 +5,8 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eyelet_ingest import limits
 
@@ -107,7 +109,7 @@ def test_a_payload_that_is_too_long_loses_the_ends_of_its_longest_texts_and_says
 @pytest.mark.parametrize("most_bytes", [2_048, 20_480])
 def test_whatever_is_too_long_becomes_json_that_fits(payload: object, most_bytes: int) -> None:
     text, said = limits.cut(json.dumps(payload, ensure_ascii=False), most_bytes)
-    assert len(text.encode()) <= most_bytes + 200
+    assert len(text.encode()) <= most_bytes
     json.loads(text)
     assert said["bytes"]
 
@@ -115,3 +117,58 @@ def test_whatever_is_too_long_becomes_json_that_fits(payload: object, most_bytes
 def test_what_fits_is_left_as_it_is() -> None:
     text = '{"a" : 1.50}'
     assert limits.cut(text, 1_024) == (text, {})
+
+
+MARK = "[the same as /a]"
+TEXTS = st.sampled_from(
+    [LONG, OTHER, 'a "quote' * 80, MARK, "x" + MARK, "\\" * 600, "short", "é\u2028\x00" * 300, '"' + LONG]
+)
+KEYS = st.sampled_from(["a", "b", "a/b", "~", "~1", "0", "1", "", "é", MARK])
+PAYLOADS = st.recursive(
+    TEXTS | st.integers() | st.none(),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(KEYS, inner, max_size=5),
+)
+
+
+@given(PAYLOADS, st.booleans())
+def test_what_is_kept_once_is_given_back_whatever_it_was(payload: object, ascii_only: bool) -> None:
+    before = json.dumps(payload, ensure_ascii=ascii_only)
+    text, repeated = limits.without_repeats(before, payload)
+    assert limits.expand(json.loads(text), repeated) == payload
+    whole = limits.whole(text, json.dumps({"repeated": repeated}))
+    assert json.loads(whole) == payload
+    if not repeated:
+        assert whole == before
+
+
+@given(PAYLOADS, st.integers(1_024, 4_096))
+def test_whatever_is_cut_is_json_within_its_limit(payload: object, most_bytes: int) -> None:
+    text, _ = limits.cut(json.dumps(payload, ensure_ascii=False), most_bytes)
+    assert len(text.encode()) <= most_bytes
+    json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        '{"repeated": 1}',
+        '{"repeated": {"": "/a"}}',
+        '{"repeated": {"/a": "/nowhere"}}',
+        '{"repeated": {"/b/99999999999999999999": "/a"}}',
+        '{"repeated": {"/b": null, "/c/0": "/a"}}',
+        '{"repeated": {"/a": "/a"}}',
+        '"repeated"',
+        '{"repeated"',
+    ],
+)
+def test_a_row_that_lies_about_what_it_repeats_is_shown_as_it_is(meta: str) -> None:
+    text = '{"a": "' + "x" * 600 + '", "b": ["y"], "c": 1e5}'
+    assert json.loads(limits.whole(text, meta)) == json.loads(text)
+    assert limits.whole("no JSON", meta) == "no JSON"
+
+
+def test_what_is_given_back_changes_no_number_beside_it() -> None:
+    before = json.dumps({"a": LONG, "b": LONG})[:-1] + ', "n": 1.500, "m": ' + "9" * 40 + "}"
+    text, repeated = limits.without_repeats(before, {"a": LONG, "b": LONG})
+    assert repeated
+    assert limits.whole(text, json.dumps({"repeated": repeated})) == before

@@ -352,3 +352,29 @@ def test_every_limit_of_the_documentation_is_the_code_s() -> None:
     assert f"{grouped.WAITING_MAX:,}" in docs and f"{body.READ_TIMEOUT_S:.0f} seconds" in docs
     for name in (*hook.LOOPBACK, "X-Eyelet-Context", "X-Eyelet-Disabled", "hook_hosts", hook.HOOK):
         assert name in docs
+
+
+async def test_who_got_no_answer_in_time_stores_the_same_event_and_no_second_one(agent: Agent, store: Store) -> None:
+    uid, now_ns = os.urandom(16), time.time_ns()
+    for _ in range(2):
+        assert (await agent(x_eyelet_event=f"{uid.hex()} {now_ns}")).status_code == 200
+    (row,) = rows(store)
+    assert (row["uid"], row["id"]) == (uid.hex(), now_ns // 1_000)
+
+
+@pytest.mark.parametrize("said", ["", "x", "0" * 32, "0" * 32 + " 1", "g" * 32 + " 1", "0" * 32 + " " + "9" * 20])
+async def test_a_name_of_an_event_that_is_none_is_passed_over(agent: Agent, store: Store, said: str) -> None:
+    for _ in range(2):
+        assert (await agent(x_eyelet_event=said)).status_code == 200
+    assert len(rows(store)) == 2
+
+
+async def test_a_repeated_text_stands_in_its_place_wherever_an_event_is_shown_whole(agent: Agent, site: Any) -> None:
+    text = "a line of a file\n" * 100
+    payload = {**PAYLOAD, "tool_input": {"content": text}, "tool_response": {"content": text}}
+    await agent(payload)
+    found = (await site.json("/-/eyelet.json?full=1&range=all"))["rows"]
+    assert found[0]["data"] == payload
+    page = (await site.get(found[0]["links"]["event"])).text
+    assert page.count("a line of a file") >= 2 * 100
+    assert "the same as" not in page

@@ -148,7 +148,12 @@ def json_value(value: object) -> str:
 
 
 def json_row(row: Row) -> str:
-    """An event as a JSON object on one line: every column, `data` and `meta` whole and as they were stored."""
+    """An event as a JSON object on one line: every column, `meta` as it was stored, `data` as it was received."""
+    from eyelet_ingest import limits
+
+    data, meta = row.get("data"), row.get("meta")
+    if isinstance(data, str) and isinstance(meta, str):  # what is kept once stands wherever it stood
+        row = {**row, "data": limits.whole(data, meta)}
     members = []
     for name, value in row.items():
         if name == "data_chars":

@@ -36,7 +36,7 @@ def resume(project: str) -> None:
     from eyelet_ingest import surroundings
     from eyelet_ingest.cli import output
 
-    home, folder = surroundings.home(), _folder(project)
+    home, folder = surroundings.home(), os.path.abspath(os.path.expanduser(project)) if project else ""
     ended = rests.resume(home, folder)
     click.echo("recording again" if ended else "nothing was paused" + (" there" if folder else ""))
     for _, other in rests.read(home):

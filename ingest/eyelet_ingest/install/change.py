@@ -68,6 +68,9 @@ def install(
             kept = (known.pieces, known.empty) if known else ((), ())
             made = edit.Edited(edit.renew(text, wanted, ours), *kept)
             origin = known.before if known else UNKNOWN
+        if not edit.keeps(text, made.text, ours, agent.beside):  # no known text leads here; it is not ours to spoil
+            hint = "nothing was changed: add the hook by hand (docs/install.md)"
+            raise BadInput("change settings", before.path, "it would not say afterwards what it says now", hint)
         notes = _by_hand(edit.found(text, lambda one: _looks_like_us(one) and not ours(one)))
     after = made.text.encode("utf-8")
     done = Done(

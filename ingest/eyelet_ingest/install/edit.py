@@ -52,6 +52,8 @@ def add(text: str, wanted: Mapping[str, Any], beside: Mapping[str, Any]) -> Edit
     for event in wanted:
         array = hooks.member(event) if hooks is not None else None
         if array is not None:
+            if array.kind != "array":
+                raise NotJson(f"hooks.{event} is no array", array.start)
             empty += [] if array.items else [f"{HOOKS}.{event}"]
             edits.append(_append(text, array, style, lambda indent, e=event: [json.dumps(wanted[e])]))  # type: ignore[misc]
             del missing[event]
@@ -74,24 +76,38 @@ def remove(text: str, ours: Ours, pieces: Collection[str] = (), empty: Collectio
 
     `pieces` is what was put in: where each stands there still, exactly that goes, so that nothing else moves.
     """
-    bare = _without(text, ours, empty)
-    if not pieces or bare == text:
-        return bare
     exact, at = text, 0
     for piece in pieces:
         at = exact.find(piece, at)
         if at < 0:
-            return bare
+            return _without(text, ours, empty)
         exact = exact[:at] + exact[at + len(piece) :]
+    if not pieces or not found(text, ours) or not _differs_by_ours(exact, text, ours, pieces):
+        return _without(text, ours, empty)
+    return exact
+
+
+def keeps(before: str, after: str, ours: Ours, beside: Collection[str]) -> bool:
+    """Whether `after` says all that `before` says, our entries and the members of `beside` apart."""
+    try:
+        said, says = (_core(_stripped(_plain(text), ours)) for text in (before, after))
+    except NotJson:
+        return False
+    return bool(said == {name: value for name, value in says.items() if name in said or name not in beside})
+
+
+def _differs_by_ours(exact: str, text: str, ours: Ours, pieces: Collection[str]) -> bool:
+    """Whether `exact` is `text` but for our entries, and what came with them."""
     try:
         top = checked(exact)
+        left = top.plain() if top else {}
     except NotJson:
-        return bare
-    left, expected = _core(top.plain() if top else {}), _core(_plain(bare))
+        return False
+    expected = _core(_stripped(_plain(text), ours))
     for name in set(expected) - set(left):  # a member that came with us
         if any(f"{json.dumps(name)}:" in piece for piece in pieces):
             del expected[name]
-    return exact if left == expected and not found(exact, ours) else bare
+    return bool(_core(left) == expected == _core(_stripped(left, ours)))
 
 
 def renew(text: str, wanted: Mapping[str, Any], ours: Ours) -> str:
@@ -153,8 +169,9 @@ def _renewed(text: str, event: str, entry: Any, ours: Ours) -> str:
         hooks = top.member(HOOKS) if top else None
         array = hooks.member(event) if hooks else None
         entries = array.items if array else []
-        whole = [at for at, one in enumerate(entries) if all(map(ours, handlers(one.node.plain())))]
-        parts = sum(any(map(ours, handlers(one.node.plain()))) for one in entries)
+        said = [handlers(one.node.plain()) for one in entries]
+        whole = [at for at, there in enumerate(said) if there and all(map(ours, there))]
+        parts = sum(any(map(ours, there)) for there in said)
         if not array or not parts:
             return text
         if entry is None or len(whole) != 1 or parts != 1:
@@ -316,6 +333,24 @@ def _indent_of(text: str, at: int) -> str:
 def _plain(text: str) -> Any:
     top = parse(text)
     return top.plain() if top else None
+
+
+def _stripped(settings: Any, ours: Ours) -> Any:
+    """Settings without our handlers, and without the groups that hold nothing else."""
+    hooks = settings.get(HOOKS) if isinstance(settings, dict) else None
+    if not isinstance(hooks, dict):
+        return settings
+    left: dict[str, Any] = {}
+    for event, entries in hooks.items():
+        left[event] = entries if not isinstance(entries, list) else []
+        for entry in entries if isinstance(entries, list) else ():
+            inner = handlers(entry)
+            others = [one for one in inner if not ours(one)]
+            if len(others) == len(inner):
+                left[event].append(entry)
+            elif others:
+                left[event].append({**entry, HOOKS: others})
+    return {**settings, HOOKS: left}
 
 
 def _core(settings: Any) -> Any:

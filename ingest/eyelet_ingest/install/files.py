@@ -1,6 +1,7 @@
 """A settings file of another program: read whole, written whole or not at all, and never over what came meanwhile."""
 
 import os
+import stat
 import tempfile
 import time
 from dataclasses import dataclass
@@ -35,9 +36,11 @@ def read(path: str) -> Snapshot:
     """The file as it is now. BadInput for what is no readable file."""
     real = os.path.realpath(path)
     try:
-        with open(real, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        with open(os.open(real, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:  # a pipe is not waited for
             there = os.fstat(file.fileno())
+            if not stat.S_ISREG(there.st_mode):
+                raise BadInput("read", path, "it is no regular file", "nothing was changed")
+            content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         return Snapshot(path, real, None)
     except (OSError, ValueError) as bad:

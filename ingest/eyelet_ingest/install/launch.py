@@ -23,13 +23,14 @@ SCRIPT = """#!/bin/sh
 python={python}
 [ -x "$python" ] || python=$(command -v python3)
 hook={hook}
-[ -n "$python" ] && [ -f "$hook" ] && there=1
+[ -n "$python" ] && [ -r "$hook" ] && there=1
 case " $* " in
   *" --agent cursor "*) cursor=own ;;
   *) cursor=${{CURSOR_VERSION-}} ;;
 esac
 if [ -z "$cursor" ]; then
-  [ "${{there-}}" ] && exec "$python" -I -S "$hook" "$@"
+  # Not exec: an interpreter that breaks off before it runs anything would be the agent's error, with status 2 its veto.
+  [ "${{there-}}" ] && "$python" -I -S "$hook" "$@" >/dev/null 2>&1
   exit 0
 fi
 # Cursor, which runs Claude Code's hooks, too: where it has its own, these have nothing to add.
@@ -122,10 +123,21 @@ def is_ours(handler: object, launchers: "frozenset[str]") -> bool:
     if not isinstance(handler, dict):
         return False
     said = [handler.get(name) for name in ("command", "bash", "exec")]
-    if any(isinstance(text, str) and any(one in text for one in launchers) for text in said):
+    if any(isinstance(text, str) and any(_names(text, one) for one in launchers) for text in said):
         return True
     url = handler.get("url")
     return isinstance(url, str) and url.split("?")[0].endswith(ADDRESS)
+
+
+def _names(text: str, launcher: str) -> bool:
+    """Whether the text names this file, and not another whose path only begins so."""
+    at = text.find(launcher)
+    while at >= 0:
+        after = text[at + len(launcher) :][:1]
+        if not (after.isalnum() or (after and after in "._-/")):
+            return True
+        at = text.find(launcher, at + 1)
+    return False
 
 
 def launchers(*homes: str) -> "frozenset[str]":

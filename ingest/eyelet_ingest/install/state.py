@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from eyelet_ingest import faults, pause, settings
+from eyelet_ingest import faults, pause, settings, surroundings
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.install import claude, edit, files, launch, record
 from eyelet_ingest.install.agent import SCOPES, Agent
@@ -114,10 +114,7 @@ def switch(home: str, start: str) -> tuple[str, str, str]:
         trouble, word, origin = str(bad), "on", "what the settings said last"
         if os.environ.get(settings.DISABLED, "0") not in ("", "0"):
             word, origin = "off", settings.DISABLED
-    folders = [os.path.abspath(start)]
-    while folders[-1] != settings.project_of(start) and os.path.dirname(folders[-1]) != folders[-1]:
-        folders.append(os.path.dirname(folders[-1]))
-    if word == "on" and pause.rests(home, tuple(folders)):
+    if word == "on" and pause.rests(home, surroundings.Surroundings(start).folders()):
         word, origin = "paused", os.path.join(home, pause.FILE_NAME)
     return word, origin, trouble
 
@@ -129,11 +126,11 @@ def tried(command: str) -> tuple[bool, str, float]:
     try:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("EYELET_", "CURSOR_"))}
         root = os.path.join(folder, "root")
-        surroundings = {**kept, "EYELET_ROOT": root, "EYELET_CONFIG": os.path.join(folder, settings.FILE_NAME)}
+        environment = {**kept, "EYELET_ROOT": root, "EYELET_CONFIG": os.path.join(folder, settings.FILE_NAME)}
         started = time.monotonic()
         try:
             done = subprocess.run(
-                [command], input=TRIAL, capture_output=True, timeout=TRIAL_S, cwd=folder, env=surroundings
+                [command], input=TRIAL, capture_output=True, timeout=TRIAL_S, cwd=folder, env=environment
             )
         except (OSError, subprocess.TimeoutExpired) as bad:
             reason = bad.strerror if isinstance(bad, OSError) and bad.strerror else f"no end within {TRIAL_S} s"
