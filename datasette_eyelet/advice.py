@@ -14,8 +14,16 @@ HOOK_EVENTS = ("PreToolUse", "PostToolUse", "UserPromptSubmit", "Stop")
 
 def ingest_command(root: str) -> str:
     """Imports what Claude Code keeps. `~` is left to the shell."""
-    program = "eyelet" if shutil.which("eyelet") else _beside("eyelet")
-    return visible(f"{shlex.quote(program)} ingest ~/.claude/projects{_root_option(root)}")
+    return visible(f"{_program()} ingest ~/.claude/projects{_root_option(root)}")
+
+
+def install_command() -> str:
+    """Has the agents on this machine record into the root that commands take by themselves."""
+    return visible(f"{_program()} install")
+
+
+def _program() -> str:
+    return shlex.quote("eyelet" if shutil.which("eyelet") else _beside("eyelet"))
 
 
 def hook_settings(root: str) -> str:

@@ -21,6 +21,7 @@ from eyelet_ingest.grouped import Grouped
 from eyelet_ingest.store import alongside
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.store import Store
+from eyelet_ingest.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from eyelet_ingest.plugins import Plugins
@@ -160,8 +161,8 @@ def of(datasette: Any) -> Instance:
 
 
 def _root(given: dict[str, Any]) -> str:
-    """The plugin's setting `root`, else EYELET_ROOT, else ~/.eyelet, as an absolute path."""
-    root = given.get("root") or os.environ.get("EYELET_ROOT") or DEFAULT_ROOT
+    """The plugin's setting `root`, else EYELET_ROOT, else that of the settings, else ~/.eyelet; an absolute path."""
+    root = given.get("root") or next(iter(Surroundings(os.sep).global_roots()), DEFAULT_ROOT)
     return os.path.abspath(os.path.expanduser(root))
 
 

@@ -203,6 +203,8 @@ async def answered(datasette: Any, request: Any) -> Any:
     """The view, behind the look at where the request comes from: before anything else is said."""
     try:
         check_place(datasette, request)
+        if not token_actor.said_by(request):  # one that is shown and not known is told so
+            _check_token(request)
     except Problem as problem:
         return door.refusal(problem)
     return await _guarded(datasette, request)

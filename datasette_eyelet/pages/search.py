@@ -77,6 +77,7 @@ def _context(held: Instance, store: Store, query: Query, links: Links, now_us: i
         "root": visible(held.root) if sees_all else "",
         "ingest_command": advice.ingest_command(held.root),
         "hook_settings": advice.hook_settings(held.root),
+        "install_command": "" if advice.has_own_root(held.root) else advice.install_command(),
         "alternate_url_json": links.json(),
     }
 

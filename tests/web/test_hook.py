@@ -141,6 +141,13 @@ async def test_a_cookie_counts_for_nothing(site: Any, store: Store) -> None:
     assert rows(store) == []
 
 
+async def test_no_token_is_told_so_whoever_may_what(site: Any, open_site: Any) -> None:
+    for one in (site, await open_site(write=True)):
+        answer = await one.datasette.client.post(hook.HOOK, content=b"{}", headers={"host": "localhost"})
+        assert answer.status_code == 401 and "eyelet token create" in answer.text, answer.text
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
 async def test_a_token_that_may_not_write_is_refused_and_one_may_only_where_it_says(site: Any, root: str) -> None:
     reads, _ = tokens.create(root, "reads", [], ["view"])
     shop, _ = tokens.create(root, "shop", ["shop"], ["write"])

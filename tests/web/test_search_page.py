@@ -53,6 +53,7 @@ async def test_the_advice_for_the_default_root_names_none(open_site: Any, tmp_pa
     site = await open_site(root=str(tmp_path / "home" / ".eyelet"))
     text = await page(site, "/-/eyelet")
     assert "eyelet ingest ~/.claude/projects</pre>" in text
+    assert "eyelet install</pre>" in text
     assert "--root" not in text
     assert "--root" not in (await site.get("/-/eyelet", None)).text.replace("prints such a link with <code>--root", "")
 

@@ -157,6 +157,8 @@ def _told(found: "State") -> list[str]:
         lines.append("No agent records: `eyelet install`.")
     elif found.works:
         lines.append(f"The hook works: {found.trial}, {found.trial_ms:.0f} ms.")
+    if found.goes_to != (found.root,):
+        lines.append(f"Events of work here go to {' and '.join(found.goes_to)}.")
     newest = "none yet" if found.newest_event_us is None else display_time(found.newest_event_us, zone("UTC"))
     lines.append(f"Newest event under {found.root}: {newest}.")
     lines.append(f"Waiting in the spool: {found.waiting}. In quarantine: {found.quarantined}.")

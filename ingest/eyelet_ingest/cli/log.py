@@ -69,11 +69,30 @@ def log(
 
     plugins = Plugins.load()
     with Store(root) as store, store.bulk():
-        refused = 0
+        refused, rested = 0, ""
         for texts in _lines() if words == ("-",) else iter([[utf8("text", " ".join(words))]]):
-            refused += _record(store, context, fields, texts, as_json, plugins)
+            rests = _rests()
+            if rests and not rested:
+                _say(f"nothing is recorded: {rests}")
+            rested = rests
+            refused += 0 if rests else _record(store, context, fields, texts, as_json, plugins)
     if refused:
         ctx.exit(REFUSED)
+
+
+def _rests() -> str:
+    """Why nothing is to be recorded now, or "". What comes on standard input is read on all the same: who writes it
+    must not be stopped."""
+    from eyelet_ingest import pause
+    from eyelet_ingest.surroundings import Surroundings
+
+    try:
+        here = Surroundings(os.getcwd())
+    except OSError:  # the folder was deleted
+        here = Surroundings(os.sep)
+    if not here.settings["enabled"]:
+        return "recording is off (`eyelet status`)"
+    return "recording is paused (`eyelet resume`)" if pause.rests(here.home, here.folders()) else ""
 
 
 def _record(

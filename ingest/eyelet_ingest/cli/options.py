@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from eyelet_ingest.store.select import Filter
     from eyelet_ingest.store.spool import Drained
     from eyelet_ingest.store.store import Store
+    from eyelet_ingest.surroundings import Surroundings
 
 DEFAULT_ROOT = "~/.eyelet"
 DEFAULT_CONTEXT = "default"
@@ -76,7 +77,41 @@ def root_option(command: _Command) -> _Command:
 def _only_root(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> str:
     if len(value) > 1:
         raise click.UsageError(f"{ctx.info_name} works on one root: give --root once.", ctx)
-    return _absolute(value[0])
+    return _all_roots(ctx, param, value)[0]
+
+
+def _all_roots(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Absolute paths, each once; what the settings say where neither a flag nor the environment says anything."""
+    if _is_unsaid(ctx, param):
+        value = (*around(ctx).global_roots(), *value)[:1]
+    return tuple(dict.fromkeys(map(_absolute, value)))
+
+
+def _said_context(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    return around(ctx).context if _is_unsaid(ctx, param) else value
+
+
+def _is_unsaid(ctx: click.Context, param: click.Parameter) -> bool:
+    return param.name is not None and ctx.get_parameter_source(param.name) is click.core.ParameterSource.DEFAULT
+
+
+def around(ctx: click.Context) -> "Surroundings":
+    """The settings that hold where the command runs, as a hook has them; what is wrong with them is said once."""
+    from eyelet_ingest.surroundings import Surroundings
+
+    kept = ctx.find_root().meta
+    if __name__ not in kept:
+        try:
+            folder = os.getcwd()
+        except OSError:  # it was deleted
+            folder = os.sep
+        kept[__name__] = found = Surroundings(folder)
+        if found.problem and not ctx.resilient_parsing:
+            from eyelet_ingest.cli.output import visible
+
+            click.echo(visible(f"eyelet: {found.problem}"), err=True)
+    held: Surroundings = kept[__name__]
+    return held
 
 
 def roots_option(command: _Command) -> _Command:
@@ -93,7 +128,7 @@ def roots_option(command: _Command) -> _Command:
         envvar="EYELET_ROOT",
         default=(DEFAULT_ROOT,),
         show_envvar=True,
-        callback=lambda ctx, param, value: tuple(dict.fromkeys(map(_absolute, value))),
+        callback=_all_roots,
         help="The folder that holds logs/. Given several times, all of them are read as one.",
     )(command)
 
@@ -106,6 +141,7 @@ def context_option(command: _Command) -> _Command:
         envvar="EYELET_CONTEXT",
         default=DEFAULT_CONTEXT,
         show_envvar=True,
+        callback=_said_context,
         shell_complete=recorded.contexts,
         help="The context to record into.",
     )(command)

@@ -4,7 +4,6 @@ What was recorded is hostile, and what is completed stands on a command line as 
 for anything but themselves are offered.
 """
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -67,9 +66,11 @@ def words(*known: str) -> Complete:
 
 
 def _offered(ctx: click.Context, incomplete: str, names: "Callable[[Store], Iterable[str]]") -> list[str]:
+    from eyelet_ingest.cli.options import around
     from eyelet_ingest.store.store import Store
 
-    roots = ctx.params.get("roots") or (ctx.params.get("root") or os.environ.get("EYELET_ROOT") or "~/.eyelet",)
+    root = ctx.params.get("root")
+    roots = ctx.params.get("roots") or ((root,) if root else tuple(around(ctx).global_roots()) or ("~/.eyelet",))
     try:
         with Store(*roots[:1], also=roots[1:]) as store:
             found = list(names(store))

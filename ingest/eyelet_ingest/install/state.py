@@ -16,6 +16,7 @@ from eyelet_ingest.install import claude, edit, files, launch, record
 from eyelet_ingest.install.agent import SCOPES, Agent
 from eyelet_ingest.install.agents import AGENTS
 from eyelet_ingest.install.jsonc import NotJson, line_of
+from eyelet_ingest.surroundings import Surroundings
 
 TRIAL_S = 10
 TRIAL = b'{"hook_event_name": "Notification", "session_id": "eyelet-status", "message": "a trial of eyelet status"}'
@@ -45,6 +46,7 @@ class State:
     trial_ms: float
     recording: str  # on, off or paused
     origin: str
+    goes_to: tuple[str, ...]  # the roots into which hooks record
     root: str
     faults: dict[str, int]
     newest_fault: str
@@ -79,6 +81,7 @@ def of(root: str, start: str) -> State:
         trial_ms=trial_ms,
         recording=recording,
         origin=origin,
+        goes_to=tuple(Surroundings(start).roots()),
         root=root,
         faults=dict(Counter(one.kind for one in kinds)),
         newest_fault=kinds[-1].reason if kinds else "",
@@ -110,10 +113,11 @@ def switch(home: str, start: str) -> tuple[str, str, str]:
     try:
         enabled = settings.effective(start).values["logging.enabled"]
         word, origin = ("on" if enabled.value else "off"), enabled.origin
-    except BadInput as bad:
-        trouble, word, origin = str(bad), "on", "what the settings said last"
+    except BadInput as bad:  # a hook goes by what was said last, and by what a broken file seems to say
+        is_on = Surroundings(start).settings["enabled"]
+        trouble, word, origin = str(bad), ("on" if is_on else "off"), "what the settings said last"
         if os.environ.get(settings.DISABLED, "0") not in ("", "0"):
-            word, origin = "off", settings.DISABLED
+            origin = settings.DISABLED
     if word == "on" and pause.rests(home, surroundings.Surroundings(start).folders()):
         word, origin = "paused", os.path.join(home, pause.FILE_NAME)
     return word, origin, trouble
