@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from eyelet_ingest import faults
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.install import claude, edit, installer, launch, record, state
 from eyelet_ingest.install.agents import AGENTS
@@ -170,6 +171,10 @@ def test_where_interpreter_or_recorder_is_gone_no_agent_has_trouble(name: str, h
         for event in PAYLOADS[name]:
             answers = agent.fire(event, payload(name, event, "s", project))
             assert answers and not any(map(agent.refuses, answers))
+    said = faults.read(str(home / ".eyelet"))
+    assert {one.kind for one in said} == {"launcher"} and "eyelet install" in said[0].reason
+    assert len(said) == (2 if name == "claude" else 1) * len(PAYLOADS[name])  # while the launcher itself is there
+    assert os.stat(home / ".eyelet" / faults.FILE_NAME).st_mode & 0o777 == 0o600
 
 
 def test_cursor_running_claudes_hooks_is_answered_and_nothing_it_says_is_run(home: Path, project: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import shlex
 from dataclasses import dataclass
 
-from eyelet_ingest import bundle
+from eyelet_ingest import bundle, faults
 from eyelet_ingest.errors import BadInput, RootError
 from eyelet_ingest.posting import ADDRESS
 
@@ -24,20 +24,24 @@ python={python}
 [ -x "$python" ] || python=$(command -v python3)
 hook={hook}
 [ -n "$python" ] && [ -r "$hook" ] && there=1
+lost() {{
+  [ "$(wc -c <{faults} || echo 0)" -lt {most_bytes} ] || return 0
+  (umask 77 && printf '%s000000\tlauncher\t%s\n' "$(date +%s)" "Python or $hook does not run: eyelet install" >>{faults})
+}} 2>/dev/null
 case " $* " in
   *" --agent cursor "*) cursor=own ;;
   *) cursor=${{CURSOR_VERSION-}} ;;
 esac
 if [ -z "$cursor" ]; then
   # Not exec: an interpreter that breaks off before it runs anything would be the agent's error, with status 2 its veto.
-  [ "${{there-}}" ] && "$python" -I -S "$hook" "$@" >/dev/null 2>&1
+  [ "${{there-}}" ] && "$python" -I -S "$hook" "$@" >/dev/null 2>&1 || lost
   exit 0
 fi
 # Cursor, which runs Claude Code's hooks, too: where it has its own, these have nothing to add.
 if [ "$cursor" = own ] || ! grep -qs 'bin/eyelet-hook.* --agent cursor' \\
   "$HOME/.cursor/hooks.json" "${{CURSOR_PROJECT_DIR:-.}}/.cursor/hooks.json"
 then
-  [ "${{there-}}" ] && "$python" -I -S "$hook" "$@" --agent cursor >/dev/null 2>&1
+  [ "${{there-}}" ] && "$python" -I -S "$hook" "$@" --agent cursor >/dev/null 2>&1 || lost
 fi
 echo '{answer}'
 exit 0
@@ -115,7 +119,14 @@ def refresh(home: str) -> bool:
 
 
 def _script(hook: str) -> str:
-    return SCRIPT.format(python=shlex.quote(bundle.interpreter()), hook=shlex.quote(hook), answer=CURSORS_ANSWER)
+    home = os.path.dirname(os.path.dirname(hook))
+    return SCRIPT.format(
+        python=shlex.quote(bundle.interpreter()),
+        hook=shlex.quote(hook),
+        faults=shlex.quote(os.path.join(home, faults.FILE_NAME)),
+        most_bytes=faults.MOST_BYTES,
+        answer=CURSORS_ANSWER,
+    )
 
 
 def is_ours(handler: object, launchers: "frozenset[str]") -> bool:
