@@ -26,7 +26,8 @@ hook={hook}
 [ -n "$python" ] && [ -r "$hook" ] && there=1
 lost() {{
   [ "$(wc -c <{faults} || echo 0)" -lt {most_bytes} ] || return 0
-  (umask 77 && printf '%s000000\tlauncher\t%s\n' "$(date +%s)" "Python or $hook does not run: eyelet install" >>{faults})
+  said="Python or $hook does not run: eyelet install"
+  (umask 77 && printf '%s000000\\tlauncher\\t%s\\n' "$(date +%s)" "$said" >>{faults})
 }} 2>/dev/null
 case " $* " in
   *" --agent cursor "*) cursor=own ;;
