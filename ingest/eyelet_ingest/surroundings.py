@@ -192,26 +192,34 @@ def read_cache(path: str) -> "tuple[list[tuple[str, int, int, int] | None], dict
 
 
 def compiled_anew(home: str, path: str, files: "list[tuple[str, int, int, int] | None]") -> None:
-    """Have the files read by a process of its own, and wait for that WAIT_MS; where others have it done, wait, too."""
+    """Have the files read by a process of its own, and wait for that WAIT_MS. Where others are at it, they are waited for;
+    should they end with another answer, because a file was changed in between, it is done here."""
     until_ns = time.monotonic_ns() + WAIT_MS * 1_000_000
-    code = os.path.join(place.PACKAGE, "compile_settings.py")
-    names = [file[0] if file else "" for file in files]
     child = 0
-    try:
-        if place.PYTHON and not _others_are_at_it(path):
-            arguments = [place.PYTHON, "-I", code, home, *names]
-            null = os.open(os.devnull, os.O_RDWR)
-            to_null = [(os.POSIX_SPAWN_DUP2, null, one) for one in (0, 1, 2)]
-            child = os.posix_spawn(place.PYTHON, arguments, os.environ, file_actions=to_null)
-    except (OSError, AttributeError, EyeletError):  # AttributeError: Windows has no posix_spawn
-        return
     while time.monotonic_ns() < until_ns:
         known = read_cache(path)
         if known is not None and known[0] == files:
-            break
-        if child and os.waitpid(child, os.WNOHANG)[0]:
-            break
+            return
+        try:
+            if child and os.waitpid(child, os.WNOHANG)[0]:
+                return  # it failed, or a file was changed under it
+            if not child and place.PYTHON and not _others_are_at_it(path):
+                child = _begun(home, files)
+        except (OSError, AttributeError, EyeletError):  # AttributeError: Windows has no posix_spawn
+            return
         time.sleep(0.005)
+
+
+def _begun(home: str, files: "list[tuple[str, int, int, int] | None]") -> int:
+    """The process that reads the files now."""
+    code = os.path.join(place.PACKAGE, "compile_settings.py")
+    arguments = [place.PYTHON, "-I", code, home, *(file[0] if file else "" for file in files)]
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        to_null = [(os.POSIX_SPAWN_DUP2, null, one) for one in (0, 1, 2)]
+        return os.posix_spawn(place.PYTHON, arguments, os.environ, file_actions=to_null)
+    finally:
+        os.close(null)
 
 
 def _others_are_at_it(path: str) -> bool:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -150,6 +151,19 @@ def test_a_cache_that_was_cut_short_is_made_anew(project: Path) -> None:
     for content in (b"", kept.read_bytes()[:-3], b"nonsense"):
         kept.write_bytes(content)
         assert Surroundings(str(project)).context == "one"
+
+
+def test_a_reader_of_older_settings_who_ends_meanwhile_is_not_waited_for_in_vain(project: Path) -> None:
+    (project / "eyelet.yaml").write_text("context: one\n")
+    assert Surroundings(str(project)).context == "one"
+    (kept,) = Path("~/.eyelet/cache").expanduser().iterdir()
+    mark = Path(f"{kept}.making")
+    mark.touch()  # somebody is reading what was there before
+    (project / "eyelet.yaml").write_text("context: two\n")
+    ends = threading.Timer(0.2, mark.unlink)
+    ends.start()
+    assert Surroundings(str(project)).context == "two"
+    ends.join()
 
 
 def test_many_at_once_read_changed_settings_once_and_all_have_them(project: Path) -> None:
