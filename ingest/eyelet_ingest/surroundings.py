@@ -192,7 +192,7 @@ def read_cache(path: str) -> "tuple[list[tuple[str, int, int, int] | None], dict
 
 
 def compiled_anew(home: str, path: str, files: "list[tuple[str, int, int, int] | None]") -> None:
-    """Have the files read by a process of its own, and wait for that WAIT_MS. Where others are at it, they are waited for;
+    """Have the files read by a process of its own, and wait for that WAIT_MS. Where others are at it, wait for them;
     should they end with another answer, because a file was changed in between, it is done here."""
     until_ns = time.monotonic_ns() + WAIT_MS * 1_000_000
     child = 0
