@@ -113,9 +113,11 @@ class Hot(Plugged):
         self._until_ns = time.monotonic_ns() + RUN_MS * 1_000_000
         for name, path, text, code in codes:
             try:
+                if self._is_off(name, "load"):
+                    raise Raised("it took too long a moment ago")
                 self._bounded(lambda one=(name, path, text, code): self._load(*one), len(text))  # type: ignore[misc]
             except (TookTooLong, Raised) as bad:
-                self._note(name, "load", str(bad))
+                self._failed(name, "load", bad)
                 self._redactors = [one for one in self._redactors if one[0] != name]
                 if "def redact(" in text:
                     self._unloaded.add(name)

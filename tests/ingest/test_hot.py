@@ -139,6 +139,14 @@ def test_a_redactor_that_cannot_be_loaded_withholds_and_another_plugin_costs_not
     assert names == [] and troubles[0].plugin == "broken" and "SyntaxError" in troubles[0].reason
 
 
+def test_a_redactor_that_does_not_load_in_time_is_waited_for_once_in_a_while(run: Run, home: Path) -> None:
+    for _ in range(2):
+        assert "_withheld" in run(slow=REDACT + "return text\n\nwhile True:\n    pass\n")[0]["data"]
+    assert (home / "cache" / "plugin-slow.load.slow").exists()
+    [one] = faults.read(str(home))
+    assert "took longer" in one.reason
+
+
 @pytest.mark.parametrize("answer", ["{'a': 1e999}", "[1]", "{1: 2}", "{'a': 'x' * 100_000}", "1 / 0", "{'a': {1}}"])
 def test_an_enricher_that_fails_adds_nothing(run: Run, answer: str, home: Path) -> None:
     [row] = run(bad=HEAD + f"@hookimpl\ndef enrich(event):\n    return {answer}\n")
