@@ -85,6 +85,7 @@ def _event(
     if is_near:
         around.settings["environment"] = ()  # the server's is not the agent's
         metadata.add(event, around)
+        plugins.redact_metadata(event)
     plugins.enrich(event, payload)
     return given or around.context, event
 

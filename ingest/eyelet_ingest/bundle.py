@@ -19,7 +19,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from eyelet_ingest import again, stamp
+from eyelet_ingest import again, hot, stamp
 from eyelet_ingest.errors import RootError
 from eyelet_ingest.stamp import FOLDER as FOLDER
 from eyelet_ingest.stamp import STAMP
@@ -48,13 +48,13 @@ def write(home: str) -> str:
     beside = os.path.join(folder, LAUNCHER).removesuffix(".py")
     groups = _groups()
     names = [*(name for group in groups for name in group), BOOT]
-    sources = {name: (_path_of(name).name == "__init__.py", _text_of(name)) for name in names}
+    sources = {name: (_path_of(name).name == "__init__.py", _text_of(name, home)) for name in names}
     try:
         _put(f"{beside}.source", marshal.dumps((sources, groups), EVERYWHERE))
         _put(again.code_name(beside), again.compiled(sources, groups, _files()))
         _put(f"{beside}-again.py", (PACKAGE / "again.py").read_bytes())
         _put(f"{beside}.py", _shortened(PACKAGE / "launcher.py").encode())
-        _put(os.path.join(folder, STAMP), stamp.current())
+        _put(os.path.join(folder, STAMP), stamp.current(os.path.dirname(folder)))
     except OSError as bad:
         raise RootError("write", folder, bad.strerror or str(bad), "may you write in this folder?") from bad
     return f"{beside}.py"
@@ -128,8 +128,9 @@ def _path_of(name: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _text_of(name: str) -> str:
-    """The module's text; `place` says where everything is now, `patterns` what its Python has compiled."""
+def _text_of(name: str, home: str) -> str:
+    """The module's text; `place` says where everything is now, and which plugins run in hooks; `patterns` what its
+    Python has compiled."""
     if name == f"{NAME}.patterns":
         from eyelet_ingest import patterns, redaction_rules
 
@@ -138,7 +139,8 @@ def _text_of(name: str) -> str:
         return _path_of(name).read_text(encoding="utf-8") + ready
     if name != f"{NAME}.place":
         return _path_of(name).read_text(encoding="utf-8")
-    facts = {"PACKAGE": str(PACKAGE), "PYTHON": sys.executable, "EXTENSION": _extension(), "IS_BUNDLE": True}
+    facts: dict[str, object] = {"PACKAGE": str(PACKAGE), "PYTHON": sys.executable, "EXTENSION": _extension()}
+    facts |= {"IS_BUNDLE": True, "HOT": hot.bundled(os.path.dirname(_folder(home)))}
     return "".join(f"{name} = {value!r}\n" for name, value in facts.items())
 
 

@@ -15,7 +15,7 @@ import time
 if not __package__:  # run by path: the package's folder is the one above this file's
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from eyelet_ingest import intake, live, redaction
+from eyelet_ingest import intake, live, place, redaction
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import layout, rows
 from eyelet_ingest.surroundings import Surroundings
@@ -23,6 +23,8 @@ from eyelet_ingest.surroundings import Surroundings
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
     from typing import Any
+
+    from eyelet_ingest.hot import Hot
 
 # From the first line of main to the spool: an agent's session end allows 1.5 s to all its hooks together.
 LIFE_MS = 600  # the interpreter's own start and end are outside it: 0.8 s in all
@@ -173,10 +175,12 @@ def _event(
     raw: bytes, received_ns: int, around: "Surroundings | None", given: str, uid: bytes
 ) -> "tuple[Event, layout.PartitionKey]":
     """What the payload says, where it was recorded, and the partition it is for."""
-    event, _ = live.event_of(raw, received_ns, around.settings if around is not None else None)
+    plugins = _plugins(around)
+    event, payload = live.event_of(raw, received_ns, around.settings if around is not None else None, plugins)
     project = os.environ.get("CLAUDE_PROJECT_DIR")
     if project and not redaction.may_hold_secret(project):  # else the payload's own, which is redacted
-        event.project_dir = intake.decode(os.fsencode(project))[0]
+        project = intake.decode(os.fsencode(project))[0]
+        event.project_dir = project if plugins is None else plugins.redacted_text(project)[0]
     if around is not None:
         try:
             from eyelet_ingest import metadata
@@ -184,10 +188,25 @@ def _event(
             metadata.add(event, around)
         except Exception as bad:  # noqa: BLE001  the event itself is worth more
             _note(around, "metadata", f"{type(bad).__name__}: {bad}")
+    if plugins is not None:
+        plugins.redact_metadata(event)
+        plugins.enrich(event, payload)
     # Nobody makes a live event's uid a second time, so it is made of nothing; its copy in another root, and the one
     # that a server took without answering in time, has the same.
     event.uid = uid
     return event, rows.key_of(layout.safe_context(given), event, received_ns // 1_000)
+
+
+def _plugins(around: "Surroundings | None") -> "Hot | None":
+    """The plugins that run in hooks; None where there are none, as nearly always."""
+    if around is None or place.HOT == ():
+        return None
+    if place.HOT is None and not os.path.isdir(os.path.join(around.home, "plugins")):
+        return None
+    from eyelet_ingest import hot
+
+    hot.silence()
+    return hot.load(around.home)
 
 
 def _read_input() -> bytes:

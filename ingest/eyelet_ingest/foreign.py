@@ -9,23 +9,9 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from eyelet_ingest.plugged import Raised, TookTooLong, called
+
 T = TypeVar("T")
-
-
-class TookTooLong(Exception):
-    """The time was up."""
-
-
-class Raised(Exception):
-    """What it raised, in words."""
-
-
-def called(function: Callable[..., T], *arguments: Any) -> T:
-    """`function(…)`; Raised, with its kind and text, for whatever it raises."""
-    try:
-        return function(*arguments)
-    except BaseException as bad:  # noqa: BLE001  it is not ours: it may raise anything, SystemExit too
-        raise Raised(f"{type(bad).__name__}: {bad}"[:300]) from None
 
 
 class Guard:

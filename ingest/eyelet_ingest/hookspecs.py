@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pluggy import HookimplMarker, HookspecMarker
 
 from eyelet_ingest.events import Event
+from eyelet_ingest.plugged import Seen
 from eyelet_ingest.store.columns import Column
 
 if TYPE_CHECKING:
@@ -39,21 +40,6 @@ class Source:
     event: Callable[[Payload, str], Event]
     time_us: Callable[[Payload], int | None] | None = None
     endings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An event as `enrich` sees it: redacted, before it is stored. What is done to `payload` changes nothing."""
-
-    payload: Payload
-    hook_type: str
-    src: str
-    session_id: str
-    tool_name: str | None
-    status: str
-    origin: str
-    project_dir: str | None
-    time_us: int
 
 
 @dataclass(frozen=True, slots=True)

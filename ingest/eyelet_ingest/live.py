@@ -14,7 +14,7 @@ TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
     from typing import Any
 
-    from eyelet_ingest.plugins import Plugins
+    from eyelet_ingest.plugged import Plugged
 
 MAY_REPEAT_CHARS = 1_024  # a shorter payload cannot hold a long text twice
 TIME_KEYS = ("timestamp", "time", "ts", "@timestamp")  # those of `times`, and a test says so
@@ -22,13 +22,13 @@ TRUSTED_CLOCK_US = 24 * 3600 * 1_000_000  # a payload's own time counts when it 
 
 
 def event_of(
-    raw: bytes, received_ns: int, settings: "dict[str, Any] | None" = None, plugins: "Plugins | None" = None
+    raw: bytes, received_ns: int, settings: "dict[str, Any] | None" = None, plugins: "Plugged | None" = None
 ) -> "tuple[Event, dict[str, object]]":
     """What the bytes of a payload say, redacted, and the redacted payload; one that says nothing is kept as it came.
 
     Never raises. The payload is empty where it is no object. The uid is the caller's to set. `settings` as
     `surroundings.DEFAULTS` has them say how long a payload may be; without, all of it is kept.
-    `plugins` redact too; the hook has none.
+    `plugins` redact too; the hook has those of `hot.py`.
     """
     text, is_utf8 = intake.decode(raw)
     received_us = received_ns // 1_000
@@ -91,7 +91,7 @@ def _has_long_texts(value: object) -> bool:
     return False
 
 
-def _raw_event(raw: bytes, why: str, settings: "dict[str, Any] | None", plugins: "Plugins | None" = None) -> Event:
+def _raw_event(raw: bytes, why: str, settings: "dict[str, Any] | None", plugins: "Plugged | None" = None) -> Event:
     try:
         safe = intake.clean_damaged(raw)
         if plugins is not None and plugins.redacts:

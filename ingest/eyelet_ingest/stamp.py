@@ -10,6 +10,7 @@ from eyelet_ingest import place
 
 FOLDER = "bin"
 STAMP = "eyelet-hook.stamp"
+PLUGINS = "plugins"
 
 
 def interpreter() -> str:
@@ -18,13 +19,13 @@ def interpreter() -> str:
     return os.path.realpath(base)
 
 
-def current() -> bytes:
-    """The stamp of this package and Python."""
+def current(home: str) -> bytes:
+    """The stamp of this package and Python, and of the plugins under `home`."""
     lines = [sys.executable, interpreter(), sys.version]
     for folder in (place.PACKAGE, os.path.join(place.PACKAGE, "store"), os.path.join(place.PACKAGE, "sources")):
-        with os.scandir(folder) as entries:
-            files = {one.path: one.stat() for one in entries if one.name.endswith(".py")}
-        lines += [f"{path} {there.st_mtime_ns} {there.st_size}" for path, there in sorted(files.items())]
+        lines += _files(folder)
+    if os.path.isdir(os.path.join(home, PLUGINS)):
+        lines += _files(os.path.join(home, PLUGINS))
     return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 
@@ -32,6 +33,12 @@ def is_stale(home: str) -> bool:
     """Whether there is a bundle under `home`, and it is another's: the package was upgraded, moved or changed."""
     try:
         with open(os.path.join(home, FOLDER, STAMP), "rb") as file:
-            return file.read() != current()
+            return file.read() != current(home)
     except OSError:
         return False
+
+
+def _files(folder: str) -> list[str]:
+    with os.scandir(folder) as entries:
+        files = {one.path: one.stat() for one in entries if one.name.endswith(".py")}
+    return [f"{path} {there.st_mode:o} {there.st_mtime_ns} {there.st_size}" for path, there in sorted(files.items())]

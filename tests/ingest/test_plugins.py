@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from eyelet_ingest import faults, foreign, hookspecs, live, logs, pipeline, plugins
+from eyelet_ingest import faults, foreign, hookspecs, live, logs, pipeline, plugged, plugins
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.hookspecs import Column, hookimpl
 from eyelet_ingest.plugins import Plugins
@@ -329,12 +329,12 @@ def test_texts_are_changed_at_any_depth_and_nothing_else() -> None:
     deep: Any = "kestrel"
     for _ in range(5_000):
         deep = [deep]
-    found: Any = plugins.mapped(deep, str.upper)
+    found: Any = plugged.mapped(deep, str.upper)
     while isinstance(found, list):
         found = found[0]
     assert found == "KESTREL"
     value = {"a": [1, 1.5, None, True, {"kestrel": "kestrel"}]}
-    assert plugins.mapped(value, str.upper) == {"a": [1, 1.5, None, True, {"kestrel": "KESTREL"}]}
+    assert plugged.mapped(value, str.upper) == {"a": [1, 1.5, None, True, {"kestrel": "KESTREL"}]}
     assert value == {"a": [1, 1.5, None, True, {"kestrel": "kestrel"}]}
 
 

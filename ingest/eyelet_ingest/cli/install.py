@@ -35,9 +35,15 @@ def _choices(command: Any) -> Any:
                 default="user",
                 help="For all your work; for this project and all who share it; for it and you alone.",
             ),
-            click.option("--project", metavar="DIR", default="", help="The project. Else the one you are in."),
             click.option(
-                "--as-plugin", metavar="DIR", default="", help="As a plugin for Claude Code in this folder instead."
+                "--project", metavar="DIR", default="", show_default=False, help="The project. Else the one you are in."
+            ),
+            click.option(
+                "--as-plugin",
+                metavar="DIR",
+                default="",
+                show_default=False,
+                help="As a plugin for Claude Code in this folder instead.",
             ),
             click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing."),
             click.option("--yes", is_flag=True, help="Do not ask."),
@@ -100,7 +106,13 @@ def uninstall(agents: tuple[str, ...], scope: str, project: str, as_plugin: str,
 
 
 @click.command()
-@click.option("--project", metavar="DIR", default="", help="For work in this folder. Else in the one you are in.")
+@click.option(
+    "--project",
+    metavar="DIR",
+    default="",
+    show_default=False,
+    help="For work in this folder. Else in the one you are in.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @root_option
 def status(project: str, as_json: bool, root: str) -> None:

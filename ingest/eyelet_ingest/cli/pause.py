@@ -8,11 +8,20 @@ import click
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 MOST_S = 10 * 366 * 86_400
 
-_project = click.option("--project", metavar="DIR", default="", help="For work in this folder only. Else everywhere.")
+_project = click.option(
+    "--project", metavar="DIR", default="", show_default=False, help="For work in this folder only. Else everywhere."
+)
 
 
 @click.command()
-@click.option("--for", "for_", metavar="TIME", default="", help="For so long: 30m, 1h, 2d. Else until `eyelet resume`.")
+@click.option(
+    "--for",
+    "for_",
+    metavar="TIME",
+    default="",
+    show_default=False,
+    help="For so long: 30m, 1h, 2d. Else until `eyelet resume`.",
+)
 @_project
 def pause(for_: str, project: str) -> None:
     """Record nothing, until you resume or for a time. What happens meanwhile is not kept anywhere."""

@@ -1,7 +1,7 @@
 """`eyelet plugins`: which plugins there are, what they bring, and what went wrong with them."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -27,12 +27,15 @@ _BROUGHT = {
 def plugins(ctx: click.Context, make_columns: bool, as_json: bool, root: str) -> None:
     """The plugins that are installed, and what they do. docs/plugins.md says how to write one."""
     from eyelet_ingest.cli import output
-    from eyelet_ingest.plugins import Plugins
+    from eyelet_ingest.plugins import Plugins, in_hooks
     from eyelet_ingest.store.store import Store
 
     found = Plugins.load()
-    said = _said(found)
-    troubles = [f"{one.plugin}{f' ({one.hook})' if one.hook else ''}: {one.reason}" for one in found.troubles]
+    hot, hot_troubles = in_hooks(found.home)
+    said = {**_said(found), "in_hooks": hot}
+    troubles = [
+        f"{one.plugin}{f' ({one.hook})' if one.hook else ''}: {one.reason}" for one in found.troubles + hot_troubles
+    ]
     if make_columns:
         with Store(root) as store:
             changed, bad = store.make_columns(found.columns)
@@ -70,6 +73,8 @@ def _lines(found: "Plugins", said: dict[str, object]) -> list[str]:
         for hook, what in _BROUGHT.items():
             names = [registered.name for plugin, registered in found.registered[hook] if plugin == one.name]
             lines += [f"    {what} {name}" for name in names]
+    if said["in_hooks"]:
+        lines.append(f"In hooks, too: {', '.join(map(str, cast('list[str]', said['in_hooks'])))}.")
     if not lines:
         lines.append("No plugins.")
     if "days_changed" in said:
