@@ -25,7 +25,7 @@ DAY = layout.PartitionKey("default", 2026, 79)
 START_US, END_US = DAY.bounds_us
 GOING, STAYING = "going-7c1e", "staying-4d2b"
 EVENTS = 60
-LIFE_S = 0.12
+MEASURED = 3  # how often each deletion is let end, to know how long it lives on this machine at this moment
 
 
 def event(n: int, session: str) -> Event:
@@ -100,12 +100,14 @@ def kill(root: str, seed: int, rounds: int) -> None:
     chance = random.Random(seed)
     whole = EVENTS // 2 + 1
     stopped = 0
+    acts: tuple[Callable[..., None], ...] = (delete_session, delete_project, delete_day, retire_day)
+    lives_s = {act: life_s(root, act) for act in acts}
     for number in range(rounds):
         where = os.path.join(root, str(number))
         fill(where)
-        act: Callable[..., None] = chance.choice((delete_session, delete_project, delete_day, retire_day))
+        act = chance.choice(acts)
         child = victims.Child(where, number, act)
-        time.sleep(chance.uniform(0, LIFE_S))
+        time.sleep(chance.uniform(0, lives_s[act]))
         status, _ = child.end(kill=True)
         assert status in (0, -signal.SIGKILL), status
         stopped += status != 0
@@ -115,6 +117,18 @@ def kill(root: str, seed: int, rounds: int) -> None:
         assert staying in ({whole} if not takes_all else {going}), (act.__name__, going, staying)
         finish(where, act, takes_all, whole)
     sys.stdout.write(f"{stopped}\n")
+
+
+def life_s(root: str, act: Callable[..., None]) -> float:
+    """How long a deletion lives that nobody kills: the shortest of some."""
+    took = []
+    for number in range(MEASURED):
+        where = os.path.join(root, f"{act.__name__}-{number}")
+        fill(where)
+        began = time.perf_counter()
+        assert victims.Child(where, number, act).end()[0] == 0
+        took.append(time.perf_counter() - began)
+    return min(took)
 
 
 def finish(where: str, act: Callable[..., None], takes_all: bool, whole: int) -> None:

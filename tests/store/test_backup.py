@@ -58,7 +58,7 @@ def run_movers(folder: Path, what: str, rounds: int, seed: int = 20260320) -> No
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(("what", "rounds"), [("import", 10), ("backup", 10), ("restore", 8)])
+@pytest.mark.parametrize(("what", "rounds"), [("import", 15), ("backup", 15), ("restore", 15)])
 def test_whoever_is_killed_at_whatever_moment_leaves_what_was_or_what_is_to_be(
     tmp_path: Path, what: str, rounds: int
 ) -> None:

@@ -20,8 +20,8 @@ def run(root: str, what: str, *numbers: int) -> str:
 
 def test_whoever_is_killed_deleting_has_done_all_of_a_day_or_nothing(root: str) -> None:
     """A session, a project, a whole day and a retired one, killed at any moment; the next deletion finishes it."""
-    rounds = 10_000 if SOAK else 25
-    assert int(run(root, "kill", rounds)) > 0  # how many were stopped midway depends on the machine
+    rounds = 10_000 if SOAK else 60
+    assert int(run(root, "kill", rounds)) > rounds // 5
 
 
 def test_writers_and_readers_go_on_while_their_day_is_removed_and_nothing_is_lost(root: str) -> None:

@@ -443,7 +443,7 @@ def test_writing_anew_gives_way_to_a_program_that_writes_meanwhile(
 
 def test_whoever_is_killed_while_days_are_kept_has_done_all_or_nothing(root: str) -> None:
     """Sealing, writing anew, archiving with removal, restoring and lending, each stopped at any moment."""
-    rounds = 2_000 if SOAK else 40
+    rounds = 10_000 if SOAK else 80
     command = [sys.executable, str(VICTIMS), root, "kill", "20260320", str(rounds)]
     path = os.pathsep.join(one for one in sys.path if one)
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})

@@ -48,7 +48,7 @@ def synced(here: str, *sources: str, **how: bool) -> list[int]:
 
 
 def test_what_is_killed_anywhere_loses_nothing_and_doubles_nothing_both_roots_being_written(tmp_path: Path) -> None:
-    run_movers(tmp_path, "sync", 12)
+    run_movers(tmp_path, "sync", 15)
 
 
 def test_twice_is_once_and_the_second_time_opens_nothing(
