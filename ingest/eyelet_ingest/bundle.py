@@ -16,6 +16,7 @@ import marshal
 import os
 import sys
 import tempfile
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -172,6 +173,6 @@ def _put(path: str, content: bytes) -> None:
         with open(handle, "wb") as file:
             file.write(content)
         os.replace(mine, path)
-    except BaseException:
-        os.unlink(mine)
-        raise
+    finally:
+        with suppress(FileNotFoundError):  # it has its name by now
+            os.unlink(mine)

@@ -22,6 +22,7 @@ from eyelet_ingest.surroundings import Surroundings
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from eyelet_ingest.hot import Hot
@@ -114,42 +115,59 @@ class _Keeping:
 
     def _write_json(self, root: str) -> str:
         """Why the event has no JSON file, or ""."""
-        try:
+
+        def write() -> None:
             from eyelet_ingest import json_files
 
             json_files.write(root, self.given, self.event)
-        except Exception as bad:  # noqa: BLE001  whatever it was, the other format goes on
-            return str(bad) or type(bad).__name__
-        return ""
+
+        return _tried(write)
 
     def _insert(self, root: str) -> str:
         """Store the row, then what waited before it; why it could not be stored, or ""."""
         deadline_ns = self.started_ns + LIFE_MS * 1_000_000
-        try:
-            from eyelet_ingest.store import connect, spool, writer
+
+        def insert() -> None:
+            from eyelet_ingest.store import connect, writer
 
             chosen = connect.light_driver()
             writer.insert(root, self.key, self.given, [self.row], deadline_ns, chosen=chosen, left_open=self.left_open)
-        except Exception as bad:  # noqa: BLE001  whatever it was, the event waits and is tried again
-            return str(bad) or type(bad).__name__
-        try:
+
+        def drain() -> None:
+            from eyelet_ingest.store import connect, spool
+
             left_ns = min(deadline_ns, time.monotonic_ns() + DRAIN_MS * 1_000_000)
-            spool.drain(root, left_ns, chosen=chosen, quick=True)
-        except Exception:  # noqa: BLE001, S110  this event is safe, and the others wait on
-            pass
-        return ""
+            spool.drain(root, left_ns, chosen=connect.light_driver(), quick=True)
+
+        failure = _tried(insert)
+        if not failure:
+            _tried(drain)  # this event is safe, and the others wait on
+        return failure
 
     def _spool(self, root: str, failure: str) -> None:
-        try:
+        """Let the event wait where it can."""
+        paths: list[str] = []
+
+        def put() -> None:
             from eyelet_ingest.store import spool
 
-            path = spool.put(root, self.key, self.given, self.row, failure)
-        except Exception as bad:  # noqa: BLE001  another root may still take it
-            _note(self.around, "lost", f"{failure}; {bad}")
-            return
-        if not self.only_spool:
-            is_own = path.startswith(root + os.sep)
+            paths.append(spool.put(root, self.key, self.given, self.row, failure))
+
+        again = _tried(put)
+        if again:
+            _note(self.around, "lost", f"{failure}; {again}")
+        elif not self.only_spool:
+            is_own = paths[0].startswith(root + os.sep)
             _note(self.around, "spooled" if is_own else "elsewhere", failure)
+
+
+def _tried(work: "Callable[[], object]") -> str:
+    """Do it; why it failed, or "". An event is kept in another way then, whatever it was."""
+    try:
+        work()
+    except Exception as bad:  # noqa: BLE001  a step that nobody foresaw must not cost the event
+        return str(bad) or type(bad).__name__
+    return ""
 
 
 def _roots(around: Surroundings, key: layout.PartitionKey, event: Event) -> "list[str]":
@@ -182,12 +200,11 @@ def _event(
         project = intake.decode(os.fsencode(project))[0]
         event.project_dir = project if plugins is None else plugins.redacted_text(project)[0]
     if around is not None:
-        try:
-            from eyelet_ingest import metadata
+        from eyelet_ingest import metadata
 
-            metadata.add(event, around)
-        except Exception as bad:  # noqa: BLE001  the event itself is worth more
-            _note(around, "metadata", f"{type(bad).__name__}: {bad}")
+        failure = _tried(lambda: metadata.add(event, around))
+        if failure:
+            _note(around, "metadata", failure)
     if plugins is not None:
         plugins.redact_metadata(event)
         plugins.enrich(event, payload)

@@ -81,7 +81,7 @@ class Embedder:
 @hookspec
 def register_sources() -> Sequence[Source]:
     """Kinds of recordings."""
-    raise NotImplementedError
+    return ()
 
 
 @hookspec
@@ -97,22 +97,22 @@ def enrich(event: Seen) -> Mapping[str, Any] | None:
 @hookspec
 def register_columns() -> Sequence[Column]:
     """Columns of days."""
-    raise NotImplementedError
+    return ()
 
 
 @hookspec
 def register_checks() -> Sequence[Check]:
     """Checks."""
-    raise NotImplementedError
+    return ()
 
 
 @hookspec
 def register_checkpoint_strategies() -> Sequence[CheckpointStrategy]:
     """Strategies for checkpoints."""
-    raise NotImplementedError
+    return ()
 
 
 @hookspec
 def register_embedders() -> Sequence[Embedder]:
     """Embedders."""
-    raise NotImplementedError
+    return ()

@@ -8,30 +8,19 @@ from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import dumps
 from eyelet_ingest.store import layout, writer
-from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.deletion import DayDeleted
 from eyelet_ingest.store.layout import PartitionKey
-from eyelet_ingest.store.places import matching
+from eyelet_ingest.store.places import Walked, matching
 from eyelet_ingest.store.tombstones import Tombstones
 from eyelet_ingest.store.wanted import Wanted
 
 NAME = "json"
 
 
-class JsonFiles:
+class JsonFiles(Walked):
     """Events as files of their own (`logging.format: json` or `both`)."""
 
     name = NAME
-
-    def __init__(self, root: str) -> None:
-        self.root = root
-        self.failed: list[Unreadable] = []
-
-    def planned(self, wanted: Wanted) -> list[DayDeleted]:
-        return self._walk(wanted, go=False)
-
-    def done(self, wanted: Wanted) -> list[DayDeleted]:
-        return self._walk(wanted, go=True)
 
     def _walk(self, wanted: Wanted, *, go: bool) -> list[DayDeleted]:
         counts: dict[PartitionKey, int] = {}

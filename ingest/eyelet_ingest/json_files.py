@@ -8,7 +8,7 @@ import os
 import time
 
 from eyelet_ingest.jsontext import dumps
-from eyelet_ingest.store.identity import make_private_dir
+from eyelet_ingest.store.identity import make_private_dir, put_whole
 from eyelet_ingest.store.layout import safe_context
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
@@ -42,17 +42,7 @@ def write(root: str, given: str, event: "Event") -> str:
     make_private_dir(folder)
     path, mine = os.path.join(folder, name), os.path.join(folder, f".{name}.{os.getpid()}")
     handle = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    try:
-        try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(handle, view) :]
-        finally:
-            os.close(handle)
-        os.replace(mine, path)
-    except OSError:
-        os.unlink(mine)
-        raise
+    put_whole(handle, content, mine, path)
     return path
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from eyelet_ingest.cli.options import project_option
+
 
 @click.group()
 def config() -> None:
@@ -13,13 +15,7 @@ def config() -> None:
 
 
 @config.command()
-@click.option(
-    "--project",
-    metavar="DIR",
-    default="",
-    show_default=False,
-    help="For work in this folder. Else in the one you are in.",
-)
+@project_option("For work in this folder. Else in the one you are in.")
 @click.option("--json", "as_json", is_flag=True, help="An array of objects.")
 def show(project: str, as_json: bool) -> None:
     """Every setting's value, and what it is from: the default, a file and line, a variable of the environment."""

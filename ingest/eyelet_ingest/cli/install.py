@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eyelet_ingest.cli.options import root_option
+from eyelet_ingest.cli.options import project_option, root_option
 from eyelet_ingest.errors import BadInput
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ def _choices(command: Any) -> Any:
                 default="user",
                 help="For all your work; for this project and all who share it; for it and you alone.",
             ),
-            click.option(
-                "--project", metavar="DIR", default="", show_default=False, help="The project. Else the one you are in."
-            ),
+            project_option("The project. Else the one you are in."),
             click.option(
                 "--as-plugin",
                 metavar="DIR",
@@ -106,13 +104,7 @@ def uninstall(agents: tuple[str, ...], scope: str, project: str, as_plugin: str,
 
 
 @click.command()
-@click.option(
-    "--project",
-    metavar="DIR",
-    default="",
-    show_default=False,
-    help="For work in this folder. Else in the one you are in.",
-)
+@project_option("For work in this folder. Else in the one you are in.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @root_option
 def status(project: str, as_json: bool, root: str) -> None:

@@ -61,17 +61,7 @@ class _OneFolder(click.types.StringParamType):
 
 def root_option(command: _Command) -> _Command:
     """`--root DIR`: the folder that holds `logs/`, an absolute path in the argument `root`; a second one is refused."""
-    return click.option(
-        "--root",
-        multiple=True,
-        type=_OneFolder(),
-        metavar="DIR",
-        envvar="EYELET_ROOT",
-        default=(DEFAULT_ROOT,),
-        show_envvar=True,
-        callback=_only_root,
-        help="The folder that holds logs/.",
-    )(command)
+    return _root("root", _only_root, "")(command)
 
 
 def _only_root(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> str:
@@ -119,18 +109,27 @@ def roots_option(command: _Command) -> _Command:
 
     The first is the root as it is with `root_option`; the others are read with it.
     """
+    return _root("roots", _all_roots, " Given several times, all of them are read as one.")(command)
+
+
+def _root(argument: str, callback: Callable[..., Any], more: str) -> Callable[[_Command], _Command]:
     return click.option(
         "--root",
-        "roots",
+        argument,
         multiple=True,
         type=_OneFolder(),
         metavar="DIR",
         envvar="EYELET_ROOT",
         default=(DEFAULT_ROOT,),
         show_envvar=True,
-        callback=_all_roots,
-        help="The folder that holds logs/. Given several times, all of them are read as one.",
-    )(command)
+        callback=callback,
+        help=f"The folder that holds logs/.{more}",
+    )
+
+
+def project_option(help: str) -> Callable[[_Command], _Command]:
+    """`--project DIR`, as it was given, in the argument `project`; "" where it was not."""
+    return click.option("--project", metavar="DIR", default="", show_default=False, help=help)
 
 
 def context_option(command: _Command) -> _Command:

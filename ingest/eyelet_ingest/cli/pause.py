@@ -5,12 +5,12 @@ import time
 
 import click
 
+from eyelet_ingest.cli.options import project_option
+
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 MOST_S = 10 * 366 * 86_400
 
-_project = click.option(
-    "--project", metavar="DIR", default="", show_default=False, help="For work in this folder only. Else everywhere."
-)
+_project = project_option("For work in this folder only. Else everywhere.")
 
 
 @click.command()

@@ -10,26 +10,17 @@ from eyelet_ingest.store import archives, connect, layout, removal, schema, unpa
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.deletion import DayByDay, DayDeleted
 from eyelet_ingest.store.layout import PartitionKey
+from eyelet_ingest.store.places import Walked
 from eyelet_ingest.store.tombstones import Tombstones
 from eyelet_ingest.store.wanted import Wanted
 
 NAME = "archive"
 
 
-class Archives:
+class Archives(Walked):
     """The archived days of one root, as a place (`places.Place`)."""
 
     name = NAME
-
-    def __init__(self, root: str) -> None:
-        self.root = root
-        self.failed: list[Unreadable] = []
-
-    def planned(self, wanted: Wanted) -> list[DayDeleted]:
-        return self._walk(wanted, go=False)
-
-    def done(self, wanted: Wanted) -> list[DayDeleted]:
-        return self._walk(wanted, go=True)
 
     def _walk(self, wanted: Wanted, *, go: bool) -> list[DayDeleted]:
         found = []

@@ -41,6 +41,25 @@ def load_key(root: str) -> bytes:
     return _read_key(path)
 
 
+def put_whole(handle: int, content: bytes, mine: str, path: str) -> None:
+    """Write the open file `mine` whole and give it its name `path`, in place of what is there; OSError where that fails,
+    and nothing is left of it then."""
+    try:
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(handle, view) :]
+        finally:
+            os.close(handle)
+        os.replace(mine, path)
+    except OSError:
+        try:  # noqa: SIM105  contextlib is not for the hook
+            os.unlink(mine)
+        except OSError:
+            pass  # whoever walks over what was left unfinished takes care of it
+        raise
+
+
 def _write_key(mine: str, path: str) -> None:
     """A whole key at `path`, which never shows a half-written one; where another was first, theirs."""
     handle = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -56,10 +56,10 @@ def places(root: str, *, archives: bool = True) -> list[Place]:
     return found
 
 
-class Spool:
-    """Events that wait for their day because it could not take them, and files that turned out to be none."""
+class Walked:
+    """A place of one root that is walked the same way to say what would go and to make it go."""
 
-    name = "spool"
+    name: str
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -67,6 +67,19 @@ class Spool:
 
     def planned(self, wanted: Wanted) -> list[DayDeleted]:
         return self._walk(wanted, go=False)
+
+    def done(self, wanted: Wanted) -> list[DayDeleted]:
+        return self._walk(wanted, go=True)
+
+    def _walk(self, wanted: Wanted, *, go: bool) -> list[DayDeleted]:
+        """What is wanted gone, day by day; with `go` it is gone then."""
+        raise NotImplementedError
+
+
+class Spool(Walked):
+    """Events that wait for their day because it could not take them, and files that turned out to be none."""
+
+    name = "spool"
 
     def done(self, wanted: Wanted) -> list[DayDeleted]:
         if not self._walk(wanted, go=False):

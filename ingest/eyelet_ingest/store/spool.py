@@ -373,18 +373,5 @@ def _write(folder: str, received_ns: int, rest: str, content: bytes) -> str:
         os.close(handle)
         os.unlink(partial)
         received_ns += 1
-    try:
-        try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(handle, view) :]
-        finally:
-            os.close(handle)
-        os.replace(partial, path)
-    except OSError:
-        try:  # noqa: SIM105  contextlib is not for the hook
-            os.unlink(partial)
-        except OSError:
-            pass  # a drain gives it its name later, or sets it aside
-        raise
+    identity.put_whole(handle, content, partial, path)
     return path
