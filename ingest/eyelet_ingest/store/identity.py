@@ -42,8 +42,9 @@ def load_key(root: str) -> bytes:
 
 
 def put_whole(handle: int, content: bytes, mine: str, path: str) -> None:
-    """Write the open file `mine` whole and give it its name `path`, in place of what is there; OSError where that fails,
-    and nothing is left of it then."""
+    """Write the open file `mine` whole and give it its name `path`, in place of what is there.
+
+    OSError where that fails, and nothing is left of it then."""
     try:
         try:
             view = memoryview(content)
