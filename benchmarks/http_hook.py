@@ -1,107 +1,100 @@
 """What it costs an agent to record over HTTP, against a plain route of Datasette on the same server in the same run.
 
-A server in a process of its own; 1, 8 and 64 connections that stay open, each posting the next payload when the last
-was acknowledged, and each asking `/-/versions.json` in turn, so that a slow moment of the machine meets both. Times are
-those of the asker, from the request's first byte to the answer's last. `python benchmarks/http_hook.py [--events 2000]`
+A server in a process of its own; 1, 8 and 64 requests sent at once, over connections that stay open, and the next as
+many when all were answered (as hooks come that an agent starts together): posts, and questions for
+`/-/versions.json`, in turn, so that a slow moment of the machine meets both. Times are the asker's and the server's own
+(`hook_server.py`). With `--steady` each connection asks again as soon as it was answered, and nobody ever pauses.
+`python benchmarks/http_hook.py [--events 2000] [--steady]`; `benchmarks/capture.py` has the bursts beside the processes.
 """
 
 import argparse
-import json
 import shutil
 import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
 
-from capture import PLAIN  # the payload that a process records there
+from hook_server import HookServer, is_whole
 
-from eyelet_ingest import tokens
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
-
-PLAIN_ROUTE = "/-/versions.json"
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--events", type=int, default=2_000)
+    options.add_argument("--steady", action="store_true")
     chosen = options.parse_args()
     folder = tempfile.mkdtemp(prefix="eyelet-bench-")
     try:
-        token, _ = tokens.create(f"{folder}/root", "bench", [], ["write"])
-        server, port = start(folder)
+        server = HookServer(folder)
         try:
-            measure(port, token, f"{folder}/root", chosen.events)
+            measure(server, chosen.events, chosen.steady)
         finally:
-            server.kill()
-            server.wait()
+            server.close()
     finally:
         shutil.rmtree(folder)
 
 
-def start(folder: str) -> tuple[subprocess.Popen[bytes], int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = Path(folder, "datasette.json")
-    config.write_text(json.dumps({"plugins": {"datasette-eyelet": {"root": f"{folder}/root"}}}))
-    from datasette.app import Datasette
-
-    option = "-c" if hasattr(Datasette, "allowed") else "-m"
-    command = [sys.executable, "-m", "datasette", "serve", "--memory", option, str(config), "--port", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return server, port
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-
-
-def measure(port: int, token: str, root: str, events: int) -> None:
-    payload = json.dumps(PLAIN).encode()
-    head = f"POST /-/eyelet/hook HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
-    head += f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n"
-    post = head.encode() + payload
-    plain = f"GET {PLAIN_ROUTE} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
-    crowd(port, post, plain, 1, 50)  # imports, and the day
-    print(f"{events} events over HTTP; ms as the asker waits, and the ratio to {PLAIN_ROUTE} (median of all)")
-    print(f"{'':24}{'p50':>8}{'p95':>8}{'p99':>8}{'worst':>8}{'plain':>8}{'ratio':>8}{'a second':>10}")
+def measure(server: HookServer, events: int, is_steady: bool) -> None:
+    for _ in range(50):  # imports, and the day
+        server.burst(server.post, 1)
+    print(f"{events} events over HTTP; ms, and the ratio to /-/versions.json (both p50)")
+    print(f"{'':26}{'p50':>8}{'p95':>8}{'p99':>8}{'worst':>8}{'plain':>8}{'ratio':>8}{'a second':>10}")
     expected = 50
     for at_once in (1, 8, 64):
-        each = events // at_once
-        posted, asked, seconds = crowd(port, post, plain, at_once, each)
-        expected += each * at_once
-        mine = sorted(posted)
-        shares = [statistics.median(mine), *(mine[int(len(mine) * share)] for share in (0.95, 0.99)), mine[-1]]
-        beside = statistics.median(asked)
-        figures = "".join(f"{one:8.2f}" for one in (*shares, beside, shares[0] / beside))
-        print(f"{at_once:>2} at once{'':14}{figures}{len(mine) / seconds:10.0f}")
-    with Store(root) as store:
+        found = steady(server, at_once, events // at_once) if is_steady else bursts(server, at_once, events // at_once)
+        posted, plain, at_server, plain_at_server, seconds = found
+        expected += len(posted)
+        row(f"{at_once:>2} at once, as asked", posted, plain, f"{len(posted) / seconds:10.0f}")
+        row("   at the server", at_server, plain_at_server, "")
+    with Store(server.root) as store:
         store.drain_spool()
         print(f"{store.count(Filter()).count} of {expected} acknowledged events are there")
 
 
-def crowd(port: int, post: bytes, plain: bytes, at_once: int, each: int) -> tuple[list[float], list[float], float]:
-    """Milliseconds of every post and of every plain question, and the seconds that the posts took in all."""
-    posted: list[float] = []
-    asked: list[float] = []
-    took = {}
-    for name, request, times in (("plain", plain, asked), ("post", post, posted)):
+def row(name: str, posted: list[float], plain: list[float], after: str) -> None:
+    mine, beside = sorted(posted), statistics.median(plain)
+    shares = [statistics.median(mine), *(mine[int(len(mine) * share)] for share in (0.95, 0.99)), mine[-1]]
+    print(f"{name:26}" + "".join(f"{one:8.2f}" for one in (*shares, beside, shares[0] / beside)) + after)
+
+
+Found = tuple[list[float], list[float], list[float], list[float], float]
+
+
+def bursts(server: HookServer, at_once: int, waves: int) -> Found:
+    """Of posts and plain questions: ms as asked and at the server; and the seconds that the posts took in all."""
+    posted, plain, at_server, plain_at_server, seconds = [], [], [], [], 0.0
+    server.times_ms()
+    for _ in range(waves):
+        plain += server.burst(server.plain, at_once)
+        plain_at_server += server.times_ms()
+        started = time.perf_counter()
+        posted += server.burst(server.post, at_once)
+        seconds += time.perf_counter() - started
+        at_server += server.times_ms()
+    return posted, plain, at_server, plain_at_server, seconds
+
+
+def steady(server: HookServer, at_once: int, each: int) -> Found:
+    """The same, of connections that each ask again when they were answered."""
+    found = {}
+    server.times_ms()
+    for name, request in (("plain", server.plain), ("post", server.post)):
+        times: list[float] = []
         turns = [
-            threading.Thread(target=one_after_the_other, args=(port, request, each, times)) for _ in range(at_once)
+            threading.Thread(target=one_after_the_other, args=(server.port, request, each, times))
+            for _ in range(at_once)
         ]
         started = time.perf_counter()
         for turn in turns:
             turn.start()
         for turn in turns:
             turn.join()
-        took[name] = time.perf_counter() - started
-    return posted, asked, took["post"]
+        found[name] = times, server.times_ms(), time.perf_counter() - started
+    (plain, plain_at_server, _), (posted, at_server, seconds) = found["plain"], found["post"]
+    return posted, plain, at_server, plain_at_server, seconds
 
 
 def one_after_the_other(port: int, request: bytes, times: int, into: list[float]) -> None:
@@ -111,18 +104,8 @@ def one_after_the_other(port: int, request: bytes, times: int, into: list[float]
             started = time.perf_counter()
             connection.sendall(request)
             answer = b""
-            while b"\r\n\r\n" not in answer:
+            while not is_whole(answer):
                 answer += connection.recv(65_536)
-            head, _, content = answer.partition(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 200"):
-                raise SystemExit(answer.decode(errors="replace"))
-            length = next((line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b"")
-            if length:
-                while len(content) < int(length.split(b":")[1]):
-                    content += connection.recv(65_536)
-            else:  # chunked
-                while not content.endswith(b"0\r\n\r\n"):
-                    content += connection.recv(65_536)
             into.append((time.perf_counter() - started) * 1000)
 
 
