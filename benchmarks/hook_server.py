@@ -1,11 +1,10 @@
-"""A server that takes hooks over HTTP, in a process of its own, and an agent that posts to it: for the benchmarks.
+"""A server as `eyelet serve` starts it, in a process of its own, and an agent that posts to it: for the benchmarks.
 
 Times are taken on both sides: by who asks, from the request's first byte to the answer's last; and at the server, from
-the moment it is given the request's head until it has given away the answer, by a plugin of Datasette around all others.
+the moment it is given the request's head until it has given away the answer, by a plugin around all others.
 """
 
 import json
-import os
 import select
 import socket
 import subprocess
@@ -89,7 +88,7 @@ class HookServer:
         plugins.mkdir()
         Path(plugins, "stopwatch.py").write_text(STOPWATCH)
         option = "-c" if hasattr(Datasette, "allowed") else "-m"
-        command = [sys.executable, "-m", "datasette", "serve", "--memory", option, str(config)]
+        command = [sys.executable, "-m", "eyelet_ingest.cli.serve", "serve", "--memory", option, str(config)]
         return [*command, "--plugins-dir", str(plugins), "--port", str(self.port)]
 
     def _get(self, path: str) -> bytes:
@@ -114,7 +113,9 @@ class HookServer:
             ready = poll.poll(ANSWER_MS)
             assert ready, "no answer came"
             for handle, _ in ready:
-                answers[handle] += of[handle].recv(65_536)
+                part = of[handle].recv(65_536)
+                assert part, "the server closed a connection that waits for an answer"
+                answers[handle] += part
                 if is_whole(answers[handle]):
                     lives.append((time.perf_counter() - started[handle]) * 1000)
                     poll.unregister(handle)
@@ -137,6 +138,8 @@ class HookServer:
         self._server.wait()
 
     def _open(self, size: int) -> list[socket.socket]:
+        gone = select.select(self._connections, [], [], 0)[0]  # the server closes what was idle for five seconds
+        self._connections = [one for one in self._connections if one not in gone]
         while len(self._connections) < size:
             one = socket.create_connection(("127.0.0.1", self.port))
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -155,8 +158,3 @@ def is_whole(answer: bytes) -> bool:
     if length:
         return len(content) >= int(length.split(b":")[1])
     return content.endswith(b"0\r\n\r\n")
-
-
-def environment(server: HookServer) -> dict[str, str]:
-    """What an agent's environment has to say for `--mode http`."""
-    return {**os.environ, "EYELET_TOKEN": server.token}

@@ -4,7 +4,7 @@ A server in a process of its own; 1, 8 and 64 requests sent at once, over connec
 many when all were answered (as hooks come that an agent starts together): posts, and questions for
 `/-/versions.json`, in turn, so that a slow moment of the machine meets both. Times are the asker's and the server's own
 (`hook_server.py`). With `--steady` each connection asks again as soon as it was answered, and nobody ever pauses.
-`python benchmarks/http_hook.py [--events 2000] [--steady]`; `benchmarks/capture.py` has the bursts beside the processes.
+`python benchmarks/http_hook.py [--events 2000] [--steady]`; `benchmarks/capture.py` has the bursts beside processes.
 """
 
 import argparse

@@ -28,6 +28,7 @@ from datasette_eyelet import (
     sign_in,
     token_actor,
 )
+from datasette_eyelet.api import hook_gate
 from datasette_eyelet.compat import actions_of_1_0, permissions_of_0_65, permissions_of_1_0
 from datasette_eyelet.links import DAYS, SEARCH
 from datasette_eyelet.visible import visible
@@ -113,6 +114,12 @@ def menu_links(datasette: Any, actor: dict[str, Any] | None) -> Callable[[], Awa
         ]
 
     return links
+
+
+@hookimpl(specname="asgi_wrapper", tryfirst=True)
+def taking_hooks(datasette: Any) -> Callable[[Any], Any]:
+    """First, so that it is the innermost: other plugins' wrappers see every hook."""
+    return hook_gate.taking_hooks(datasette)
 
 
 @hookimpl(specname="asgi_wrapper")

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from datasette_eyelet import mounts, queries, settings
+from datasette_eyelet.handed_over import HandedOver
 from datasette_eyelet.writing import Writing
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.grouped import Grouped
@@ -53,6 +54,7 @@ class Instance:
         self.overlays: dict[Any, Any] = {}
         self._grouped: Grouped | None = None  # guarded by _opening
         self._plugins: Plugins | None = None  # guarded by _opening
+        self._handed_over: HandedOver | None = None  # of the event loop
         self._apart = ThreadPoolExecutor(APART_THREADS, thread_name_prefix="eyelet")
         self.trouble = ""
         self._draining = threading.Lock()
@@ -76,6 +78,15 @@ class Instance:
                 self._grouped = Grouped(store, self.drain_when_due)
             return self._grouped
 
+    def handed_over(self) -> HandedOver:
+        """The threads of the running event loop for what requests hand over; made by the first."""
+        found = self._handed_over
+        if found is None or found.loop is not asyncio.get_running_loop():
+            if found is not None:
+                found.close()
+            found = self._handed_over = HandedOver()
+        return found
+
     def plugins(self) -> "Plugins":
         """Eyelet's own plugins, loaded by the first event that is recorded here. Not for the event loop."""
         with self._opening:
@@ -96,6 +107,8 @@ class Instance:
         return await asyncio.get_running_loop().run_in_executor(self._apart, whole)
 
     def close(self) -> None:
+        if self._handed_over is not None:
+            self._handed_over.close()
         if self._grouped is not None:
             self._grouped.close()
         if self._plugins is not None:

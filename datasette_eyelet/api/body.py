@@ -1,7 +1,7 @@
 """A request's body, read no further than it may go, and what it says: one JSON object, or an event on each line."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
@@ -47,10 +47,29 @@ async def read_bytes(request: Any, most_bytes: int, took: Callable[[int], None] 
     declared = str(request.headers.get("content-length") or "")
     if declared.isascii() and declared.isdigit() and (len(declared) > 15 or int(declared) > most_bytes):
         raise _too_long(most_bytes)
+    return await _in_time(_read(request, most_bytes, took))
+
+
+async def _in_time(reading: Awaitable[bytes]) -> bytes:
+    """What is read; Problem 408 after READ_TIMEOUT_S. `asyncio.wait_for` would make a task of it, for each request."""
+    task, is_late = asyncio.current_task(), False
+
+    def give_up() -> None:
+        nonlocal is_late
+        is_late = True
+        if task is not None:
+            task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(READ_TIMEOUT_S, give_up)
     try:
-        return await asyncio.wait_for(_read(request, most_bytes, took), READ_TIMEOUT_S)
-    except asyncio.TimeoutError:
+        return await reading
+    except asyncio.CancelledError:
+        if not is_late:
+            raise
+        getattr(task, "uncancel", int)()  # Python 3.11 counts them
         raise Problem(408, f"the body did not come within {READ_TIMEOUT_S:.0f} seconds") from None
+    finally:
+        timer.cancel()
 
 
 def members(text: str, *known: str) -> dict[str, str]:

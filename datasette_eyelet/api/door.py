@@ -89,8 +89,12 @@ def forbidden(action: str) -> Problem:
 
 def who(request: Any) -> str:
     """The actor's name in the audit."""
-    actor = request.actor or {}
-    return str(actor.get("id") or "nobody")[:200]
+    return who_is(request.actor)
+
+
+def who_is(actor: Any) -> str:
+    """The name of an actor."""
+    return str((actor or {}).get("id") or "nobody")[:200]
 
 
 @contextmanager

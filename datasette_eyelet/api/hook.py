@@ -16,6 +16,7 @@ from datasette_eyelet import instance, permissions, responses, token_actor
 from datasette_eyelet.api import body, door
 from datasette_eyelet.api.door import Problem, forbidden, room
 from datasette_eyelet.api.insert import CONTEXT_MAX_CHARS
+from datasette_eyelet.handed_over import Tell
 from datasette_eyelet.permissions import WRITE
 from datasette_eyelet.settings import HOOK_HOSTS
 from eyelet_ingest import intake, live, metadata, pause, posting
@@ -42,52 +43,83 @@ async def view(datasette: Any, request: Any) -> Any:
     if _is_off(request):
         return _done()
     held = instance.of(datasette)
-    grouped = held.grouped
     with room(datasette, "hook"):
         with _bodies(datasette) as took:
             raw = await body.read_bytes(request, BODY_MAX_BYTES, took)
             if not raw.strip():
                 raise Problem(400, "the body is empty: it is the payload of a hook")
-            named = _named(request)
-            context, event = await asyncio.to_thread(_event, held, raw, given, _is_near(request), named)
+            taking = _Taking(held, raw, given, _is_near(request), _named(request), request.actor)
             del raw
-        if event is None:
-            return _done()
-        if not await permissions.may(datasette, request.actor, WRITE, layout.safe_context(context)):
-            raise forbidden(WRITE)
-        event.meta["source"] = {**_source(event), "sender": door.who(request)}
         try:
-            done = grouped.put(context, event)
-            if done is None:
-                await held.apart(grouped.spool, context, event)
+            if token_actor.is_token(request.actor):
+                await held.handed_over().done(taking.at_once)
             else:
-                await asyncio.shield(asyncio.wrap_future(done))
+                await taking.after_asking(datasette)
         except EyeletError as bad:  # its reason may name files
             raise Problem(503, f"the event is recorded nowhere: {bad.hint}") from bad
     return _done()
 
 
-def _event(
-    held: instance.Instance, raw: bytes, given: str, is_near: bool, named: tuple[bytes, int]
-) -> tuple[str, Event | None]:
-    """The context to record into and the event of a payload; None where nothing is to be recorded.
+class _Taking:
+    """A payload on its way from its bytes to being safe."""
 
-    Whoever asks from this machine has the settings of the folder that the payload names; where it is written, a
-    payload does not say.
-    """
-    around = Surroundings(_folder(raw) if is_near else os.sep)
-    if not around.settings["enabled"] or pause.rests(around.home, around.folders()):
-        return "", None
-    plugins = held.plugins()
-    uid, received_ns = named
-    event, payload = live.event_of(raw, received_ns, around.settings, plugins)
-    event.uid = uid
-    if is_near:
-        around.settings["environment"] = ()  # the server's is not the agent's
-        metadata.add(event, around)
-        plugins.redact_metadata(event)
-    plugins.enrich(event, payload)
-    return given or around.context, event
+    def __init__(
+        self, held: instance.Instance, raw: bytes, given: str, is_near: bool, named: tuple[bytes, int], actor: Any
+    ) -> None:
+        self.held, self.grouped, self.actor = held, held.grouped, actor
+        self.raw, self.given, self.is_near, self.named = raw, given, is_near, named
+
+    def at_once(self, tell: Tell) -> None:
+        """All of it in one thread, and then the writer's: for a token, which says itself where it may record."""
+        context, event = self.event()
+        if event is None:
+            return tell(None)
+        if not token_actor.granted_by_token(self.actor, WRITE, layout.safe_context(context)):
+            return tell(forbidden(WRITE))
+        self.sign(event)
+        done = self.grouped.put(context, event)
+        if done is None:
+            self.grouped.spool(context, event)
+            return tell(None)
+        done.add_done_callback(lambda one: tell(one.exception()))
+
+    async def after_asking(self, datasette: Any) -> None:
+        """The same for another plugin's token: whether it may is asked on the event loop."""
+        context, event = await asyncio.to_thread(self.event)
+        if event is None:
+            return
+        if not await permissions.may(datasette, self.actor, WRITE, layout.safe_context(context)):
+            raise forbidden(WRITE)
+        self.sign(event)
+        done = self.grouped.put(context, event)
+        if done is None:
+            await self.held.apart(self.grouped.spool, context, event)
+        else:
+            await asyncio.shield(asyncio.wrap_future(done))
+
+    def sign(self, event: Event) -> None:
+        """Say who sent it."""
+        event.meta["source"] = {**_source(event), "sender": door.who_is(self.actor)}
+
+    def event(self) -> tuple[str, Event | None]:
+        """The context to record into and the event of the payload; None where nothing is to be recorded.
+
+        Whoever asks from this machine has the settings of the folder that the payload names; where it is written, a
+        payload does not say.
+        """
+        around = Surroundings(_folder(self.raw) if self.is_near else os.sep)
+        if not around.settings["enabled"] or pause.rests(around.home, around.folders()):
+            return "", None
+        plugins = self.held.plugins()
+        uid, received_ns = self.named
+        event, payload = live.event_of(self.raw, received_ns, around.settings, plugins)
+        event.uid = uid
+        if self.is_near:
+            around.settings["environment"] = ()  # the server's is not the agent's
+            metadata.add(event, around)
+            plugins.redact_metadata(event)
+        plugins.enrich(event, payload)
+        return self.given or around.context, event
 
 
 def _named(request: Any) -> tuple[bytes, int]:
@@ -143,7 +175,9 @@ def _is_near(request: Any) -> bool:
 
 def _done() -> Any:
     """What every agent takes for "go on": an object that says nothing."""
-    return responses.json_text("{}")
+    response = responses.json_text("{}")
+    response.headers["Content-Length"] = "2"  # else it would be sent in chunks
+    return response
 
 
 def _check_token(request: Any) -> None:

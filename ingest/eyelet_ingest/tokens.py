@@ -106,6 +106,14 @@ def known(root: str) -> list[Token]:
         raise RootError("read the tokens", path, f"it is no file of tokens ({bad})", _HINT) from bad
 
 
+def size_bytes(root: str) -> int:
+    """How long the file of tokens is; 0 where there is none, or it cannot be looked at."""
+    try:
+        return os.stat(os.path.join(root, FILE_NAME)).st_size
+    except OSError:
+        return 0
+
+
 def find(root: str, said: str) -> Token | None:
     """The token that was said, or None. Takes the same time for each that is wrong."""
     if not said.startswith(PREFIX) or len(said) > SHOWN_MAX_CHARS:
