@@ -173,3 +173,16 @@ def test_the_hook_knows_where_payloads_keep_their_time() -> None:
     from eyelet_ingest import live
 
     assert live.TIME_KEYS == times.KEYS
+
+
+def test_the_code_of_a_hook_carries_no_tables_of_lines(tmp_path: Path) -> None:
+    bundle.write(str(tmp_path))
+    (path,) = (tmp_path / "bin").glob("eyelet-hook-*.code")
+    content = path.read_bytes()
+    boot, parts = marshal.loads(content[8 : 8 + int(content[:8])])
+    left = [boot, *(code for _, _, code in parts[0])]
+    assert len(left) > 10
+    while left:
+        code = left.pop()
+        assert code.co_linetable == b"", code
+        left += [one for one in code.co_consts if isinstance(one, type(boot))]
