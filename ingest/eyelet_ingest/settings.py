@@ -36,10 +36,11 @@ class Setting:
     of_project: bool = True
     words: tuple[str, ...] = ()
     most: int = 0
+    only_off: bool = False  # a project's file may switch it off, and not on again
 
 
 SETTINGS = (
-    Setting("logging.enabled", "flag", True, "record anything at all", "EYELET_ENABLED"),
+    Setting("logging.enabled", "flag", True, "record anything at all", "EYELET_ENABLED", only_off=True),
     Setting(
         "logging.format",
         "word",
@@ -62,10 +63,10 @@ SETTINGS = (
     Setting(
         "context", "name", "default", "the context to record into; `project`: the project's name", "EYELET_CONTEXT"
     ),
-    Setting("metadata.include_hostname", "flag", True, "record the machine's name"),
-    Setting("metadata.include_ip", "flag", True, "record the machine's address"),
-    Setting("metadata.include_git", "flag", True, "record branch, commit and remote"),
-    Setting("metadata.include_environment", "flag", True, "record the variables that are allowed"),
+    Setting("metadata.include_hostname", "flag", True, "record the machine's name", only_off=True),
+    Setting("metadata.include_ip", "flag", True, "record the machine's address", only_off=True),
+    Setting("metadata.include_git", "flag", True, "record branch, commit and remote", only_off=True),
+    Setting("metadata.include_environment", "flag", True, "record the variables that are allowed", only_off=True),
     Setting(
         "metadata.environment",
         "names",
@@ -131,8 +132,16 @@ def of_files(config: str, of_project: str) -> Settings:
         found = read(path) if path else None
         if found is not None:
             files.append(path)
-            values.update(_from_file(found, path, by_project))
+            for name, value in _from_file(found, path, by_project).items():
+                values[name] = _narrowed(BY_NAME[name], values[name], value) if by_project else value
     return Settings(values, files=tuple(files))
+
+
+def _narrowed(setting: Setting, held: Value, of_project: Value) -> Value:
+    """What holds where a project's file says something else than what held before it."""
+    if setting.only_off and held.value is False and of_project.value is True:
+        return Value(False, f"{held.origin} ({of_project.origin} may only switch it off)")
+    return of_project
 
 
 def compiled(held: Settings) -> dict[str, Any]:

@@ -212,6 +212,34 @@ def test_nothing_is_recorded_where_that_is_wanted(project: Path, switch: str) ->
     assert not (Path(home) / "spool").exists()
 
 
+def test_a_cloned_project_switches_nothing_on_that_the_user_switched_off(project: Path) -> None:
+    said = ("hostname", "ip", "git", "environment")
+    off = "".join(f"  include_{name}: false\n" for name in said)
+    hook(project, f"metadata:\n{off}", of_project=f"metadata:\n{off.replace('false', 'true')}")
+    (row,) = rows(GLOBAL.expanduser())
+    assert (row["hostname"], row["ip_address"]) == (None, None)
+    assert not {"git", "environment"} & set(json.loads(str(row["meta"] or "{}")))
+    hook(project, "logging: {enabled: false}\n", of_project="logging: {enabled: true}\n")
+    assert len(rows(GLOBAL.expanduser())) == 1
+    hook(project, env={"EYELET_ENABLED": "1"})  # the user's own
+    assert len(rows(GLOBAL.expanduser())) == 2
+
+
+@pytest.mark.parametrize("removed", ["global", "project", "both"])
+def test_what_a_removed_file_said_holds_for_no_further_event(project: Path, removed: str) -> None:
+    hook(project, "context: of-user\n", of_project="metadata: {include_hostname: false}\n")
+    hook(project)
+    if removed != "project":
+        (Path.home() / ".eyelet" / "eyelet.yaml").unlink()
+    if removed != "global":
+        (project / "eyelet.yaml").unlink()
+    hook(project)
+    found = sorted(rows(GLOBAL.expanduser()), key=lambda row: row["id"])  # type: ignore[arg-type,return-value]
+    seen = [(row["context_name"], row["hostname"] is None) for row in found]
+    after = ("of-user" if removed == "project" else "default", removed == "global")
+    assert seen == [("of-user", True), ("of-user", True), after]
+
+
 def test_what_is_resumed_is_recorded_again(project: Path) -> None:
     home = surroundings.home()
     pause.rest(home, str(project), 0)

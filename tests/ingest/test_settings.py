@@ -123,6 +123,23 @@ def test_what_is_wrong_is_named_with_file_line_and_what_it_may_be(text: str, lin
     assert done.stderr.startswith(f"Error: read settings {path}:{line}: ")
 
 
+@pytest.mark.parametrize("name", [one.name for one in SETTINGS if one.only_off])
+@pytest.mark.parametrize(("of_user", "of_project"), [(False, True), (True, False), (False, False), (True, True)])
+def test_a_project_may_only_switch_off(name: str, of_user: bool, of_project: bool, project: Path) -> None:
+    group, last = name.split(".")
+    path = write_global(f"{group}: {{{last}: {str(of_user).lower()}}}\n")
+    (project / "eyelet.yaml").write_text(f"{group}:\n  {last}: {str(of_project).lower()}\n")
+    held = effective(str(project)).values[name]
+    assert held.value is (of_user and of_project)
+    refused_to = f"{path}:1 ({project}/eyelet.yaml:2 may only switch it off)"
+    assert held.origin == (refused_to if of_project > of_user else f"{project}/eyelet.yaml:2")
+
+
+def test_all_that_is_said_about_the_machine_is_only_to_be_switched_off() -> None:
+    flags = {one.name for one in SETTINGS if one.name.startswith("metadata.include_")}
+    assert flags | {"logging.enabled"} == {one.name for one in SETTINGS if one.only_off}
+
+
 @pytest.mark.parametrize("name", [one.name for one in SETTINGS if not one.of_project])
 def test_a_project_may_not_say_where_to_write_or_what_of_the_environment_to_keep(name: str, project: Path) -> None:
     group, last = name.split(".")
@@ -210,6 +227,7 @@ def test_every_setting_is_in_the_docs_with_its_default_and_variable(setting: set
     assert not setting.variable or f"`{setting.variable}`" in row
     assert all(f"`{word}`" in row for word in setting.words)
     assert ("not by a project" in row) is not setting.of_project
+    assert ("a project only off" in row) is setting.only_off
 
 
 @hypothesis.settings(suppress_health_check=list(hypothesis.HealthCheck), deadline=None)
