@@ -32,6 +32,7 @@ LIFE_MS = 600  # the interpreter's own start and end are outside it: 0.8 s in al
 IDLE_INPUT_MS = 500  # how long a silent, open stdin is waited for
 DRAIN_MS = 100  # what a capture may spend on what others left behind
 READ_BYTES = 1 << 20
+PIPE_BYTES = 1 << 16
 INPUT_MAX_BYTES = 256 * 2**20  # more is kept up to here, as a payload cut short
 UID_BYTES = 16
 
@@ -241,22 +242,42 @@ def _read_input() -> bytes:
     parts: list[bytes] = []
     size_bytes = 0
     until_ns = time.monotonic_ns() + LIFE_MS * 1_000_000
-    try:
-        while True:
-            if has_timer:
-                _signal.setitimer(_signal.ITIMER_REAL, IDLE_INPUT_MS / 1000)
-            part = os.read(0, READ_BYTES)
-            if not part:
-                break
-            parts.append(part)
-            size_bytes += len(part)
-            if size_bytes > INPUT_MAX_BYTES or (size_bytes < READ_BYTES and time.monotonic_ns() > until_ns):
-                break
-        if has_timer:
-            _signal.setitimer(_signal.ITIMER_REAL, 0)
-    except _SilentInput:
-        pass
+    while True:
+        part = _read_or_silence(_signal) if has_timer else os.read(0, READ_BYTES)
+        if not part:
+            break
+        parts.append(part)
+        size_bytes += len(part)
+        if size_bytes > INPUT_MAX_BYTES or (size_bytes < READ_BYTES and time.monotonic_ns() > until_ns):
+            break
     return b"".join(parts)
+
+
+def _read_or_silence(signals: "Any") -> bytes:
+    """What comes next on stdin; b"" at its end, and where nothing comes for IDLE_INPUT_MS.
+
+    A process that was stopped, or got no processor, hears the alarm before it looks, or between the reading and what
+    is done with it: so what is read lies in a buffer already, and what has come meanwhile is looked for once more.
+    """
+    buffer = bytearray(PIPE_BYTES)
+    try:
+        signals.setitimer(signals.ITIMER_REAL, IDLE_INPUT_MS / 1000)
+        size_bytes = os.readv(0, [buffer])
+        signals.setitimer(signals.ITIMER_REAL, 0)
+        return bytes(buffer[:size_bytes])
+    except _SilentInput:
+        return bytes(buffer).rstrip(b"\0") or _at_hand()  # no payload ends in zeros
+
+
+def _at_hand() -> bytes:
+    """What lies on stdin, without waiting for it."""
+    os.set_blocking(0, False)
+    try:
+        return os.read(0, PIPE_BYTES)
+    except BlockingIOError:
+        return b""
+    finally:
+        os.set_blocking(0, True)
 
 
 class _SilentInput(Exception):

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -140,3 +141,25 @@ def test_a_hook_that_is_stopped_beyond_its_time_keeps_its_event(root: str) -> No
     with Store(root) as store:
         store.drain_spool()
         assert store.count(Filter()).count == len(hooks)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
+@pytest.mark.parametrize(
+    "payload", [b'{"hook_event_name":"Stop","session_id":"s"}', b'{"a":"' + b"x" * 60_000 + b'"}']
+)
+def test_what_came_while_a_hook_stood_still_is_read_before_it_believes_in_silence(root: str, payload: bytes) -> None:
+    """The time for its input ends while it is stopped, with the input there: it hears the alarm first."""
+    with subprocess.Popen([*HOOK, "--root", root], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        time.sleep(0.25)  # by now it waits for its input
+        process.send_signal(signal.SIGSTOP)
+        writing = threading.Thread(target=lambda: (process.stdin.write(payload), process.stdin.close()))  # type: ignore[union-attr]
+        writing.start()
+        time.sleep(0.6)
+        process.send_signal(signal.SIGCONT)
+        writing.join()
+        assert process.wait() == 0
+    with Store(root) as store:
+        store.drain_spool()
+        (row,) = store.search(Filter()).rows
+        assert row["data"] == payload.decode()
