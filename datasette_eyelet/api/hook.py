@@ -49,7 +49,8 @@ async def view(datasette: Any, request: Any) -> Any:
             if not raw.strip():
                 raise Problem(400, "the body is empty: it is the payload of a hook")
             named = _named(request)
-            context, event = await asyncio.to_thread(_event, held, raw, given, _is_near(request), named)
+            agent = str(request.headers.get(posting.AGENT.lower()) or "")
+            context, event = await asyncio.to_thread(_event, held, raw, given, _is_near(request), named, agent)
             del raw
         if event is None:
             return _done()
@@ -68,7 +69,7 @@ async def view(datasette: Any, request: Any) -> Any:
 
 
 def _event(
-    held: instance.Instance, raw: bytes, given: str, is_near: bool, named: tuple[bytes, int]
+    held: instance.Instance, raw: bytes, given: str, is_near: bool, named: tuple[bytes, int], agent: str
 ) -> tuple[str, Event | None]:
     """The context to record into and the event of a payload; None where nothing is to be recorded.
 
@@ -80,7 +81,7 @@ def _event(
         return "", None
     plugins = held.plugins()
     uid, received_ns = named
-    event, payload = live.event_of(raw, received_ns, around.settings, plugins)
+    event, payload = live.event_of(raw, received_ns, around.settings, plugins, agent)
     event.uid = uid
     if is_near:
         around.settings["environment"] = ()  # the server's is not the agent's

@@ -15,7 +15,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
@@ -29,19 +28,19 @@ from eyelet_ingest.head import Head
 from eyelet_ingest.jsontext import canonical
 from eyelet_ingest.ledger import Ledger, Quarantined, Seen
 from eyelet_ingest.reading import Found
-from eyelet_ingest.sources import claude_hooks, claude_transcripts, log, mapped, old_eyelet
-from eyelet_ingest.sources.src import of_tool
+from eyelet_ingest.sources import formats, log, mapped
+from eyelet_ingest.sources.reader import Reader, Record
 from eyelet_ingest.sources.text import plain
-from eyelet_ingest.sources.times import KEYS, of_payload
+from eyelet_ingest.sources.times import KEYS
 from eyelet_ingest.store import foreign, identity, layout
 from eyelet_ingest.store.store import Store
 
 if TYPE_CHECKING:
+    from eyelet_ingest.hookspecs import Source
     from eyelet_ingest.plugins import Plugins
 
 READ_BYTES = 1 << 18
 GROUP_RECORDS, GROUP_CHARS = 256, 1 << 16  # looked through for secrets at once
-SRCS_REMEMBERED = 4_096
 
 NEITHER = "neither a hook payload nor a transcript record"
 _NOTE = (
@@ -113,22 +112,43 @@ class _File:
     """One recording while it is read: what its later records take from its earlier ones."""
 
     __slots__ = (
-        *("fallback", "is_transcript", "known_bad", "last_time_us", "many_sessions", "path", "records"),
-        *("seen", "session", "transcript"),
+        *("_readers", "fallback", "format", "known_bad", "last_time_us", "many_sessions", "path", "records"),
+        *("seen", "session"),
     )
 
     def __init__(self, seen: Seen, head: Head, fallback: "tuple[int, str]") -> None:
         self.seen = seen
         self.path = seen.path
-        self.is_transcript = head.is_transcript
-        self.transcript = claude_transcripts.Transcript()
+        self.format = head.format
+        self._readers: dict[str, Reader] = {}
         self.last_time_us = head.first_time_us
         self.fallback = fallback  # the time where no record has one, and what it was taken from
         # A log of hooks mixes sessions, and then nothing tells whose a record without one is.
-        self.many_sessions = not head.is_transcript and len(head.sessions) > 1
+        self.many_sessions = (head.format is None or head.format.is_hooks) and len(head.sessions) > 1
         self.session = plain(redacted(head.sessions[0])) if head.sessions else _session_of(seen.path)
         self.records = 0
         self.known_bad = quarantine.KnownBad()  # of earlier runs
+
+    def reader(self, of: formats.Format) -> Reader:
+        """What reads this file's records of a format."""
+        found = self._readers.get(of.name)
+        if found is None:
+            found = self._readers[of.name] = of.reader()
+        return found
+
+
+class _Theirs(Reader):
+    """A record that a plugin takes for one of its own."""
+
+    def __init__(self, plugins: "Plugins", name: str, source: "Source") -> None:
+        self.plugins, self.source = plugins, (name, source)
+
+    def time_us(self, record: Record) -> int | None:
+        said_us = self.plugins.time_of(*self.source, record)
+        return said_us if said_us is not None else super().time_us(record)
+
+    def event(self, record: Record, text: str) -> Event:
+        return self.plugins.event_of(*self.source, record, text)
 
 
 class _Run:
@@ -151,7 +171,6 @@ class _Run:
         self.safe_context = layout.safe_context(context)
         self.key, self.clock = self.batch.key, self.batch.clock
         self.uids = identity.Uids(self.key)
-        self.src_of = lru_cache(SRCS_REMEMBERED)(of_tool)  # Pre and Post of one call have the same command
         self.read = 0
         self.read_whole: list[_File] = []  # read to the end, and not settled before their last batch is stored
         self.begun_anew: dict[str, int] = {}  # path of a replaced file → its timeless payloads taken for known ones
@@ -176,13 +195,23 @@ class _Run:
     def stream(self, raw: BinaryIO, path: str) -> None:
         """Take every record of one open file or pipe."""
         stream = reading.open_stream(raw)  # held on to: it would close `raw` with itself
-        found = reading.records(stream)
+        there = os.fstat(raw.fileno()) if path != recordings.STDIN else None
+        self.take(reading.records(stream), path, there, raw.tell if raw.seekable() else None)
+
+    def take(
+        self,
+        found: Iterator[Found],
+        path: str,
+        there: "os.stat_result | None" = None,
+        tell: "Callable[[], int] | None" = None,
+    ) -> None:
+        """Take every record of what lies at `path`; `there`: of a file; `tell`: how many bytes of it were read."""
+        found = formats.each(found)
         head = Head(found, self.key, self.clock)
         if not head.records:
             return
-        is_file = path != recordings.STDIN
+        is_file = there is not None
         shown = shown_path(path)
-        there = os.fstat(raw.fileno()) if is_file else None
         mtime_us = self.clock.usable(there.st_mtime_ns // 1_000) if there else None
         fallback = (self.clock.now_us, "receipt") if mtime_us is None else (mtime_us, "file")
         seen, is_new_content = self._recognise(path, shown, head)
@@ -200,9 +229,9 @@ class _Run:
                 self._take(group.popleft(), at in suspects, file, occurrences.next)
                 if self.batch.is_full():
                     self.flush()
-            told_bytes = self._tell(raw, told_bytes)
+            told_bytes = self._tell(tell, told_bytes)
         occurrences.close()
-        self._tell(raw, told_bytes)
+        self._tell(tell, told_bytes)
         if is_file:
             file.records = self.read - before
             self.read_whole.append(file)
@@ -245,7 +274,8 @@ class _Run:
     def _begins_like(self, path: str, before: Seen) -> bool:
         try:
             with open(path, "rb") as raw:
-                digests = Head(reading.records(reading.open_stream(raw)), self.key, self.clock).digests
+                found = formats.each(reading.records(reading.open_stream(raw)))
+                digests = Head(found, self.key, self.clock).digests
         except OSError:
             return False
         return len(digests) >= before.head_records and digests[before.head_records - 1] == before.head_digest
@@ -260,37 +290,29 @@ class _Run:
         if as_log is not None:
             self._take_log(found, value, is_suspect, as_log, file, occurrence_of)
             return
-        is_old = not theirs and old_eyelet.is_envelope(value)
-        is_hook = is_old or "hook_event_name" in value or claude_hooks.is_hook(value)
-        if not (theirs or is_hook or claude_transcripts.is_record(value) or (file.is_transcript and value)):
+        kind = None if theirs else formats.of(value, file.format)
+        if theirs and self.plugins:
+            reader: Reader = _Theirs(self.plugins, *theirs)
+        elif kind is not None:
+            reader = file.reader(kind)
+        else:
             self._quarantine(found, NEITHER, file)
             return
-        own_us = old_eyelet.time_us(value) if is_old else of_payload(value)
-        if theirs and self.plugins:
-            is_hook, said_us = False, self.plugins.time_of(*theirs, value)
-            own_us = said_us if said_us is not None else own_us
-        uuid = None if is_hook or theirs else claude_transcripts.record_uuid(value)
+        own_us = reader.time_us(value)
+        uuid = reader.uuid(value)
         if uuid is not None:
-            uid = identity.record_uid(self.key, claude_hooks.AGENT, uuid)
+            uid = identity.record_uid(self.key, *uuid)
         else:
-            same = old_eyelet.payload_of(value) if is_old else value
-            uid = self._uid(same, own_us, file.seen.generation, occurrence_of)
+            uid = self._uid(reader.same(value), own_us, file.seen.generation, occurrence_of)
         payload, text, failed = self._cleaned(found, value, is_suspect)
-        if theirs and self.plugins:
-            try:
-                event = self.plugins.event_of(*theirs, payload, text)
-            except BadInput as bad:
-                self._quarantine(found, str(bad), file)
-                return
-        elif is_old:
-            event = old_eyelet.normalise(payload, {}, self.src_of)
-        elif is_hook:
-            event = claude_hooks.normalise(payload, text, self.src_of)
-        else:
-            event = file.transcript.normalise(payload, text)
+        try:
+            event = reader.event(payload, text)
+        except BadInput as bad:
+            self._quarantine(found, bad.reason or str(bad), file)
+            return
         event.uid = uid
         is_timeless = self._set_time(event, own_us, _original_time(payload), file)
-        self._set_session(event, file, is_hook)
+        self._set_session(event, file, kind is not None and kind.is_hooks)
         self._enrich(event, payload, failed)
         self._add(found, event, self.context, is_timeless, file)
 
@@ -386,10 +408,10 @@ class _Run:
         if file.known_bad.mended:
             self.ledger.release(self.safe_context, file.path, file.known_bad.mended, self.clock.now_us)
 
-    def _tell(self, raw: BinaryIO, told_bytes: int) -> int:
-        if not raw.seekable():
+    def _tell(self, tell: "Callable[[], int] | None", told_bytes: int) -> int:
+        if tell is None:
             return 0
-        now_bytes = raw.tell()
+        now_bytes = tell()
         if now_bytes > told_bytes:
             self.progress(now_bytes - told_bytes)
         return max(now_bytes, told_bytes)

@@ -6,6 +6,7 @@ hook_type is the record's own type; what its status and src are stands in docs/e
 from eyelet_ingest.events import Event
 from eyelet_ingest.sources.claude_hooks import AGENT, UNKNOWN, execution
 from eyelet_ingest.sources.failure import INTERRUPTED, REJECTED, api_error_name, code_of, message_of
+from eyelet_ingest.sources.reader import Reader, Record
 from eyelet_ingest.sources.src import src, tool_parts
 from eyelet_ingest.sources.text import PATH_MAX_CHARS, duration_ms, optional, plain
 
@@ -50,28 +51,28 @@ def record_uuid(record: "dict[str, object]") -> str | None:
     return uuid if isinstance(uuid, str) and 0 < len(uuid) <= 200 else None
 
 
-class Transcript:
+class Transcript(Reader):
     """The records of one file, in their order: an answer's tool is known from the call that came before it."""
-
-    __slots__ = ("_tools",)
 
     def __init__(self) -> None:
         self._tools: dict[str, str] = {}
 
-    def normalise(self, record: "dict[str, object]", data: str) -> Event:
-        """The event of a redacted record and its JSON text. The time, the uid and the session of a record without
-        one are the caller's to set."""
+    def uuid(self, record: Record) -> "tuple[str, str] | None":
+        uuid = record_uuid(record)
+        return None if uuid is None else (AGENT, uuid)
+
+    def event(self, record: Record, text: str) -> Event:
         get = record.get
         kind = plain(get("type")) or UNKNOWN
         message = get("message")
         parts = message if isinstance(message, dict) else {}
         tool_name, tool_use_id = self._call(parts.get("content"))
-        status, code, text = _outcome(kind, record, parts)
+        status, code, said = _outcome(kind, record, parts)
         model = parts.get("model")
         version, branch = plain(get("version")), plain(get("gitBranch"))
         meta: dict[str, object] = {}
         if status != "ok":
-            meta["execution"] = execution(status, code, text)
+            meta["execution"] = execution(status, code, said)
         if branch:
             meta["git"] = {"branch": branch}
         if version:
@@ -92,7 +93,7 @@ class Transcript:
             model=optional(model) if isinstance(model, str) and model != SYNTHETIC_MODEL else None,
             duration_ms=_duration_ms(record),
             project_dir=optional(get("cwd"), PATH_MAX_CHARS),
-            data=data,
+            data=text,
             meta=meta,
         )
 

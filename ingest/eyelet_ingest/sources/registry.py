@@ -1,0 +1,65 @@
+"""Whose hook a payload is: the one place that knows every agent's source of hooks. Light: the hook imports it.
+
+A source of hooks is a plain module with `AGENT` and `normalise(payload, text, src_of) -> Event`. Only Claude Code's is
+loaded at once: a payload of another agent pays for its own. `formats.py` is the same for recordings.
+
+What the installed entry says (`--agent`) counts, but for agents that run another's hooks: their payloads say so.
+"""
+
+from eyelet_ingest.sources import claude_hooks
+from eyelet_ingest.sources.src import of_tool
+
+TYPE_CHECKING = False  # importing `typing` would cost the hook more than all of this file
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from eyelet_ingest.events import Event
+
+AGENTS = ("claude", "codex", "gemini", "copilot", "cursor")
+
+_GEMINI_EVENTS = (
+    *("BeforeAgent", "AfterAgent", "BeforeTool", "AfterTool", "BeforeModel", "AfterModel"),
+    *("BeforeToolSelection", "PreCompress"),
+)
+
+
+def agent_of(payload: "dict[str, object]", said: str = "") -> str:
+    """One of AGENTS: whom the payload is of. `said` is what the entry in the agent's settings says, "" for nothing."""
+    if "cursor_version" in payload:  # it runs Claude Code's hooks, too
+        return "cursor"
+    if "tool_result" in payload or "toolName" in payload:  # so does this one, in a project
+        return "copilot"
+    if said in AGENTS:
+        return said
+    return _by_shape(payload)
+
+
+def is_hook(record: "dict[str, object]") -> bool:
+    """Whether a record of unknown origin is a hook's payload."""
+    return claude_hooks.is_hook(record) or record.get("type") == "agent-turn-complete"
+
+
+def normalise(
+    payload: "dict[str, object]",
+    data: str,
+    said: str = "",
+    src_of: "Callable[[str, str, str | None, str | None], str]" = of_tool,
+) -> "Event":
+    """The event of a redacted payload and its JSON text, by the source of its agent. Takes any object.
+
+    The time and the uid are the caller's to set.
+    """
+    # A branch for each agent but Claude, its import spelt out, as `bundle.py` reads what a hook may load.
+    return claude_hooks.normalise(payload, data, src_of)
+
+
+def _by_shape(payload: "dict[str, object]") -> str:
+    """The agent of a payload of which nobody said it."""
+    get = payload.get
+    place = get("transcript_path")
+    path = place if isinstance(place, str) else ""
+    if "turn_id" in payload or get("type") == "agent-turn-complete" or "/rollout-" in path:
+        return "codex"
+    if get("hook_event_name") in _GEMINI_EVENTS or "/.gemini/" in path:
+        return "gemini"
+    return "claude"
