@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 AGENTS = ("claude", "codex", "gemini", "copilot", "cursor")
 
+_CAMEL = frozenset(("sessionId", "toolName", "errorContext", "prompt", "initialPrompt"))
 _GEMINI_EVENTS = (
     *("BeforeAgent", "AfterAgent", "BeforeTool", "AfterTool", "BeforeModel", "AfterModel"),
     *("BeforeToolSelection", "PreCompress"),
@@ -29,6 +30,10 @@ def agent_of(payload: "dict[str, object]", said: str = "") -> str:
         return "cursor"
     if "tool_result" in payload or "toolName" in payload:  # so does this one, in a project
         return "copilot"
+    if (
+        said == "claude" and "timestamp" in payload and "transcript_path" not in payload
+    ):  # Claude Code's are the reverse
+        return "copilot"
     if said in AGENTS:
         return said
     return _by_shape(payload)
@@ -36,7 +41,7 @@ def agent_of(payload: "dict[str, object]", said: str = "") -> str:
 
 def is_hook(record: "dict[str, object]") -> bool:
     """Whether a record of unknown origin is a hook's payload."""
-    return claude_hooks.is_hook(record) or record.get("type") == "agent-turn-complete"
+    return claude_hooks.is_hook(record) or record.get("type") == "agent-turn-complete" or _is_camel(record)
 
 
 def normalise(
@@ -50,6 +55,15 @@ def normalise(
     The time and the uid are the caller's to set.
     """
     # A branch for each agent but Claude, its import spelt out, as `bundle.py` reads what a hook may load.
+    agent = agent_of(payload, said)
+    if agent == "cursor":
+        from eyelet_ingest.sources import cursor_hooks
+
+        return cursor_hooks.normalise(payload, data)
+    if agent == "copilot":
+        from eyelet_ingest.sources import copilot_hooks
+
+        return copilot_hooks.normalise(payload, data)
     return claude_hooks.normalise(payload, data, src_of)
 
 
@@ -62,4 +76,15 @@ def _by_shape(payload: "dict[str, object]") -> str:
         return "codex"
     if get("hook_event_name") in _GEMINI_EVENTS or "/.gemini/" in path:
         return "gemini"
+    if "/.copilot/" in path or get("hook_event_name") == "ErrorOccurred" or _is_camel(payload):
+        return "copilot"
     return "claude"
+
+
+def _is_camel(record: "dict[str, object]") -> bool:
+    """Whether it is a payload of Copilot's in camelCase, which does not name its event: transcripts have a `type`."""
+    if "hook_event_name" in record:
+        return "sessionId" in record and "notification_type" in record
+    if "type" in record or "uuid" in record or "cwd" not in record or not isinstance(record.get("timestamp"), int):
+        return False
+    return not _CAMEL.isdisjoint(record)
