@@ -4,8 +4,8 @@
 
 Sources: cursor.com/docs/hooks ("Input (all hooks)", and each event's own fields) and
 cursor.com/docs/reference/third-party-hooks. The tokens of `stop` (`input_tokens`, `output_tokens`, `cache_read_tokens`,
-`cache_write_tokens`) are not in that reference; versions since 3.10 send them. They stay in the payload. Event names are
-Cursor's own, in camelCase; where Cursor runs Claude Code's hooks the name may be Claude's, and means the same.
+`cache_write_tokens`) are not in that reference; versions since 3.10 send them. They stay in the payload. Names of events
+are Cursor's own, in camelCase; where it runs Claude Code's hooks a name may be Claude's, and means the same.
 
 What an event's status is and how its src is made stands in docs/events.md, and a test reads that table.
 """
