@@ -11,6 +11,7 @@ from eyelet_ingest.sources.src import src, tool_parts
 from eyelet_ingest.sources.text import PATH_MAX_CHARS, duration_ms, optional, plain
 
 SYNTHETIC_MODEL = "<synthetic>"
+CALLS_MOST = 1_000  # of one record that `meta` names
 TOOLS_REMEMBERED = 10_000  # tool calls of a file whose answer may still come; an answer follows its call closely
 
 # Fields of which a transcript's record has at least one.
@@ -66,7 +67,7 @@ class Transcript(Reader):
         kind = plain(get("type")) or UNKNOWN
         message = get("message")
         parts = message if isinstance(message, dict) else {}
-        tool_name, tool_use_id = self._call(parts.get("content"))
+        tool_name, tool_use_id, several = self._calls(parts.get("content"))
         status, code, said = _outcome(kind, record, parts)
         model = parts.get("model")
         version, branch = plain(get("version")), plain(get("gitBranch"))
@@ -77,6 +78,8 @@ class Transcript(Reader):
             meta["git"] = {"branch": branch}
         if version:
             meta["agent"] = {"version": version}
+        if several:
+            meta["calls"] = several
         return Event(
             hook_type=kind,
             session_id=plain(get("sessionId")),
@@ -97,25 +100,30 @@ class Transcript(Reader):
             meta=meta,
         )
 
-    def _call(self, content: object) -> "tuple[str | None, str | None]":
-        """Name and id of the first tool call of a message, or of the call that its first answer belongs to."""
-        if not isinstance(content, list):
-            return None, None
-        first: tuple[str | None, str | None] = (None, None)
-        for block in content:
+    def _calls(self, content: object) -> "tuple[str | None, str | None, list[dict[str, object]]]":
+        """Name and id of the first tool call of a message, or of the call that its first answer belongs to; and what
+        `meta.calls` says of each where there are several."""
+        found: list[dict[str, object]] = []
+        for block in content if isinstance(content, list) else ():
             kind = block.get("type") if isinstance(block, dict) else None
             if kind == "tool_use":
                 name, use_id = optional(block.get("name")), optional(block.get("id"))
                 if name and use_id:
                     self._remember(use_id, name)
+                one: dict[str, object] = {"id": use_id, "tool": name, "phase": "question", "status": "ok"}
             elif kind == "tool_result":
                 use_id = optional(block.get("tool_use_id"))
-                name = self._tools.get(use_id) if use_id else None
+                one = {"id": use_id, "tool": self._tools.get(use_id) if use_id else None, "phase": "answer"}
+                one["status"], code, _ = _content_outcome([block], None)
+                if code:
+                    one["error_code"] = code
             else:
                 continue
-            if first == (None, None):
-                first = (name, use_id)
-        return first
+            found.append(one)
+        if not found:
+            return None, None, []
+        tool_name, tool_use_id = (optional(found[0][name]) for name in ("tool", "id"))
+        return tool_name, tool_use_id, found[:CALLS_MOST] if len(found) > 1 else []
 
     def _remember(self, use_id: str, name: str) -> None:
         if len(self._tools) >= TOOLS_REMEMBERED:

@@ -26,6 +26,7 @@ from eyelet_ingest.store.tending import Tending
 
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
     from eyelet_ingest.store.backup import Made
+    from eyelet_ingest.store.calls import Calls
     from eyelet_ingest.store.checkpoint import Checkpointed
     from eyelet_ingest.store.columns import Column
     from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
@@ -277,6 +278,35 @@ class Store(Tending):
         """
         with Search(self.roots, where, deadline_ms) as question:
             return question.page(limit, after, oldest_first, cut_chars)
+
+    def calls(
+        self,
+        where: Filter,
+        *,
+        limit: int = 100,
+        after: str | None = None,
+        oldest_first: bool = False,
+        cut_chars: int | None = None,
+        deadline_ms: float | None = None,
+        now_us: int | None = None,
+    ) -> "Calls":
+        """One page of calls, newest first, each once, where the latest of its events that fit the filter is.
+
+        `status`, `errors` and `error_code` are asked of the call, whose status is resolved (as of `now_us`, else now);
+        all else of its events. Paging, deadline and what cannot be read as for `search`.
+        """
+        from eyelet_ingest.store.calls import calls
+
+        return calls(
+            self.roots,
+            where,
+            limit=limit,
+            after=after,
+            oldest_first=oldest_first,
+            cut_chars=cut_chars,
+            deadline_ms=deadline_ms,
+            now_us=now_us,
+        )
 
     def count(self, where: Filter, *, deadline_ms: float | None = None) -> CountResult:
         """How many events match; after `deadline_ms`, in the partitions that were asked by then."""
