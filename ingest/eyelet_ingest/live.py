@@ -12,6 +12,7 @@ from eyelet_ingest.store import rows
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from eyelet_ingest.plugged import Plugged
@@ -27,12 +28,14 @@ def event_of(
     settings: "dict[str, Any] | None" = None,
     plugins: "Plugged | None" = None,
     agent: str = "",
+    normalise: "Callable[[dict[str, object], str, str], Event]" = registry.normalise,
 ) -> "tuple[Event, dict[str, object]]":
     """What the bytes of a payload say, redacted, and the redacted payload; one that says nothing is kept as it came.
 
     Never raises. The payload is empty where it is no object. The uid is the caller's to set. `settings` as
     `surroundings.DEFAULTS` has them say how long a payload may be; without, all of it is kept.
-    `plugins` redact too; the hook has those of `hot.py`. `agent`: whom the installed entry says it is of.
+    `plugins` redact too; the hook has those of `hot.py`. `agent`: whom the installed entry says it is of. `normalise`
+    makes the event, for what is no hook's payload.
     """
     text, is_utf8 = intake.decode(raw)
     received_us = received_ns // 1_000
@@ -43,7 +46,7 @@ def event_of(
         if plugins is not None:
             value, data, failed = plugins.redacted(value, data)
         payload = value if isinstance(value, dict) else {}
-        event = registry.normalise(payload, data, agent)
+        event = normalise(payload, data, agent)
         _set_time(event, payload, received_us)
         if settings is not None:
             _limit(event, value, settings)
