@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 READ_BYTES = 1 << 18
 GROUP_RECORDS, GROUP_CHARS = 256, 1 << 16  # looked through for secrets at once
+STILL_US = 3600 * 1_000_000  # a file that was not written to for so long is as it will be
 
 NEITHER = "neither a hook payload nor a transcript record"
 _NOTE = (
@@ -206,7 +207,8 @@ class _Run:
         tell: "Callable[[], int] | None" = None,
     ) -> None:
         """Take every record of what lies at `path`; `there`: of a file; `tell`: how many bytes of it were read."""
-        found = formats.each(found)
+        age_us = self.clock.now_us - there.st_mtime_ns // 1_000 if there else STILL_US
+        found = formats.each(found, age_us < STILL_US)
         head = Head(found, self.key, self.clock)
         if not head.records:
             return

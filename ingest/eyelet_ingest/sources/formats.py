@@ -6,11 +6,11 @@ whose payloads are also a format here. Logs of any shape have `mapped.py`.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
-from eyelet_ingest.jsontext import dumps
 from eyelet_ingest.reading import Found
-from eyelet_ingest.sources import claude_transcripts, hook_records, old_eyelet
-from eyelet_ingest.sources.reader import Reader, Record
+from eyelet_ingest.sources import claude_transcripts, codex_rollouts, gemini_chats, hook_records, old_eyelet, otlp
+from eyelet_ingest.sources.reader import Reader, Record, part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,15 @@ class Format:
 
 # In the order in which they are asked.
 FORMATS = (
+    Format("otlp", otlp.is_record, otlp.Logs, is_hooks=True),
     Format("eyelet", old_eyelet.is_envelope, hook_records.Envelopes, is_hooks=True),
     Format("hooks", hook_records.recognises, hook_records.Hooks, is_hooks=True),
+    Format("codex", codex_rollouts.recognises, codex_rollouts.Rollout),
+    Format("gemini", gemini_chats.recognises, gemini_chats.Chat),
     Format("claude", claude_transcripts.is_record, claude_transcripts.Transcript),
 )
 # Objects that hold many records: a name that they have, and what takes one apart (None: it is none of them).
-CONTAINERS: "tuple[tuple[str, Callable[[Record], Iterable[object] | None]], ...]" = ()
+CONTAINERS: "tuple[tuple[str, Callable[[Record], Iterable[object] | None]], ...]" = ((otlp.CONTAINER, otlp.apart),)
 
 
 def of(record: Record, usual: Format | None = None) -> Format | None:
@@ -46,15 +49,22 @@ def of(record: Record, usual: Format | None = None) -> Format | None:
     return usual if usual is not None and not usual.is_hooks and record else None
 
 
-def each(found: Iterable[Found]) -> Iterator[Found]:
-    """The records, those taken apart that hold others: a whole session in one object is as many records as it has."""
+def each(found: Iterator[Found], is_growing: bool = False) -> Iterator[Found]:
+    """The records, those taken apart that hold others: a whole session in one object is as many records as it has.
+
+    `is_growing`: the file is still being written, so what its end says may not be all.
+    """
     for one in found:
-        parts = None if one.value is None else _parts(one.value)
-        if parts is None:
+        value = one.value
+        if value is None:
             yield one
-            continue
-        for part in parts:
-            yield _found(one, part)
+        elif gemini_chats.is_head(value):
+            yield from gemini_chats.settled(chain((one,), found), is_growing)
+        elif (parts := _parts(value)) is None:
+            yield one
+        else:
+            for part in parts:
+                yield part_of(one, part)
 
 
 def _parts(value: Record) -> "Iterable[object] | None":
@@ -62,14 +72,3 @@ def _parts(value: Record) -> "Iterable[object] | None":
         if name in value:
             return apart(value)
     return None
-
-
-def _found(whole: Found, part: object) -> Found:
-    """A part of a record as a record; it has no line of its own."""
-    try:
-        text = dumps(part)
-    except ValueError:  # a number beyond what Python spells
-        return Found(whole.line, "", None, "a number in it is too long", whole.is_utf8)
-    if isinstance(part, dict):
-        return Found(whole.line, text, part, "", whole.is_utf8)
-    return Found(whole.line, text, None, "a part of it is no object", whole.is_utf8)

@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 
 from eyelet_ingest.events import Event
+from eyelet_ingest.jsontext import dumps
+from eyelet_ingest.reading import Found
 from eyelet_ingest.sources.times import of_payload
 
 Record = dict[str, object]
@@ -30,3 +32,14 @@ class Reader(ABC):
     def event(self, record: Record, text: str) -> Event:
         """The event of a redacted record and its JSON text. The time, the uid and the session of a record that says
         none are the caller's to set. BadInput for what cannot be an event."""
+
+
+def part_of(whole: Found, part: object) -> Found:
+    """A part of a record as a record; it has no line of its own."""
+    try:
+        text = dumps(part)
+    except ValueError:  # a number beyond what Python spells
+        return Found(whole.line, "", None, "a number in it is too long", whole.is_utf8)
+    if isinstance(part, dict):
+        return Found(whole.line, text, part, "", whole.is_utf8)
+    return Found(whole.line, text, None, "a part of it is no object", whole.is_utf8)

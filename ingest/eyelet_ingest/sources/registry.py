@@ -56,6 +56,14 @@ def normalise(
     """
     # A branch for each agent but Claude, its import spelt out, as `bundle.py` reads what a hook may load.
     agent = agent_of(payload, said)
+    if agent == "codex":
+        from eyelet_ingest.sources import codex_hooks
+
+        return codex_hooks.normalise(payload, data, src_of)
+    if agent == "gemini":
+        from eyelet_ingest.sources import gemini_hooks
+
+        return gemini_hooks.normalise(payload, data)
     if agent == "cursor":
         from eyelet_ingest.sources import cursor_hooks
 
