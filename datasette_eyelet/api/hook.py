@@ -13,7 +13,6 @@ from typing import Any
 from datasette_eyelet import instance, permissions, responses
 from datasette_eyelet.api import body, door, senders
 from datasette_eyelet.api.door import Problem, forbidden, room
-from datasette_eyelet.api.senders import BODIES_MAX_BYTES as BODIES_MAX_BYTES
 from datasette_eyelet.permissions import WRITE
 from eyelet_ingest import intake, live, metadata, pause, posting
 from eyelet_ingest.errors import BadInput, EyeletError
