@@ -16,6 +16,8 @@ COMMANDS = {
     "ingest": "eyelet_ingest.cli.ingest:ingest",
     "quarantine": "eyelet_ingest.cli.ingest:quarantine",
     "query": "eyelet_ingest.cli.query:query",
+    "calls": "eyelet_ingest.cli.calls:calls",
+    "usage": "eyelet_ingest.cli.usage:usage",
     "sources": "eyelet_ingest.cli.sources:sources",
     "log": "eyelet_ingest.cli.log:log",
     "tail": "eyelet_ingest.cli.tail:tail",

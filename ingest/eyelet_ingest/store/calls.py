@@ -83,7 +83,7 @@ class Calls:
     """One page of calls; `next`, where there is more, is the `after` of the following one. Where the deadline came
     first a page may hold fewer than were asked for, even none, and `next` goes on there."""
 
-    calls: list[Call]
+    rows: list[Call]
     next: str | None
     partitions: Partitions
     elapsed_ms: float

@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.sync import Synced
     from eyelet_ingest.store.tail import Tail
     from eyelet_ingest.store.tombstones import Sieve
+    from eyelet_ingest.store.usage import Usage
     from eyelet_ingest.store.wanted import Wanted
     from eyelet_ingest.store.writers import Writers
 
@@ -307,6 +308,16 @@ class Store(Tending):
             deadline_ms=deadline_ms,
             now_us=now_us,
         )
+
+    def usage(
+        self, where: Filter, by: Sequence[str] = ("session", "agent", "model"), *, deadline_ms: float | None = None
+    ) -> "Usage":
+        """Tokens of the answers that began in the range, each counted once, by some of session, agent, model, day and
+        context; a deadline as for `count`. BadInput for a condition beyond range, contexts, sessions, agents, models.
+        """
+        from eyelet_ingest.store.usage import usage
+
+        return usage(self.roots, where, by, deadline_ms)
 
     def count(self, where: Filter, *, deadline_ms: float | None = None) -> CountResult:
         """How many events match; after `deadline_ms`, in the partitions that were asked by then."""
