@@ -37,12 +37,12 @@ UID_BYTES = 16
 
 
 def main() -> None:
-    """Record the payload on stdin. Never raises, prints nothing, always exits 0."""
+    """Record the payload on stdin, or of `--notify`. Never raises, prints nothing, always exits 0."""
     started_ns = time.monotonic_ns()
     try:
         _outlive_the_agent()
         flags = _flags(sys.argv[1:])
-        raw = _read_input()
+        raw = os.fsencode(flags["notify"]) if "notify" in flags else _read_input()
         if raw.strip():
             around = _surroundings(flags)
             uid, received_ns = os.urandom(UID_BYTES), time.time_ns()
@@ -309,12 +309,12 @@ def _posted(around: Surroundings, raw: bytes, flags: "dict[str, str]", uid: byte
 
 
 def _flags(args: "list[str]") -> "dict[str, str]":
-    """`--root DIR`, `--context NAME`, `--agent NAME`, `--mode direct|spool|http` and `--url URL`; what else is given is
-    passed over."""
+    """`--root DIR`, `--context NAME`, `--agent NAME`, `--mode direct|spool|http`, `--url URL`, and `--notify JSON` in
+    place of an input; what else is given is passed over."""
     flags: dict[str, str] = {}
     for at, arg in enumerate(args):
         name, equals, value = arg.lstrip("-").partition("=")
-        if name in ("root", "context", "agent", "mode", "url") and arg.startswith("--"):
+        if name in ("root", "context", "agent", "mode", "url", "notify") and arg.startswith("--"):
             given = value if equals else args[at + 1] if at + 1 < len(args) else ""
             if given:
                 flags[name] = given

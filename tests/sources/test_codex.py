@@ -1,15 +1,20 @@
 """Codex's hooks, what `notify` is told and its rollouts become events: docs/events.md's tables, samples, any JSON."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eyelet_ingest import capture
 from eyelet_ingest.events import Event
 from eyelet_ingest.sources import codex_hooks, codex_output, codex_rollouts, formats
 from eyelet_ingest.sources.codex_rollouts import TOOLS_REMEMBERED, Rollout
+from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store.store import Store
 from tests.sources.shapes import JSON, hold_to_columns, hold_to_table, said, table
 
 TIME = "2026-05-31T16:22:08.652Z"
@@ -74,6 +79,21 @@ def test_what_notify_is_told_has_its_thread_as_session() -> None:
     event = codex_hooks.normalise(told, json.dumps(told))
     assert (event.session_id, event.project_dir, event.origin) == ("t-1", "/w", "hook")
     assert json.loads(event.data) == told
+
+
+def test_the_hook_takes_what_notify_hands_over_from_its_arguments_and_waits_for_no_input(root: str) -> None:
+    told = json.dumps({"type": "agent-turn-complete", "thread-id": "t-1", "input-messages": ["--root=/nowhere é"]})
+    command = [sys.executable, "-I", "-S", capture.__file__, "--root", root, "--agent", "codex", "--notify", told]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert (process.wait(timeout=30), process.stdout and process.stdout.read()) == (0, b"")
+    with Store(root) as store:
+        (row,) = store.search(Filter()).rows
+    assert (row["agent"], row["hook_type"], row["session_id"], row["data"]) == (
+        "codex",
+        "agent-turn-complete",
+        "t-1",
+        told,
+    )
 
 
 def test_what_a_rollout_says_once_holds_for_all_that_follows() -> None:
