@@ -13,7 +13,7 @@ import pytest
 
 from datasette_eyelet import instance
 from datasette_eyelet.api import body, door, hook, senders
-from eyelet_ingest import grouped, tokens
+from eyelet_ingest import grouped, live, tokens
 from eyelet_ingest.store import layout, spool
 from eyelet_ingest.store.connect import FileLock
 from eyelet_ingest.store.select import Filter
@@ -280,7 +280,7 @@ async def test_what_waits_is_stored_when_the_server_ends(agent: Agent, site: Any
 
 
 def _event() -> Any:
-    event, _ = hook.live.event_of(json.dumps(PAYLOAD).encode(), time.time_ns())
+    event, _ = live.event_of(json.dumps(PAYLOAD).encode(), time.time_ns())
     event.uid = os.urandom(16)
     return event
 
@@ -357,7 +357,7 @@ def test_every_limit_of_the_documentation_is_the_code_s() -> None:
     assert f"{hook.BODY_MAX_BYTES // 2**20} MiB" in docs and f"{senders.BODIES_MAX_BYTES // 2**20} MiB" in docs
     assert f"{door.ROOM['hook']:,}" in docs and f"{grouped.DAY_DEADLINE_MS} ms" in docs
     assert f"{grouped.WAITING_MAX:,}" in docs and f"{body.READ_TIMEOUT_S:.0f} seconds" in docs
-    for name in (*hook.LOOPBACK, "X-Eyelet-Context", "X-Eyelet-Disabled", "hook_hosts", hook.HOOK):
+    for name in (*senders.LOOPBACK, "X-Eyelet-Context", "X-Eyelet-Disabled", "hook_hosts", hook.HOOK):
         assert name in docs
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from datasette_eyelet import instance
-from datasette_eyelet.api import otlp
-from eyelet_ingest import tokens
+from datasette_eyelet.api import body, door, otlp
+from eyelet_ingest import telemetry, tokens
 from eyelet_ingest.pipeline import ingest
+from eyelet_ingest.sources.otlp import SHARED_MAX_CHARS
 from eyelet_ingest.store import layout, spool
 from eyelet_ingest.store.connect import FileLock
 from eyelet_ingest.store.select import Filter
@@ -196,3 +197,12 @@ async def test_texts_that_sqlite_cannot_hold_are_replaced(export: Exporter, stor
     one = record("claude_code.user_prompt", prompt=value, **{"session.id": value})
     assert (await export(json.dumps(request(one)).encode())).json() == {}
     assert len(rows(store)) == 1
+
+
+def test_every_limit_of_the_documentation_is_the_code_s() -> None:
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "otlp.md").read_text("utf-8")
+    assert f"{otlp.BODY_MAX_BYTES // 2**20} MiB" in docs and f"{otlp.RECORDS_MAX:,} log records" in docs
+    assert f"{door.ROOM['hook']:,}" in docs and f"{telemetry.DEADLINE_MS:,} ms" in docs
+    assert f"{SHARED_MAX_CHARS:,} characters" in docs and f"{body.READ_TIMEOUT_S:.0f} seconds" in docs
+    for name in (otlp.LOGS, "OTEL_EXPORTER_OTLP_PROTOCOL=http/json", "X-Eyelet-Context", "X-Eyelet-Disabled"):
+        assert name in docs
