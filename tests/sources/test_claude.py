@@ -239,3 +239,19 @@ def test_the_real_hooks_become_events_by_the_rules(real: Path) -> None:
         hold_to_columns(event)
     assert {event.status for event in events if event.hook_type == "PreToolUse"} == {"pending"}
     assert any(event.src.startswith("claude.posttooluse.bash.git.") for event in events)
+
+
+def test_what_is_told_of_a_call_meanwhile_has_its_identifier_and_is_no_answer() -> None:
+    transcript = Transcript()
+    call = {"type": "tool_use", "id": "toolu_1", "name": "Bash"}
+    transcript.event({"type": "assistant", "message": {"role": "assistant", "content": [call]}}, "{}")
+    told: list[dict[str, object]] = [
+        {"type": "progress", "toolUseID": "toolu_1", "parentToolUseID": "toolu_1", "data": {"type": "hook_progress"}},
+        {"type": "progress", "toolUseID": "bash-progress-0", "parentToolUseID": "toolu_1", "data": {"agentId": "a1"}},
+        {"type": "attachment", "attachment": {"type": "hook_success", "toolUseID": "toolu_1", "durationMs": 31}},
+        {"type": "progress", "toolUseID": "f0451e83", "parentToolUseID": "f0451e83"},
+    ]
+    events = [transcript.event(record, "{}") for record in told]
+    assert [event.tool_use_id for event in events] == ["toolu_1", "toolu_1", "toolu_1", None]
+    assert {event.tool_name for event in events} == {None}
+    assert (events[1].agent_id, events[2].duration_ms) == ("a1", 31)

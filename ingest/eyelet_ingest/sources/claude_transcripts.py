@@ -34,6 +34,14 @@ TYPES = frozenset(
         *("pr-link", "permission-mode", "last-prompt", "mode", "ai-title", "custom-title", "cost-state"),
     )
 )
+_NOTES = frozenset(("progress", "attachment"))  # what they tell of a call is no part of it
+# What became of a hook, as an attachment says it.
+_HOOKS = {
+    "hook_non_blocking_error": "error",
+    "hook_error_during_execution": "error",
+    "hook_blocking_error": "denied",
+    "hook_cancelled": "interrupted",
+}
 _LEVELS = {"error": "error", "interrupted": "warn", "denied": "warn"}
 _SYSTEM_LEVELS = {"error": "error", "warning": "warn", "warn": "warn", "debug": "debug"}
 
@@ -68,6 +76,8 @@ class Transcript(Reader):
         message = get("message")
         parts = message if isinstance(message, dict) else {}
         tool_name, tool_use_id, several = self._calls(parts.get("content"))
+        if kind in _NOTES:
+            tool_use_id = self._noted(record)
         status, code, said = _outcome(kind, record, parts)
         model = parts.get("model")
         version, branch = plain(get("version")), plain(get("gitBranch"))
@@ -91,7 +101,7 @@ class Transcript(Reader):
             error=1 if status == "error" else 0,
             origin="transcript",
             agent=AGENT,
-            agent_id=optional(get("agentId")),
+            agent_id=optional(get("agentId")) or _progress_agent(record),
             role=optional(parts.get("role")),
             model=optional(model) if isinstance(model, str) and model != SYNTHETIC_MODEL else None,
             duration_ms=_duration_ms(record),
@@ -125,6 +135,18 @@ class Transcript(Reader):
         tool_name, tool_use_id = (optional(found[0][name]) for name in ("tool", "id"))
         return tool_name, tool_use_id, found[:CALLS_MOST] if len(found) > 1 else []
 
+    def _noted(self, record: Record) -> str | None:
+        """The call that progress or a hook's end is told of: one of this file's."""
+        attached = record.get("attachment")
+        for said in (
+            record.get("toolUseID"),
+            record.get("parentToolUseID"),
+            attached.get("toolUseID") if isinstance(attached, dict) else None,
+        ):
+            if isinstance(said, str) and said in self._tools:
+                return said
+        return None
+
     def _remember(self, use_id: str, name: str) -> None:
         if len(self._tools) >= TOOLS_REMEMBERED:
             del self._tools[next(iter(self._tools))]
@@ -141,7 +163,22 @@ def _outcome(kind: str, record: "dict[str, object]", message: "dict[str, object]
             return "ok", None, ""
         text = message_of(record.get("content")) or message_of(record.get("error"))
         return "error", api_error_name(record.get("error")) or code_of(text), text
+    if kind == "attachment":
+        return _hook_outcome(record.get("attachment"))
     return _content_outcome(message.get("content"), record.get("toolUseResult")) if kind == "user" else ("ok", None, "")
+
+
+def _hook_outcome(attached: object) -> "tuple[str, str | None, str]":
+    """Of what an attachment says of a hook that ran."""
+    status = _HOOKS.get(plain(attached.get("type"))) if isinstance(attached, dict) else None
+    if status is None or not isinstance(attached, dict):
+        return "ok", None, ""
+    said = attached.get("blockingError")
+    text = message_of(said.get("blockingError") if isinstance(said, dict) else said) or message_of(attached)
+    exit_code = attached.get("exitCode")
+    if status == "error" and isinstance(exit_code, int) and exit_code and not isinstance(exit_code, bool):
+        return status, f"exit:{str(exit_code)[:11]}" if exit_code.bit_length() < 64 else None, text
+    return status, "interrupted" if status == "interrupted" else code_of(text) if status == "error" else None, text
 
 
 def _content_outcome(content: object, result: object) -> "tuple[str, str | None, str]":
@@ -169,6 +206,11 @@ def _stopped(text: object) -> "tuple[str, str | None, str] | None":
     if text.startswith(REJECTED):
         return "denied", None, message_of(text)
     return None
+
+
+def _progress_agent(record: Record) -> str | None:
+    data = record.get("data")
+    return optional(data.get("agentId")) if isinstance(data, dict) else None
 
 
 def _level(kind: str, status: str, record: "dict[str, object]") -> str:

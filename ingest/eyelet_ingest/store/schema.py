@@ -269,6 +269,7 @@ _STEP_5 = (
         case
             when status = 'pending' or role = 'assistant' then 'question'
             when lower(hook_type) glob '*permission*request*' then 'note'
+            when origin = 'transcript' and hook_type in ('progress', 'attachment') then 'note'
             when lower(hook_type) glob '*tool_decision' and status = 'ok' then 'note'
             else 'answer'
         end as phase,

@@ -15,10 +15,12 @@ QUESTION, ANSWER, NOTE = "question", "answer", "note"
 OUTCOMES = ("ok", "error", "interrupted", "denied")  # of several answers the last of these counts
 UNANSWERED = ("pending", "unknown")
 
-# Which part an event has in its call. A note is one that tells of it and answers nothing: a permission was asked for.
+# Which part an event has in its call. A note is one that tells of it and answers nothing: a permission was asked for,
+# a hook of the call ran, some of its output came.
 PHASE = """case
     when status = 'pending' or role = 'assistant' then 'question'
     when lower(hook_type) glob '*permission*request*' then 'note'
+    when origin = 'transcript' and hook_type in ('progress', 'attachment') then 'note'
     when lower(hook_type) glob '*tool_decision' and status = 'ok' then 'note'
     else 'answer'
 end"""
@@ -75,7 +77,7 @@ class Fold:
 
     __slots__ = (
         *("answer", "codes", "events", "first_answer", "first_us", "fitting", "latest", "names", "question", "rank"),
-        *("said_ms", "spans", "texts"),
+        *("said_ms", "sides", "spans", "texts"),
     )
 
     def __init__(self) -> None:
@@ -85,6 +87,7 @@ class Fold:
         self.texts: dict[str, str] = {}
         self.rank = -1  # of OUTCOMES
         self.said_ms: float | None = None
+        self.sides: set[tuple[str, str]] = set()  # who witnessed what: ("hook" or "other", phase)
         self.spans: dict[str, int] = {}
         self.first_us = 0
         self.first_answer: int | None = None
@@ -108,6 +111,8 @@ class Fold:
             value = getattr(one, name)
             if value is not None and (told := text(value)) > self.texts.get(name, ""):
                 self.texts[name] = told
+        if one.phase in (QUESTION, ANSWER):
+            self.sides.add((_kind(origin), str(one.phase)))
         if one.phase == QUESTION:
             self._span("question", origin, one)
             if self.question is None or place < self.question[0]:
@@ -121,6 +126,7 @@ class Fold:
         self.first_us = min(self.first_us, other.first_us) if self.events else other.first_us
         self.events += other.events
         self.names = set(sorted(self.names | other.names)[:NAMES_MOST])
+        self.sides |= other.sides
         self.codes = set(sorted(self.codes | other.codes)[:NAMES_MOST])
         self.rank = max(self.rank, other.rank)
         self.said_ms = max((ms for ms in (self.said_ms, other.said_ms) if ms is not None), default=None)
@@ -163,9 +169,13 @@ class Fold:
     def _span(self, what: str, origin: str, one: Witness) -> None:
         if not one.timed:
             return
-        for kind in ("hook" if origin == "hook" else "other", "any"):
+        for kind in (_kind(origin), "any"):
             name = f"{what}:{kind}"
             self.spans[name] = min(one.id, self.spans.get(name, one.id))
+
+
+def _kind(origin: str) -> str:
+    return "hook" if origin == "hook" else "other"
 
 
 def _place(one: tuple[Place, Part]) -> Place:
