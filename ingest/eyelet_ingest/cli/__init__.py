@@ -18,6 +18,7 @@ COMMANDS = {
     "query": "eyelet_ingest.cli.query:query",
     "calls": "eyelet_ingest.cli.calls:calls",
     "usage": "eyelet_ingest.cli.usage:usage",
+    "completeness": "eyelet_ingest.cli.completeness:completeness",
     "sources": "eyelet_ingest.cli.sources:sources",
     "log": "eyelet_ingest.cli.log:log",
     "tail": "eyelet_ingest.cli.tail:tail",

@@ -156,6 +156,22 @@ class Listing(Search):
         self.days = len(self.parts) + self.skipped
 
     def listed(self, limit: int, start: _Start, oldest_first: bool, cut_chars: int | None) -> Calls:
+        found, following = self._found(limit, start, oldest_first)
+        self.until = self.around.until = None
+        made = self._made(found, cut_chars)
+        return Calls(made, following.text if following else None, self.truth_about(following), self.elapsed_ms())
+
+    def walk(self) -> Iterator[tuple[Place, Key, Fold]]:
+        """Every call, newest first, with what is known of it, in the memory of a page; until the deadline."""
+        following: _Start | None = _Start(None)
+        while following is not None and not self.is_late():
+            found, following = self._found(CHUNK_ROWS, following, False)
+            yield from found
+
+    def _found(
+        self, limit: int, start: _Start, oldest_first: bool
+    ) -> tuple[list[tuple[Place, Key, Fold]], _Start | None]:
+        """The calls of a page, and where the next one begins."""
         found: list[tuple[Place, Key, Fold]] = []
         following: _Start | None = start
         while following is not None and not self.is_late():
@@ -168,9 +184,7 @@ class Listing(Search):
             following = full_at or (_Start(more) if more else None)
             if full_at:
                 break
-        self.until = self.around.until = None
-        made = self._made(found, cut_chars)
-        return Calls(made, following.text if following else None, self._truth(following), self.elapsed_ms())
+        return found, following
 
     def folds(self, keys: Iterable[Key], around_us: tuple[int, int], later: bool = True) -> dict[Key, Fold] | None:
         """What is known of these calls, of which events lie within the span; None where the time ran out."""
@@ -307,7 +321,7 @@ class Listing(Search):
             answer=events.get(fold.answer[0]) if fold.answer else None,
         )
 
-    def _truth(self, following: _Start | None) -> Partitions:
+    def truth_about(self, following: _Start | None = None) -> Partitions:
         unreadable = {**self.around.unreadable, **self.unreadable}
         beyond = self.scanned | self.around.scanned
         mine = [part for part in self.parts if part in beyond or part in unreadable]

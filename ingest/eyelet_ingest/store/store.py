@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.calls import Calls
     from eyelet_ingest.store.checkpoint import Checkpointed
     from eyelet_ingest.store.columns import Column
+    from eyelet_ingest.store.completeness import Completeness, Fault, Rest
     from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
     from eyelet_ingest.store.export import Export, ExportLines
     from eyelet_ingest.store.facets import Facets
@@ -318,6 +319,24 @@ class Store(Tending):
         from eyelet_ingest.store.usage import usage
 
         return usage(self.roots, where, by, deadline_ms)
+
+    def completeness(
+        self,
+        where: Filter,
+        *,
+        rests: "Sequence[Rest]" = (),
+        faults: "Sequence[Fault]" = (),
+        deadline_ms: float | None = None,
+        now_us: int | None = None,
+    ) -> "Completeness":
+        """Of the calls that transcripts know, how many the hooks caught, which are missing, and why: `rests` and
+        `faults` are when recording was paused, and when hooks failed. BadInput for a condition beyond range, contexts,
+        sessions and agents; a deadline as for `count`.
+        """
+        from eyelet_ingest.store.completeness import completeness
+
+        now_us = time.time_ns() // 1_000 if now_us is None else now_us
+        return completeness(self.roots, where, rests=rests, faults=faults, deadline_ms=deadline_ms, now_us=now_us)
 
     def count(self, where: Filter, *, deadline_ms: float | None = None) -> CountResult:
         """How many events match; after `deadline_ms`, in the partitions that were asked by then."""

@@ -129,7 +129,7 @@ class _Counting(Search):
             self._settle(first_us)  # what began before this day is over
             self.requests = {key[2] for key in self.answers if key[0] == "claude"}
         self._settle(None)
-        rows = [Used(*group[:5], *self.sums[group]) for group in sorted(self.sums)]  # type: ignore[arg-type]  # five
+        rows = [_used(group, *self.sums[group]) for group in sorted(self.sums)]
         total = Tokens()
         for row in rows:
             total = added(total, row.tokens)
@@ -232,6 +232,11 @@ class _Counting(Search):
                 )
                 answers, tokens = self.sums.get(group, (0, Tokens()))
                 self.sums[group] = answers + 1, added(tokens, answer.tokens)
+
+
+def _used(group: _Group, answers: int, tokens: Tokens) -> Used:
+    session, agent, model, day, context = group
+    return Used(session, agent, model, day, context, answers, tokens)
 
 
 def _line(row: tuple[Any, ...], part: Part) -> _Line:
