@@ -100,7 +100,7 @@ def ingest(
             if path == recordings.STDIN:
                 run.stream(stdin or sys.stdin.buffer, path)
                 continue
-            if foreign.is_database(path) or foreign.is_unreadable_database(path):
+            if foreign.is_database(path) or foreign.is_unreadable_database(path) or os.path.isdir(path):
                 run.database(path)
                 continue
             with open(path, "rb", buffering=READ_BYTES) as raw:
@@ -186,7 +186,7 @@ class _Run:
         )
 
     def database(self, path: str) -> None:
-        """Take every row of an old database."""
+        """Take every row of somebody's database, or of a folder that is like one."""
         old = Database(self.batch, path, shown_path(path), self.context, self.progress)
         old.take_all(self.flush)
         self.read += old.read
@@ -453,9 +453,11 @@ def _original_time(payload: "dict[str, object]") -> str:
 
 
 def _session_of(path: str) -> str:
-    """The session that a transcript's place names: `<session>.jsonl`, or `<session>/subagents/agent-….jsonl`."""
+    """The session that a recording's place names: `<session>.jsonl`, `<session>/subagents/agent-….jsonl`, or Codex's
+    `rollout-<time>-<session>.jsonl`."""
     folder = os.path.dirname(path)
-    names = [recordings.stem(path)]
+    name = recordings.stem(path)
+    names = [name[-36:] if name.startswith("rollout-") else name]
     if os.path.basename(folder) == "subagents":
         names.append(os.path.basename(os.path.dirname(folder)))
     return next((name for name in names if _UUID.fullmatch(name)), "")

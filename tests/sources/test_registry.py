@@ -4,10 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eyelet_ingest import live
+from eyelet_ingest.errors import BadInput
 from eyelet_ingest.reading import Found
 from eyelet_ingest.sources import formats, registry
+from tests.sources.shapes import JSON, hold_to_columns
 
 
 @pytest.mark.parametrize(
@@ -71,3 +75,49 @@ def test_a_container_is_as_many_records_as_it_holds(monkeypatch: pytest.MonkeyPa
         (3, '{"b":2}', {"b": 2}),
     ]
     assert found[1].reason and found[3:] == records[1:]
+
+
+NAMES = st.sampled_from(
+    (
+        *(
+            "hook_event_name",
+            "type",
+            "payload",
+            "timestamp",
+            "session_id",
+            "sessionId",
+            "uuid",
+            "id",
+            "message",
+            "content",
+        ),
+        *("input_data", "hook_type", "tool_name", "tool_input", "tool_response", "toolCalls", "body", "attributes"),
+        *("cursor_version", "turn_id", "tool_result", "toolName", "transcript_path", "instructions", "$set"),
+    )
+)
+RECORD = st.dictionaries(NAMES | st.text(max_size=4), JSON, max_size=8)
+
+
+@pytest.mark.parametrize("kind", formats.FORMATS, ids=lambda kind: kind.name)
+@settings(max_examples=100)
+@given(st.lists(RECORD, max_size=3))
+def test_no_format_raises_but_bad_input(kind: formats.Format, records: list[dict[str, object]]) -> None:
+    reader = kind.reader()
+    for record in records:
+        kind.recognises(record)
+        formats.of(record, kind)
+        reader.time_us(record)
+        reader.uuid(record)
+        reader.same(record)
+        try:
+            event = reader.event(record, "{}")
+        except BadInput:
+            continue
+        hold_to_columns(event)
+
+
+@settings(max_examples=200)
+@given(RECORD, st.sampled_from(("", *registry.AGENTS)) | st.text(max_size=5))
+def test_no_payload_raises_whoever_it_is_said_to_be_of(payload: dict[str, object], said: str) -> None:
+    hold_to_columns(registry.normalise(payload, "{}", said))
+    registry.is_hook(payload)

@@ -5,6 +5,7 @@ The time of a payload is its own `timestamp`, which hardly any agent writes; who
 
 from functools import lru_cache
 
+from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
 from eyelet_ingest.sources import old_eyelet, registry
 from eyelet_ingest.sources.reader import Reader, Record
@@ -35,4 +36,7 @@ class Envelopes(Hooks):
         return old_eyelet.payload_of(record)
 
     def event(self, record: Record, text: str) -> Event:
-        return old_eyelet.normalise(record, {}, self.src_of)
+        try:
+            return old_eyelet.normalise(record, {}, self.src_of)
+        except ValueError as bad:  # a number beyond what JSON text can hold again
+            raise BadInput("read an envelope", reason=f"it cannot be JSON: {bad}") from bad
