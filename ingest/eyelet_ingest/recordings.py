@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from eyelet_ingest.errors import BadInput
+from eyelet_ingest.opencode_folder import is_storage
 
 STDIN = "-"
 KEY = "secret.key"  # a folder that has it is a root of ours
@@ -97,6 +98,9 @@ def _below(folder: str, above: "set[str]", endings: tuple[str, ...] = ENDINGS) -
     """The recordings in and below `folder`; `above` holds the real folders on the way, against links in a circle."""
     real = os.path.realpath(folder)
     if real in above:
+        return
+    if is_storage(folder):
+        yield from [folder] if ENDINGS[-1] in endings else []
         return
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)

@@ -50,7 +50,8 @@ def test_columns_are_what_the_payload_says() -> None:
 def test_a_subagents_columns_are_its_own() -> None:
     started = {"subagent_id": "a-1", "subagent_model": "m", "tool_call_id": "tc-1", "git_branch": "feature/auth"}
     event = cursor_hooks.normalise({"hook_event_name": "subagentStart", "cursor_version": "3", **started}, "{}")
-    assert (event.agent_id, event.model, event.tool_use_id) == ("a-1", "m", "tc-1")
+    assert (event.agent_id, event.model) == ("a-1", "m")
+    assert event.tool_use_id is None  # the call it was begun by is not answered by that
     assert event.meta["git"] == {"branch": "feature/auth"}
     ended = {"hook_event_name": "subagentStop", "status": "error", "summary": "gave up", "duration_ms": 45000}
     event = cursor_hooks.normalise({**BASE, **ended}, "{}")

@@ -5,8 +5,8 @@
 
 Source: github/docs, content/copilot/reference/hooks-reference.md: the first form where settings spell the event in
 camelCase, the second for PascalCase; and hooks-configuration.md, which was before it: `toolArgs` is JSON in a text, and
-there is no `sessionId`. A payload in camelCase does not name its event: what it holds tells which it is. A shell's answer
-ends with `<exited with exit code N>` (microsoft/vscode-copilot-chat, tests of processToolExecutionComplete).
+there is no `sessionId`. A payload in camelCase does not name its event: what it holds tells which it is. What a shell
+answers ends with `<exited with exit code N>` (microsoft/vscode-copilot-chat, tests of processToolExecutionComplete).
 
 What an event's status is and how its src is made stands in docs/events.md, and a test reads that table.
 """

@@ -4,8 +4,8 @@
 
 Sources: cursor.com/docs/hooks ("Input (all hooks)", and each event's own fields) and
 cursor.com/docs/reference/third-party-hooks. The tokens of `stop` (`input_tokens`, `output_tokens`, `cache_read_tokens`,
-`cache_write_tokens`) are not in that reference; versions since 3.10 send them. They stay in the payload. Names of events
-are Cursor's own, in camelCase; where it runs Claude Code's hooks a name may be Claude's, and means the same.
+`cache_write_tokens`) are not in that reference; versions since 3.10 send them, and they stay in the payload. Names of
+events are Cursor's own, in camelCase; where it runs Claude Code's hooks they may be Claude's, and mean the same.
 
 What an event's status is and how its src is made stands in docs/events.md, and a test reads that table.
 """
@@ -52,7 +52,7 @@ def normalise(payload: "dict[str, object]", data: str) -> Event:
         hook_type=hook_type,
         session_id=plain(get("conversation_id")) or plain(get("session_id")),
         tool_name=tool_name,
-        tool_use_id=optional(get("tool_use_id")) or optional(get("tool_call_id")),
+        tool_use_id=optional(get("tool_use_id")),
         status=status,
         src=src(AGENT, hook_type, *_tool_parts(event, tool_name, payload)),
         loglevel=level or "info",

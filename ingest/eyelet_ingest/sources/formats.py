@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from eyelet_ingest.reading import Found
-from eyelet_ingest.sources import claude_transcripts, codex_rollouts, gemini_chats, hook_records, old_eyelet, otlp
+from eyelet_ingest.sources import claude_transcripts, codex_rollouts, gemini_chats, hook_records, old_eyelet, opencode, otlp
 from eyelet_ingest.sources.reader import Reader, Record, part_of
 
 
@@ -35,6 +35,7 @@ FORMATS = (
     Format("hooks", hook_records.recognises, hook_records.Hooks, is_hooks=True),
     Format("codex", codex_rollouts.recognises, codex_rollouts.Rollout),
     Format("gemini", gemini_chats.recognises, gemini_chats.Chat),
+    Format("opencode", opencode.recognises, opencode.Loose),
     Format("claude", claude_transcripts.is_record, claude_transcripts.Transcript),
 )
 # Objects that hold many records: a name that they have, and what takes one apart (None: it is none of them).
