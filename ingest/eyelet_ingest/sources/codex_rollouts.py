@@ -8,6 +8,9 @@ codex-rs/rollout/src/policy.rs for what is kept). Files of 2025 begin with {"id"
 their items stand bare, without a time. A call and its answer have the same `call_id`; only the call names the tool.
 Versions of late 2026 also write `item_completed` with the command that was run.
 
+`~/.codex/history.jsonl` keeps the prompts of all sessions, {"session_id" or "conversation_id", "ts", "text"}: they
+are `history`.
+
 hook_type is the item's own type, of a line without one that of the line. Session, folder, version and branch are said
 once, the model at each turn: what follows has them too. A fork begins with a copy of what it was forked from, with new
 times; those are events of the fork.
@@ -39,6 +42,7 @@ ITEMS = frozenset(
     )
 )
 _WRAPPED = ("response_item", "event_msg")  # lines whose payload has a type of its own
+_OF_PROMPTS = frozenset(("session_id", "conversation_id"))
 _DEBUG = frozenset(("token_count", "turn_context", "session_state", "state", "world_state"))
 _WARNS = frozenset(("warning", "stream_error", "deprecation_notice", "model_reroute"))
 _ASKS = frozenset(("function_call", "custom_tool_call", "local_shell_call", "tool_search_call"))
@@ -51,7 +55,7 @@ def recognises(record: Record) -> bool:
         if isinstance(record.get("payload"), dict):
             return kind in LINES
         return kind in ITEMS and "uuid" not in record and "sessionId" not in record
-    return record.get("record_type") == "state" or _is_old_head(record)
+    return record.get("record_type") == "state" or _is_old_head(record) or _is_prompt(record)
 
 
 class Rollout(Reader):
@@ -69,6 +73,8 @@ class Rollout(Reader):
         payload = record.get("payload")
         item = payload if isinstance(payload, dict) else record
         line = plain(record.get("type"))
+        if _is_prompt(record):
+            self._session, line = plain(record.get("session_id", record.get("conversation_id"))), "history"
         if line == "session_meta" or _is_old_head(record):
             self._begin(item)
         elif line == "turn_context":
@@ -153,6 +159,11 @@ class Rollout(Reader):
 
 def _is_old_head(record: Record) -> bool:
     return "instructions" in record and "id" in record and "timestamp" in record and "type" not in record
+
+
+def _is_prompt(record: Record) -> bool:
+    """Whether it is a line of `~/.codex/history.jsonl` (codex-rs/core/src/message_history.rs)."""
+    return len(record) == 3 and "ts" in record and "text" in record and not _OF_PROMPTS.isdisjoint(record)
 
 
 def _parent_of(spawned: object) -> str:

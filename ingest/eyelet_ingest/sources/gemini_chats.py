@@ -11,6 +11,8 @@ calls: packages/core/src/scheduler/types.ts.) **A message is one event, known by
 written before its tokens and the answers of its tools are known, and again (in a .jsonl on a line of its own) when they
 are. So the last one of a session that goes on waits for the next import where something of it is still missing. A line
 that only says `lastUpdated` says nothing. Masked copies of old messages, which a long session writes, are no news.
+Beside the chats, `logs.json` has what was typed: {"sessionId", "messageId", "type", "message", "timestamp"}
+(packages/core/src/core/logger.ts).
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,7 +37,9 @@ _OK = ("ok", None, "")
 
 def recognises(record: Record) -> bool:
     """Whether a record of unknown origin is a line, or the whole, of a chat."""
-    return is_head(record) or is_message(record) or isinstance(record.get("$set"), dict) or "$rewindTo" in record
+    if is_head(record) or is_message(record) or _is_log(record):
+        return True
+    return isinstance(record.get("$set"), dict) or "$rewindTo" in record
 
 
 def is_head(record: Record) -> bool:
@@ -46,6 +50,11 @@ def is_message(record: Record) -> bool:
     kind = record.get("type")
     is_ours = isinstance(kind, str) and kind in TYPES and isinstance(record.get("id"), str) and "content" in record
     return is_ours and "timestamp" in record and "uuid" not in record and "message" not in record
+
+
+def _is_log(record: Record) -> bool:
+    """Whether it is an entry of `~/.gemini/tmp/<project>/logs.json`: what a person typed, in any session."""
+    return isinstance(record.get("message"), str) and type(record.get("messageId")) is int and "sessionId" in record
 
 
 def settled(found: Iterable[Found], is_growing: bool) -> Iterator[Found]:
@@ -81,7 +90,7 @@ class Chat(Reader):
         self._is_sub = False
 
     def time_us(self, record: Record) -> int | None:
-        if is_message(record):
+        if is_message(record) or _is_log(record):
             return of_payload(record)
         change = record.get("$set")
         said = change if isinstance(change, dict) else record
