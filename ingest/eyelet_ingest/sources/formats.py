@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from itertools import chain
 
 from eyelet_ingest.reading import Found
-from eyelet_ingest.sources import claude_transcripts, codex_rollouts, gemini_chats, hook_records, old_eyelet, opencode, otlp
+from eyelet_ingest.sources import (
+    claude_transcripts,
+    codex_rollouts,
+    gemini_chats,
+    hook_records,
+    old_eyelet,
+    opencode,
+    otlp,
+)
 from eyelet_ingest.sources.reader import Reader, Record, part_of
 
 
