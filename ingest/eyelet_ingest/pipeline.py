@@ -9,7 +9,6 @@ batch, the ledger, the quarantine) does.
 """
 
 import os
-import re
 import sys
 import time
 from collections import Counter, deque
@@ -28,15 +27,15 @@ from eyelet_ingest.head import Head
 from eyelet_ingest.jsontext import canonical
 from eyelet_ingest.ledger import Ledger, Quarantined, Seen
 from eyelet_ingest.reading import Found
+from eyelet_ingest.recorded_file import RecordedFile, Theirs
 from eyelet_ingest.sources import formats, log, mapped
-from eyelet_ingest.sources.reader import Reader, Record
+from eyelet_ingest.sources.reader import Reader
 from eyelet_ingest.sources.text import plain
 from eyelet_ingest.sources.times import KEYS
 from eyelet_ingest.store import foreign, identity, layout
 from eyelet_ingest.store.store import Store
 
 if TYPE_CHECKING:
-    from eyelet_ingest.hookspecs import Source
     from eyelet_ingest.plugins import Plugins
 
 READ_BYTES = 1 << 18
@@ -48,8 +47,6 @@ _NOTE = (
     "{} does not begin as it did when it was last read, and no file beside it does: {:,} payloads without a time were "
     "taken for those known from it already"
 )
-
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,49 +106,6 @@ def ingest(
         return run.result(time.monotonic() - started)
 
 
-class _File:
-    """One recording while it is read: what its later records take from its earlier ones."""
-
-    __slots__ = (
-        *("_readers", "fallback", "format", "known_bad", "last_time_us", "many_sessions", "path", "records"),
-        *("seen", "session"),
-    )
-
-    def __init__(self, seen: Seen, head: Head, fallback: "tuple[int, str]") -> None:
-        self.seen = seen
-        self.path = seen.path
-        self.format = head.format
-        self._readers: dict[str, Reader] = {}
-        self.last_time_us = head.first_time_us
-        self.fallback = fallback  # the time where no record has one, and what it was taken from
-        # A log of hooks mixes sessions, and then nothing tells whose a record without one is.
-        self.many_sessions = (head.format is None or head.format.is_hooks) and len(head.sessions) > 1
-        self.session = plain(redacted(head.sessions[0])) if head.sessions else _session_of(seen.path)
-        self.records = 0
-        self.known_bad = quarantine.KnownBad()  # of earlier runs
-
-    def reader(self, of: formats.Format) -> Reader:
-        """What reads this file's records of a format."""
-        found = self._readers.get(of.name)
-        if found is None:
-            found = self._readers[of.name] = of.reader()
-        return found
-
-
-class _Theirs(Reader):
-    """A record that a plugin takes for one of its own."""
-
-    def __init__(self, plugins: "Plugins", name: str, source: "Source") -> None:
-        self.plugins, self.source = plugins, (name, source)
-
-    def time_us(self, record: Record) -> int | None:
-        said_us = self.plugins.time_of(*self.source, record)
-        return said_us if said_us is not None else super().time_us(record)
-
-    def event(self, record: Record, text: str) -> Event:
-        return self.plugins.event_of(*self.source, record, text)
-
-
 class _Run:
     """One import: the batch that is being filled, and the count of what became of every record."""
 
@@ -173,7 +127,7 @@ class _Run:
         self.key, self.clock = self.batch.key, self.batch.clock
         self.uids = identity.Uids(self.key)
         self.read = 0
-        self.read_whole: list[_File] = []  # read to the end, and not settled before their last batch is stored
+        self.read_whole: list[RecordedFile] = []  # read to the end, and not settled before their last batch is stored
         self.begun_anew: dict[str, int] = {}  # path of a replaced file → its timeless payloads taken for known ones
 
     def result(self, seconds: float) -> Ingested:
@@ -217,7 +171,7 @@ class _Run:
         mtime_us = self.clock.usable(there.st_mtime_ns // 1_000) if there else None
         fallback = (self.clock.now_us, "receipt") if mtime_us is None else (mtime_us, "file")
         seen, is_new_content = self._recognise(path, shown, head)
-        file = _File(seen, head, fallback)
+        file = RecordedFile(seen, head, fallback)
         if there and head.digests:
             self.ledger.saw(seen, head.digests[0], there.st_size, fallback[0])
         if is_file and not is_new_content:
@@ -282,7 +236,7 @@ class _Run:
             return False
         return len(digests) >= before.head_records and digests[before.head_records - 1] == before.head_digest
 
-    def _take(self, found: Found, is_suspect: bool, file: _File, occurrence_of: Callable[[int], int]) -> None:
+    def _take(self, found: Found, is_suspect: bool, file: RecordedFile, occurrence_of: Callable[[int], int]) -> None:
         value = found.value
         if value is None:
             self._quarantine(found, found.reason, file)
@@ -294,7 +248,7 @@ class _Run:
             return
         kind = None if theirs else formats.of(value, file.format)
         if theirs and self.plugins:
-            reader: Reader = _Theirs(self.plugins, *theirs)
+            reader: Reader = Theirs(self.plugins, *theirs)
         elif kind is not None:
             reader = file.reader(kind)
         else:
@@ -324,7 +278,7 @@ class _Run:
         value: "dict[str, object]",
         is_suspect: bool,
         shape: mapped.Mapping,
-        file: _File,
+        file: RecordedFile,
         occurrence_of: Callable[[int], int],
     ) -> None:
         """A record of a log, whose shape says where its fields stand."""
@@ -358,7 +312,7 @@ class _Run:
         if self.plugins is not None:
             self.plugins.enrich(event, payload)
 
-    def _add(self, found: Found, event: Event, context: str, is_timeless: bool, file: _File) -> None:
+    def _add(self, found: Found, event: Event, context: str, is_timeless: bool, file: RecordedFile) -> None:
         source: dict[str, object] = {"file": file.path, "line": found.line}
         if not found.is_utf8:
             source["invalid_utf8"] = True
@@ -375,7 +329,7 @@ class _Run:
         nth = occurrence_of(hash(payload))
         return identity.timeless_uid(self.key, payload, nth, generation)
 
-    def _set_time(self, event: Event, own_us: int | None, original: str, file: _File) -> bool:
+    def _set_time(self, event: Event, own_us: int | None, original: str, file: RecordedFile) -> bool:
         """Whether the ledger decides the event's time, as it has none of its own that is believed."""
         if own_us is not None and self.clock.believes(own_us):
             event.time_us = file.last_time_us = own_us
@@ -392,7 +346,7 @@ class _Run:
             event.meta["original_timestamp"] = original
         return True
 
-    def _set_session(self, event: Event, file: _File, is_hook: bool) -> None:
+    def _set_session(self, event: Event, file: RecordedFile, is_hook: bool) -> None:
         session = event.session_id
         if not session:
             if not file.many_sessions:
@@ -401,10 +355,10 @@ class _Run:
             file.many_sessions = file.many_sessions or (is_hook and bool(file.session))
             file.session = session
 
-    def _quarantine(self, found: Found, reason: str, file: _File) -> None:
+    def _quarantine(self, found: Found, reason: str, file: RecordedFile) -> None:
         self.batch.quarantine(self.context, file.path, found.line, reason, found.text, quarantine.content(found))
 
-    def _settle(self, file: _File) -> None:
+    def _settle(self, file: RecordedFile) -> None:
         """The file was read to its end and stored: what was quarantined where a good record stands now may go."""
         self.ledger.read_whole(file.seen, file.records)
         if file.known_bad.mended:
@@ -450,14 +404,3 @@ def shown_path(path: str) -> str:
 def _original_time(payload: "dict[str, object]") -> str:
     """What the payload's own time field says, "" where it has none: the first that is written."""
     return next(filter(None, (plain(payload[name], 100) for name in KEYS if name in payload)), "")
-
-
-def _session_of(path: str) -> str:
-    """The session that a recording's place names: `<session>.jsonl`, `<session>/subagents/agent-….jsonl`, or Codex's
-    `rollout-<time>-<session>.jsonl`."""
-    folder = os.path.dirname(path)
-    name = recordings.stem(path)
-    names = [name[-36:] if name.startswith("rollout-") else name]
-    if os.path.basename(folder) == "subagents":
-        names.append(os.path.basename(os.path.dirname(folder)))
-    return next((name for name in names if _UUID.fullmatch(name)), "")
