@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from eyelet_ingest.errors import BadInput
@@ -39,6 +40,7 @@ from eyelet_ingest.store.witnesses import (
 
 AROUND_US = 7 * DAY_US  # how far from an event the other witnesses of its call are looked for
 CHUNK_ROWS = 500  # events that are looked at together
+CALLS_REMEMBERED = 2_000  # while a list goes on
 ASK_CALLS = 500  # calls that a partition is asked for at once
 STATUSES = (*OUTCOMES, *UNANSWERED)
 _FAILED = ("error", "interrupted", "denied")
@@ -153,6 +155,7 @@ class Listing(Search):
         self.clauses.append(f"(tool_use_id is not null or {IS_UNNAMED})")
         self.around = Search(roots, Filter(contexts=where.contexts))
         self.around.until = self.until
+        self.known: dict[Key, Fold] = {}
         self.days = len(self.parts) + self.skipped
 
     def listed(self, limit: int, start: _Start, oldest_first: bool, cut_chars: int | None) -> Calls:
@@ -174,16 +177,17 @@ class Listing(Search):
         """The calls of a page, and where the next one begins."""
         found: list[tuple[Place, Key, Fold]] = []
         following: _Start | None = start
-        while following is not None and not self.is_late():
-            size = min(CHUNK_ROWS, 4 * (limit - len(found)) + 20)
+        size = min(CHUNK_ROWS, 4 * limit + 20)
+        while following is not None:
             rows, more = self.rows(size, following.cursor(oldest_first), oldest_first, 0)
             met = self._met(rows)
             if met is None:
                 break
             full_at = self._take(rows, met, following, limit, found)
             following = full_at or (_Start(more) if more else None)
-            if full_at:
+            if full_at or self.is_late():
                 break
+            size = min(CHUNK_ROWS, 2 * size)
         return found, following
 
     def folds(self, keys: Iterable[Key], around_us: tuple[int, int], later: bool = True) -> dict[Key, Fold] | None:
@@ -237,11 +241,13 @@ class Listing(Search):
             return []
         keys = [[(text(row["session_id"]), use_id) for use_id in _ids(row)] for row in rows]
         span = min(_id(row) for row in rows), max(_id(row) for row in rows)
-        known = self.folds(dict.fromkeys(key for some in keys for key in some), span)
+        fresh = dict.fromkeys(key for some in keys for key in some if key not in self.known)
+        told = self.folds(fresh, span)
         alone = {self._place(row): row for row in rows if _is_unnamed(row)}
         unnamed = pairs.of(self.around, self.fits, self.params, self.where, alone)
-        if known is None or unnamed is None:
+        if told is None or unnamed is None:
             return None
+        known = {key: self.known[key] for some in keys for key in some if key in self.known} | told
         met: list[list[tuple[Key, Fold]]] = []
         for row, some in zip(rows, keys, strict=True):
             if _is_unnamed(row):
@@ -249,7 +255,14 @@ class Listing(Search):
                 met.append([pair] if pair else [])
             else:
                 met.append([(key, known[key]) for key in some if key in known])
+        self._remember(told)
         return met
+
+    def _remember(self, told: dict[Key, Fold]) -> None:
+        """Keep what was found out: a call whose events are many is met again and again."""
+        self.known.update(told)
+        for key in list(islice(self.known, max(len(self.known) - CALLS_REMEMBERED, 0))):
+            del self.known[key]
 
     def _take(
         self,
