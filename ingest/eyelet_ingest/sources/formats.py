@@ -12,6 +12,7 @@ from eyelet_ingest.reading import Found
 from eyelet_ingest.sources import (
     claude_transcripts,
     codex_rollouts,
+    copilot_sessions,
     gemini_chats,
     hook_records,
     old_eyelet,
@@ -43,11 +44,15 @@ FORMATS = (
     Format("hooks", hook_records.recognises, hook_records.Hooks, is_hooks=True),
     Format("codex", codex_rollouts.recognises, codex_rollouts.Rollout),
     Format("gemini", gemini_chats.recognises, gemini_chats.Chat),
+    Format("copilot", copilot_sessions.recognises, copilot_sessions.Session),
     Format("opencode", opencode.recognises, opencode.Loose),
     Format("claude", claude_transcripts.is_record, claude_transcripts.Transcript),
 )
 # Objects that hold many records: a name that they have, and what takes one apart (None: it is none of them).
-CONTAINERS: "tuple[tuple[str, Callable[[Record], Iterable[object] | None]], ...]" = ((otlp.CONTAINER, otlp.apart),)
+CONTAINERS: "tuple[tuple[str, Callable[[Record], Iterable[object] | None]], ...]" = (
+    (otlp.CONTAINER, otlp.apart),
+    (copilot_sessions.OLD_CONTAINER, copilot_sessions.apart),
+)
 
 
 def of(record: Record, usual: Format | None = None) -> Format | None:
