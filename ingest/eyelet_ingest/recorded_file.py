@@ -74,4 +74,6 @@ def _session_of(path: str) -> str:
     names = [name[-36:] if name.startswith("rollout-") else name]
     if os.path.basename(folder) == "subagents":
         names.append(os.path.basename(os.path.dirname(folder)))
+    if names == ["events"]:
+        names = [os.path.basename(folder)]
     return next((name for name in names if _UUID.fullmatch(name)), "")
