@@ -67,8 +67,8 @@ class Theirs(Reader):
 
 
 def _session_of(path: str) -> str:
-    """The session that a recording's place names: `<session>.jsonl`, `<session>/subagents/agent-….jsonl`, or Codex's
-    `rollout-<time>-<session>.jsonl`."""
+    """The session that a recording's place names: `<session>.jsonl`, `<session>/subagents/agent-….jsonl`, Codex's
+    `rollout-<time>-<session>.jsonl`, or Copilot's `<session>/events.jsonl`."""
     folder = os.path.dirname(path)
     name = recordings.stem(path)
     names = [name[-36:] if name.startswith("rollout-") else name]
