@@ -162,3 +162,33 @@ def test_every_real_record_has_a_line(real: Path) -> None:
             assert 0 < len(whole) <= LENGTH
             seen += 1
     assert seen > 0
+
+
+@pytest.mark.parametrize(
+    ("payload", "tool", "says"),
+    [
+        ({"toolName": "bash", "toolArgs": '{"command": "npm test"}'}, "bash", "npm test"),
+        ({"command": "git status", "cwd": "/p"}, "Shell", "git status"),
+        ({"tool_input": {"command": "ls"}, "error_message": "no leave"}, "Shell", "ls — no leave"),
+        ({"attributes": {"prompt": "hello"}, "resource": {}, "body": "claude_code.user_prompt"}, None, "hello"),
+        ({"attributes": {"tool_parameters": '{"full_command": "git push"}'}, "resource": {}}, "Bash", "git push"),
+        ({"attributes": {"tool_name": "Edit", "decision": "reject"}, "resource": {}}, "Edit", "Edit reject"),
+        ({"attributes": {}, "resource": {}, "body": "a line of text"}, None, "a line of text"),
+        ({"type": "tool", "tool": "bash", "state": {"input": {"command": "ls"}, "error": "no"}}, "bash", "ls — no"),
+        ({"role": "assistant", "error": {"name": "APIError", "data": {"message": "overloaded"}}}, None, "overloaded"),
+        ({"type": "text", "text": "I shall", "messageID": "m"}, None, "I shall"),
+        (
+            {
+                "type": "tool.execution_start",
+                "parentId": None,
+                "data": {"toolName": "bash", "arguments": {"command": "ls"}},
+            },
+            "bash",
+            "ls",
+        ),
+        ({"type": "user.message", "parentId": None, "data": {"content": "go on"}}, None, "go on"),
+        ({"chatMessage": {"role": "user", "content": "hi"}, "sessionId": "s"}, None, "hi"),
+    ],
+)
+def test_records_of_other_agents_say_what_happened(payload: dict[str, object], tool: str | None, says: str) -> None:
+    assert synopsis({"data": json.dumps(payload), "tool_name": tool, "hook_type": "x"}) == says
