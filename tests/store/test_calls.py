@@ -333,3 +333,21 @@ def test_a_cursor_that_is_none_is_refused(store: Store, after: str) -> None:
 def test_a_status_that_no_call_has_is_refused(store: Store, where: Filter) -> None:
     with pytest.raises(BadInput, match="no such status"):
         store.calls(where)
+
+
+def test_a_pending_event_reads_as_its_call_ended_and_stays_pending_in_the_store(store: Store) -> None:
+    store.append([asked(NOON), asked(NOON + 1, "t2"), asked(NOON + 2, None), answered(NOON + 3, None, status="error")])
+    store.append([answered(NOON + DAY_US, status="denied"), asked(NOON + 2 * HOUR_US, "t4"), asked(NOON + 4, None)])
+    rows = store.search(Filter(status=("pending",))).rows
+    store.resolve(rows, now_us=NOON + HOUR_US + 60_000_000)
+    assert [(row["tool_use_id"], row["outcome"]) for row in rows] == [
+        ("t4", "pending"),
+        (None, "unknown"),
+        (None, "error"),
+        ("t2", "unknown"),
+        ("t1", "denied"),
+    ]
+    assert {row["status"] for row in rows} == {"pending"}
+    others = store.search(Filter(status=("denied",))).rows
+    store.resolve(others)
+    assert [row["outcome"] for row in others] == ["denied"]

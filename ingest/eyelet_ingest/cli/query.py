@@ -233,6 +233,9 @@ class Pages(Generic[_Row_co]):
 class _Found(Pages[dict[str, object]]):
     """Events."""
 
+    def resolve(self, page: Sequence[dict[str, object]]) -> None:
+        self._store.resolve(page)
+
     def _page(self, rows: int) -> "SearchResult":
         return self._store.search(
             self._where,
@@ -276,6 +279,7 @@ def _show_table(pages: _Found, chosen: Chosen, columns: Sequence[output.Column],
     for page in pages:
         output.write_lines(out, head)
         head = ()
+        pages.resolve(page)
         shown += len(page)
         named = [{**row, "root": pages.roots[str(row["root"])]} for row in page] if pages.roots else page
         cells = [[cell(column.title, row, chosen, width) for column in columns] for row in named]
@@ -297,7 +301,7 @@ def cell(title: str, row: Mapping[str, object], chosen: Chosen, width: int) -> s
     if title == "what":
         return synopsis(row)
     column = {"context": "context_name", "tool": "tool_name", "code": "error_code"}.get(title, title)
-    value = row.get(column)
+    value = row.get("outcome", row.get(column)) if title == "status" else row.get(column)
     return "" if value is None else str(value)
 
 

@@ -31,6 +31,7 @@ from eyelet_ingest.store.witnesses import (
     IS_UNNAMED,
     OUTCOMES,
     UNANSWERED,
+    UNKNOWN_AFTER_US,
     Fold,
     Key,
     Place,
@@ -115,6 +116,21 @@ def calls(
         return listing.listed(min(limit, LIMIT_MOST), _read(after), oldest_first, cut_chars)
 
 
+def resolve(roots: Roots, rows: Sequence[Row], now_us: int | None = None) -> None:
+    """Give each event its `outcome`: of one that is pending how its call ended, as far as that is known from the week
+    after it, and `unknown` an hour after it where nothing is; of any other its status. Raises nothing for bad days."""
+    now_us = time.time_ns() // 1_000 if now_us is None else now_us
+    for row in rows:
+        row["outcome"] = row["status"]
+    pending = [row for row in rows if row["status"] == "pending"]
+    if not pending:
+        return
+    listing = Listing(roots, Filter(), None, now_us)
+    with listing:
+        for row, outcome in zip(pending, listing.outcomes(pending), strict=True):
+            row["outcome"] = outcome
+
+
 class _Start:
     """Where a page begins: beyond an event, or at one of whose calls `done` were given already."""
 
@@ -190,15 +206,19 @@ class Listing(Search):
             size = min(CHUNK_ROWS, 2 * size)
         return found, following
 
-    def folds(self, keys: Iterable[Key], around_us: tuple[int, int], later: bool = True) -> dict[Key, Fold] | None:
+    def folds(
+        self, keys: Iterable[Key], span_us: tuple[int, int], *, only_week_after: bool = False
+    ) -> dict[Key, Fold] | None:
         """What is known of these calls, of which events lie within the span; None where the time ran out."""
         found: dict[Key, Fold] = {}
-        low, high = around_us[0] - AROUND_US, around_us[1] + AROUND_US
+        low, high = span_us[0] - (0 if only_week_after else AROUND_US), span_us[1] + AROUND_US
         near = [part for part in self.around.parts if part.end_us > low and part.first_us <= high]
         if not self._gather(near, list(keys), found):
             return None
+        if only_week_after:
+            return found
         open_calls = [key for key in keys if key not in found or found[key].answer is None]
-        far = [part for part in self.around.parts if part.first_us > high] if later and open_calls else []
+        far = [part for part in self.around.parts if part.first_us > high] if open_calls else []
         return found if self._gather(far, open_calls, found) else None
 
     def _gather(self, parts: Sequence[Part], keys: list[Key], found: dict[Key, Fold]) -> bool:
@@ -234,6 +254,21 @@ class Listing(Search):
                 and json_extract(one.value, '$.id') in ({_marks(ids)})
         """  # noqa: S608  checked names, bound values
         yield from lent.conn.execute(sql, [*self.params, *sessions, *ids])
+
+    def outcomes(self, rows: list[Row]) -> list[str]:
+        """For each of these pending events how its call ended."""
+        span = min(_id(row) for row in rows), max(_id(row) for row in rows)
+        keys = [[(text(row["session_id"]), use_id) for use_id in _ids(row)] for row in rows]
+        known = self.folds({key: None for some in keys for key in some}, span, only_week_after=True) or {}
+        alone = {self._place(row): row for row in rows if _is_unnamed(row) and row["tool_name"] is not None}
+        unnamed = pairs.of(self.around, self.fits, self.params, self.where, alone) or {}
+        found: list[str] = []
+        for row, some in zip(rows, keys, strict=True):
+            pair = unnamed.get(self._place(row))
+            fold = pair[1] if pair else next((known[key] for key in some if key in known), None)
+            late = _id(row) < self.now_us - UNKNOWN_AFTER_US
+            found.append(fold.status(self.now_us) if fold else "unknown" if late else "pending")
+        return found
 
     def _met(self, rows: list[Row]) -> "list[list[tuple[Key, Fold]]] | None":
         """For each row the calls it is of, with what is known of them; None where the time ran out."""

@@ -310,6 +310,13 @@ class Store(Tending):
             now_us=now_us,
         )
 
+    def resolve(self, rows: Sequence[Row], *, now_us: int | None = None) -> None:
+        """Give each of these events, as a search gave them, its `outcome`: its status, but of a pending one how its
+        call ended, or `unknown` after an hour without an answer. The stored `status` stays."""
+        from eyelet_ingest.store.calls import resolve
+
+        resolve(self.roots, rows, now_us)
+
     def usage(
         self, where: Filter, by: Sequence[str] = ("session", "agent", "model"), *, deadline_ms: float | None = None
     ) -> "Usage":
