@@ -9,7 +9,7 @@ has grown adds only what is new.
 import os
 from collections import Counter
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from eyelet_ingest import intake, quarantine, redaction, redaction_gate
@@ -27,7 +27,7 @@ from eyelet_ingest.store.foreign import EYELET, HERO_PROC, NAMES, OPENCODE, Dama
 
 COLUMNS_REMEMBERED = 4_096
 BESIDE_REMEMBERED = 1_024
-TABLES_OF = {OPENCODE: ("message", "part")}
+TABLES_OF = {OPENCODE: ("message", "part", "session_message")}
 
 _DAMAGED = "the file is damaged behind this row ({}): the rows before it were read"
 _AWAITED = "{}: {:,} messages or parts are being written just now; the next import takes them"
@@ -152,6 +152,9 @@ class Database:
         self, row: OldRow, record: "dict[str, object]", text: str, is_suspect: bool, nth: Callable[[int], int]
     ) -> None:
         """A message, or a part of one: known by its identifier wherever it lies, and taken when it is finished."""
+        if self._table == "session_message" and self._beside.is_brought_over(row.values):
+            self.read -= 1
+            return
         created_us, updated_us = (payload_time_us(row.values.get(f"time_{name}")) for name in ("created", "updated"))
         if opencode.is_awaited(record, updated_us, self.clock.now_us):
             self.read -= 1
@@ -249,6 +252,7 @@ class Beside:
         self._old, self._clean = old, clean
         self._message = lru_cache(BESIDE_REMEMBERED)(self._read_message)
         self._session = lru_cache(BESIDE_REMEMBERED)(self._read_session)
+        self._latest = lru_cache(BESIDE_REMEMBERED)(partial(old.latest, "message"))
 
     def message_of(self, record: "dict[str, object]") -> "dict[str, object]":
         """The message of a part; empty for a message itself."""
@@ -258,6 +262,12 @@ class Beside:
     def session_of(self, record: "dict[str, object]") -> "dict[str, object]":
         session = record.get("sessionID")
         return self._session(session) if isinstance(session, str) else {}
+
+    def is_brought_over(self, row: "dict[str, object]") -> bool:
+        """Whether a row of the second form is of the time in which its session was kept in the first form, too."""
+        session, created_ms = row.get("session_id"), row.get("time_created")
+        latest_ms = self._latest(session) if isinstance(session, str) else None
+        return latest_ms is not None and not (isinstance(created_ms, int) and created_ms > latest_ms)
 
     def _read_message(self, identifier: str, session: str | None) -> "dict[str, object]":
         row = self._old.row_named("message", identifier, session)
@@ -274,7 +284,7 @@ class Beside:
         return {**said, "time": found.get("time")}
 
     def _read_session(self, identifier: str) -> "dict[str, object]":
-        row = self._old.row_named("session", identifier)
+        row = self._old.row_named("session", identifier) or self._old.row_named("session_v2", identifier)
         return {name: self._clean(row.get(name)) for name in ("directory", "version", "parent_id")}
 
 

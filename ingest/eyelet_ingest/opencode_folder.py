@@ -39,8 +39,13 @@ class Folder:
         pass
 
     def turn_to(self, table: str) -> bool:
+        if table not in _ABOVE:
+            return False
         self.table = table
         return True
+
+    def latest(self, table: str, session: object) -> int | None:
+        return None  # it has one form of a session only
 
     def pages(self) -> Iterator[list[OldRow]]:
         """The files of the table, each as a row, folder by folder."""
@@ -64,8 +69,8 @@ class Folder:
         """The row of this identifier; empty where there is none, or it cannot be read."""
         if not _is_name(identifier):
             return {}
-        if table == "session":
-            return self._session(str(identifier))
+        if table not in _ABOVE:
+            return self._session(str(identifier)) if table == "session" else {}
         if not _is_name(session):
             return {}
         text, _ = _read(os.path.join(self.path, table, str(session), f"{identifier}.json"))

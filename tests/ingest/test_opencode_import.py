@@ -203,6 +203,51 @@ def test_secrets_of_parts_messages_and_sessions_reach_no_byte(
         assert path.is_dir() or secret.encode() not in path.read_bytes(), path
 
 
+def test_sessions_of_the_second_form_are_taken_once_and_not_beside_the_first(
+    opencode: OpenCode, tmp_path: Path, take: Callable[[Path], Ingested]
+) -> None:
+    """A row holds a whole message (packages/core/src/session/sql.ts, message.ts)."""
+    opencode.conn.execute(
+        "create table session_message (id text primary key, session_id text not null, type text not null, seq integer,"
+        " time_created integer not null, time_updated integer not null, data text not null)"
+    )
+    state = {
+        "status": "error",
+        "input": {"command": "ls"},
+        "content": [],
+        "error": {"type": "unknown", "message": "no"},
+    }
+    tools = [
+        {"type": "text", "id": "t", "text": "I look"},
+        {"type": "tool", "id": "call_a", "name": "bash", "state": {"status": "completed", "input": {}}},
+        {"type": "tool", "id": "call_b", "name": "bash", "state": state},
+    ]
+    answer = {"model": {"id": "claude-x"}, "content": tools, "time": {"created": AT_MS, "completed": AT_MS + 7}}
+    for session, name, kind, data in (
+        ("ses_2", "msg_2a", "user", {"text": "hello", "time": {"created": AT_MS}}),
+        ("ses_2", "msg_2b", "assistant", answer),
+        ("ses_1", "msg_1x", "user", {"text": "the same as in `message`"}),
+        ("ses_1", "msg_1y", "user", {"text": "written since"}),
+    ):
+        at_ms = AT_MS + 1_000 * (name == "msg_1y")
+        values = (name, session, kind, 1, at_ms, at_ms, json.dumps(data))
+        opencode.conn.execute("insert into session_message values (?, ?, ?, ?, ?, ?, ?)", values)
+    done = take(opencode.path)
+    assert (done.read, done.stored, done.quarantined) == (7, 7, 0)
+    found = {row["hook_type"]: row for row in rows(tmp_path, session_id=("ses_2",))}
+    assert (found["user"]["role"], found["assistant"]["role"], found["assistant"]["duration_ms"]) == (
+        "user",
+        "assistant",
+        7,
+    )
+    calls = json.loads(found["assistant"]["meta"])["calls"]
+    assert [(call["id"], call["phase"], call["status"]) for call in calls] == [
+        ("call_a", "answer", "ok"),
+        ("call_b", "answer", "error"),
+    ]
+    assert take(opencode.path).stored == 0
+
+
 def storage_of(opencode: OpenCode, folder: Path) -> Path:
     """The folder that held the same before there was a database."""
     storage = folder / "storage"

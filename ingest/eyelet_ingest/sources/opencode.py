@@ -5,12 +5,14 @@ Rows of `message` and `part` in `opencode.db`, whose `data` is JSON without the 
     session(id, parent_id, directory, version, …)   message(id, session_id, time_created, time_updated, data)
     part(id, message_id, session_id, time_created, time_updated, data)
 
-and the files that it had before, `storage/message/<session>/<message>.json` and `storage/part/<message>/<part>.json`. A
+since its second form session_message(id, session_id, type, …, data), a message with all its parts in one row, and the
+files that it had before, `storage/message/<session>/<message>.json` and `storage/part/<message>/<part>.json`. A
 record is the same from both: `{"id", "sessionID", "messageID", …data}`, as OpenCode itself puts it together.
 
 Sources: anomalyco/opencode (before: sst/opencode), packages/opencode/src: session/session.sql.ts (the tables),
 session/message-v2.ts (what `data` holds: roles, parts, the states of a tool, errors), storage/json-migration.ts (the
-folder; a part that was brought over has the time of that as its `time_created`), id/id.ts (the time in an identifier).
+folder; a part that was brought over has the time of that as its `time_created`), id/id.ts (the time in an identifier);
+packages/core/src/session: sql.ts and message.ts (the second form).
 
 What each becomes stands in docs/events.md, and a test reads that table.
 """
@@ -29,8 +31,10 @@ AGENT = "opencode"
 UNFINISHED_US = 3_600 * 1_000_000  # what was not touched for so long is not being written any more
 DAY_US = 86_400 * 1_000_000
 
-_COLUMNS = {"id": "id", "sessionID": "session_id", "messageID": "message_id"}
+_COLUMNS = {"id": "id", "sessionID": "session_id", "messageID": "message_id", "type": "type"}
 _LEVELS = {"error": "error", "interrupted": "warn", "denied": "warn"}
+_ROLES = ("user", "assistant", "system")
+CALLS_MOST = 100  # of one message
 _QUIET = frozenset(("step-start", "step-finish", "snapshot", "patch"))
 _REJECTED = "The user rejected permission"  # permission/index.ts: RejectedError
 _ABORTED = ("Tool execution aborted", "Aborted")  # session/processor.ts
@@ -55,7 +59,7 @@ def recognises(record: Record) -> bool:
 
 
 def of_row(row: "Mapping[str, object]", data: Record) -> Record:
-    """The record of a row of `message` or `part`: what stands in columns, then all that `data` says."""
+    """The record of a row: what stands in columns, then all that `data` says."""
     named = {name: row[column] for name, column in _COLUMNS.items() if column in row}
     return named | {name: value for name, value in data.items() if name not in named}
 
@@ -72,7 +76,8 @@ def name_of(record: Record) -> str | None:
 def is_finished(record: Record) -> bool:
     """Whether nothing more is to come: a tool has answered, a text has ended, an answer is complete or has failed."""
     if not is_part(record):
-        return record.get("role") != "assistant" or "completed" in _time(record) or bool(record.get("error"))
+        is_answer = "assistant" in (record.get("role"), record.get("type"))
+        return not is_answer or "completed" in _time(record) or bool(record.get("error"))
     if record.get("type") == "tool":
         return _object(record.get("state")).get("status") not in ("pending", "running")
     return "start" not in _time(record) or "end" in _time(record)
@@ -106,20 +111,25 @@ def normalise(record: Record, data: str, message: "Record | None" = None, sessio
     the session; what they say and the record does not, counts. The time and the uid are the caller's to set."""
     get = record.get
     whole, of = message or {}, session or {}
-    kind = plain(get("type") if is_part(record) else get("role")) or UNKNOWN
+    is_whole = "role" not in record and "messageID" not in record  # the second form
+    kind = plain(get("role") if "role" in record and not is_part(record) else get("type")) or UNKNOWN
     is_tool = kind == "tool"
-    tool_name = optional(get("tool")) if is_tool else None
+    calls = _calls(get("content")) if is_whole else []
+    first = calls[0] if calls else {}
+    tool_name = optional(get("tool")) if is_tool else optional(first.get("tool"))
     status, code, text = _outcome(kind, record)
     meta: Record = {} if status in ("ok", "pending") else {"execution": execution(status, code, text)}
     if version := plain(of.get("version")):
         meta["agent"] = {"version": version}
+    if calls:
+        meta["calls"] = calls
     parent = optional(of.get("parent_id"))
     path = _object(whole.get("path") or get("path"))
     return Event(
         hook_type=kind,
         session_id=plain(get("sessionID")),
         tool_name=tool_name,
-        tool_use_id=optional(get("callID")) if is_tool else None,
+        tool_use_id=optional(get("callID")) if is_tool else optional(first.get("id")),
         status=status,
         src=src(AGENT, "transcript", kind, *tool_parts(tool_name)),
         loglevel=_LEVELS.get(status) or ("debug" if kind in _QUIET else "info"),
@@ -128,7 +138,7 @@ def normalise(record: Record, data: str, message: "Record | None" = None, sessio
         agent=AGENT,
         agent_id=optional(get("sessionID")) if parent else None,
         # The row of a call is its answer as well: it has no role, as nobody said it.
-        role=None if is_tool else optional(whole.get("role") or get("role")),
+        role=None if is_tool else optional(kind if is_whole and kind in _ROLES else whole.get("role") or get("role")),
         model=_model(record) or _model(whole),
         duration_ms=_duration_ms(record),
         project_dir=optional(path.get("cwd"), PATH_MAX_CHARS) or optional(of.get("directory"), PATH_MAX_CHARS),
@@ -168,6 +178,19 @@ def _outcome(kind: str, record: Record) -> "tuple[str, str | None, str]":
     return "error", code_of(text) or http or api_error_name(name), text
 
 
+def _calls(content: object) -> "list[Record]":
+    """What `meta.calls` says of each call of a message that has all its parts in it."""
+    found: list[Record] = []
+    for one in content if isinstance(content, list) else ():
+        if not isinstance(one, dict) or one.get("type") != "tool":
+            continue
+        status, code, _ = _tool_outcome(_object(one.get("state")))
+        call: Record = {"id": optional(one.get("id")), "tool": optional(one.get("name")), "status": status}
+        call["phase"] = "question" if status == "pending" else "answer"
+        found.append(call | ({"error_code": code} if code else {}))
+    return found[:CALLS_MOST]
+
+
 def _tool_outcome(state: Record) -> "tuple[str, str | None, str]":
     status = state.get("status")
     if status in ("pending", "running"):
@@ -198,7 +221,8 @@ def _duration_ms(record: Record) -> float | None:
 
 def _model(record: Record) -> str | None:
     """An assistant names its model, a user the one that was asked."""
-    found = record.get("modelID", _object(record.get("model")).get("modelID"))
+    model = _object(record.get("model"))
+    found = record.get("modelID", model.get("modelID", model.get("id")))
     return optional(found) if isinstance(found, str) else None
 
 

@@ -140,6 +140,17 @@ class Foreign:
             return {}
         return dict(zip(columns, row, strict=True)) if row else {}
 
+    def latest(self, table: str, session: object) -> int | None:
+        """The latest `time_created` of a session's rows in a table; None where it has none there."""
+        if not {"session_id", "time_created"} <= set(self._columns_of(table)) or not isinstance(session, str):
+            return None
+        try:
+            sql = f"select max(time_created) from {table} where session_id = ?"  # noqa: S608  our own names
+            found = self._conn.execute(sql, (session,)).fetchone()[0]
+        except self._conn.Error:
+            return None
+        return found if isinstance(found, int) else None
+
     def json_of(self, blob: bytes) -> str | None:
         """The text of JSON in SQLite's binary form; None for other bytes, and where this SQLite does not know it."""
         try:
