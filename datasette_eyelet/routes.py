@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from datasette_eyelet import api, day_gate, permissions
-from datasette_eyelet.api import hook
+from datasette_eyelet.api import hook, otlp
 from datasette_eyelet.links import DAYS, SEARCH
 from datasette_eyelet.pages import days, event, search, search_json
 from datasette_eyelet.problems import problem, refusal
@@ -48,5 +48,6 @@ ROUTES: list[tuple[str, View]] = [
     (_EVENT + r"\.json$", _guarded(event.json_view, as_json=True)),
     (_EVENT + "$", _guarded(event.view, as_json=False)),
     *hook.ROUTES,
+    *otlp.ROUTES,
     *api.ROUTES,
 ]

@@ -32,6 +32,7 @@ _FIELDS = {
     "hook_type": ("type", "type"),
     "tool_name": ("tool", "tool"),
     "status": ("status", "status"),
+    "outcome": ("outcome", ""),
     "error_code": ("error code", "error_code"),
     "agent": ("agent", "agent"),
     "agent_id": ("subagent", ""),
@@ -116,7 +117,7 @@ def row_view(row: Row, links: Links, tz: tzinfo, where: Filter = EVERYTHING) -> 
         kind=one_line(text(row["tool_name"]) or text(row["hook_type"]), CELL_MAX_CHARS),
         what=one_line(synopsis(row), WHAT_MAX_CHARS),
         duration=duration(row["duration_ms"]),
-        status=one_line(text(row["status"]), CELL_MAX_CHARS),
+        status=one_line(text(row.get("outcome", row["status"])), CELL_MAX_CHARS),
         failed=bool(row["error"]),
         fields=fields(row, links.narrowed),
         payload=visible(pretty(data[:CUT_CHARS])),
@@ -163,6 +164,8 @@ def fields(row: Row, narrowed: Callable[[str, str], str], *, every: bool = False
     found = []
     for column, (label, name) in _FIELDS.items():
         value = text(row.get(column))
+        if column == "outcome" and value == text(row.get("status")):
+            continue
         if value:
             shown = one_line(value, FIELD_MAX_CHARS if every else CELL_MAX_CHARS)
             linked = name and is_linkable(value) and (name != "status" or value in STATUSES)

@@ -30,8 +30,11 @@ class Problem(Exception):
         self.status, self.reason, self.headers = status, reason, headers
 
 
-def guarded(view: View, action: str, *methods: str) -> View:
-    """`view(datasette, request)`, for actors who may do `action` somewhere, by one of `methods`."""
+def guarded(
+    view: View, action: str, *methods: str, refuse: "Callable[[Problem | EyeletError], Any] | None" = None
+) -> View:
+    """`view(datasette, request)`, for actors who may do `action` somewhere, by one of `methods`. `refuse` says what
+    went wrong, where not as `refusal` does."""
 
     async def answered(datasette: Any, request: Any) -> Any:
         try:
@@ -41,7 +44,7 @@ def guarded(view: View, action: str, *methods: str) -> View:
                 raise Problem(405, f"this address takes {allowed}, not {request.method}", Allow=allowed)
             return await view(datasette, request)
         except (Problem, EyeletError) as error:
-            return refusal(error)
+            return (refuse or refusal)(error)
 
     return answered
 
@@ -51,15 +54,19 @@ async def nothing_here(datasette: Any, request: Any) -> Any:
     return refusal(Problem(404, "the API has no such address: see docs/api.md"))
 
 
+def problem_of(error: Problem | EyeletError) -> Problem:
+    """The status and the reason that the asker hears."""
+    if isinstance(error, BadInput):
+        return Problem(400, str(error))
+    if isinstance(error, EyeletError):  # without the path: where the root is, is nobody's business
+        hint = f" ({error.hint})" if error.hint else ""
+        return Problem(503, f"{error.operation}: {error.reason}{hint}")
+    return error
+
+
 def refusal(error: Problem | EyeletError) -> Any:
     """What went wrong, in JSON."""
-    if isinstance(error, BadInput):
-        problem = Problem(400, str(error))
-    elif isinstance(error, EyeletError):  # without the path: where the root is, is nobody's business
-        hint = f" ({error.hint})" if error.hint else ""
-        problem = Problem(503, f"{error.operation}: {error.reason}{hint}")
-    else:
-        problem = error
+    problem = problem_of(error)
     response = responses.json_text(json.dumps({"ok": False, "error": visible(problem.reason)}), problem.status)
     response.headers.update(problem.headers)
     return response

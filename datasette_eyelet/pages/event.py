@@ -16,6 +16,7 @@ from datasette_eyelet.visible import visible
 from eyelet_ingest import limits
 from eyelet_ingest.ranges import zone
 from eyelet_ingest.store.layout import safe_context
+from eyelet_ingest.store.store import Store
 
 # A browser stalls on more; the JSON beside the page is always whole.
 PAGE_MAX_CHARS = 2_000_000
@@ -48,8 +49,15 @@ async def _row(datasette: Any, request: Any, seen: frozenset[str] | None) -> dic
     if not _ID.fullmatch(event_id) or safe_context(context) != context:
         return None
     store = instance.of(datasette).store_for(seen)
-    row = await asyncio.to_thread(store.event, context, int(event_id))
-    return None if row is None else placed(row, store.root)
+    return await asyncio.to_thread(_read, store, context, int(event_id))
+
+
+def _read(store: Store, context: str, event_id: int) -> dict[str, object] | None:
+    row = store.event(context, event_id)
+    if row is None:
+        return None
+    store.resolve([row])
+    return placed(row, store.root)
 
 
 def _context(row: dict[str, object], links: Links, tz_name: str) -> dict[str, object]:

@@ -38,19 +38,19 @@ UID_BYTES = 16
 
 
 def main() -> None:
-    """Record the payload on stdin. Never raises, prints nothing, always exits 0."""
+    """Record the payload on stdin, or of `--notify`. Never raises, prints nothing, always exits 0."""
     started_ns = time.monotonic_ns()
     try:
         _outlive_the_agent()
         flags = _flags(sys.argv[1:])
-        raw = _read_input()
+        raw = os.fsencode(flags["notify"]) if "notify" in flags else _read_input()
         if raw.strip():
             around = _surroundings(flags)
             uid, received_ns = os.urandom(UID_BYTES), time.time_ns()
             if around is not None and not _posted(around, raw, flags, uid, received_ns):
                 left_open: list[Any] = []  # closing would checkpoint; the process ends instead
                 only_spool = flags.get("mode") == "spool"
-                event, key = _event(raw, received_ns, around, around.context, uid)
+                event, key = _event(raw, received_ns, around, around.context, uid, flags.get("agent", ""))
                 record_around(around, event, key, started_ns, only_spool=only_spool, left_open=left_open)
     except BaseException as bad:  # noqa: BLE001  the agent must never fail because we could not log
         _note(None, "lost", f"{type(bad).__name__}: {bad}")
@@ -191,11 +191,12 @@ def _roots(around: Surroundings, key: layout.PartitionKey, event: Event) -> "lis
 
 
 def _event(
-    raw: bytes, received_ns: int, around: "Surroundings | None", given: str, uid: bytes
+    raw: bytes, received_ns: int, around: "Surroundings | None", given: str, uid: bytes, agent: str = ""
 ) -> "tuple[Event, layout.PartitionKey]":
     """What the payload says, where it was recorded, and the partition it is for."""
     plugins = _plugins(around)
-    event, payload = live.event_of(raw, received_ns, around.settings if around is not None else None, plugins)
+    settings = around.settings if around is not None else None
+    event, payload = live.event_of(raw, received_ns, settings, plugins, agent)
     project = os.environ.get("CLAUDE_PROJECT_DIR")
     if project and not redaction.may_hold_secret(project):  # else the payload's own, which is redacted
         project = intake.decode(os.fsencode(project))[0]
@@ -324,15 +325,17 @@ def _posted(around: Surroundings, raw: bytes, flags: "dict[str, str]", uid: byte
         return False  # the server stores into its own root, as rows
     from eyelet_ingest import posting
 
-    return posting.sent(raw, flags.get("url", ""), around.home, around.context, uid, received_ns)
+    url, agent = flags.get("url", ""), flags.get("agent", "")
+    return posting.sent(raw, url, around.home, around.context, uid, received_ns, agent)
 
 
 def _flags(args: "list[str]") -> "dict[str, str]":
-    """`--root DIR`, `--context NAME`, `--mode direct|spool|http` and `--url URL`; what else is given is passed over."""
+    """`--root DIR`, `--context NAME`, `--agent NAME`, `--mode direct|spool|http`, `--url URL`, and `--notify JSON` in
+    place of an input; what else is given is passed over."""
     flags: dict[str, str] = {}
     for at, arg in enumerate(args):
         name, equals, value = arg.lstrip("-").partition("=")
-        if name in ("root", "context", "mode", "url") and arg.startswith("--"):
+        if name in ("root", "context", "agent", "mode", "url", "notify") and arg.startswith("--"):
             given = value if equals else args[at + 1] if at + 1 < len(args) else ""
             if given:
                 flags[name] = given

@@ -1,13 +1,15 @@
-"""Old databases → batch: `eyelet.db` of the original Eyelet, and logs in one table. Streamed, never changed.
+"""Databases of others → batch: `eyelet.db` of the original Eyelet, logs in one table, OpenCode's sessions. Streamed,
+never changed.
 
-Twice is once: a row of Eyelet is known by its payload and time, as is the JSON file of the same event, and a row of a
-log by all that it says; equal rows of one file are counted. So a database that has grown adds only what is new.
+Twice is once: a row of Eyelet is known by its payload and time, as is the JSON file of the same event; a row of a log
+by all that it says, equal rows of one file being counted; and a row of OpenCode's by its identifier. So a database that
+has grown adds only what is new.
 """
 
 import os
 from collections import Counter
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from eyelet_ingest import intake, quarantine, redaction, redaction_gate
@@ -15,16 +17,20 @@ from eyelet_ingest.batch import Batch, redacted
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import canonical, dumps, parse, parse_numbers_as_text
+from eyelet_ingest.opencode_folder import FILE, Folder, is_storage
 from eyelet_ingest.reading import Found
-from eyelet_ingest.sources import hero_proc, log, mapped, old_eyelet
+from eyelet_ingest.sources import hero_proc, log, mapped, old_eyelet, opencode
 from eyelet_ingest.sources.text import plain
 from eyelet_ingest.sources.times import payload_time_us
 from eyelet_ingest.store import identity, layout
-from eyelet_ingest.store.foreign import EYELET, NAMES, Damaged, Foreign, OldRow
+from eyelet_ingest.store.foreign import EYELET, HERO_PROC, NAMES, OPENCODE, Damaged, Foreign, OldRow
 
 COLUMNS_REMEMBERED = 4_096
+BESIDE_REMEMBERED = 1_024
+TABLES_OF = {OPENCODE: ("message", "part", "session_message")}
 
 _DAMAGED = "the file is damaged behind this row ({}): the rows before it were read"
+_AWAITED = "{}: {:,} messages or parts are being written just now; the next import takes them"
 _RECOVER = "{}: {} behind row {:,} of {}; save the rest with `sqlite3 OLD .recover | sqlite3 NEW`, and import that too"
 
 
@@ -39,6 +45,7 @@ class Database:
         self.read = 0
         self.notes: list[str] = []
         self.levels: Counter[str] = Counter()  # those that are none of ours
+        self.awaited = 0  # of what is being written just now
         self._table = ""
         self._clean = lru_cache(COLUMNS_REMEMBERED)(_clean_column)  # most rows have the same host, folder and tool
         self._known_bad: dict[str, quarantine.KnownBad] = {}  # of earlier imports, by safe context
@@ -46,31 +53,42 @@ class Database:
     def take_all(self, flush: Callable[[], None]) -> None:
         """Every row, oldest first, `flush` called whenever the batch is full. BadInput where nothing can be read."""
         occurrences = self.batch.ledger.occurrences()
-        told_bytes, size_bytes = 0, os.path.getsize(self.path)
-        with Foreign(self.path) as old:
-            self._table = old.table
-            take = self._take_hook if old.kind == EYELET else self._take_log
-            span = max(old.last_rowid - old.first_rowid + 1, 1)
-            last = old.first_rowid
-            try:
-                for page in old.pages():
-                    for row, record, text, is_suspect in self._parsed(page, old):
-                        take(row, record, text, is_suspect, occurrences.next)
-                        if self.batch.is_full():
-                            flush()
-                    if self.batch.is_full():  # of what cannot be stored
-                        flush()
-                    last = page[-1].rowid
-                    done_bytes = min(size_bytes, size_bytes * (last - old.first_rowid + 1) // span)
-                    self.progress(max(done_bytes - told_bytes, 0))
-                    told_bytes = max(done_bytes, told_bytes)
-            except Damaged as bad:
-                self._note_damage(last, bad)
+        with Folder(self.path) if is_storage(self.path) else Foreign(self.path) as old:
+            self._beside = Beside(old, self._clean)
+            for table in TABLES_OF.get(old.kind, (old.table,)):
+                if table == old.table or old.turn_to(table):
+                    self._take_table(old, occurrences.next, flush)
         occurrences.close()
         flush()
         self._release()
+        if self.awaited:
+            self.notes.append(_AWAITED.format(self.shown, self.awaited))
 
-    def _parsed(self, page: list[OldRow], old: Foreign) -> "list[tuple[OldRow, dict[str, object], str, bool]]":
+    def _take_table(self, old: "Foreign | Folder", nth: Callable[[int], int], flush: Callable[[], None]) -> None:
+        self._table = old.table
+        takers = {EYELET: self._take_hook, HERO_PROC: self._take_log, OPENCODE: self._take_opencode}
+        take = takers[old.kind]
+        told_bytes, size_bytes = 0, 0 if isinstance(old, Folder) else os.path.getsize(self.path)
+        span = max(old.last_rowid - old.first_rowid + 1, 1)
+        last = old.first_rowid
+        try:
+            for page in old.pages():
+                for row, record, text, is_suspect in self._parsed(page, old):
+                    take(row, record, text, is_suspect, nth)
+                    if self.batch.is_full():
+                        flush()
+                if self.batch.is_full():  # of what cannot be stored
+                    flush()
+                last = page[-1].rowid
+                done_bytes = min(size_bytes, size_bytes * (last - old.first_rowid + 1) // span)
+                self.progress(max(done_bytes - told_bytes, 0))
+                told_bytes = max(done_bytes, told_bytes)
+        except Damaged as bad:
+            self._note_damage(last, bad)
+
+    def _parsed(
+        self, page: list[OldRow], old: "Foreign | Folder"
+    ) -> "list[tuple[OldRow, dict[str, object], str, bool]]":
         """The rows that can be taken: each with its record, the text of it, and whether that may hold a secret."""
         found: list[tuple[OldRow, dict[str, object], str]] = []
         for row in page:
@@ -82,6 +100,12 @@ class Database:
                     text = _json_text(row.values.get("data"), old)
                     value = parse(text)
                     found.append((row, *_trimmed(value if isinstance(value, dict) else {}, text)))
+                elif old.kind == OPENCODE:
+                    data = parse(_json_text(row.values.get("data"), old))
+                    if not isinstance(data, dict):
+                        raise BadInput("", reason="its data is no object")
+                    record = opencode.of_row(row.values, data)
+                    found.append((row, record, _dumped(record)))
                 else:
                     record = hero_proc.record_of(row.values)
                     text = _dumped(record)
@@ -124,6 +148,31 @@ class Database:
         context = hero_proc.context_of(record) or self.context
         self._add(context, event, row, canonical(record).encode(), own_us, record.get("epoch"), nth)
 
+    def _take_opencode(
+        self, row: OldRow, record: "dict[str, object]", text: str, is_suspect: bool, nth: Callable[[int], int]
+    ) -> None:
+        """A message, or a part of one: known by its identifier wherever it lies, and taken when it is finished."""
+        if self._table == "session_message" and self._beside.is_brought_over(row.values):
+            self.read -= 1
+            return
+        created_us, updated_us = (payload_time_us(row.values.get(f"time_{name}")) for name in ("created", "updated"))
+        if opencode.is_awaited(record, updated_us, self.clock.now_us):
+            self.read -= 1
+            self.awaited += 1
+            return
+        message, session = self._beside.message_of(record), self._beside.session_of(record)
+        message_us = opencode.time_us(message)
+        own_us = opencode.time_us(record, (created_us, message_us))
+        for other_us in (created_us, message_us, updated_us):
+            own_us = other_us if own_us is None else own_us
+        clean, clean_text = intake.cleaned(text, record, is_suspect)
+        event = opencode.normalise(clean if isinstance(clean, dict) else {}, clean_text, message, session)
+        name = opencode.name_of(record)
+        uid = identity.record_uid(self.key, opencode.AGENT, name) if name else None
+        self._add(
+            self.context, event, row, canonical(record).encode(), own_us, row.values.get("time_created"), nth, uid
+        )
+
     def _add(
         self,
         context: str,
@@ -133,14 +182,18 @@ class Database:
         own_us: int | None,
         original: object,
         nth: Callable[[int], int],
+        uid: bytes | None = None,
     ) -> None:
+        """One event for the batch. `same` is what it is known by, with its time; not one with a `uid` of its own."""
         is_timeless = self.clock.usable(own_us) is None
         if own_us is not None and not is_timeless:
             event.time_us = self.last_time_us = own_us
         else:
             self._guess_time(event, own_us, original)
-        before = nth(hash((same, own_us)))
-        if own_us is not None and not before:
+        before = 0 if uid else nth(hash((same, own_us)))
+        if uid is not None:
+            event.uid = uid
+        elif own_us is not None and not before:
             event.uid = self.uids.timed(same, own_us)
         else:
             event.uid = identity.timeless_uid(self.key, same + b"%d" % (own_us or 0), before)
@@ -148,6 +201,8 @@ class Database:
         if level is not None:
             mapped.count(self.levels, level)
         event.meta["source"] = {"file": self.shown, "table": self._table, "row": row.rowid}
+        if FILE in row.values:
+            event.meta["source"] = {"file": os.path.join(self.shown, str(self._clean(row.values[FILE]))), "line": 1}
         for name in {context, self.context}:
             self._known(name).taken(row.rowid)
         self.batch.add(context, event, is_timeless=is_timeless)
@@ -190,6 +245,49 @@ class Database:
                 self.batch.ledger.release(safe_context, self.shown, known_bad.mended, self.clock.now_us)
 
 
+class Beside:
+    """What stands beside a part of OpenCode's: the message it is of, and the session. Redacted; only what is needed."""
+
+    def __init__(self, old: "Foreign | Folder", clean: Callable[[object], object]) -> None:
+        self._old, self._clean = old, clean
+        self._message = lru_cache(BESIDE_REMEMBERED)(self._read_message)
+        self._session = lru_cache(BESIDE_REMEMBERED)(self._read_session)
+        self._latest = lru_cache(BESIDE_REMEMBERED)(partial(old.latest, "message"))
+
+    def message_of(self, record: "dict[str, object]") -> "dict[str, object]":
+        """The message of a part; empty for a message itself."""
+        named, session = record.get("messageID"), record.get("sessionID")
+        return self._message(named, session) if isinstance(named, str) and isinstance(session, str | None) else {}
+
+    def session_of(self, record: "dict[str, object]") -> "dict[str, object]":
+        session = record.get("sessionID")
+        return self._session(session) if isinstance(session, str) else {}
+
+    def is_brought_over(self, row: "dict[str, object]") -> bool:
+        """Whether a row of the second form is of the time in which its session was kept in the first form, too."""
+        session, created_ms = row.get("session_id"), row.get("time_created")
+        latest_ms = self._latest(session) if isinstance(session, str) else None
+        return latest_ms is not None and not (isinstance(created_ms, int) and created_ms > latest_ms)
+
+    def _read_message(self, identifier: str, session: str | None) -> "dict[str, object]":
+        row = self._old.row_named("message", identifier, session)
+        try:
+            data = parse(_json_text(row.get("data"), self._old))
+        except BadInput:
+            return {}
+        found = data if isinstance(data, dict) else {}
+        path, model = found.get("path"), found.get("model")
+        said: dict[str, object] = {name: self._clean(found.get(name)) for name in ("role", "modelID")}
+        said["path"] = {"cwd": self._clean(path.get("cwd"))} if isinstance(path, dict) else None
+        if isinstance(model, dict) and not said["modelID"]:
+            said["modelID"] = self._clean(model.get("modelID"))
+        return {**said, "time": found.get("time")}
+
+    def _read_session(self, identifier: str) -> "dict[str, object]":
+        row = self._old.row_named("session", identifier) or self._old.row_named("session_v2", identifier)
+        return {name: self._clean(row.get(name)) for name in ("directory", "version", "parent_id")}
+
+
 def hint(path: str, kind: str) -> str:
     """What a person may do with an old database that was found beside recordings."""
     what = f"{path} is a database with {NAMES[kind]}"
@@ -207,7 +305,7 @@ def _trimmed(record: "dict[str, object]", text: str) -> "tuple[dict[str, object]
         return record, text
 
 
-def _json_text(value: Any, old: Foreign) -> str:
+def _json_text(value: Any, old: "Foreign | Folder") -> str:
     """The JSON text of a row's payload, which may be in SQLite's binary form; BadInput where it is none."""
     if isinstance(value, bytes):
         if value.lstrip()[:1] in (b"{", b"["):

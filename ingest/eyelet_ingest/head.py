@@ -4,14 +4,14 @@ A record may lack a time or a session that a later one says. A file is known aga
 lies.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from hashlib import blake2b
 
 from eyelet_ingest.clock import Clock
 from eyelet_ingest.jsontext import canonical
 from eyelet_ingest.reading import Found
-from eyelet_ingest.sources import claude_hooks, claude_transcripts
+from eyelet_ingest.sources import formats
 from eyelet_ingest.sources.times import of_payload
 
 # How far is looked ahead for what a file's first records do not say themselves: a time, a session.
@@ -28,7 +28,8 @@ class Head:
         self.first_time_us: int | None = None
         self.digests: list[bytes] = []  # of the first record, of the first two, …
         self.sessions: list[str] = []  # the first two that differ
-        hooks = transcripts = chars = 0
+        kinds: Counter[str] = Counter()
+        chars = 0
         for record in found:
             self.records.append(record)
             chars += len(record.text)
@@ -40,9 +41,8 @@ class Head:
                     digest.update(canonical(value).encode())
                     self.digests.append(digest.digest())
                 if len(self.records) <= FORMAT_RECORDS:
-                    is_hook = claude_hooks.is_hook(value)
-                    hooks += is_hook
-                    transcripts += not is_hook and claude_transcripts.is_record(value)
+                    kind = formats.of(value)
+                    kinds[kind.name if kind else ""] += 1
                 self._note_session(value)
                 if self.first_time_us is None:
                     self.first_time_us = clock.usable(of_payload(value))
@@ -50,7 +50,9 @@ class Head:
             told = self.first_time_us is not None and self.sessions and count >= FORMAT_RECORDS
             if told or count >= HEAD_RECORDS or chars >= HEAD_CHARS:
                 break
-        self.is_transcript = transcripts > hooks
+        known = [one for one in formats.FORMATS if kinds[one.name]]
+        # What most of the first records are; of those that are as many, what is asked first.
+        self.format = max(known, key=lambda one: kinds[one.name], default=None)
 
     def rest(self) -> Iterator[Found]:
         """The records, each let go: one may be most of the memory."""

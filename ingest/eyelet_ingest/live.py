@@ -7,11 +7,12 @@ from eyelet_ingest import intake
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import parse
-from eyelet_ingest.sources import claude_hooks
+from eyelet_ingest.sources import registry
 from eyelet_ingest.store import rows
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from eyelet_ingest.plugged import Plugged
@@ -22,13 +23,19 @@ TRUSTED_CLOCK_US = 24 * 3600 * 1_000_000  # a payload's own time counts when it 
 
 
 def event_of(
-    raw: bytes, received_ns: int, settings: "dict[str, Any] | None" = None, plugins: "Plugged | None" = None
+    raw: bytes,
+    received_ns: int,
+    settings: "dict[str, Any] | None" = None,
+    plugins: "Plugged | None" = None,
+    agent: str = "",
+    normalise: "Callable[[dict[str, object], str, str], Event]" = registry.normalise,
 ) -> "tuple[Event, dict[str, object]]":
     """What the bytes of a payload say, redacted, and the redacted payload; one that says nothing is kept as it came.
 
     Never raises. The payload is empty where it is no object. The uid is the caller's to set. `settings` as
     `surroundings.DEFAULTS` has them say how long a payload may be; without, all of it is kept.
-    `plugins` redact too; the hook has those of `hot.py`.
+    `plugins` redact too; the hook has those of `hot.py`. `agent`: whom the installed entry says it is of. `normalise`
+    makes the event, for what is no hook's payload.
     """
     text, is_utf8 = intake.decode(raw)
     received_us = received_ns // 1_000
@@ -39,17 +46,17 @@ def event_of(
         if plugins is not None:
             value, data, failed = plugins.redacted(value, data)
         payload = value if isinstance(value, dict) else {}
-        event = claude_hooks.normalise(payload, data)
+        event = normalise(payload, data, agent)
         _set_time(event, payload, received_us)
         if settings is not None:
             _limit(event, value, settings)
         if failed:
             event.meta["redaction_failed"] = failed
     except BadInput as bad:
-        event = _raw_event(raw, bad.reason, settings, plugins)
+        event = _raw_event(raw, bad.reason, settings, plugins, agent)
         event.time_us = received_us
     except Exception as bad:  # noqa: BLE001  a payload no rule foresaw is kept, not lost
-        event = _raw_event(raw, f"{type(bad).__name__} while it was read", settings, plugins)
+        event = _raw_event(raw, f"{type(bad).__name__} while it was read", settings, plugins, agent)
         event.time_us = received_us
     if not is_utf8:
         event.meta["source"] = {"invalid_utf8": True}
@@ -91,7 +98,7 @@ def _has_long_texts(value: object) -> bool:
     return False
 
 
-def _raw_event(raw: bytes, why: str, settings: "dict[str, Any] | None", plugins: "Plugged | None" = None) -> Event:
+def _raw_event(raw: bytes, why: str, settings: "dict[str, Any] | None", plugins: "Plugged | None", agent: str) -> Event:
     try:
         safe = intake.clean_damaged(raw)
         if plugins is not None and plugins.redacts:
@@ -103,7 +110,8 @@ def _raw_event(raw: bytes, why: str, settings: "dict[str, Any] | None", plugins:
         data = rows.raw_payload(safe, why)
     except Exception as bad:  # noqa: BLE001  what cannot be redacted is not written; that it came is
         data = rows.withheld_payload(len(raw), f"{why}; {type(bad).__name__} while it was redacted")
-    return Event(hook_type="unknown", src="claude.unknown", agent="claude", loglevel="warn", data=data)
+    agent = agent if agent in registry.AGENTS else registry.AGENTS[0]
+    return Event(hook_type="unknown", src=f"{agent}.unknown", agent=agent, loglevel="warn", data=data)
 
 
 def _set_time(event: Event, payload: "dict[str, object]", received_us: int) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FILE_NAME = "paused"
+HISTORY_NAME = "pauses"  # a line for each time that somebody paused or resumed, which explains what is missing later
 LOCK_NAME = "paused.lock"
 LOCK_WAIT_MS = 2_000
 MOST_BYTES = 1 << 20
@@ -50,6 +51,7 @@ def read(home: str) -> "list[tuple[float, str]]":
 
 def rest(home: str, project: str, until_s: float) -> None:
     """Record nothing for work in `project` ("": anywhere) until that time (0: until somebody resumes)."""
+    _remember(home, "pause", until_s, project)
     _change(home, lambda kept: [*(one for one in kept if one[1] not in _names(project)), *_rests(project, until_s)])
 
 
@@ -62,7 +64,45 @@ def resume(home: str, project: str) -> "list[tuple[float, str]]":
         return [one for one in kept if one not in ended]
 
     _change(home, without)
+    _remember(home, "resume", 0.0, project)
     return ended
+
+
+def history(home: str) -> "list[tuple[float, float, str]]":
+    """Every rest that is remembered: its beginning, its end (infinite where it goes on) and its project ("": all)."""
+    try:
+        with open(os.path.join(home, HISTORY_NAME), "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - MOST_BYTES))
+            lines = file.read(MOST_BYTES).decode("utf-8", "surrogateescape").split("\n")
+    except OSError:
+        return []
+    found: list[tuple[float, float, str]] = []
+    open_ones: dict[str, tuple[float, float]] = {}  # project → beginning, end
+    for line in lines:
+        parts = line.split("\t", 3)
+        if len(parts) < 4 or not (parts[0].isdigit() and parts[2].isdigit()):
+            continue
+        at_s, what, until_s, project = float(parts[0]), parts[1], float(parts[2]), parts[3]
+        for name in [name for name in open_ones if name == project or (what == "resume" and not project)]:
+            begun_s, end_s = open_ones.pop(name)
+            found.append((begun_s, min(end_s, at_s), name))
+        if what == "pause":
+            open_ones[project] = at_s, until_s or float("inf")
+    return [*found, *((begun_s, end_s, name) for name, (begun_s, end_s) in open_ones.items())]
+
+
+def _remember(home: str, what: str, until_s: float, project: str) -> None:
+    """Add a line to the history; one `os.write` that appends."""
+    from eyelet_ingest.store.identity import make_private_dir
+
+    make_private_dir(home)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+    handle = os.open(os.path.join(home, HISTORY_NAME), flags, 0o600)
+    try:
+        line = f"{time.time():.0f}\t{what}\t{until_s:.0f}\t{os.path.abspath(project) if project else ''}\n"
+        os.write(handle, line.encode("utf-8", "surrogateescape"))
+    finally:
+        os.close(handle)
 
 
 def _rests(project: str, until_s: float) -> "list[tuple[float, str]]":

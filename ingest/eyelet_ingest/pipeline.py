@@ -9,13 +9,11 @@ batch, the ledger, the quarantine) does.
 """
 
 import os
-import re
 import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
@@ -29,10 +27,11 @@ from eyelet_ingest.head import Head
 from eyelet_ingest.jsontext import canonical
 from eyelet_ingest.ledger import Ledger, Quarantined, Seen
 from eyelet_ingest.reading import Found
-from eyelet_ingest.sources import claude_hooks, claude_transcripts, log, mapped, old_eyelet
-from eyelet_ingest.sources.src import of_tool
+from eyelet_ingest.recorded_file import RecordedFile, Theirs
+from eyelet_ingest.sources import formats, log, mapped
+from eyelet_ingest.sources.reader import Reader
 from eyelet_ingest.sources.text import plain
-from eyelet_ingest.sources.times import KEYS, of_payload
+from eyelet_ingest.sources.times import KEYS
 from eyelet_ingest.store import foreign, identity, layout
 from eyelet_ingest.store.store import Store
 
@@ -41,15 +40,13 @@ if TYPE_CHECKING:
 
 READ_BYTES = 1 << 18
 GROUP_RECORDS, GROUP_CHARS = 256, 1 << 16  # looked through for secrets at once
-SRCS_REMEMBERED = 4_096
+STILL_US = 3600 * 1_000_000  # a file that was not written to for so long is as it will be
 
 NEITHER = "neither a hook payload nor a transcript record"
 _NOTE = (
     "{} does not begin as it did when it was last read, and no file beside it does: {:,} payloads without a time were "
     "taken for those known from it already"
 )
-
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,35 +97,13 @@ def ingest(
             if path == recordings.STDIN:
                 run.stream(stdin or sys.stdin.buffer, path)
                 continue
-            if foreign.is_database(path) or foreign.is_unreadable_database(path):
+            if foreign.is_database(path) or foreign.is_unreadable_database(path) or os.path.isdir(path):
                 run.database(path)
                 continue
             with open(path, "rb", buffering=READ_BYTES) as raw:
                 run.stream(raw, path)
         run.flush()
         return run.result(time.monotonic() - started)
-
-
-class _File:
-    """One recording while it is read: what its later records take from its earlier ones."""
-
-    __slots__ = (
-        *("fallback", "is_transcript", "known_bad", "last_time_us", "many_sessions", "path", "records"),
-        *("seen", "session", "transcript"),
-    )
-
-    def __init__(self, seen: Seen, head: Head, fallback: "tuple[int, str]") -> None:
-        self.seen = seen
-        self.path = seen.path
-        self.is_transcript = head.is_transcript
-        self.transcript = claude_transcripts.Transcript()
-        self.last_time_us = head.first_time_us
-        self.fallback = fallback  # the time where no record has one, and what it was taken from
-        # A log of hooks mixes sessions, and then nothing tells whose a record without one is.
-        self.many_sessions = not head.is_transcript and len(head.sessions) > 1
-        self.session = plain(redacted(head.sessions[0])) if head.sessions else _session_of(seen.path)
-        self.records = 0
-        self.known_bad = quarantine.KnownBad()  # of earlier runs
 
 
 class _Run:
@@ -151,9 +126,8 @@ class _Run:
         self.safe_context = layout.safe_context(context)
         self.key, self.clock = self.batch.key, self.batch.clock
         self.uids = identity.Uids(self.key)
-        self.src_of = lru_cache(SRCS_REMEMBERED)(of_tool)  # Pre and Post of one call have the same command
         self.read = 0
-        self.read_whole: list[_File] = []  # read to the end, and not settled before their last batch is stored
+        self.read_whole: list[RecordedFile] = []  # read to the end, and not settled before their last batch is stored
         self.begun_anew: dict[str, int] = {}  # path of a replaced file → its timeless payloads taken for known ones
 
     def result(self, seconds: float) -> Ingested:
@@ -166,7 +140,7 @@ class _Run:
         )
 
     def database(self, path: str) -> None:
-        """Take every row of an old database."""
+        """Take every row of somebody's database, or of a folder that is like one."""
         old = Database(self.batch, path, shown_path(path), self.context, self.progress)
         old.take_all(self.flush)
         self.read += old.read
@@ -176,17 +150,28 @@ class _Run:
     def stream(self, raw: BinaryIO, path: str) -> None:
         """Take every record of one open file or pipe."""
         stream = reading.open_stream(raw)  # held on to: it would close `raw` with itself
-        found = reading.records(stream)
+        there = os.fstat(raw.fileno()) if path != recordings.STDIN else None
+        self.take(reading.records(stream), path, there, raw.tell if raw.seekable() else None)
+
+    def take(
+        self,
+        found: Iterator[Found],
+        path: str,
+        there: "os.stat_result | None" = None,
+        tell: "Callable[[], int] | None" = None,
+    ) -> None:
+        """Take every record of what lies at `path`; `there`: of a file; `tell`: how many bytes of it were read."""
+        age_us = self.clock.now_us - there.st_mtime_ns // 1_000 if there else STILL_US
+        found = formats.each(found, age_us < STILL_US)
         head = Head(found, self.key, self.clock)
         if not head.records:
             return
-        is_file = path != recordings.STDIN
+        is_file = there is not None
         shown = shown_path(path)
-        there = os.fstat(raw.fileno()) if is_file else None
         mtime_us = self.clock.usable(there.st_mtime_ns // 1_000) if there else None
         fallback = (self.clock.now_us, "receipt") if mtime_us is None else (mtime_us, "file")
         seen, is_new_content = self._recognise(path, shown, head)
-        file = _File(seen, head, fallback)
+        file = RecordedFile(seen, head, fallback)
         if there and head.digests:
             self.ledger.saw(seen, head.digests[0], there.st_size, fallback[0])
         if is_file and not is_new_content:
@@ -200,9 +185,9 @@ class _Run:
                 self._take(group.popleft(), at in suspects, file, occurrences.next)
                 if self.batch.is_full():
                     self.flush()
-            told_bytes = self._tell(raw, told_bytes)
+            told_bytes = self._tell(tell, told_bytes)
         occurrences.close()
-        self._tell(raw, told_bytes)
+        self._tell(tell, told_bytes)
         if is_file:
             file.records = self.read - before
             self.read_whole.append(file)
@@ -245,12 +230,13 @@ class _Run:
     def _begins_like(self, path: str, before: Seen) -> bool:
         try:
             with open(path, "rb") as raw:
-                digests = Head(reading.records(reading.open_stream(raw)), self.key, self.clock).digests
+                found = formats.each(reading.records(reading.open_stream(raw)))
+                digests = Head(found, self.key, self.clock).digests
         except OSError:
             return False
         return len(digests) >= before.head_records and digests[before.head_records - 1] == before.head_digest
 
-    def _take(self, found: Found, is_suspect: bool, file: _File, occurrence_of: Callable[[int], int]) -> None:
+    def _take(self, found: Found, is_suspect: bool, file: RecordedFile, occurrence_of: Callable[[int], int]) -> None:
         value = found.value
         if value is None:
             self._quarantine(found, found.reason, file)
@@ -260,37 +246,29 @@ class _Run:
         if as_log is not None:
             self._take_log(found, value, is_suspect, as_log, file, occurrence_of)
             return
-        is_old = not theirs and old_eyelet.is_envelope(value)
-        is_hook = is_old or "hook_event_name" in value or claude_hooks.is_hook(value)
-        if not (theirs or is_hook or claude_transcripts.is_record(value) or (file.is_transcript and value)):
+        kind = None if theirs else formats.of(value, file.format)
+        if theirs and self.plugins:
+            reader: Reader = Theirs(self.plugins, *theirs)
+        elif kind is not None:
+            reader = file.reader(kind)
+        else:
             self._quarantine(found, NEITHER, file)
             return
-        own_us = old_eyelet.time_us(value) if is_old else of_payload(value)
-        if theirs and self.plugins:
-            is_hook, said_us = False, self.plugins.time_of(*theirs, value)
-            own_us = said_us if said_us is not None else own_us
-        uuid = None if is_hook or theirs else claude_transcripts.record_uuid(value)
+        own_us = reader.time_us(value)
+        uuid = reader.uuid(value)
         if uuid is not None:
-            uid = identity.record_uid(self.key, claude_hooks.AGENT, uuid)
+            uid = identity.record_uid(self.key, *uuid)
         else:
-            same = old_eyelet.payload_of(value) if is_old else value
-            uid = self._uid(same, own_us, file.seen.generation, occurrence_of)
+            uid = self._uid(reader.same(value), own_us, file.seen.generation, occurrence_of)
         payload, text, failed = self._cleaned(found, value, is_suspect)
-        if theirs and self.plugins:
-            try:
-                event = self.plugins.event_of(*theirs, payload, text)
-            except BadInput as bad:
-                self._quarantine(found, str(bad), file)
-                return
-        elif is_old:
-            event = old_eyelet.normalise(payload, {}, self.src_of)
-        elif is_hook:
-            event = claude_hooks.normalise(payload, text, self.src_of)
-        else:
-            event = file.transcript.normalise(payload, text)
+        try:
+            event = reader.event(payload, text)
+        except BadInput as bad:
+            self._quarantine(found, bad.reason or str(bad), file)
+            return
         event.uid = uid
         is_timeless = self._set_time(event, own_us, _original_time(payload), file)
-        self._set_session(event, file, is_hook)
+        self._set_session(event, file, kind is not None and kind.is_hooks)
         self._enrich(event, payload, failed)
         self._add(found, event, self.context, is_timeless, file)
 
@@ -300,7 +278,7 @@ class _Run:
         value: "dict[str, object]",
         is_suspect: bool,
         shape: mapped.Mapping,
-        file: _File,
+        file: RecordedFile,
         occurrence_of: Callable[[int], int],
     ) -> None:
         """A record of a log, whose shape says where its fields stand."""
@@ -334,7 +312,7 @@ class _Run:
         if self.plugins is not None:
             self.plugins.enrich(event, payload)
 
-    def _add(self, found: Found, event: Event, context: str, is_timeless: bool, file: _File) -> None:
+    def _add(self, found: Found, event: Event, context: str, is_timeless: bool, file: RecordedFile) -> None:
         source: dict[str, object] = {"file": file.path, "line": found.line}
         if not found.is_utf8:
             source["invalid_utf8"] = True
@@ -351,7 +329,7 @@ class _Run:
         nth = occurrence_of(hash(payload))
         return identity.timeless_uid(self.key, payload, nth, generation)
 
-    def _set_time(self, event: Event, own_us: int | None, original: str, file: _File) -> bool:
+    def _set_time(self, event: Event, own_us: int | None, original: str, file: RecordedFile) -> bool:
         """Whether the ledger decides the event's time, as it has none of its own that is believed."""
         if own_us is not None and self.clock.believes(own_us):
             event.time_us = file.last_time_us = own_us
@@ -368,7 +346,7 @@ class _Run:
             event.meta["original_timestamp"] = original
         return True
 
-    def _set_session(self, event: Event, file: _File, is_hook: bool) -> None:
+    def _set_session(self, event: Event, file: RecordedFile, is_hook: bool) -> None:
         session = event.session_id
         if not session:
             if not file.many_sessions:
@@ -377,19 +355,19 @@ class _Run:
             file.many_sessions = file.many_sessions or (is_hook and bool(file.session))
             file.session = session
 
-    def _quarantine(self, found: Found, reason: str, file: _File) -> None:
+    def _quarantine(self, found: Found, reason: str, file: RecordedFile) -> None:
         self.batch.quarantine(self.context, file.path, found.line, reason, found.text, quarantine.content(found))
 
-    def _settle(self, file: _File) -> None:
+    def _settle(self, file: RecordedFile) -> None:
         """The file was read to its end and stored: what was quarantined where a good record stands now may go."""
         self.ledger.read_whole(file.seen, file.records)
         if file.known_bad.mended:
             self.ledger.release(self.safe_context, file.path, file.known_bad.mended, self.clock.now_us)
 
-    def _tell(self, raw: BinaryIO, told_bytes: int) -> int:
-        if not raw.seekable():
+    def _tell(self, tell: "Callable[[], int] | None", told_bytes: int) -> int:
+        if tell is None:
             return 0
-        now_bytes = raw.tell()
+        now_bytes = tell()
         if now_bytes > told_bytes:
             self.progress(now_bytes - told_bytes)
         return max(now_bytes, told_bytes)
@@ -426,12 +404,3 @@ def shown_path(path: str) -> str:
 def _original_time(payload: "dict[str, object]") -> str:
     """What the payload's own time field says, "" where it has none: the first that is written."""
     return next(filter(None, (plain(payload[name], 100) for name in KEYS if name in payload)), "")
-
-
-def _session_of(path: str) -> str:
-    """The session that a transcript's place names: `<session>.jsonl`, or `<session>/subagents/agent-….jsonl`."""
-    folder = os.path.dirname(path)
-    names = [recordings.stem(path)]
-    if os.path.basename(folder) == "subagents":
-        names.append(os.path.basename(os.path.dirname(folder)))
-    return next((name for name in names if _UUID.fullmatch(name)), "")

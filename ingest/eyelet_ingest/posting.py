@@ -9,6 +9,7 @@ import time
 from eyelet_ingest.errors import BadInput
 
 ADDRESS = "/-/eyelet/hook"
+AGENT = "X-Eyelet-Agent"  # whom the installed entry says the payload is of
 EVENT = "X-Eyelet-Event"  # the uid and the time of receipt: who gets no answer in time stores the same event
 TOKEN_VARIABLE = "EYELET_TOKEN"
 TOKEN_FILE = "hook-token"  # beside the settings, where the environment has none
@@ -17,17 +18,18 @@ LOCAL = "127.0.0.1"
 MOST_BYTES = 64 << 20  # what the server takes
 
 
-def sent(raw: bytes, url: str, home: str, context: str, uid: bytes, received_ns: int) -> bool:
+def sent(raw: bytes, url: str, home: str, context: str, uid: bytes, received_ns: int, agent: str = "") -> bool:
     """Whether the server has the payload, committed or spooled. Never raises."""
     try:
         host, port = server_of(url)
         token = _token(home)
         if not token or len(raw) > MOST_BYTES or not context.isprintable():  # a project's file may name it
             return False
+        said = f"{AGENT}: {agent}\r\n" if agent.isalnum() else ""
         head = (
             f"POST {ADDRESS} HTTP/1.1\r\nHost: {f'[{host}]' if ':' in host else host}:{port}\r\n"
             f"Authorization: Bearer {token}\r\nX-Eyelet-Context: {context}\r\n"
-            f"{EVENT}: {uid.hex()} {received_ns}\r\nContent-Type: application/json\r\n"
+            f"{EVENT}: {uid.hex()} {received_ns}\r\n{said}Content-Type: application/json\r\n"
             f"Content-Length: {len(raw)}\r\nConnection: close\r\n\r\n"
         )
         return _answer(host, port, head.encode("latin-1") + raw).split(b" ")[1:2] == [b"200"]

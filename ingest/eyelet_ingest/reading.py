@@ -8,15 +8,13 @@ No stream takes longer than its length allows. A value that is cut by the window
 much. Of one that fails, every value that is open where it fails must fail there too, and is not tried again.
 """
 
-import gzip
 import io
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, cast
 
-from eyelet_ingest import brackets
+from eyelet_ingest import brackets, unpacked
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.jsontext import parse
 from eyelet_ingest.window import PIECE_BYTES, Window
@@ -24,7 +22,6 @@ from eyelet_ingest.window import PIECE_BYTES, Window
 RECORD_MAX_CHARS = 128 * 2**20
 # Of what is damaged, this much is kept to look at; the file still has the rest.
 DAMAGED_KEPT_CHARS = 2**20 + 2**16
-GZIP_MAGIC = b"\x1f\x8b"
 
 _SPACE = " \t\r\n"
 _NOT_BLANK = re.compile(r"[^ \t\r\n\ufeff]")  # at a line's beginning, where byte order marks may stand
@@ -55,11 +52,9 @@ class Found(NamedTuple):
 
 
 def open_stream(raw: BinaryIO) -> io.BufferedReader:
-    """The bytes of an open binary file or pipe, decompressed where they begin as gzip does."""
+    """The bytes of an open binary file or pipe, unpacked where they begin as gzip or zstd do."""
     buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", raw))
-    if buffered.peek(2)[:2] == GZIP_MAGIC:
-        return io.BufferedReader(_Gunzip(buffered), PIECE_BYTES * 2)
-    return buffered
+    return unpacked.of(buffered)
 
 
 def records(stream: io.BufferedReader) -> Iterator[Found]:
@@ -87,28 +82,6 @@ def _is_utf16(head: bytes) -> bool:
     if not low[0]:
         high, low = low, high
     return high == (0, 0) and low[0] in b"{[" and low[1] > 0
-
-
-class _Gunzip(io.RawIOBase):
-    """Decompresses; where the data is damaged it ends, so that all that came before is still read."""
-
-    def __init__(self, compressed: io.BufferedReader) -> None:
-        self._gzip = gzip.GzipFile(fileobj=compressed)
-        self.broken = ""  # why the data ended before its end
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        if self.broken:
-            return 0
-        try:
-            data = self._gzip.read1(len(buffer))  # readinto would lose what it had when the damage comes
-        except (EOFError, zlib.error, gzip.BadGzipFile) as bad:
-            self.broken = str(bad)
-            return 0
-        buffer[: len(data)] = data
-        return len(data)
 
 
 class _Tried(NamedTuple):

@@ -8,20 +8,21 @@ import os
 from collections.abc import Iterable, Iterator
 
 from eyelet_ingest.errors import BadInput
+from eyelet_ingest.opencode_folder import is_storage
 
 STDIN = "-"
 KEY = "secret.key"  # a folder that has it is a root of ours
 OWN = frozenset(("logs", "spool", "archive", "alongside", "tokens.json", "retention.json"))  # what a root keeps there
 ENDINGS = (".jsonl", ".ndjson", ".json")
-COMPRESSED = ".gz"
+COMPRESSED = (".gz", ".zst")
 
 
 def find(paths: Iterable[str], endings: "tuple[str, ...]" = ()) -> list[str]:
     """The files that `paths` name, absolute, each real file once, in order; `-` stays `-`.
 
-    A folder stands for every file with one of ENDINGS in and below it (also `.gz`), a transcript for the subagents'
-    transcripts in the folder beside it too; `endings` are further ones that count in folders. BadInput for a path that
-    names nothing or cannot be read.
+    A folder stands for every file with one of ENDINGS in and below it (also `.gz` and `.zst`), a transcript for the
+    subagents' transcripts in the folder beside it too; `endings` are further ones that count in folders. BadInput for a
+    path that names nothing or cannot be read.
     """
     found: dict[str, str] = {}
     for path in paths:
@@ -50,10 +51,15 @@ def absolute(path: str) -> str:
 
 def stem(path: str) -> str:
     """The file's name without the endings that recordings have: `a` of `/x/a.jsonl.gz`."""
-    name = os.path.basename(path).removesuffix(COMPRESSED)
+    name = _unpacked(os.path.basename(path))
     for ending in ENDINGS:
         name = name.removesuffix(ending)
     return name
+
+
+def _unpacked(name: str) -> str:
+    """The name without the ending of a packed file."""
+    return name[: name.rindex(".")] if name.endswith(COMPRESSED) else name
 
 
 def siblings(path: str) -> list[str]:
@@ -93,6 +99,9 @@ def _below(folder: str, above: "set[str]", endings: tuple[str, ...] = ENDINGS) -
     real = os.path.realpath(folder)
     if real in above:
         return
+    if is_storage(folder):
+        yield from [folder] if ENDINGS[-1] in endings else []
+        return
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as bad:
@@ -102,12 +111,12 @@ def _below(folder: str, above: "set[str]", endings: tuple[str, ...] = ENDINGS) -
     for entry in entries:
         if entry.is_dir():
             yield from _below(entry.path, above | {real}, endings)
-        elif entry.name.removesuffix(COMPRESSED).endswith(endings) and entry.is_file():
+        elif _unpacked(entry.name).endswith(endings) and entry.is_file():
             yield entry.path
 
 
 def _subagents(path: str) -> list[str]:
     folder = os.path.join(os.path.dirname(path), stem(path), "subagents")
-    if not path.removesuffix(COMPRESSED).endswith(".jsonl") or not os.path.isdir(folder):
+    if not _unpacked(path).endswith(".jsonl") or not os.path.isdir(folder):
         return []
     return list(_below(folder, set()))

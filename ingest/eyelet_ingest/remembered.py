@@ -14,8 +14,7 @@ from eyelet_ingest import ledger
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.jsontext import parse
 from eyelet_ingest.ledger import Ledger, Quarantined
-from eyelet_ingest.sources import claude_hooks, claude_transcripts
-from eyelet_ingest.sources.times import of_payload
+from eyelet_ingest.sources import formats
 from eyelet_ingest.store import connect, erasing, layout, writer
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.deletion import DayDeleted
@@ -91,13 +90,15 @@ def _event(entry: Quarantined) -> "Event | None":
         return None
     if not isinstance(value, dict):
         return None
-    if claude_hooks.is_hook(value):
-        event = claude_hooks.normalise(value, entry.content)
-    elif claude_transcripts.is_record(value):
-        event = claude_transcripts.Transcript().normalise(value, entry.content)
-    else:
+    kind = formats.of(value)
+    if kind is None:
         return None
-    event.time_us = of_payload(value) or entry.at_us
+    reader = kind.reader()
+    try:
+        event = reader.event(value, entry.content)
+    except BadInput:
+        return None
+    event.time_us = reader.time_us(value) or entry.at_us
     return event
 
 

@@ -66,6 +66,10 @@ _EVENT = (
 # The same inside the `data` of a progress record and inside an attachment.
 _INNER = ("content", "prompt", "output", "taskDescription", "hookName", "command", "filename", "type")
 _BLOCK = ("text", "thinking")
+# And among the attributes of a log record of OpenTelemetry.
+_ATTRIBUTES = ("error", "error.message", "prompt", "response", "body", "skill.name", "server_name", "plugin.name")
+# And inside an item of a Codex rollout.
+_ITEM = ("message", "text", "last_agent_message", "stderr", "aggregated_output", "reason", "unified_diff", "status")
 
 # Compiled when they are first asked for, as few payloads are cut.
 _TOKEN = r'(?s)"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+|"'
@@ -103,11 +107,15 @@ def _texts(payload: dict[str, object], tool: str) -> Iterator[str]:
     folder = _text(payload.get("cwd"))
     for given in ("tool_input", "toolArgs", "tool_args"):
         if given in payload:
-            failure = _text(payload.get("error")) or _text(payload.get("reason"))
-            for said in _tool_texts(tool, payload[given], folder):
+            failure = _text(payload.get("error")) or _text(payload.get("error_message")) or _text(payload.get("reason"))
+            texts = _given_texts if isinstance(payload[given], str) else _tool_texts
+            for said in texts(tool, payload[given], folder):
                 yield f"{said} — {failure}" if failure and said.strip() else said
     yield from _message_texts(payload.get("message"), folder)
+    yield from _item_texts(payload.get("payload"), folder)
+    yield from _record_texts(payload, tool, folder)
     yield from _fields(payload, _EVENT)
+    yield from _chat_texts(payload, folder)
     for inner in (payload.get("data"), payload.get("attachment")):
         if isinstance(inner, dict):
             yield from _message_texts(inner.get("message"), folder)
@@ -149,6 +157,101 @@ def _message_texts(message: object, folder: str) -> Iterator[str]:
         yield from _strings(block.get("content"))
         if block.get("type") == "image":
             yield "an image"
+
+
+def _item_texts(item: object, folder: str) -> Iterator[str]:
+    """What an item of a Codex rollout says, and one inside it: the command, the answer, the text."""
+    if not isinstance(item, dict):
+        return
+    inner = item.get("item")
+    for one in (inner, item) if isinstance(inner, dict) else (item,):
+        for given in (one.get("arguments"), one.get("action"), one.get("invocation")):
+            yield from _given_texts(_text(one.get("name")), given, folder)
+        yield from _given_texts("", {"command": one.get("command")}, folder)
+        yield _text(one.get("input"))
+        yield from _strings(_answered(one.get("output")))
+        yield from _fields(one, _ITEM)
+        yield from chain(_strings(one.get("content")), _strings(one.get("summary")), _strings(one.get("query")))
+    info = item.get("info")
+    total = info.get("total_token_usage") if isinstance(info, dict) else None
+    if isinstance(total, dict) and isinstance(total.get("total_tokens"), int):
+        yield f"{total['total_tokens']} tokens so far"
+    yield from _fields(item, ("model", "cwd", "type"))
+
+
+def _answered(output: object) -> object:
+    """What a tool answered, without what is said of it before."""
+    if not isinstance(output, str):
+        return output
+    if output.startswith(("Exit code: ", "Wall time: ", "Chunk ID: ")):
+        return output.partition("Output:\n")[2] or output
+    inner = _payload(output) if output.startswith('{"output"') else None
+    return inner.get("output") if isinstance(inner, dict) else output
+
+
+def _given_texts(tool: str, given: object, folder: str) -> Iterator[str]:
+    """What a tool was given: an object, or one as JSON in a text; a command may be a list of words."""
+    if isinstance(given, str) and given[:1] == "{":
+        given = _payload(given) or given
+    if not given:
+        return
+    command = given.get("cmd", given.get("command")) if isinstance(given, dict) else None
+    if isinstance(command, list):
+        words = [word for word in command if isinstance(word, str)]
+        command = words[-1] if len(words) == 3 and words[1] in ("-lc", "-c") else " ".join(words)
+    if isinstance(command, str):
+        yield from _tool_texts("Bash", {"command": command}, folder)
+    yield from _tool_texts(tool, given, folder)
+
+
+def _record_texts(payload: dict[str, object], tool: str, folder: str) -> Iterator[str]:
+    """What a log record of OpenTelemetry, a part of OpenCode's or an event of a session of Copilot's says."""
+    attributes, state, data = payload.get("attributes"), payload.get("state"), payload.get("data")
+    if isinstance(attributes, dict) and "resource" in payload:
+        parameters = attributes.get("tool_parameters")
+        opened = _payload(parameters) if isinstance(parameters, str) else None
+        if isinstance(opened, dict):
+            yield from _fields(opened, ("full_command", "bash_command", "mcp_tool_name", "skill_name", "subagent_type"))
+        for name in ("tool_input", "arguments", "function_args"):
+            yield from _given_texts(tool, attributes.get(name), folder)
+        yield from _fields(attributes, _ATTRIBUTES)
+        body = payload.get("body")
+        yield from (text for text in _strings(body) if " " in text)
+        yield " ".join(filter(None, _fields(attributes, ("tool_name", "function_name", "decision", "model", "status"))))
+    if isinstance(state, dict):
+        failure = _text(state.get("error"))
+        for said in _given_texts(tool, state.get("input"), folder):
+            yield f"{said} — {failure}" if failure and said.strip() else said
+    if isinstance(data, dict) and "parentId" in payload:
+        yield from _given_texts(_text(data.get("toolName")), data.get("arguments"), folder)
+        error, result = data.get("error"), data.get("result")
+        for inner in (error, result, data):
+            if isinstance(inner, dict):
+                yield from _fields(inner, ("message", "content", "detailedContent", "kind"))
+        requests = data.get("toolRequests")
+        for request in requests if isinstance(requests, list) else ():
+            if isinstance(request, dict):
+                yield from _given_texts(_text(request.get("name")), request.get("arguments"), folder)
+        yield from _fields(data, ("agentName", "reason", "errorReason", "shutdownType", "cwd", "sessionId"))
+    error = payload.get("error")
+    if isinstance(error, dict):
+        yield from _strings(error.get("data", error.get("message")))
+    message = payload.get("chatMessage")
+    if isinstance(message, dict):
+        yield from chain(_strings(message.get("content")), _strings(message))
+    if isinstance(payload.get("command"), str):
+        yield from _tool_texts("Bash", {"command": payload["command"]}, folder)
+
+
+def _chat_texts(message: dict[str, object], folder: str) -> Iterator[str]:
+    """What a message of a Gemini CLI chat says besides its text: its parts, the tools it called."""
+    if isinstance(message.get("content"), list | dict):
+        yield from _strings(message["content"])
+    calls = message.get("toolCalls")
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, dict):
+            yield from _given_texts(_text(call.get("name")), call.get("args"), folder)
+            yield _text(call.get("name"))
 
 
 def _fields(holder: dict[str, object], names: tuple[str, ...]) -> Iterator[str]:

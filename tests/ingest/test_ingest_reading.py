@@ -4,14 +4,17 @@ import gzip
 import io
 import json
 import random
+import sys
 import tracemalloc
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyelet_ingest import reading
+from eyelet_ingest import reading, recordings
 from eyelet_ingest.reading import Found, open_stream, records
 
 A = {"a": 1, "b": [1, {"c": "x\ny"}]}
@@ -333,3 +336,17 @@ def test_what_is_only_a_beginning_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     for content in (f'{{"a": "{long}"}}', f'[{{"a": "{long}', '{"a":\n' + "1\n" * MB):
         assert read(content)[0].is_cut, content[:20]
     assert not any(found.is_cut for found in read('{"a": 1}\nx\n[1,"x'))
+
+
+def test_what_is_packed_with_zstd_is_read_or_says_what_is_missing(tmp_path: Path) -> None:
+    record = {"hook_event_name": "Stop", "n": 1}
+    raw = json.dumps(record).encode() + b"\n"
+    # One frame with one raw block, as RFC 8878 has it: magic, no checksum and one byte of size, the block's header.
+    block = (len(raw) << 3 | 1).to_bytes(3, "little") + raw
+    packed = tmp_path / "rollout-1.jsonl.zst"
+    packed.write_bytes(b"\x28\xb5\x2f\xfd\x20" + bytes([len(raw)]) + block)
+    assert recordings.find([str(tmp_path)]) == [str(packed)] and recordings.stem(str(packed)) == "rollout-1"
+    with open(packed, "rb") as file:
+        (found,) = reading.records(reading.open_stream(file))
+    can = find_spec("zstandard") or sys.version_info >= (3, 14)
+    assert found.value == record if can else "pip install zstandard" in found.reason

@@ -30,6 +30,44 @@ said = {
     "a tool asked for nothing": ("mcp__db__run", {"tool_input": {}}, "mcp__db__run"),
     "a failure": ("Bash", {"tool_input": {"command": "make"}, "error": "Exit code 2\nno"}, "make — Exit code 2 no"),
     "a refusal": ("Bash", {"tool_input": {"command": "rm x"}, "reason": "not now"}, "rm x — not now"),
+    "a command of Codex": (
+        "exec_command",
+        {"payload": {"name": "exec_command", "arguments": '{"cmd":"git push","workdir":"/p"}'}},
+        "git push",
+    ),
+    "a command of Codex as words": (
+        "shell",
+        {"payload": {"name": "shell", "arguments": '{"command":["bash","-lc","make all"]}'}},
+        "make all",
+    ),
+    "an answer to Codex": (
+        "exec_command",
+        {"payload": {"output": "Wall time: 1 seconds\nProcess exited with code 0\nOutput:\nall done"}},
+        "all done",
+    ),
+    "an answer to Codex in JSON": ("shell", {"payload": {"output": '{"output":"done","metadata":{}}'}}, "done"),
+    "a text of Codex": (None, {"payload": {"type": "agent_message", "message": "Hello"}}, "Hello"),
+    "a message of Codex": (
+        None,
+        {"payload": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Fix it"}]}},
+        "Fix it",
+    ),
+    "tokens of Codex": (
+        None,
+        {"payload": {"type": "token_count", "info": {"total_token_usage": {"total_tokens": 9}}}},
+        "9 tokens so far",
+    ),
+    "a command of Codex that has ended": (
+        "exec_command",
+        {"payload": {"item": {"type": "CommandExecution", "command": ["bash", "-lc", "make"]}}},
+        "make",
+    ),
+    "a call of Gemini CLI": (
+        "read_file",
+        {"type": "gemini", "content": "", "toolCalls": [{"name": "read_file", "args": {"path": "a.py"}}]},
+        "a.py",
+    ),
+    "a message of Gemini CLI in parts": (None, {"type": "user", "content": [{"text": "Fix it"}]}, "Fix it"),
     "a prompt": (None, {"prompt": "Fix\n  it"}, "Fix it"),
     "a notification": (None, {"message": "Claude waits"}, "Claude waits"),
     "an end": (None, {"reason": "logout"}, "logout"),
@@ -124,3 +162,33 @@ def test_every_real_record_has_a_line(real: Path) -> None:
             assert 0 < len(whole) <= LENGTH
             seen += 1
     assert seen > 0
+
+
+@pytest.mark.parametrize(
+    ("payload", "tool", "says"),
+    [
+        ({"toolName": "bash", "toolArgs": '{"command": "npm test"}'}, "bash", "npm test"),
+        ({"command": "git status", "cwd": "/p"}, "Shell", "git status"),
+        ({"tool_input": {"command": "ls"}, "error_message": "no leave"}, "Shell", "ls — no leave"),
+        ({"attributes": {"prompt": "hello"}, "resource": {}, "body": "claude_code.user_prompt"}, None, "hello"),
+        ({"attributes": {"tool_parameters": '{"full_command": "git push"}'}, "resource": {}}, "Bash", "git push"),
+        ({"attributes": {"tool_name": "Edit", "decision": "reject"}, "resource": {}}, "Edit", "Edit reject"),
+        ({"attributes": {}, "resource": {}, "body": "a line of text"}, None, "a line of text"),
+        ({"type": "tool", "tool": "bash", "state": {"input": {"command": "ls"}, "error": "no"}}, "bash", "ls — no"),
+        ({"role": "assistant", "error": {"name": "APIError", "data": {"message": "overloaded"}}}, None, "overloaded"),
+        ({"type": "text", "text": "I shall", "messageID": "m"}, None, "I shall"),
+        (
+            {
+                "type": "tool.execution_start",
+                "parentId": None,
+                "data": {"toolName": "bash", "arguments": {"command": "ls"}},
+            },
+            "bash",
+            "ls",
+        ),
+        ({"type": "user.message", "parentId": None, "data": {"content": "go on"}}, None, "go on"),
+        ({"chatMessage": {"role": "user", "content": "hi"}, "sessionId": "s"}, None, "hi"),
+    ],
+)
+def test_records_of_other_agents_say_what_happened(payload: dict[str, object], tool: str | None, says: str) -> None:
+    assert synopsis({"data": json.dumps(payload), "tool_name": tool, "hook_type": "x"}) == says

@@ -51,8 +51,8 @@ def test_a_hook_is_what_the_table_says(line: dict[str, str]) -> None:
 def test_a_transcript_record_is_what_the_table_says(line: dict[str, str]) -> None:
     transcript = Transcript()
     call = {"type": "tool_use", "id": "toolu_Bash", "name": "Bash"}
-    transcript.normalise({"type": "assistant", "message": {"content": [call]}}, "{}")
-    event = transcript.normalise({"type": line["event"], **said(line)}, "{}")
+    transcript.event({"type": "assistant", "message": {"content": [call]}}, "{}")
+    event = transcript.event({"type": line["event"], **said(line)}, "{}")
     assert event.hook_type == line["event"]
     hold_to_table(event, line)
 
@@ -179,8 +179,8 @@ BLOCK = st.fixed_dictionaries(
 )
 def test_no_transcript_record_raises(record: dict[str, object], content: list[object]) -> None:
     transcript = Transcript()
-    hold_to_columns(transcript.normalise(record, "{}"))
-    hold_to_columns(transcript.normalise({**record, "type": "user", "message": {"content": content}}, "{}"))
+    hold_to_columns(transcript.event(record, "{}"))
+    hold_to_columns(transcript.event({**record, "type": "user", "message": {"content": content}}, "{}"))
     is_record(record)
     record_uuid(record)
 
@@ -188,9 +188,9 @@ def test_no_transcript_record_raises(record: dict[str, object], content: list[ob
 def test_an_answer_has_the_tool_of_its_call() -> None:
     transcript = Transcript()
     calls = [{"type": "text", "text": "…"}, {"type": "tool_use", "id": "t1", "name": "Read"}]
-    called = transcript.normalise({"type": "assistant", "message": {"role": "assistant", "content": calls}}, "{}")
+    called = transcript.event({"type": "assistant", "message": {"role": "assistant", "content": calls}}, "{}")
     answer = [{"type": "tool_result", "tool_use_id": "t1", "content": "x"}]
-    answered = transcript.normalise({"type": "user", "message": {"role": "user", "content": answer}}, "{}")
+    answered = transcript.event({"type": "user", "message": {"role": "user", "content": answer}}, "{}")
     assert (called.tool_name, called.tool_use_id, called.role) == ("Read", "t1", "assistant")
     assert (answered.tool_name, answered.tool_use_id, answered.role) == ("Read", "t1", "user")
 
@@ -199,7 +199,7 @@ def test_a_transcript_remembers_a_bounded_number_of_calls() -> None:
     transcript = Transcript()
     for n in range(TOOLS_REMEMBERED + 50):
         call = {"type": "tool_use", "id": f"t{n}", "name": "Read"}
-        transcript.normalise({"type": "assistant", "message": {"content": [call]}}, "{}")
+        transcript.event({"type": "assistant", "message": {"content": [call]}}, "{}")
     assert len(transcript._tools) == TOOLS_REMEMBERED
 
 
@@ -214,12 +214,12 @@ def test_a_transcript_records_columns_are_what_it_says() -> None:
         "message": {"model": "claude-opus", "role": "assistant", "content": "hi"},
         "durationMs": 7,
     }
-    event = Transcript().normalise(record, "{}")
+    event = Transcript().event(record, "{}")
     assert (event.session_id, event.agent_id, event.project_dir, event.model) == ("s", "a", "/w", "claude-opus")
     assert (event.origin, event.role, event.duration_ms) == ("transcript", "assistant", 7)
     assert event.meta == {"git": {"branch": "main"}, "agent": {"version": "2.1.39"}}
-    assert Transcript().normalise({"message": {"model": "<synthetic>"}}, "{}").model is None
-    assert Transcript().normalise({"uuid": "x"}, "{}").hook_type == "unknown"
+    assert Transcript().event({"message": {"model": "<synthetic>"}}, "{}").model is None
+    assert Transcript().event({"uuid": "x"}, "{}").hook_type == "unknown"
 
 
 def test_a_hook_is_told_from_a_transcript_record() -> None:
@@ -239,3 +239,19 @@ def test_the_real_hooks_become_events_by_the_rules(real: Path) -> None:
         hold_to_columns(event)
     assert {event.status for event in events if event.hook_type == "PreToolUse"} == {"pending"}
     assert any(event.src.startswith("claude.posttooluse.bash.git.") for event in events)
+
+
+def test_what_is_told_of_a_call_meanwhile_has_its_identifier_and_is_no_answer() -> None:
+    transcript = Transcript()
+    call = {"type": "tool_use", "id": "toolu_1", "name": "Bash"}
+    transcript.event({"type": "assistant", "message": {"role": "assistant", "content": [call]}}, "{}")
+    told: list[dict[str, object]] = [
+        {"type": "progress", "toolUseID": "toolu_1", "parentToolUseID": "toolu_1", "data": {"type": "hook_progress"}},
+        {"type": "progress", "toolUseID": "bash-progress-0", "parentToolUseID": "toolu_1", "data": {"agentId": "a1"}},
+        {"type": "attachment", "attachment": {"type": "hook_success", "toolUseID": "toolu_1", "durationMs": 31}},
+        {"type": "progress", "toolUseID": "f0451e83", "parentToolUseID": "f0451e83"},
+    ]
+    events = [transcript.event(record, "{}") for record in told]
+    assert [event.tool_use_id for event in events] == ["toolu_1", "toolu_1", "toolu_1", None]
+    assert {event.tool_name for event in events} == {None}
+    assert (events[1].agent_id, events[2].duration_ms) == ("a1", 31)

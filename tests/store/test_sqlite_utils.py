@@ -233,7 +233,7 @@ def test_extension_tables_live_in_a_day_and_outlive_our_opens(day: str, store: S
 
 
 def others_schema(path: str) -> list[tuple[str, str]]:
-    ours = f"tbl_name not in ({', '.join(map(repr, TABLES))})"
+    ours = f"tbl_name not in ({', '.join(map(repr, (*TABLES, *schema.VIEWS)))})"
     found = sqlite_utils.Database(path).execute(f"select name, sql from sqlite_master where {ours} order by name")
     rows: list[tuple[str, str]] = found.fetchall()
     return rows

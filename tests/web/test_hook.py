@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from datasette_eyelet import instance
-from datasette_eyelet.api import body, door, hook
-from eyelet_ingest import grouped, tokens
+from datasette_eyelet.api import body, door, hook, senders
+from eyelet_ingest import grouped, live, tokens
 from eyelet_ingest.store import layout, spool
 from eyelet_ingest.store.connect import FileLock
 from eyelet_ingest.store.select import Filter
@@ -174,7 +174,7 @@ async def test_a_long_body_is_refused_while_it_is_read(agent: Agent, monkeypatch
     monkeypatch.setattr(hook, "BODY_MAX_BYTES", 1_000)
     assert (await agent(b"[" + b"1," * 600 + b"1]")).status_code == 413
     monkeypatch.setattr(hook, "BODY_MAX_BYTES", 10_000)
-    monkeypatch.setattr(hook, "BODIES_MAX_BYTES", 1_000)
+    monkeypatch.setattr(senders, "BODIES_MAX_BYTES", 1_000)
     answer = await agent(b"[" + b"1," * 600 + b"1]")
     assert answer.status_code == 503 and answer.headers["retry-after"]
     assert (await agent()).status_code == 200  # what was held is let go
@@ -280,7 +280,7 @@ async def test_what_waits_is_stored_when_the_server_ends(agent: Agent, site: Any
 
 
 def _event() -> Any:
-    event, _ = hook.live.event_of(json.dumps(PAYLOAD).encode(), time.time_ns())
+    event, _ = live.event_of(json.dumps(PAYLOAD).encode(), time.time_ns())
     event.uid = os.urandom(16)
     return event
 
@@ -354,10 +354,10 @@ def test_a_server_that_is_asked_to_end_answers_what_it_took(run_datasette: Any, 
 
 def test_every_limit_of_the_documentation_is_the_code_s() -> None:
     docs = (Path(__file__).resolve().parents[2] / "docs" / "http-hook.md").read_text("utf-8")
-    assert f"{hook.BODY_MAX_BYTES // 2**20} MiB" in docs and f"{hook.BODIES_MAX_BYTES // 2**20} MiB" in docs
+    assert f"{hook.BODY_MAX_BYTES // 2**20} MiB" in docs and f"{senders.BODIES_MAX_BYTES // 2**20} MiB" in docs
     assert f"{door.ROOM['hook']:,}" in docs and f"{grouped.DAY_DEADLINE_MS} ms" in docs
     assert f"{grouped.WAITING_MAX:,}" in docs and f"{body.READ_TIMEOUT_S:.0f} seconds" in docs
-    for name in (*hook.LOOPBACK, "X-Eyelet-Context", "X-Eyelet-Disabled", "hook_hosts", hook.HOOK):
+    for name in (*senders.LOOPBACK, "X-Eyelet-Context", "X-Eyelet-Disabled", "hook_hosts", hook.HOOK):
         assert name in docs
 
 

@@ -35,7 +35,7 @@ async def test_a_row_has_every_column_with_data_and_meta_parsed(
     )
     [row] = (await site.json(ALL))["rows"]
     [stored] = store.search(Filter()).rows
-    assert set(row) == {*stored, "truncated", "links"}
+    assert set(row) == {*stored, "outcome", "truncated", "links"}
     assert row["data"] == {"a": [1, 2.5, "ü"], "b": None}
     assert row["meta"]["git"] == {"branch": "main"}
     assert row["truncated"] is False

@@ -102,7 +102,7 @@ def _import(
     for path in paths:
         if not recordings.find([path], endings):
             names = ", ".join(f"*{ending}" for ending in (*recordings.ENDINGS, *endings))
-            _say(f"nothing to import in {path}: no file there is {names} or one of these with .gz", err=True)
+            _say(f"nothing to import in {path}: no file there is {names} or one of these with .gz or .zst", err=True)
     files = recordings.find(paths, endings)
     total_bytes = sum(os.path.getsize(file) for file in files if file != recordings.STDIN and os.path.isfile(file))
     if as_json or not sys.stderr.isatty():

@@ -147,19 +147,19 @@ def context_option(command: _Command) -> _Command:
 
 
 def filter_options(
-    *, without: str = "", only: "Collection[str]" = ()
+    *, without: str = "", only: "Collection[str]" = (), statuses: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The flags that choose events, as the one argument `chosen: Chosen`.
 
     `without` names the flag that the command has another way to say (`--session`, `--text`), `only` the arguments of
-    FILTER_FLAGS that the command takes where it does not take all.
+    FILTER_FLAGS that the command takes where it does not take all, `statuses` those that it knows besides an event's.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def with_chosen(*args: Any, **given: Any) -> Any:
             flags = {name: given.pop(name) for name in FILTER_FLAGS if name in given}
-            return command(*args, chosen=_chosen(flags), **given)
+            return command(*args, chosen=_chosen(flags, (*STATUSES, *statuses)), **given)
 
         decorated: Callable[..., Any] = with_chosen
         for name, (names, said, help_text) in reversed(FILTER_FLAGS.items()):
@@ -335,7 +335,7 @@ def _absolute(folder: str) -> str:
         raise RootError("find the root", folder, error.strerror or str(error), hint) from error
 
 
-def _chosen(flags: dict[str, Any]) -> Chosen:
+def _chosen(flags: dict[str, Any], statuses: tuple[str, ...]) -> Chosen:
     from eyelet_ingest import ranges
     from eyelet_ingest.store.select import Filter
 
@@ -344,8 +344,8 @@ def _chosen(flags: dict[str, Any]) -> Chosen:
             if isinstance(text, str):
                 utf8(f"value of {FILTER_FLAGS[name][0][0]}", text)
     for status in flags.get("status", ()):
-        if status not in STATUSES:
-            raise BadInput("there is no status", repr(status), "", f"write one of {', '.join(STATUSES)}")
+        if status not in statuses:
+            raise BadInput("there is no status", repr(status), "", f"write one of {', '.join(statuses)}")
     times = {name: flags.pop(name, "") for name in ("range", "since", "until", "tz")}
     found = ranges.resolve(**times, now_us=now_us())
     where = Filter(since_us=found.since_us, until_us=found.until_us, **flags)

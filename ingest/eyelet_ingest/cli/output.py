@@ -182,10 +182,15 @@ def stored_json(value: object) -> str:
 
 def json_array(rows: Iterable[Row]) -> Iterator[str]:
     """The lines of a JSON array, one event a line, without ever holding more than one."""
+    return json_lines(map(json_row, rows))
+
+
+def json_lines(values: Iterable[str]) -> Iterator[str]:
+    """The lines of a JSON array of these values, each as JSON on one line."""
     before = None
-    for row in rows:
+    for value in values:
         yield "[" if before is None else before + ","
-        before = json_row(row)
+        before = value
     if before is None:
         yield "[]"
     else:

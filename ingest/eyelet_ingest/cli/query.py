@@ -8,7 +8,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import click
 
@@ -49,12 +49,15 @@ ROOT_COLUMN = output.Column("root", 8, 40)  # where several are read
 FAILURE_COLUMNS = (*EVENT_COLUMNS[:4], output.Column("code", 6, 24), EVENT_COLUMNS[5])
 
 
+_Row_co = TypeVar("_Row_co", covariant=True)
+
+
 @click.group()
 def query() -> None:
     """Find what was recorded."""
 
 
-def _format_options(*, rows: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def format_options(*, rows: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """`--json`, `--nl`, `--csv`: what comes out, in the argument `form`; without one, a table. Two: usage error."""
     what = "every column, data and meta whole" if rows else "one object"
 
@@ -74,7 +77,7 @@ def _format_options(*, rows: bool = True) -> Callable[[Callable[..., Any]], Call
     return decorate
 
 
-def _page_options(default: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def page_options(default: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """`--limit` and `--after`: how many rows, and where to go on."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,20 +90,20 @@ def _page_options(default: int) -> Callable[[Callable[..., Any]], Callable[..., 
 
 @query.command()
 @filter_options()
-@_page_options(LIMIT)
-@_format_options()
+@page_options(LIMIT)
+@format_options()
 @roots_option
 def search(chosen: Chosen, limit: int, after: str | None, form: str | None, roots: tuple[str, ...]) -> None:
     """The events that match, newest first."""
     with opened_store(*roots, alongside=True) as store:
-        _show(_Pages(store, chosen.where, limit, after, whole=form is not None), form, chosen)
+        _show(_Found(store, chosen.where, limit, after, whole=form is not None), form, chosen)
 
 
 @query.command()
 @click.argument("wanted", metavar="TEXT")
 @filter_options(without="--text")
-@_page_options(LIMIT)
-@_format_options()
+@page_options(LIMIT)
+@format_options()
 @roots_option
 def grep(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str | None, roots: tuple[str, ...]) -> None:
     """The events whose payload holds TEXT, newest first; the same as search --text TEXT."""
@@ -108,19 +111,19 @@ def grep(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str |
         raise BadInput("grep", reason="the text to look for is empty")
     with opened_store(*roots, alongside=True) as store:
         where = replace(chosen.where, text=utf8("text", wanted))
-        _show(_Pages(store, where, limit, after, whole=form is not None), form, chosen)
+        _show(_Found(store, where, limit, after, whole=form is not None), form, chosen)
 
 
 @query.command()
 @filter_options(without="--errors")
-@_page_options(LIMIT)
-@_format_options()
+@page_options(LIMIT)
+@format_options()
 @roots_option
 def errors(chosen: Chosen, limit: int, after: str | None, form: str | None, roots: tuple[str, ...]) -> None:
     """Which errors there were, most frequent first, and the newest failures."""
     with opened_store(*roots, alongside=True) as store:
         where = replace(chosen.where, errors=True)
-        pages = _Pages(store, where, limit, after, whole=form is not None)
+        pages = _Found(store, where, limit, after, whole=form is not None)
         codes = {} if form else {code or "(no code)": n for code, n in store.error_codes(where).items()}
         _show(pages, form, chosen, FAILURE_COLUMNS, _counted("error code", codes))
 
@@ -128,8 +131,8 @@ def errors(chosen: Chosen, limit: int, after: str | None, form: str | None, root
 @query.command()
 @click.argument("wanted", metavar="ID")
 @filter_options(without="--session")
-@_page_options(0)
-@_format_options()
+@page_options(0)
+@format_options()
 @roots_option
 def session(
     wanted: str, chosen: Chosen, limit: int, after: str | None, form: str | None, roots: tuple[str, ...]
@@ -143,14 +146,14 @@ def session(
             hint = f"{runnable('query search', *roots)} lists what there is"
             raise EyeletError("there is no session", repr(wanted), f"not under {' or '.join(roots)}", hint)
         where = replace(chosen.where, session_id=(wanted,))
-        pages = _Pages(store, where, limit, after, whole=form is not None, oldest_first=True)
+        pages = _Found(store, where, limit, after, whole=form is not None, oldest_first=True)
         head = [] if form else _story_head(store.summary(where), known.rows[0], chosen)
         _show(pages, form, chosen, EVENT_COLUMNS, head)
 
 
 @query.command()
 @filter_options()
-@_format_options(rows=False)
+@format_options(rows=False)
 @roots_option
 def summary(chosen: Chosen, form: str | None, roots: tuple[str, ...]) -> None:
     """How many events, errors and sessions there are, by type, tool, status and context."""
@@ -166,8 +169,21 @@ def summary(chosen: Chosen, form: str | None, roots: tuple[str, ...]) -> None:
     click.echo(output.truth(found.partitions, found.elapsed_ms), err=True)
 
 
-class _Pages:
-    """The rows of a search of any length, a page at a time, and afterwards the truth about all of its pages."""
+class _Page(Protocol[_Row_co]):
+    """One answer of the store's: some rows, and where to go on."""
+
+    @property
+    def rows(self) -> Sequence[_Row_co]: ...
+    @property
+    def next(self) -> str | None: ...
+    @property
+    def partitions(self) -> "Partitions": ...
+    @property
+    def elapsed_ms(self) -> float: ...
+
+
+class Pages(Generic[_Row_co]):
+    """The rows of a question of any length, a page at a time, and afterwards the truth about all of its pages."""
 
     def __init__(
         self,
@@ -186,7 +202,7 @@ class _Pages:
         roots = [catalog.root for catalog in store.roots.catalogs]
         self.roots = output.short_paths(roots) if store.roots.several else {}  # what a table says of each
 
-    def __iter__(self) -> "Iterator[list[dict[str, object]]]":
+    def __iter__(self) -> "Iterator[Sequence[_Row_co]]":
         shown = 0
         unreadable: dict[tuple[str, str, str], Unreadable] = {}
         while True:
@@ -206,6 +222,20 @@ class _Pages:
             if found.next is None or (self._limit and shown >= self._limit):
                 return
 
+    def _page(self, rows: int) -> "_Page[_Row_co]":
+        raise NotImplementedError
+
+    def rows(self) -> "Iterator[_Row_co]":
+        for page in self:
+            yield from page
+
+
+class _Found(Pages[dict[str, object]]):
+    """Events."""
+
+    def resolve(self, page: Sequence[dict[str, object]]) -> None:
+        self._store.resolve(page)
+
     def _page(self, rows: int) -> "SearchResult":
         return self._store.search(
             self._where,
@@ -215,13 +245,9 @@ class _Pages:
             cut_chars=self._cut_chars,
         )
 
-    def rows(self) -> "Iterator[dict[str, object]]":
-        for page in self:
-            yield from page
-
 
 def _show(
-    pages: _Pages,
+    pages: _Found,
     form: str | None,
     chosen: Chosen,
     columns: Sequence[output.Column] = EVENT_COLUMNS,
@@ -244,7 +270,7 @@ def _show(
         click.echo(output.truth(pages.partitions, pages.elapsed_ms, pages.count), err=True)
 
 
-def _show_table(pages: _Pages, chosen: Chosen, columns: Sequence[output.Column], head: Iterable[str]) -> None:
+def _show_table(pages: _Found, chosen: Chosen, columns: Sequence[output.Column], head: Iterable[str]) -> None:
     out, shown = sys.stdout, 0
     width = output.terminal_width(out)
     if pages.roots:
@@ -253,6 +279,7 @@ def _show_table(pages: _Pages, chosen: Chosen, columns: Sequence[output.Column],
     for page in pages:
         output.write_lines(out, head)
         head = ()
+        pages.resolve(page)
         shown += len(page)
         named = [{**row, "root": pages.roots[str(row["root"])]} for row in page] if pages.roots else page
         cells = [[cell(column.title, row, chosen, width) for column in columns] for row in named]
@@ -274,13 +301,13 @@ def cell(title: str, row: Mapping[str, object], chosen: Chosen, width: int) -> s
     if title == "what":
         return synopsis(row)
     column = {"context": "context_name", "tool": "tool_name", "code": "error_code"}.get(title, title)
-    value = row.get(column)
+    value = row.get("outcome", row.get(column)) if title == "status" else row.get(column)
     return "" if value is None else str(value)
 
 
 def _story_head(found: "Summary", row: Mapping[str, object], chosen: Chosen) -> Iterator[str]:
     """What a session was, in a line or two before its events."""
-    facts = [_number(found.events, "event"), _number(found.errors, "error")]
+    facts = [number(found.events, "event"), number(found.errors, "error")]
     for name in ("project_dir", "git_branch", "model"):
         if row.get(name):
             facts.append(str(row[name]))
@@ -301,13 +328,13 @@ def _counted(title: str, counts: Mapping[str, int], most: int = SUMMARY_LINES) -
     yield from drawn.lines(cells)
     if len(listed) > most:
         rest = sum(count for _, count in listed[most:])
-        yield f"… and {len(listed) - most:,} more with {_number(rest, 'event')}"
+        yield f"… and {len(listed) - most:,} more with {number(rest, 'event')}"
     yield ""
 
 
 def _summary_lines(found: "Summary", chosen: Chosen) -> Iterator[str]:
     totals = (found.events, "event"), (found.errors, "error"), (found.sessions, "session")
-    yield f"{', '.join(_number(*total) for total in totals)} ({chosen.label})"
+    yield f"{', '.join(number(*total) for total in totals)} ({chosen.label})"
     if found.first_us is not None and found.last_us is not None:
         first, last = display_time(found.first_us, chosen.tz), display_time(found.last_us, chosen.tz)
         yield f"{first} to {last}, {chosen.tz_name}"
@@ -345,7 +372,7 @@ def _summary_csv(found: "Summary") -> Iterator[str]:
             yield output.csv_line((title, output.csv_safe(name), count))
 
 
-def _number(count: int, noun: str) -> str:
+def number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 AGENT = "claude"
 UNKNOWN = "unknown"
 
-_LEVELS = {"error": "error", "interrupted": "warn", "denied": "warn"}
+LEVELS = {"error": "error", "interrupted": "warn", "denied": "warn"}
 _EXIT_CODES = ("exit_code", "exitCode", "returncode", "return_code", "returnCode")
 
 
@@ -27,11 +27,15 @@ def is_hook(record: "dict[str, object]") -> bool:
 
 
 def normalise(
-    payload: "dict[str, object]", data: str, src_of: "Callable[[str, str, str | None, str | None], str]" = of_tool
+    payload: "dict[str, object]",
+    data: str,
+    src_of: "Callable[[str, str, str | None, str | None], str]" = of_tool,
+    agent: str = AGENT,
 ) -> Event:
     """The event of a redacted payload and its JSON text. Takes any object: what is missing or of a wrong type is empty.
 
-    The time and the uid are the caller's to set. `src_of` stands for `src.of_tool`, for callers who remember answers.
+    The time and the uid are the caller's to set. `src_of` stands for `src.of_tool`, for callers who remember answers;
+    `agent` is another one whose payloads have this shape.
     """
     get = payload.get
     tool_input = get("tool_input")
@@ -39,7 +43,7 @@ def normalise(
     hook_type = plain(get("hook_event_name")) or UNKNOWN
     tool_name = optional(get("tool_name"))
     status, code, message = _outcome(hook_type, payload)
-    level = _LEVELS.get(status)
+    level = LEVELS.get(status)
     meta: dict[str, object] | None = None
     if level is not None:
         meta = {"execution": execution(status, code, message)}
@@ -49,11 +53,11 @@ def normalise(
         tool_name=tool_name,
         tool_use_id=optional(get("tool_use_id")),
         status=status,
-        src=src_of(AGENT, hook_type, tool_name, command if isinstance(command, str) else None),
+        src=src_of(agent, hook_type, tool_name, command if isinstance(command, str) else None),
         loglevel=level or "info",
         error=1 if status == "error" else 0,
         origin="hook",
-        agent=AGENT,
+        agent=agent,
         agent_id=optional(get("agent_id")),
         model=_model(get("model")),
         duration_ms=duration_ms(get("duration_ms")),

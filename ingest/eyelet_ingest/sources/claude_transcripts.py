@@ -6,10 +6,12 @@ hook_type is the record's own type; what its status and src are stands in docs/e
 from eyelet_ingest.events import Event
 from eyelet_ingest.sources.claude_hooks import AGENT, UNKNOWN, execution
 from eyelet_ingest.sources.failure import INTERRUPTED, REJECTED, api_error_name, code_of, message_of
+from eyelet_ingest.sources.reader import Reader, Record
 from eyelet_ingest.sources.src import src, tool_parts
 from eyelet_ingest.sources.text import PATH_MAX_CHARS, duration_ms, optional, plain
 
 SYNTHETIC_MODEL = "<synthetic>"
+CALLS_MOST = 1_000  # of one record that `meta` names
 TOOLS_REMEMBERED = 10_000  # tool calls of a file whose answer may still come; an answer follows its call closely
 
 # Fields of which a transcript's record has at least one.
@@ -32,6 +34,14 @@ TYPES = frozenset(
         *("pr-link", "permission-mode", "last-prompt", "mode", "ai-title", "custom-title", "cost-state"),
     )
 )
+_NOTES = frozenset(("progress", "attachment"))  # what they tell of a call is no part of it
+# What became of a hook, as an attachment says it.
+_HOOKS = {
+    "hook_non_blocking_error": "error",
+    "hook_error_during_execution": "error",
+    "hook_blocking_error": "denied",
+    "hook_cancelled": "interrupted",
+}
 _LEVELS = {"error": "error", "interrupted": "warn", "denied": "warn"}
 _SYSTEM_LEVELS = {"error": "error", "warning": "warn", "warn": "warn", "debug": "debug"}
 
@@ -50,32 +60,36 @@ def record_uuid(record: "dict[str, object]") -> str | None:
     return uuid if isinstance(uuid, str) and 0 < len(uuid) <= 200 else None
 
 
-class Transcript:
+class Transcript(Reader):
     """The records of one file, in their order: an answer's tool is known from the call that came before it."""
-
-    __slots__ = ("_tools",)
 
     def __init__(self) -> None:
         self._tools: dict[str, str] = {}
 
-    def normalise(self, record: "dict[str, object]", data: str) -> Event:
-        """The event of a redacted record and its JSON text. The time, the uid and the session of a record without
-        one are the caller's to set."""
+    def uuid(self, record: Record) -> "tuple[str, str] | None":
+        uuid = record_uuid(record)
+        return None if uuid is None else (AGENT, uuid)
+
+    def event(self, record: Record, text: str) -> Event:
         get = record.get
         kind = plain(get("type")) or UNKNOWN
         message = get("message")
         parts = message if isinstance(message, dict) else {}
-        tool_name, tool_use_id = self._call(parts.get("content"))
-        status, code, text = _outcome(kind, record, parts)
+        tool_name, tool_use_id, several = self._calls(parts.get("content"))
+        if kind in _NOTES:
+            tool_use_id = self._noted(record)
+        status, code, said = _outcome(kind, record, parts)
         model = parts.get("model")
         version, branch = plain(get("version")), plain(get("gitBranch"))
         meta: dict[str, object] = {}
         if status != "ok":
-            meta["execution"] = execution(status, code, text)
+            meta["execution"] = execution(status, code, said)
         if branch:
             meta["git"] = {"branch": branch}
         if version:
             meta["agent"] = {"version": version}
+        if several:
+            meta["calls"] = several
         return Event(
             hook_type=kind,
             session_id=plain(get("sessionId")),
@@ -87,34 +101,51 @@ class Transcript:
             error=1 if status == "error" else 0,
             origin="transcript",
             agent=AGENT,
-            agent_id=optional(get("agentId")),
+            agent_id=optional(get("agentId")) or _progress_agent(record),
             role=optional(parts.get("role")),
             model=optional(model) if isinstance(model, str) and model != SYNTHETIC_MODEL else None,
             duration_ms=_duration_ms(record),
             project_dir=optional(get("cwd"), PATH_MAX_CHARS),
-            data=data,
+            data=text,
             meta=meta,
         )
 
-    def _call(self, content: object) -> "tuple[str | None, str | None]":
-        """Name and id of the first tool call of a message, or of the call that its first answer belongs to."""
-        if not isinstance(content, list):
-            return None, None
-        first: tuple[str | None, str | None] = (None, None)
-        for block in content:
+    def _calls(self, content: object) -> "tuple[str | None, str | None, list[dict[str, object]]]":
+        """Name and id of the first tool call of a message, or of the call that its first answer belongs to; and what
+        `meta.calls` says of each where there are several."""
+        found: list[dict[str, object]] = []
+        for block in content if isinstance(content, list) else ():
             kind = block.get("type") if isinstance(block, dict) else None
             if kind == "tool_use":
                 name, use_id = optional(block.get("name")), optional(block.get("id"))
                 if name and use_id:
                     self._remember(use_id, name)
+                one: dict[str, object] = {"id": use_id, "tool": name, "phase": "question", "status": "ok"}
             elif kind == "tool_result":
                 use_id = optional(block.get("tool_use_id"))
-                name = self._tools.get(use_id) if use_id else None
+                one = {"id": use_id, "tool": self._tools.get(use_id) if use_id else None, "phase": "answer"}
+                one["status"], code, _ = _content_outcome([block], None)
+                if code:
+                    one["error_code"] = code
             else:
                 continue
-            if first == (None, None):
-                first = (name, use_id)
-        return first
+            found.append(one)
+        if not found:
+            return None, None, []
+        tool_name, tool_use_id = (optional(found[0][name]) for name in ("tool", "id"))
+        return tool_name, tool_use_id, found[:CALLS_MOST] if len(found) > 1 else []
+
+    def _noted(self, record: Record) -> str | None:
+        """The call that progress or a hook's end is told of: one of this file's."""
+        attached = record.get("attachment")
+        for said in (
+            record.get("toolUseID"),
+            record.get("parentToolUseID"),
+            attached.get("toolUseID") if isinstance(attached, dict) else None,
+        ):
+            if isinstance(said, str) and said in self._tools:
+                return said
+        return None
 
     def _remember(self, use_id: str, name: str) -> None:
         if len(self._tools) >= TOOLS_REMEMBERED:
@@ -132,7 +163,22 @@ def _outcome(kind: str, record: "dict[str, object]", message: "dict[str, object]
             return "ok", None, ""
         text = message_of(record.get("content")) or message_of(record.get("error"))
         return "error", api_error_name(record.get("error")) or code_of(text), text
+    if kind == "attachment":
+        return _hook_outcome(record.get("attachment"))
     return _content_outcome(message.get("content"), record.get("toolUseResult")) if kind == "user" else ("ok", None, "")
+
+
+def _hook_outcome(attached: object) -> "tuple[str, str | None, str]":
+    """Of what an attachment says of a hook that ran."""
+    status = _HOOKS.get(plain(attached.get("type"))) if isinstance(attached, dict) else None
+    if status is None or not isinstance(attached, dict):
+        return "ok", None, ""
+    said = attached.get("blockingError")
+    text = message_of(said.get("blockingError") if isinstance(said, dict) else said) or message_of(attached)
+    exit_code = attached.get("exitCode")
+    if status == "error" and isinstance(exit_code, int) and exit_code and not isinstance(exit_code, bool):
+        return status, f"exit:{str(exit_code)[:11]}" if exit_code.bit_length() < 64 else None, text
+    return status, "interrupted" if status == "interrupted" else code_of(text) if status == "error" else None, text
 
 
 def _content_outcome(content: object, result: object) -> "tuple[str, str | None, str]":
@@ -160,6 +206,11 @@ def _stopped(text: object) -> "tuple[str, str | None, str] | None":
     if text.startswith(REJECTED):
         return "denied", None, message_of(text)
     return None
+
+
+def _progress_agent(record: Record) -> str | None:
+    data = record.get("data")
+    return optional(data.get("agentId")) if isinstance(data, dict) else None
 
 
 def _level(kind: str, status: str, record: "dict[str, object]") -> str:

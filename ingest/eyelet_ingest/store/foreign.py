@@ -15,12 +15,13 @@ from eyelet_ingest.store import connect
 
 HEADER = b"SQLite format 3\0"
 ENDINGS = (".db", ".sqlite", ".sqlite3")
-EYELET, HERO_PROC = "eyelet", "hero_proc"
+EYELET, HERO_PROC, OPENCODE = "eyelet", "hero_proc", "opencode"
 TABLES = {
     EYELET: ("hooks", frozenset(("timestamp", "session_id", "hook_type", "data"))),
     HERO_PROC: ("logs", frozenset(("context_name", "epoch", "src", "content"))),
+    OPENCODE: ("part", frozenset(("id", "message_id", "session_id", "data"))),
 }
-NAMES = {EYELET: "the original Eyelet's events", HERO_PROC: "a log in one table"}
+NAMES = {EYELET: "the original Eyelet's events", HERO_PROC: "a log in one table", OPENCODE: "OpenCode's sessions"}
 OUR_OWN = frozenset(("uid", "arrived"))  # columns of `hooks` in a day of a root
 PAGE_ROWS, PAGE_CHARS = 500, 8 * 2**20
 VALUE_MAX_CHARS = 128 * 2**20
@@ -82,6 +83,7 @@ class Foreign:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._known: dict[str, list[str]] = {}  # the columns of tables that were looked at
         if is_unreadable_database(path):
             reason = "it is no database that SQLite can read: encrypted, cut short, or something else"
             raise BadInput("import", path, reason, "decrypt it with the program that made it, or restore it")
@@ -93,9 +95,7 @@ class Foreign:
         try:
             self._conn.execute("pragma trusted_schema = off")
             self.kind, self.table, self.columns = self._recognise()
-            self._key = self._rowid_name()
-            self.first_rowid = self._edge("")
-            self.last_rowid = self._edge(" desc")
+            self._measure()
         except self._conn.Error as bad:
             self._conn.close()
             raise BadInput("import", path, str(bad), _remedy(str(bad), _FOREIGN)) from bad
@@ -119,6 +119,38 @@ class Foreign:
             last = page[-1].rowid
             yield page
 
+    def turn_to(self, table: str) -> bool:
+        """Whether the file has this table besides, whose rows `pages` gives from now on."""
+        columns = self._columns_of(table)
+        if not columns:
+            return False
+        self.table, self.columns = table, columns
+        self._measure()
+        return True
+
+    def row_named(self, table: str, identifier: object, _session: object = None) -> "dict[str, object]":
+        """The row of a table whose `id` this is, by its columns; empty where there is none, or it cannot be read."""
+        columns = self._columns_of(table)
+        if "id" not in columns:
+            return {}
+        values = ", ".join(map(_bounded, columns))
+        try:
+            row = self._conn.execute(f"select {values} from {table} where id = ?", (identifier,)).fetchone()  # noqa: S608  checked names
+        except self._conn.Error:
+            return {}
+        return dict(zip(columns, row, strict=True)) if row else {}
+
+    def latest(self, table: str, session: object) -> int | None:
+        """The latest `time_created` of a session's rows in a table; None where it has none there."""
+        if not {"session_id", "time_created"} <= set(self._columns_of(table)) or not isinstance(session, str):
+            return None
+        try:
+            sql = f"select max(time_created) from {table} where session_id = ?"  # noqa: S608  our own names
+            found = self._conn.execute(sql, (session,)).fetchone()[0]
+        except self._conn.Error:
+            return None
+        return found if isinstance(found, int) else None
+
     def json_of(self, blob: bytes) -> str | None:
         """The text of JSON in SQLite's binary form; None for other bytes, and where this SQLite does not know it."""
         try:
@@ -140,9 +172,7 @@ class Foreign:
 
     def _page(self, after: int | None) -> list[OldRow]:
         beyond = "" if after is None else f" where {self._key} > ?"
-        values = ", ".join(
-            f"case when length({_name(name)}) <= {VALUE_MAX_CHARS} then {_name(name)} end" for name in self.columns
-        )
+        values = ", ".join(map(_bounded, self.columns))
         long = " + ".join(
             f"(length({_name(name)}) > {VALUE_MAX_CHARS})" for name in ("data", "content") if name in self.columns
         )
@@ -170,18 +200,33 @@ class Foreign:
             return page
         return page
 
-    def _recognise(self) -> tuple[str, str, list[str]]:
+    def _measure(self) -> None:
+        self._key = self._rowid_name()
+        self.first_rowid = self._edge("")
+        self.last_rowid = self._edge(" desc")
+
+    def _tables(self) -> "dict[str, str]":
+        """The text of each table that others made, by its name."""
         sql = "select name, sql from sqlite_master where type = 'table' and name not like 'sqlite!_%' escape '!'"
-        tables = {name: text for name, text in self._conn.execute(sql) if isinstance(text, str)}
+        return {name: text for name, text in self._conn.execute(sql) if isinstance(text, str)}
+
+    def _columns_of(self, table: str) -> "list[str]":
+        """Those that are not hidden; none where there is no such table, or it is a virtual one."""
+        if table not in self._known:
+            found = self._tables().get(table, "").lower().startswith("create table")
+            rows = self._conn.execute("select name, hidden from pragma_table_xinfo(?)", (table,)) if found else ()
+            self._known[table] = [name for name, hidden in rows if not hidden][:COLUMNS_MAX]
+        return self._known[table]
+
+    def _recognise(self) -> tuple[str, str, list[str]]:
         for kind, (table, wanted) in TABLES.items():
-            if not tables.get(table, "").lower().startswith("create table"):  # not a virtual one
-                continue
-            rows = self._conn.execute("select name, hidden from pragma_table_xinfo(?)", (table,)).fetchall()
-            names = {name.lower() for name, _ in rows}
+            columns = self._columns_of(table)
+            names = {name.lower() for name in columns}
             if kind == EYELET and names >= OUR_OWN:
                 raise BadInput("import", self.path, "it is a day of a root", "bring in its root with `eyelet sync`")
             if names >= wanted:
-                return kind, table, [name for name, hidden in rows if not hidden][:COLUMNS_MAX]
+                return kind, table, columns
+        tables = self._tables()
         named = ", ".join(sorted(tables)[:TABLES_NAMED]) or "no table at all"
         more = f" and {len(tables) - TABLES_NAMED} more" if len(tables) > TABLES_NAMED else ""
         raise BadInput(
@@ -221,6 +266,11 @@ def _head(path: str) -> bytes:
             return raw.read(len(HEADER))
     except OSError:
         return b""
+
+
+def _bounded(name: str) -> str:
+    """A column's value, null where it is too long."""
+    return f"case when length({_name(name)}) <= {VALUE_MAX_CHARS} then {_name(name)} end"
 
 
 def _name(name: str) -> str:

@@ -252,10 +252,131 @@ _STEP_3 = (
 # Statuses that are rare: nearly all events are ok or pending, and those cost an insert two comparisons. (As `in (…)` of
 # three values the same index made inserts dearer by 6 to 10 %, more than one on all statuses.)
 _STEP_4 = ("create index if not exists hooks_status on hooks (status) where status <> 'ok' and status <> 'pending'",)
-STEPS: "tuple[tuple[str, ...], ...]" = (_STEP_1, _STEP_2, _STEP_3, _STEP_4)
+# Calls: what several events of one call add up to. A record that holds several calls names them in `meta.calls`, and is
+# found by the index; every other is a witness of the call in its `tool_use_id`. Where a payload has none, question and
+# answer pair by session, tool and input: the n-th answer that has a question before it belongs to the n-th question.
+# (`most` counts the answers that had none: they would push all later ones back.) Where a recording has no times
+# (`timed` 0), its order of questions and answers says nothing either: n-th belongs to n-th. `store/calls.py` says the
+# same of many days, and a test compares them.
+_STEP_5 = (
+    """
+    create index if not exists hooks_several on hooks (session_id)
+    where origin <> 'hook' and json_type(meta, '$.calls') is not null
+    """,
+    """
+    create view if not exists call_witnesses as
+    select id, session_id, tool_use_id as call, tool_use_id, tool_name,
+        case
+            when status = 'pending' or role = 'assistant' then 'question'
+            when lower(hook_type) glob '*permission*request*' then 'note'
+            when origin = 'transcript' and hook_type in ('progress', 'attachment') then 'note'
+            when lower(hook_type) glob '*tool_decision' and status = 'ok' then 'note'
+            else 'answer'
+        end as phase,
+        status, error_code, duration_ms, origin, hook_type, agent, agent_id, model, project_dir,
+        json_type(meta, '$.timestamp_from') is null as timed
+    from hooks
+    where tool_use_id is not null and (origin = 'hook' or json_type(meta, '$.calls') is null)
+    union all
+    select hooks.id, hooks.session_id, json_extract(one.value, '$.id'), json_extract(one.value, '$.id'),
+        json_extract(one.value, '$.tool'), json_extract(one.value, '$.phase'), json_extract(one.value, '$.status'),
+        json_extract(one.value, '$.error_code'), json_extract(one.value, '$.duration_ms'),
+        hooks.origin, hooks.hook_type, hooks.agent, hooks.agent_id, hooks.model, hooks.project_dir,
+        json_type(hooks.meta, '$.timestamp_from') is null
+    from hooks, json_each(hooks.meta, '$.calls') as one
+    where hooks.origin <> 'hook' and json_type(hooks.meta, '$.calls') = 'array'
+        and one.type = 'object' and json_type(one.value, '$.id') = 'text'
+    union all
+    select id, session_id,
+        'at:' || min(id) over (
+            partition by session_id, tool_name, input, timed, case when alone then id end,
+                case when alone then 0 else number end
+        ),
+        null, tool_name, phase, status, error_code, duration_ms, origin, hook_type, agent, agent_id, model,
+        project_dir, timed
+    from (
+        select *, phase = 'answer' and beyond > 0 and beyond > coalesce(most_before, 0) as alone,
+            case when phase = 'question' then questions else answers - max(most, 0) end as number
+        from (
+            select *,
+                max(beyond) over upto as most,
+                max(beyond) over (upto rows between unbounded preceding and 1 preceding) as most_before
+            from (
+                select *,
+                    sum(phase = 'question') over upto as questions,
+                    sum(phase = 'answer') over upto as answers,
+                    sum(case when phase = 'answer' then 1 else -1 end) over upto as beyond
+                from (
+                    select id, session_id, tool_name, status, error_code, duration_ms, origin, hook_type, agent,
+                        agent_id, model, project_dir,
+                        case when status = 'pending' then 'question' else 'answer' end as phase,
+                        coalesce(
+                            json_extract(data, '$.tool_input'), json_extract(data, '$.toolArgs'),
+                            json_extract(data, '$.command'), ''
+                        ) as input,
+                        json_type(meta, '$.timestamp_from') is null as timed
+                    from hooks
+                    where tool_use_id is null and tool_name is not null and origin = 'hook'
+                        and (
+                            status = 'pending' or lower(hook_type) glob 'post*' or lower(hook_type) glob 'after*'
+                            or lower(hook_type) = 'permissiondenied'
+                        )
+                )
+                window upto as (
+                    partition by session_id, tool_name, input, timed order by timed = 0 and phase = 'answer', id
+                )
+            )
+            window upto as (
+                partition by session_id, tool_name, input, timed order by timed = 0 and phase = 'answer', id
+            )
+        )
+    )
+    """,
+    """
+    create view if not exists calls as
+    select id, session_id, call, tool_use_id, tool_name, question_id, answer_id,
+        case
+            when answer_id is not null then answered
+            when id < cast((julianday('now') - 2440587.5) * 86400000000.0 as integer) - 3600000000 then 'unknown'
+            else 'pending'
+        end as status,
+        answered is 'error' as error, error_code,
+        case
+            when said_ms is not null then said_ms
+            when hook_answer >= hook_question then (hook_answer - hook_question) / 1000.0
+            when other_answer >= other_question then (other_answer - other_question) / 1000.0
+            when first_answer >= first_question then (first_answer - first_question) / 1000.0
+        end as duration_ms,
+        agent, agent_id, model, project_dir, events, witnesses
+    from (
+        select max(id) as id, session_id, call, max(tool_use_id) as tool_use_id, max(tool_name) as tool_name,
+            min(case when phase = 'question' then id end) as question_id,
+            max(case when phase = 'answer' then id end) as answer_id,
+            min(case when phase = 'question' and timed then id end) as first_question,
+            min(case when phase = 'answer' and timed then id end) as first_answer,
+            min(case when phase = 'question' and timed and origin = 'hook' then id end) as hook_question,
+            min(case when phase = 'answer' and timed and origin = 'hook' then id end) as hook_answer,
+            min(case when phase = 'question' and timed and origin <> 'hook' then id end) as other_question,
+            min(case when phase = 'answer' and timed and origin <> 'hook' then id end) as other_answer,
+            case max(
+                case when phase = 'answer' then
+                    case status when 'denied' then 4 when 'interrupted' then 3 when 'error' then 2 else 1 end
+                end
+            ) when 4 then 'denied' when 3 then 'interrupted' when 2 then 'error' when 1 then 'ok' end as answered,
+            max(case when phase = 'answer' then error_code end) as error_code,
+            max(case when phase = 'answer' then duration_ms end) as said_ms,
+            max(agent) as agent, max(agent_id) as agent_id, max(model) as model, max(project_dir) as project_dir,
+            count(distinct id) as events, group_concat(distinct origin) as witnesses
+        from call_witnesses
+        group by session_id, call
+    )
+    """,
+)
+STEPS: "tuple[tuple[str, ...], ...]" = (_STEP_1, _STEP_2, _STEP_3, _STEP_4, _STEP_5)
 VERSION = len(STEPS)
 # What must be there for statistics to be believed: without its trigger a change would not have ended them.
 STATISTICS = ("eyelet_counts", "eyelet_hours", "hooks_counted_delete", "hooks_counted_insert", "hooks_counted_update")
+VIEWS = ("call_witnesses", "calls")
 
 
 def index_statements() -> "dict[str, str]":
@@ -266,8 +387,8 @@ def index_statements() -> "dict[str, str]":
 
 
 def names() -> "frozenset[str]":
-    """The tables, indexes and triggers that the schema makes."""
-    return frozenset(("eyelet_partition", "hooks", "hooks_by_hand", *STATISTICS, *index_statements()))
+    """The tables, views, indexes and triggers that the schema makes."""
+    return frozenset(("eyelet_partition", "hooks", "hooks_by_hand", *STATISTICS, *VIEWS, *index_statements()))
 
 
 def names_of_others(conn: "Any") -> "set[str]":

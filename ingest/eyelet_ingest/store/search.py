@@ -71,13 +71,20 @@ class Search(FanOut):
         """Up to `limit` rows beyond the cursor `after`; BadInput for a cursor this software did not make."""
         if limit < 1:
             raise BadInput("search", reason=f"a page of {limit} rows", hint="1 is the least")
-        limit = min(limit, LIMIT_MOST)
-        page = _Page(self, limit, Cursor.read(after) if after else None, oldest_first, cut_chars)
+        rows, more = self.rows(min(limit, LIMIT_MOST), Cursor.read(after) if after else None, oldest_first, cut_chars)
+        return SearchResult(rows, more.text if more else None, self.truth(), self.elapsed_ms())
+
+    def rows(
+        self, limit: int, beyond: Cursor | None, oldest_first: bool, cut_chars: int | None
+    ) -> tuple[list[Row], Cursor | None]:
+        """The rows of a page, and where the next one begins, if there is more or the deadline came first."""
+        page = _Page(self, limit, beyond, oldest_first, cut_chars)
         found = page.fill()
         more = page.stopped_at if len(found) <= limit else Cursor(*found[limit - 1][:3])
-        self.until = None  # what was found in time is also shown: at most a page of rows is still to be read
-        rows = self._rows(found[:limit], cut_chars)
-        return SearchResult(rows, more.text if more else None, self.truth(), self.elapsed_ms())
+        until, self.until = self.until, None  # what was found in time is also shown: at most a page is still to be read
+        rows = self.rows_of(found[:limit], cut_chars)
+        self.until = until
+        return rows, more
 
     def count(self) -> CountResult:
         total = sum(found for _, found in self.counts())
@@ -103,7 +110,7 @@ class Search(FanOut):
 
     def event(self, part: Part, event_id: int) -> Row | None:
         """One whole row of a partition, or None."""
-        rows = self._rows([(event_id, part.context, part.at, part, (event_id,))], None)
+        rows = self.rows_of([(event_id, part.context, part.at, part, (event_id,))], None)
         return rows[0] if rows else None
 
     def arrivals(
@@ -210,7 +217,7 @@ class Search(FanOut):
         sql = f"select coalesce(error_code, ''), count(*) from hooks{source}{where} group by 1"  # noqa: S608
         return [(text(code), events) for code, events in lent.conn.execute(sql, params + self.params)]
 
-    def _rows(self, found: list[_Match], cut_chars: int | None) -> list[Row]:
+    def rows_of(self, found: list[_Match], cut_chars: int | None) -> list[Row]:
         """The rows of these matches; those that were deleted meanwhile are left out."""
         wanted: dict[Part, list[int]] = {}
         for event_id, _, _, part, row in found:

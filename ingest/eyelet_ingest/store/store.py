@@ -26,8 +26,10 @@ from eyelet_ingest.store.tending import Tending
 
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
     from eyelet_ingest.store.backup import Made
+    from eyelet_ingest.store.calls import Calls
     from eyelet_ingest.store.checkpoint import Checkpointed
     from eyelet_ingest.store.columns import Column
+    from eyelet_ingest.store.completeness import Completeness, Fault, Rest
     from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
     from eyelet_ingest.store.export import Export, ExportLines
     from eyelet_ingest.store.facets import Facets
@@ -40,6 +42,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.sync import Synced
     from eyelet_ingest.store.tail import Tail
     from eyelet_ingest.store.tombstones import Sieve
+    from eyelet_ingest.store.usage import Usage
     from eyelet_ingest.store.wanted import Wanted
     from eyelet_ingest.store.writers import Writers
 
@@ -277,6 +280,70 @@ class Store(Tending):
         """
         with Search(self.roots, where, deadline_ms) as question:
             return question.page(limit, after, oldest_first, cut_chars)
+
+    def calls(
+        self,
+        where: Filter,
+        *,
+        limit: int = 100,
+        after: str | None = None,
+        oldest_first: bool = False,
+        cut_chars: int | None = None,
+        deadline_ms: float | None = None,
+        now_us: int | None = None,
+    ) -> "Calls":
+        """One page of calls, newest first, each once, where the latest of its events that fit the filter is.
+
+        `status`, `errors` and `error_code` are asked of the call, whose status is resolved (as of `now_us`, else now);
+        all else of its events. Paging, deadline and what cannot be read as for `search`.
+        """
+        from eyelet_ingest.store.calls import calls
+
+        return calls(
+            self.roots,
+            where,
+            limit=limit,
+            after=after,
+            oldest_first=oldest_first,
+            cut_chars=cut_chars,
+            deadline_ms=deadline_ms,
+            now_us=now_us,
+        )
+
+    def resolve(self, rows: Sequence[Row], *, now_us: int | None = None) -> None:
+        """Give each of these events, as a search gave them, its `outcome`: its status, but of a pending one how its
+        call ended, or `unknown` after an hour without an answer. The stored `status` stays."""
+        from eyelet_ingest.store.calls import resolve
+
+        resolve(self.roots, rows, now_us)
+
+    def usage(
+        self, where: Filter, by: Sequence[str] = ("session", "agent", "model"), *, deadline_ms: float | None = None
+    ) -> "Usage":
+        """Tokens of the answers that began in the range, each counted once, by some of session, agent, model, day and
+        context; a deadline as for `count`. BadInput for a condition beyond range, contexts, sessions, agents, models.
+        """
+        from eyelet_ingest.store.usage import usage
+
+        return usage(self.roots, where, by, deadline_ms)
+
+    def completeness(
+        self,
+        where: Filter,
+        *,
+        rests: "Sequence[Rest]" = (),
+        faults: "Sequence[Fault]" = (),
+        deadline_ms: float | None = None,
+        now_us: int | None = None,
+    ) -> "Completeness":
+        """Of the calls that transcripts know, how many the hooks caught, which are missing, and why: `rests` and
+        `faults` are when recording was paused, and when hooks failed. BadInput for a condition beyond range, contexts,
+        sessions and agents; a deadline as for `count`.
+        """
+        from eyelet_ingest.store.completeness import completeness
+
+        now_us = time.time_ns() // 1_000 if now_us is None else now_us
+        return completeness(self.roots, where, rests=rests, faults=faults, deadline_ms=deadline_ms, now_us=now_us)
 
     def count(self, where: Filter, *, deadline_ms: float | None = None) -> CountResult:
         """How many events match; after `deadline_ms`, in the partitions that were asked by then."""

@@ -1,0 +1,98 @@
+"""Whose hook a payload is: the one place that knows every agent's source of hooks. Light: the hook imports it.
+
+A source of hooks is a plain module with `AGENT` and `normalise(payload, text, src_of) -> Event`. Only Claude Code's is
+loaded at once: a payload of another agent pays for its own. `formats.py` is the same for recordings.
+
+What the installed entry says (`--agent`) counts, but for agents that run another's hooks: their payloads say so.
+"""
+
+from eyelet_ingest.sources import claude_hooks
+from eyelet_ingest.sources.src import of_tool
+
+TYPE_CHECKING = False  # importing `typing` would cost the hook more than all of this file
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from eyelet_ingest.events import Event
+
+AGENTS = ("claude", "codex", "gemini", "copilot", "cursor")
+
+_CAMEL = frozenset(("sessionId", "toolName", "errorContext", "prompt", "initialPrompt"))
+_GEMINI_EVENTS = (
+    *("BeforeAgent", "AfterAgent", "BeforeTool", "AfterTool", "BeforeModel", "AfterModel"),
+    *("BeforeToolSelection", "PreCompress"),
+)
+
+
+def agent_of(payload: "dict[str, object]", said: str = "") -> str:
+    """One of AGENTS: whom the payload is of. `said` is what the entry in the agent's settings says, "" for nothing."""
+    if "cursor_version" in payload:  # it runs Claude Code's hooks, too
+        return "cursor"
+    if "tool_result" in payload or "toolName" in payload:  # so does this one, in a project
+        return "copilot"
+    if (
+        said == "claude" and "timestamp" in payload and "transcript_path" not in payload
+    ):  # Claude Code's are the reverse
+        return "copilot"
+    if said in AGENTS:
+        return said
+    return _by_shape(payload)
+
+
+def is_hook(record: "dict[str, object]") -> bool:
+    """Whether a record of unknown origin is a hook's payload."""
+    return claude_hooks.is_hook(record) or record.get("type") == "agent-turn-complete" or _is_camel(record)
+
+
+def normalise(
+    payload: "dict[str, object]",
+    data: str,
+    said: str = "",
+    src_of: "Callable[[str, str, str | None, str | None], str]" = of_tool,
+) -> "Event":
+    """The event of a redacted payload and its JSON text, by the source of its agent. Takes any object.
+
+    The time and the uid are the caller's to set.
+    """
+    # A branch for each agent but Claude, its import spelt out, as `bundle.py` reads what a hook may load.
+    agent = agent_of(payload, said)
+    if agent == "codex":
+        from eyelet_ingest.sources import codex_hooks
+
+        return codex_hooks.normalise(payload, data, src_of)
+    if agent == "gemini":
+        from eyelet_ingest.sources import gemini_hooks
+
+        return gemini_hooks.normalise(payload, data)
+    if agent == "cursor":
+        from eyelet_ingest.sources import cursor_hooks
+
+        return cursor_hooks.normalise(payload, data)
+    if agent == "copilot":
+        from eyelet_ingest.sources import copilot_hooks
+
+        return copilot_hooks.normalise(payload, data)
+    return claude_hooks.normalise(payload, data, src_of)
+
+
+def _by_shape(payload: "dict[str, object]") -> str:
+    """The agent of a payload of which nobody said it."""
+    get = payload.get
+    place = get("transcript_path")
+    path = place if isinstance(place, str) else ""
+    if "turn_id" in payload or get("type") == "agent-turn-complete" or "/rollout-" in path:
+        return "codex"
+    if get("hook_event_name") in _GEMINI_EVENTS or "/.gemini/" in path:
+        return "gemini"
+    if "/.copilot/" in path or get("hook_event_name") == "ErrorOccurred" or _is_camel(payload):
+        return "copilot"
+    return "claude"
+
+
+def _is_camel(record: "dict[str, object]") -> bool:
+    """Whether it is a payload of Copilot's in camelCase, which does not name its event: transcripts have a `type`."""
+    if "hook_event_name" in record:
+        return "sessionId" in record and "notification_type" in record
+    if "type" in record or "uuid" in record or "cwd" not in record or not isinstance(record.get("timestamp"), int):
+        return False
+    return not _CAMEL.isdisjoint(record)
