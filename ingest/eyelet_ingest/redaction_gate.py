@@ -1,9 +1,9 @@
-"""Which of many texts may hold a secret: the answer of `redaction.may_hold_secret`, three times as fast in bulk.
+"""Which of many texts may hold a secret: the answer of `redaction_probes.may_hold_secret`, three times as fast in bulk.
 
 The hook asks for each literal by itself, because importing `re` costs it more. An import looks through many texts at
 once: a search that begins with one character is as fast as one for a literal, and stands for all the literals that
 hold the character. So every literal is asked for at its rarest one. What is found is only a reason to ask
-`redaction.may_hold_secret`, so a pattern here may find too much, and never too little; the tests compare the two.
+`redaction_probes.may_hold_secret`, so a pattern here may find too much, and never too little; the tests compare the two.
 """
 
 import re
@@ -11,9 +11,9 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from eyelet_ingest.redaction import holds_userinfo, may_hold_secret
+from eyelet_ingest.redaction_probes import holds_userinfo, may_hold_secret
 
-# What may stand behind a telling name, as `redaction._ends_name` has it.
+# What may stand behind a telling name, as `redaction_probes._ends_name` has it.
 _ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t])"
 # On the text in ASCII lower case.
 _LOW = tuple(
@@ -43,7 +43,7 @@ _RAW = tuple(
 
 
 def suspects(texts: "Sequence[str]") -> set[int]:
-    """The places of those texts of which `redaction.may_hold_secret` says yes."""
+    """The places of those texts of which `redaction_probes.may_hold_secret` says yes."""
     parts = [text.encode("utf-8", "surrogatepass") for text in texts]
     ends = list(accumulate(len(part) + 1 for part in parts))
     raw = b"\n".join(parts)

@@ -5,7 +5,7 @@ or a placeholder, a type, code, or prose (`is_secret`)? docs/redaction.md states
 """
 
 from eyelet_ingest.patterns import A, I, S, compiled, remembered
-from eyelet_ingest.redaction import may_tell
+from eyelet_ingest.redaction_probes import may_tell
 
 
 def _words(text: str) -> frozenset[str]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyelet_ingest import redaction, redaction_gate
+from eyelet_ingest import redaction, redaction_gate, redaction_probes
 
 pytestmark = pytest.mark.store
 
@@ -23,13 +23,13 @@ RUNS = ["a" * 29, "a" * 30, "0123456789abcdef" * 2, "0123456789abcdef" * 2 + "g"
 LITERALS = [
     literal.decode()
     for literal in (
-        *redaction._PROBES,
-        *redaction._NAMES,
-        *(probe for _, probe in redaction._CAPITAL_PROBES),
-        *redaction._RUN_PROBES,
-        *redaction._KEY_NAMES,
-        *redaction._TRAILING,
-        *redaction._PRINTABLE_ESCAPES,
+        *redaction_probes._PROBES,
+        *redaction_probes._NAMES,
+        *(probe for _, probe in redaction_probes._CAPITAL_PROBES),
+        *redaction_probes._RUN_PROBES,
+        *redaction_probes._KEY_NAMES,
+        *redaction_probes._TRAILING,
+        *redaction_probes._PRINTABLE_ESCAPES,
         *(b"glpat-", b"hvs.", b"ya29.", b"k_live_", b"k_test_", b"xoxb", b"xapp-", b"SK", b"bearer", b"authorization"),
         *(b"passphrase", b"passcode", b"value:", b"PASS", b"bypass", b"--"),
     )
@@ -63,7 +63,7 @@ def test_every_character_on_either_side_of_a_name_tells_the_same(stem: str) -> N
     assert redaction_gate.suspects(texts) == alone(texts)
 
 
-@pytest.mark.parametrize("name", [name.decode() for name in redaction._KEY_NAMES])
+@pytest.mark.parametrize("name", [name.decode() for name in redaction_probes._KEY_NAMES])
 def test_every_character_between_the_words_of_a_key_tells_the_same(name: str) -> None:
     texts = [f"x{name[:-3]}{joint}key" for joint in (*ASCII, "", "--", " . ")]
     told = alone(texts)
