@@ -18,10 +18,11 @@ from datasette_eyelet import mounts, queries, settings
 from datasette_eyelet.writing import Writing
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.grouped import Grouped
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.store import alongside
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.store import Store
-from eyelet_ingest.surroundings import Surroundings
+from eyelet_ingest.surroundings import Surroundings, key_of
 
 if TYPE_CHECKING:
     from eyelet_ingest.plugins import Plugins
@@ -66,6 +67,14 @@ class Instance:
             if self._store is None:
                 self._store = Store(self.root, also=alongside.roots_of(self.root))
             return self._store
+
+    def key(self) -> bytes:
+        """The root's key for markers; none where it cannot be read."""
+        return key_of(self.root)
+
+    def redactor(self) -> Redactor:
+        """That of the root."""
+        return Redactor(self.key)
 
     @property
     def grouped(self) -> Grouped:

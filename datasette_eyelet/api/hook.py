@@ -78,15 +78,16 @@ def _event(
     around = Surroundings(_folder(raw) if is_near else os.sep)
     if not around.settings["enabled"] or pause.rests(around.home, around.folders()):
         return "", None
+    around.redactor = redactor = around.redactor_with(held.key)
     plugins = held.plugins()
     uid, received_ns = named
-    event, payload = live.event_of(raw, received_ns, around.settings, plugins)
+    event, payload = live.event_of(raw, received_ns, redactor, around.settings, plugins)
     event.uid = uid
     if is_near:
         around.settings["environment"] = ()  # the server's is not the agent's
         metadata.add(event, around)
         plugins.redact_metadata(event)
-    plugins.enrich(event, payload)
+    plugins.enrich(event, payload, redactor)
     return given or around.context, event
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from eyelet_ingest import intake
+from eyelet_ingest import intake, redactors
 from eyelet_ingest.clock import DAY_US, Clock
 from eyelet_ingest.errors import BadInput, RootError
 from eyelet_ingest.events import Event
@@ -80,6 +80,7 @@ class _Batch:
         self.store, self.context, self.sender = store, context, sender
         self.safe_context = layout.safe_context(context)
         self.key = identity.load_key(store.root)
+        self.redactor = redactors.of_root(store.root)
         self.clock = Clock()
         self.events: list[Event] = []
         self.index: dict[int, int] = {}  # id() of an event → its index in the request
@@ -93,7 +94,7 @@ class _Batch:
             raise BadInput("an event is a JSON object")
         self._check_context(value)
         own_us = log.time_us(value)
-        clean, data = intake.clean(text, value)
+        clean, data = intake.clean(text, value, self.redactor)
         failed: list[str] = []
         if self.plugins is not None:
             clean, data, failed = self.plugins.redacted(clean, data)
@@ -120,7 +121,7 @@ class _Batch:
             event.uid = os.urandom(identity.UID_BYTES)  # two equal events are two events
         event.meta["source"] = {"sender": self.sender}
         if self.plugins is not None:
-            self.plugins.enrich(event, payload)
+            self.plugins.enrich(event, payload, self.redactor)
         self.index[id(event)] = index
         self.events.append(event)
 

@@ -21,7 +21,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 from eyelet_ingest import intake, quarantine, reading, recordings, redaction_gate
-from eyelet_ingest.batch import Batch, redacted
+from eyelet_ingest.batch import Batch
 from eyelet_ingest.databases import Database
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
@@ -29,6 +29,7 @@ from eyelet_ingest.head import Head
 from eyelet_ingest.jsontext import canonical
 from eyelet_ingest.ledger import Ledger, Quarantined, Seen
 from eyelet_ingest.reading import Found
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.sources import claude_hooks, claude_transcripts, log, mapped, old_eyelet
 from eyelet_ingest.sources.src import of_tool
 from eyelet_ingest.sources.text import plain
@@ -117,7 +118,7 @@ class _File:
         *("seen", "session", "transcript"),
     )
 
-    def __init__(self, seen: Seen, head: Head, fallback: "tuple[int, str]") -> None:
+    def __init__(self, seen: Seen, head: Head, fallback: "tuple[int, str]", redactor: Redactor) -> None:
         self.seen = seen
         self.path = seen.path
         self.is_transcript = head.is_transcript
@@ -126,7 +127,7 @@ class _File:
         self.fallback = fallback  # the time where no record has one, and what it was taken from
         # A log of hooks mixes sessions, and then nothing tells whose a record without one is.
         self.many_sessions = not head.is_transcript and len(head.sessions) > 1
-        self.session = plain(redacted(head.sessions[0])) if head.sessions else _session_of(seen.path)
+        self.session = plain(redactor.text(head.sessions[0])) if head.sessions else _session_of(seen.path)
         self.records = 0
         self.known_bad = quarantine.KnownBad()  # of earlier runs
 
@@ -149,7 +150,7 @@ class _Run:
         self.notes: list[str] = []
         self.context, self.progress = context, progress
         self.safe_context = layout.safe_context(context)
-        self.key, self.clock = self.batch.key, self.batch.clock
+        self.key, self.clock, self.redactor = self.batch.key, self.batch.clock, self.batch.redactor
         self.uids = identity.Uids(self.key)
         self.src_of = lru_cache(SRCS_REMEMBERED)(of_tool)  # Pre and Post of one call have the same command
         self.read = 0
@@ -167,7 +168,7 @@ class _Run:
 
     def database(self, path: str) -> None:
         """Take every row of an old database."""
-        old = Database(self.batch, path, shown_path(path), self.context, self.progress)
+        old = Database(self.batch, path, shown_path(path, self.redactor), self.context, self.progress)
         old.take_all(self.flush)
         self.read += old.read
         self.notes += old.notes
@@ -181,12 +182,12 @@ class _Run:
         if not head.records:
             return
         is_file = path != recordings.STDIN
-        shown = shown_path(path)
+        shown = shown_path(path, self.redactor)
         there = os.fstat(raw.fileno()) if is_file else None
         mtime_us = self.clock.usable(there.st_mtime_ns // 1_000) if there else None
         fallback = (self.clock.now_us, "receipt") if mtime_us is None else (mtime_us, "file")
         seen, is_new_content = self._recognise(path, shown, head)
-        file = _File(seen, head, fallback)
+        file = _File(seen, head, fallback, self.redactor)
         if there and head.digests:
             self.ledger.saw(seen, head.digests[0], there.st_size, fallback[0])
         if is_file and not is_new_content:
@@ -322,7 +323,7 @@ class _Run:
         self, found: Found, value: "dict[str, object]", is_suspect: bool
     ) -> "tuple[dict[str, object], str, list[str]]":
         """The record without secrets, its text, and the plugins that failed to look for some."""
-        clean, text = intake.cleaned(found.text, value, is_suspect)
+        clean, text = intake.cleaned(found.text, value, self.redactor, is_suspect)
         failed: list[str] = []
         if self.plugins is not None:
             clean, text, failed = self.plugins.redacted(clean, text)
@@ -332,7 +333,7 @@ class _Run:
         if failed:
             event.meta["redaction_failed"] = failed
         if self.plugins is not None:
-            self.plugins.enrich(event, payload)
+            self.plugins.enrich(event, payload, self.redactor)
 
     def _add(self, found: Found, event: Event, context: str, is_timeless: bool, file: _File) -> None:
         source: dict[str, object] = {"file": file.path, "line": found.line}
@@ -378,7 +379,8 @@ class _Run:
             file.session = session
 
     def _quarantine(self, found: Found, reason: str, file: _File) -> None:
-        self.batch.quarantine(self.context, file.path, found.line, reason, found.text, quarantine.content(found))
+        content = quarantine.content(found, self.redactor)
+        self.batch.quarantine(self.context, file.path, found.line, reason, found.text, content)
 
     def _settle(self, file: _File) -> None:
         """The file was read to its end and stored: what was quarantined where a good record stands now may go."""
@@ -418,9 +420,9 @@ def endings_of(plugins: "Plugins | None") -> tuple[str, ...]:
     return tuple(ending for source in plugins.sources for ending in source.endings) if plugins else ()
 
 
-def shown_path(path: str) -> str:
+def shown_path(path: str, redactor: Redactor) -> str:
     """The path as it is stored and shown: UTF-8 whatever the file's name and the locale are, and redacted."""
-    return redacted(os.fsencode(path).decode("utf-8", "replace"))
+    return redactor.text(os.fsencode(path).decode("utf-8", "replace"))
 
 
 def _original_time(payload: "dict[str, object]") -> str:

@@ -4,16 +4,17 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from eyelet_ingest import brackets, intake, reading, redaction
+from eyelet_ingest import brackets, intake, reading
 from eyelet_ingest.ledger import CONTENT_MAX_CHARS
 from eyelet_ingest.reading import Found
+from eyelet_ingest.redaction import Redactor
 
 # Half a secret would not be known as one, so what a cut may have halved is left out.
 CUT_CHARS = 1 << 16
 WITHHELD = "[withheld]"
 
 
-def content(found: Found) -> str:
+def content(found: Found, redactor: Redactor) -> str:
     """The redacted text of the record, at most CONTENT_MAX_CHARS of it.
 
     A string that stands alone, and what stood in an array, is withheld: what was before it might have told that
@@ -21,11 +22,11 @@ def content(found: Found) -> str:
     """
     text = found.text
     if found.value is not None:
-        return intake.clean(text, found.value)[1][:CONTENT_MAX_CHARS]
+        return intake.clean(text, found.value, redactor)[1][:CONTENT_MAX_CHARS]
     if not text.startswith("{") and (found.is_element or _stands_alone(text)):
         return WITHHELD
     kept = text[: reading.DAMAGED_KEPT_CHARS]
-    safe = redaction.redact_damaged(kept)
+    safe = redactor.damaged(kept)
     if found.is_cut or len(kept) < len(text):
         safe = safe[:-CUT_CHARS]
     return safe[:CONTENT_MAX_CHARS]

@@ -1,67 +1,114 @@
-"""What may never reach the disk: secrets become typed markers such as `[redacted:github-token]`.
+"""What may never reach the disk: secrets become typed markers such as `[redacted:github-token:9f2c61]`.
 
 The hook imports this file on every tool call, and with it the literal probes (`redaction_probes.py`) only. The rules
 (`redaction_rules.py`) and `re` are loaded when a probe hits: importing them costs more than storing an event.
 
-Two laws hold everything together, and the tests prove both: where `may_hold_secret` says no of a JSON text, its
-value is left as it is; and redacting twice is redacting once. `docs/redaction.md` names what is covered.
+Two laws hold everything together, and the tests prove both: where `may_hold` says no of a JSON text, its value is left
+as it is; and redacting twice is redacting once. `docs/redaction.md` names what is covered.
 """
 
 from eyelet_ingest.redaction_probes import may_hold_secret as may_hold_secret
 
+TYPE_CHECKING = False  # as typing has it, without its import
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def redact_text(text: str) -> str:
-    """`text` with every secret replaced by its marker; the same object where there is none. Idempotent."""
-    if not may_hold_secret(text):
-        return text
-    from eyelet_ingest import redaction_rules
+    Mark = Callable[[str, str], str]  # kind and secret → what takes the secret's place
 
-    return redaction_rules.redact(text)
+HASH_BYTES = 3
+PERSON = b"eyelet-redact"  # so that no other use of the root's key makes the same hash
+MOST_KEYS = 8_192  # of objects, whose redaction is remembered
+KEY_MAX_CHARS = 200
+WITHHELD = "[redacted:withheld]"  # where something that could not be looked at stood
 
 
-def redact_value(value: object) -> object:
-    """Parsed JSON with every string redacted, keys too, and whole values under telling keys.
+class Redactor:
+    """Redaction for one root. `key` is the root's secret key, or what answers it when the first marker is made; without
+    one (a message that belongs to no root) markers carry no hash.
 
-    The same object where nothing had to go, else a new one that shares what did not change. Any depth.
+    A marker is `[redacted:<kind>:<hash>]`: six hex digits of BLAKE2b, keyed, over the secret in its plain form. So the
+    same secret has the same marker in one root, in whatever way it was written, and the hash tells nothing to who
+    lacks the key. May be used by many threads at once.
     """
-    from eyelet_ingest import redaction_walk
 
-    return redaction_walk.redact_value(value)
+    __slots__ = ("_key", "_keys")
 
+    def __init__(self, key: "bytes | Callable[[], bytes]" = b"") -> None:
+        self._key = key
+        self._keys: dict[str, str] = {}
 
-def redact_bytes(raw: bytes) -> bytes:
-    """Bytes that are not JSON, such as a payload cut short: redacted as `redact_damaged` does.
+    def may_hold(self, text: str) -> bool:
+        """Whether `text(…)` of it, or `value(…)` of what it spells as JSON, could change anything. No is certain."""
+        return may_hold_secret(text)
 
-    The same object where there is no secret. Bytes that are not UTF-8 survive as they are; UTF-16 with a secret in it
-    comes back as UTF-8.
-    """
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        try:
-            text = raw.decode("utf-16")
-        except UnicodeDecodeError:
-            pass
-        else:
-            safe = redact_damaged(text)
-            if safe is not text:
-                return safe.encode("utf-8", "surrogatepass")
-    text = raw.decode("utf-8", "surrogateescape")
-    safe = redact_damaged(text)
-    return raw if safe is text else safe.encode("utf-8", "surrogateescape")
+    def text(self, text: str) -> str:
+        """`text` with every secret replaced by its marker; the same object where there is none. Idempotent."""
+        if not self.may_hold(text):
+            return text
+        from eyelet_ingest import redaction_rules
 
+        return redaction_rules.redact(text, self.marker)
 
-def redact_damaged(text: str) -> str:
-    """Text that should be JSON and does not parse: redacted as text, secrets behind JSON's escapes too.
+    def value(self, value: object) -> object:
+        """Parsed JSON with every string redacted, keys too, and whole values under telling keys.
 
-    The same object where there is no secret. Where one is behind escapes, odd white space or NUL characters (UTF-16
-    that was read as UTF-8), the text comes back without them. Idempotent.
-    """
-    if not may_hold_secret(text) and not ("\0" in text and may_hold_secret(text.replace("\0", ""))):
-        return text
-    from eyelet_ingest import redaction_rules
+        The same object where nothing had to go, else a new one that shares what did not change. Any depth.
+        """
+        from eyelet_ingest import redaction_walk
 
-    return redaction_rules.redact_damaged(text)
+        return redaction_walk.redact_value(value, self)
 
+    def bytes(self, raw: bytes) -> bytes:
+        """Bytes that are not JSON, such as a payload cut short: redacted as `damaged` does.
 
-def marker(kind: str, secret: str) -> str:
-    """What stands where `secret` stood. The only place that makes a marker: `[redacted:<kind>]`."""
-    return f"[redacted:{kind}]"
+        The same object where there is no secret. Bytes that are not UTF-8 survive as they are; UTF-16 with a secret in
+        it comes back as UTF-8.
+        """
+        if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            try:
+                text = raw.decode("utf-16")
+            except UnicodeDecodeError:
+                pass
+            else:
+                safe = self.damaged(text)
+                if safe is not text:
+                    return safe.encode("utf-8", "surrogatepass")
+        text = raw.decode("utf-8", "surrogateescape")
+        safe = self.damaged(text)
+        return raw if safe is text else safe.encode("utf-8", "surrogateescape")
+
+    def damaged(self, text: str) -> str:
+        """Text that should be JSON and does not parse: redacted as text, secrets behind JSON's escapes too.
+
+        The same object where there is no secret. Where one is behind escapes, odd white space or NUL characters
+        (UTF-16 that was read as UTF-8), the text comes back without them. Idempotent.
+        """
+        if not self.may_hold(text) and not ("\0" in text and self.may_hold(text.replace("\0", ""))):
+            return text
+        from eyelet_ingest import redaction_rules
+
+        return redaction_rules.redact_damaged(text, self.marker)
+
+    def name(self, key: str) -> str:
+        """`text` of the key of an object: payloads of one kind have the same ones, and they are short."""
+        if len(key) > KEY_MAX_CHARS:
+            return self.text(key)
+        safe = self._keys.get(key)
+        if safe is None:
+            if len(self._keys) >= MOST_KEYS:
+                self._keys = {}
+            safe = self._keys[key] = self.text(key)
+        return safe
+
+    def marker(self, kind: str, secret: str) -> str:
+        """What stands where `secret` stood. The only place that makes a marker; the rules know it as `mark`."""
+        if callable(self._key):
+            self._key = self._key()
+        if not self._key:
+            return f"[redacted:{kind}]"
+        from _blake2 import blake2b
+
+        from eyelet_ingest.redaction_plain import plain
+
+        raw = plain(secret).encode("utf-8", "surrogatepass")
+        return f"[redacted:{kind}:{blake2b(raw, digest_size=HASH_BYTES, key=self._key, person=PERSON).hexdigest()}]"

@@ -5,14 +5,15 @@ comes next stay, also where JSON stands in a string of JSON.
 """
 
 from eyelet_ingest.patterns import A, I, compiled
-from eyelet_ingest.redaction import marker
 from eyelet_ingest.redaction_containers import closing, secrets_inside
-from eyelet_ingest.redaction_names import SCHEME, Candidate, is_secret, kind_of_name, starts_with_marker
+from eyelet_ingest.redaction_names import MARKED, SCHEME, Candidate, is_secret, kind_of_name, starts_with_marker
 
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
+
+    from eyelet_ingest.redaction import Mark
 
 # Behind a telling stem: the rest of its name, what separates it from its value, and the quote that opens the value.
 _STEMS = ("pass", "pwd", "secret", "token", "credential", "auth", "cookie", "key")
@@ -29,11 +30,13 @@ _BEHIND_STEM = compiled(
     I | A,
 )
 _NAME_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_MARKER = compiled(MARKED, A)
+_KIND_MAX_CHARS = 50  # with what stands before it in a marker
 _BARE_MAX_CHARS = 200
 # A longer value goes to its end, but is judged by its beginning: where it stays, the next name in it is looked at.
 _JUDGED_MAX_CHARS = 256
 _BARE = compiled(
-    r"(?:\[redacted:[a-z0-9-]{1,40}\]|\$\{\{[^}\n]{0,80}\}\}|\{\{[^}\n]{0,80}\}\}|<[^<>\n]{1,80}>)(?![\w-])"
+    rf"(?:{MARKED}|" r"\$\{\{[^}\n]{0,80}\}\}|\{\{[^}\n]{0,80}\}\}|<[^<>\n]{1,80}>)(?![\w-])"
     r"|(?:[^\s\"'`\\<&;,]|\\\\|\\(?![nrtu\"'`\s\\]).|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
     r"|[;,](?![\s\"'`\\]|[\w.-]{1,40}[=:]|$)){1,200}",
     A,
@@ -75,13 +78,16 @@ class _Text:
         return end
 
 
-def redact_named(text: str) -> str:
+def redact_named(text: str, mark: "Mark") -> str:
     """`text` with the secrets behind telling names replaced; names, quotes and what follows stay."""
     pieces: list[str] = []
     done = at = 0
     known = _Text(text)
     for stem, length in _stems(text):
         if stem < at:
+            continue
+        at = _marker_end(text, stem)
+        if at:
             continue
         match = _BEHIND_STEM.match(text, stem + length)
         if match is None:
@@ -93,10 +99,17 @@ def redact_named(text: str) -> str:
         passed, spans = _found(known, match, kind, name, start)
         at = max(at, passed)
         for begin, end, told in spans:
-            pieces += (text[done:begin], marker(told, text[begin:end]))
+            pieces += (text[done:begin], mark(told, text[begin:end]))
             done = end
             at = max(at, end)
     return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _marker_end(text: str, stem: int) -> int:
+    """Where the marker ends whose kind `stem` is a part of; 0 where it is in none."""
+    begin = text.rfind("[redacted:", max(0, stem - _KIND_MAX_CHARS), stem)
+    match = _MARKER.match(text, begin) if begin >= 0 else None
+    return match.end() if match is not None and match.end() > stem else 0
 
 
 def _found(

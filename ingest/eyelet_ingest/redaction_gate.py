@@ -3,7 +3,7 @@
 The hook asks for each literal by itself, because importing `re` costs it more. An import looks through many texts at
 once: a search that begins with one character is as fast as one for a literal, and stands for all the literals that
 hold the character. So every literal is asked for at its rarest one. What is found is only a reason to ask
-`redaction_probes.may_hold_secret`, so a pattern here may find too much, and never too little; the tests compare the two.
+`redaction_probes.may_hold_secret`: a pattern here may find too much, and never too little; the tests compare the two.
 """
 
 import re

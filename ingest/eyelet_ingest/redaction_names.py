@@ -7,6 +7,9 @@ or a placeholder, a type, code, or prose (`is_secret`)? docs/redaction.md states
 from eyelet_ingest.patterns import A, I, S, compiled, remembered
 from eyelet_ingest.redaction_probes import may_tell
 
+# A marker, with the hash of what stood there or without it, as those have that were made without a key.
+MARKED = r"\[redacted:[a-z0-9-]{1,40}(?::[0-9a-f]{6})?\]"
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -109,7 +112,7 @@ class Candidate:
         self.after, self.ends_line, self.starts_line = after, ends_line, starts_line
 
 
-_MARKED = compiled(r"(?:(?:bearer|basic|token|apikey|digest) {1,4})?\[redacted:[a-z0-9-]{1,40}\]", I | A)
+_MARKED = compiled(r"(?:(?:bearer|basic|token|apikey|digest) {1,4})?" + MARKED, I | A)
 _PLACEHOLDER = compiled(
     r"\$[A-Za-z_]\w*|\$[0-9@*#?!]|\$\{.*|\$\(.*|\$env:\w+|%\w+%|%[sdrv](?::%[sdrv])?|%\(\w+\)s|@\w+@"
     r"|\{\{.*\}\}|\{[\w.!:\"'\[\]() -]*\}|<[^<>]*>|\[[A-Za-z _-]+\]|#\{.*\}"

@@ -8,14 +8,16 @@ quantifier around another. Every rule leaves a marker where it stands, so that r
 """
 
 from eyelet_ingest.patterns import A, I, compiled
-from eyelet_ingest.redaction import marker
 from eyelet_ingest.redaction_assignments import redact_named
-from eyelet_ingest.redaction_names import is_placeholder
+from eyelet_ingest.redaction_names import MARKED, is_placeholder
+from eyelet_ingest.redaction_plain import plain as plain  # every marker needs it: with the rules it comes at once
 
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable
+
+    from eyelet_ingest.redaction import Mark
 
 # How often the rules run over a text that changed: a marker may complete what another rule looks for.
 _ROUNDS = 4
@@ -68,9 +70,8 @@ _BEGIN = r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
 _END = r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
 # What tells a key that was cut off from a BEGIN line in a program: base64 soon after it, or nothing else at all.
 _KEY_BODY = r"(?=[\s\S]{0,400}?[A-Za-z0-9+/]{32})|[A-Za-z0-9+/=\s\\:,|>-]{0,400}\Z"
-_MARKED = r"\[redacted:[a-z0-9-]{1,40}\]"
 _USERINFO = (
-    rf"(:(?:\\{{0,7}}/){{2}})(?:({_MARKED}|[^\s/:\"'<>\\`?#\[\]]{{0,256}}):([^\s/\"'<>\\`]{{1,512}})"
+    rf"(:(?:\\{{0,7}}/){{2}})(?:({MARKED}|[^\s/:\"'<>\\`?#\[\]]{{0,256}}):([^\s/\"'<>\\`]{{1,512}})"
     r"|([^\s/:@\"'<>\\`?#\[\]]{16,512}))@"
 )
 _LIKE_TOKEN = r"(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[A-Za-z0-9_-]{20,}"
@@ -83,7 +84,7 @@ _COMMANDS = (
         "basic-auth",
         "curl",
         r"(\bcurl\b[^\n|;&]{0,200}?\s(?:-u|--user)[ =]{0,2}\\{0,7}[\"']?"
-        rf"(?:{_MARKED}|(?!\[redacted:)[^\s:\"'\\]{{1,64}}):)([^\s\"'\\]+)",
+        rf"(?:{MARKED}|(?!\[redacted:)[^\s:\"'\\]{{1,64}}):)([^\s\"'\\]+)",
     ),
     ("password", "mysql", r"(\bmysql(?:dump|admin|import)?\b[^\n|;&]{0,200}?\s-p" + _ARGUMENT),
     ("password", "sshpass", r"(\bsshpass[ \t]{1,4}-p[ \t]{0,4}" + _ARGUMENT),
@@ -91,79 +92,83 @@ _COMMANDS = (
 )
 
 
-def redact(text: str) -> str:
-    """`text` with every secret replaced by its marker; the same object where there is none."""
+def redact(text: str, mark: "Mark") -> str:
+    """`text` with every secret replaced by what `mark` makes of it; the same object where there is none."""
     for _ in range(_ROUNDS):
-        safe = _round(text)
+        safe = _round(text, mark)
         if safe == text:
             break
         text = safe
     return text
 
 
-def redact_damaged(text: str) -> str:
+def redact_damaged(text: str, mark: "Mark") -> str:
     """The same for what should be JSON and is not: behind escapes, odd white space and NUL characters too.
 
     Where a secret stood behind them, the text comes back without them: it is kept for looking at.
     """
-    safe = redact(text)
+    safe = redact(text, mark)
     plain = _compiled(_ESCAPE, I).sub(_unescaped, safe)
     plain = _compiled(_SPACE).sub(" ", plain)
     for other in (plain, plain.replace("\0", "")):
         if other != safe:
-            found = redact(other)
+            found = redact(other, mark)
             safe = safe if found == other else found
     return safe
 
 
-def _round(text: str) -> str:
+def _round(text: str, mark: "Mark") -> str:
     if "PRIVATE KEY" in text:
-        text = _redact_key_blocks(text)
+        text = _redact_key_blocks(text, mark)
     for kind, literals, pattern in _PROVIDERS:
         if any(literal in text for literal in literals):
-            text = _compiled(pattern).sub(_keeping_first(kind), text)
+            text = _compiled(pattern).sub(_keeping_first(kind, mark), text)
     if ".eyJ" in text:
-        text = _redact_jwts(text)
+        text = _redact_jwts(text, mark)
     if "@" in text:
-        text = _compiled(_USERINFO).sub(_without_userinfo, text)
-    text = redact_named(text)
-    text = _compiled(_BEARER, I).sub(_unless_placeholder("bearer-token"), text)
+        text = _compiled(_USERINFO).sub(_without_userinfo(mark), text)
+    text = redact_named(text, mark)
+    text = _compiled(_BEARER, I).sub(_unless_placeholder("bearer-token", mark), text)
     for kind, literal, pattern in _COMMANDS:
         if literal in text:
-            text = _compiled(pattern).sub(_unless_placeholder(kind), text)
+            text = _compiled(pattern).sub(_unless_placeholder(kind, mark), text)
     return text
 
 
-def _keeping_first(kind: str) -> "Callable[[re.Match[str]], str]":
+def _keeping_first(kind: str, mark: "Mark") -> "Callable[[re.Match[str]], str]":
     def replaced(match: "re.Match[str]") -> str:
         kept = match[1] if match.re.groups else ""
-        return kept + marker(kind, match[0][len(kept) :])
+        return kept + mark(kind, match[0][len(kept) :])
 
     return replaced
 
 
-def _unless_placeholder(kind: str) -> "Callable[[re.Match[str]], str]":
+def _unless_placeholder(kind: str, mark: "Mark") -> "Callable[[re.Match[str]], str]":
     def replaced(match: "re.Match[str]") -> str:
-        return match[0] if is_placeholder(match[2]) else match[1] + marker(kind, match[2])
+        return match[0] if is_placeholder(match[2]) else match[1] + mark(kind, match[2])
 
     return replaced
 
 
-def _without_userinfo(match: "re.Match[str]") -> str:
+def _without_userinfo(mark: "Mark") -> "Callable[[re.Match[str]], str]":
     """The password goes, and a user that is a token; a plain user stays."""
-    scheme, user, password, alone = match.groups()
-    name = user if alone is None else alone
-    if _compiled(_LIKE_TOKEN).fullmatch(name):
-        name = marker("url-token", name)
-    if alone is not None:
-        return f"{scheme}{name}@"
-    is_port = password.isdigit() and len(password) <= 5 and (user == "localhost" or "." in user)
-    if not is_port and not is_placeholder(password):
-        password = marker("url-password", password)
-    return f"{scheme}{name}:{password}@"
+
+    def replaced(match: "re.Match[str]") -> str:
+        scheme, user, password, alone = match.groups()
+        name = user if alone is None else alone
+        if _compiled(_LIKE_TOKEN).fullmatch(name):
+            name = mark("url-token", name)
+        if alone is not None:
+            return f"{scheme}{name}@"
+        is_port = password.isdigit() and len(password) <= 5 and (user == "localhost" or "." in user)
+        if not is_port and not is_placeholder(password):
+            password = mark("url-password", password)
+        return f"{scheme}{name}:{password}@"
+
+    return replaced
 
 
-def _redact_jwts(text: str) -> str:
+def _redact_jwts(text: str, mark: "Mark") -> str:
     """JSON web tokens, found by their second part: searching forward from every `eyJ` would be quadratic."""
     pieces: list[str] = []
     done = 0
@@ -174,12 +179,12 @@ def _redact_jwts(text: str) -> str:
         if begin < 0:
             continue
         start = match.start() - len(header) + begin
-        pieces += (text[done:start], marker("jwt", text[start : match.end()]))
+        pieces += (text[done:start], mark("jwt", text[start : match.end()]))
         done = match.end()
     return "".join((*pieces, text[done:]))
 
 
-def _redact_key_blocks(text: str) -> str:
+def _redact_key_blocks(text: str, mark: "Mark") -> str:
     """Private key blocks, to their END line; one that was cut off before it goes to the end of the text.
 
     A BEGIN line that is only spoken of, with no key behind it, stays.
@@ -202,7 +207,7 @@ def _redact_key_blocks(text: str) -> str:
             stop = len(text) if following is None else following.start()
         else:
             continue
-        pieces += (text[done : begin.start()], marker("private-key", text[begin.start() : stop]))
+        pieces += (text[done : begin.start()], mark("private-key", text[begin.start() : stop]))
         done = stop
     return "".join((*pieces, text[done:]))
 
