@@ -13,7 +13,7 @@ from tests.corpus.wrappings import COMMON, ENCODED, Wrapping, as_key
 
 NEUTRAL = ("value", "upload target", "x", "input", "config", "remote", "first arg", "data", "setting one", "ci var")
 SPOKEN = ("private", "prose-password")
-NEAR_EACH = 3  # samples of every near miss for each round: so that there are about as many as secrets
+NEAR_EACH = 50  # of every near miss for each round: so that there are about as many as secrets
 
 
 @dataclass(frozen=True, slots=True)

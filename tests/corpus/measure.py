@@ -62,10 +62,10 @@ def measure(samples: Iterable[Sample], redact: Redact) -> Outcome:
     for sample in samples:
         tally = outcome.kinds.setdefault(sample.kind, Tally())
         found: set[str] = set()
-        for before, behind in _pairs(sample.value, redact(sample.value)):
-            stretches = _stretches(before, behind)
-            found.update(secret for secret in sample.secrets if _covered(before, secret, stretches))
-            for start, end in stretches:
+        for before, behind in strings_beside(sample.value, redact(sample.value)):
+            taken = [(start, end) for _, start, end in stretches(before, behind)]
+            found.update(secret for secret in sample.secrets if _covered(before, secret, taken))
+            for start, end in taken:
                 _judge(sample, tally, outcome, before, (start, end))
         tally.planted += len(sample.secrets)
         for secret in sample.secrets:
@@ -108,39 +108,41 @@ def _overlap(text: str, parts: tuple[str, ...], stretch: tuple[int, int]) -> int
     return sum(max(0, min(e, end) - max(s, start)) for part in parts for s, e in _places(text, part))
 
 
-def _covered(text: str, secret: str, stretches: list[tuple[int, int]]) -> bool:
+def _covered(text: str, secret: str, taken: list[tuple[int, int]]) -> bool:
     """Whether every place of the secret in the text is taken but for a few characters."""
     places = _places(text, secret)
     for start, end in places:
-        if end - start - sum(max(0, min(e, end) - max(s, start)) for s, e in stretches) > SPARE_CHARS:
+        if end - start - sum(max(0, min(e, end) - max(s, start)) for s, e in taken) > SPARE_CHARS:
             return False
     return bool(places)
 
 
-def _stretches(before: str, behind: str) -> list[tuple[int, int]]:
-    """The stretches of `before` for which markers stand in `behind`."""
+def stretches(before: str, behind: str) -> list[tuple[str, int, int]]:
+    """The stretches of `before` for which markers stand in `behind`: (kind, start, end)."""
     if before == behind:
         return []
-    stretches, at, start = [], 0, 0
-    kept = MARKER.split(behind)[::2]  # the kinds that the pattern captured are every second part
-    at = len(kept[0]) if before.startswith(kept[0]) else 0
-    for number, part in enumerate(kept[1:], 1):
+    parts = MARKER.split(behind)  # text that stayed, kind, text, kind, …
+    kept, kinds = parts[::2], parts[1::2]
+    found, at = [], len(kept[0])
+    if not kinds or not before.startswith(kept[0]):
+        return [("all", 0, len(before))]
+    for number, (kind, part) in enumerate(zip(kinds, kept[1:], strict=True), 1):
         start = at
-        found = len(before) - len(part) if number == len(kept) - 1 else before.find(part, at)
-        if found < at or before[found : found + len(part)] != part:
-            return [(0, len(before))]  # what stayed is not what was there: all of it counts as taken
-        stretches.append((start, found))
-        at = found + len(part)
-    return stretches
+        end = len(before) - len(part) if number == len(kinds) else before.find(part, at)
+        if end < at or before[end : end + len(part)] != part:
+            return [("all", 0, len(before))]  # what stayed is not what was there: all of it counts as taken
+        found.append((kind, start, end))
+        at = end + len(part)
+    return found
 
 
-def _pairs(before: object, behind: object) -> list[tuple[str, str]]:
+def strings_beside(before: object, behind: object) -> list[tuple[str, str]]:
     """Each string of a payload, keys included, beside what became of it."""
     if isinstance(before, dict) and isinstance(behind, dict):
         pairs = [(str(key), str(new)) for key, new in zip(before, behind, strict=True)]
         for one, other in zip(before.values(), behind.values(), strict=True):
-            pairs += _pairs(one, other)
+            pairs += strings_beside(one, other)
         return pairs
     if isinstance(before, list) and isinstance(behind, list):
-        return [pair for one, other in zip(before, behind, strict=True) for pair in _pairs(one, other)]
+        return [pair for one, other in zip(before, behind, strict=True) for pair in strings_beside(one, other)]
     return [(before, behind)] if isinstance(before, str) and isinstance(behind, str) else []
