@@ -65,7 +65,13 @@ class Batch:
         parts = (safe_context, file, str(line), text)
         uid = blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), key=self.key, digest_size=16).digest()
         entry = Quarantined(
-            safe_context, file, line, self.redactor.text(reason), content[:CONTENT_MAX_CHARS], len(text), self.clock.now_us
+            safe_context,
+            file,
+            line,
+            self.redactor.text(reason),
+            content[:CONTENT_MAX_CHARS],
+            len(text),
+            self.clock.now_us,
         )
         self.tally.quarantined += 1
         self.bad.append((uid, entry))

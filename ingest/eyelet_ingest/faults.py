@@ -37,7 +37,8 @@ class Fault:
 
 
 def note(home: str, kind: str, reason: str, redactor: "Redactor | None" = None) -> None:
-    """Keep one fault, the reason redacted, by `redactor` where there is one at hand. Never raises: a hook that cannot say what went wrong goes on."""
+    """Keep one fault, the reason redacted, by `redactor` where there is one at hand. Never raises: a hook that cannot
+    say what went wrong goes on."""
     line = f"{time.time_ns() // 1_000}\t{kind}\t{_plain(reason, redactor or Redactor())}\n"
     path = os.path.join(home, FILE_NAME)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

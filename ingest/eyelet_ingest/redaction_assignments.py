@@ -36,7 +36,8 @@ _BARE_MAX_CHARS = 200
 # A longer value goes to its end, but is judged by its beginning: where it stays, the next name in it is looked at.
 _JUDGED_MAX_CHARS = 256
 _BARE = compiled(
-    rf"(?:{MARKED}|" r"\$\{\{[^}\n]{0,80}\}\}|\{\{[^}\n]{0,80}\}\}|<[^<>\n]{1,80}>)(?![\w-])"
+    rf"(?:{MARKED}|"
+    r"\$\{\{[^}\n]{0,80}\}\}|\{\{[^}\n]{0,80}\}\}|<[^<>\n]{1,80}>)(?![\w-])"
     r"|(?:[^\s\"'`\\<&;,]|\\\\|\\(?![nrtu\"'`\s\\]).|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
     r"|[;,](?![\s\"'`\\]|[\w.-]{1,40}[=:]|$)){1,200}",
     A,

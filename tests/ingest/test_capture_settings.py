@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from eyelet_ingest import capture, faults, json_files, limits, metadata, pause, settings, surroundings
+from eyelet_ingest.redaction import Redactor
+from eyelet_ingest.store import identity
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -168,7 +170,9 @@ def test_the_metadata_is_there_and_without_secrets(project: Path) -> None:
     assert row["ip_address"] == metadata.address(surroundings.home())
     assert (meta["custom"]["team"], meta["custom"]["size"]) == ("core", 3)
     assert meta["environment"]["CLAUDE_CODE_ENTRYPOINT"] == "cli"
-    assert meta["environment"]["CLAUDE_CODE_OAUTH_TOKEN"] == "[redacted:withheld]"
+    redactor = Redactor(identity.load_key(str(GLOBAL.expanduser())))
+    marker = redactor.marker("withheld", variables["CLAUDE_CODE_OAUTH_TOKEN"])
+    assert meta["environment"]["CLAUDE_CODE_OAUTH_TOKEN"] == marker
     assert meta["environment"]["EYELET_LONG"].startswith("xxx")
     assert len(meta["environment"]["EYELET_LONG"]) < 600
     assert "OTHER" not in meta["environment"]

@@ -68,7 +68,12 @@ def test_the_same_secret_has_the_same_hash_in_whatever_way_it_is_written(secret:
 def test_a_key_over_many_lines_has_the_hash_of_the_same_key_on_one() -> None:
     lines = ["-----BEGIN PRIV" + "ATE KEY-----", *["aB3dE5gH" * 8] * 3, "-----END PRIV" + "ATE KEY-----"]
     redactor = Redactor(KEY)
-    forms = ["\n".join(lines), "\r\n".join(lines), "\\n".join(lines), "key: |\n" + "\n".join("  " + one for one in lines)]
+    forms = [
+        "\n".join(lines),
+        "\r\n".join(lines),
+        "\\n".join(lines),
+        "key: |\n" + "\n".join("  " + one for one in lines),
+    ]
     assert len({marks(redactor.text(form))[0] for form in forms}) == 1
 
 
@@ -98,7 +103,13 @@ def test_redacting_twice_is_redacting_once_with_whatever_key(text: str, key: byt
 def test_a_short_marker_of_an_old_row_and_a_long_one_stay_as_they_are_where_values_stand() -> None:
     redactor = Redactor(KEY)
     for old in ("[redacted:password]", "[redacted:password:a1b2c3]"):
-        for text in (f"DB_PASSWORD={old}", f'"password": "{old}"', f"--password {old}", f"api_key: {old}", f"x {old} y"):
+        for text in (
+            f"DB_PASSWORD={old}",
+            f'"password": "{old}"',
+            f"--password {old}",
+            f"api_key: {old}",
+            f"x {old} y",
+        ):
             assert redactor.text(text) == text
         assert redactor.value({"password": old, "token": [old]}) == {"password": old, "token": [old]}
 
