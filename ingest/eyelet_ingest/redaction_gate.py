@@ -22,7 +22,7 @@ _LOW = tuple(
         rb"k(?:ey(?<=[istegnrdhp_\-. ]key)|en(?<=token)" + _ENDS + rb"|ie(?<=cookie)|-(?<=sk-)(?=[a-z0-9_-]{16})"
         rb"|_(?:live|test)_|s(?<=hooks)(?:\.slack\.com|(?<=/webhooks)))",
         rb"c(?:redential|ret(?<=secret))",
-        rb"p(?:ass(?:w(?!(?<=/passw)d)|phrase|code|(?<=sshpass)|" + _ENDS + rb")|wd(?<=[a-z0-9_.-]pwd)" + _ENDS
+        rb"p(?:rivate>|ass(?:w(?!(?<=/passw)d)|phrase|code|(?<=sshpass)|" + _ENDS + rb")|wd(?<=[a-z0-9_.-]pwd)" + _ENDS
         + rb"|at-(?<=glpat-)|i(?<=dapi))",
         rb"u(?:th(?<=auth)(?:orization|" + _ENDS + rb")|rl(?<=curl)|00[2-7](?<=\\u00.))",
         rb"b(?:earer)",

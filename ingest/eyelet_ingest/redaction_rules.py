@@ -11,6 +11,7 @@ from eyelet_ingest.patterns import A, I, compiled
 from eyelet_ingest.redaction_assignments import redact_named
 from eyelet_ingest.redaction_names import MARKED, is_placeholder
 from eyelet_ingest.redaction_plain import plain as plain  # every marker needs it: with the rules it comes at once
+from eyelet_ingest.redaction_private import redact_private
 
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
@@ -92,32 +93,38 @@ _COMMANDS = (
 )
 
 
-def redact(text: str, mark: "Mark") -> str:
-    """`text` with every secret replaced by what `mark` makes of it; the same object where there is none."""
+def redact(text: str, mark: "Mark", own: "Callable[[str], str] | None" = None) -> str:
+    """`text` with every secret replaced by what `mark` makes of it; the same object where there is none.
+
+    `own` are rules of the user, who see what ours have left.
+    """
     for _ in range(_ROUNDS):
         safe = _round(text, mark)
+        if own is not None:
+            safe = own(safe)
         if safe == text:
             break
         text = safe
     return text
 
 
-def redact_damaged(text: str, mark: "Mark") -> str:
+def redact_damaged(text: str, mark: "Mark", own: "Callable[[str], str] | None" = None) -> str:
     """The same for what should be JSON and is not: behind escapes, odd white space and NUL characters too.
 
     Where a secret stood behind them, the text comes back without them: it is kept for looking at.
     """
-    safe = redact(text, mark)
+    safe = redact(text, mark, own)
     plain = _compiled(_ESCAPE, I).sub(_unescaped, safe)
     plain = _compiled(_SPACE).sub(" ", plain)
     for other in (plain, plain.replace("\0", "")):
         if other != safe:
-            found = redact(other, mark)
+            found = redact(other, mark, own)
             safe = safe if found == other else found
     return safe
 
 
 def _round(text: str, mark: "Mark") -> str:
+    text = redact_private(text, mark)  # first: nothing within is of interest any more
     if "PRIVATE KEY" in text:
         text = _redact_key_blocks(text, mark)
     for kind, literals, pattern in _PROVIDERS:
