@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": "eyelet_ingest.cli.demo:demo",
     "drain": "eyelet_ingest.cli.spool:drain",
     "delete": "eyelet_ingest.cli.delete:delete",
+    "redact": "eyelet_ingest.cli.redact:redact",
     "retention": "eyelet_ingest.cli.retention:retention",
     "rebuild": "eyelet_ingest.cli.rebuild:rebuild",
     "partitions": "eyelet_ingest.cli.partitions:partitions",

@@ -27,6 +27,7 @@ from eyelet_ingest.store.tending import Tending
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
     from eyelet_ingest.store.backup import Made
     from eyelet_ingest.store.checkpoint import Checkpointed
+    from eyelet_ingest.store.cleaning import Cleaning
     from eyelet_ingest.store.columns import Column
     from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
     from eyelet_ingest.store.export import Export, ExportLines
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.histogram import Histogram
     from eyelet_ingest.store.importing import Imported
     from eyelet_ingest.store.maintenance import Maintained, Maintenance
+    from eyelet_ingest.store.redacting import Redacted
     from eyelet_ingest.store.restoring import Restored
     from eyelet_ingest.store.retention import Retained, Rules
     from eyelet_ingest.store.sources import Sources
@@ -472,6 +474,42 @@ class Store(Tending):
 
         what = wanted(where, self._only, projects=tuple(projects), prompts=tuple(prompts))
         return self._delete(what, dry_run, before_removal)
+
+    def redact(
+        self,
+        cleaning: "Cleaning",
+        where: Filter | None = None,
+        *,
+        projects: Sequence[str] = (),
+        dry_run: bool = False,
+        before_rewriting: "BeforeRemoval | None" = None,
+    ) -> "Redacted":
+        """Take what `cleaning` says (`past.Pattern`, `past.Rules`) out of all that is stored, or of what matches: days,
+        archives, spool, JSON files, quarantine, in side roots too. The events stay, with their ids and uids.
+
+        `before_rewriting` is called with the key of each day that is looked at; what this Store has open is closed by
+        itself. What could not be served is named in the result, never raised; RootError where no receipt can be made.
+        """
+        from eyelet_ingest.store.redacting import redact
+        from eyelet_ingest.store.wanted import redacted
+
+        where = Filter() if where is None else where
+        what, said = redacted(where, self._only, tuple(projects))
+        let_go = self._letting_go(before_rewriting)
+        done = redact(self.catalog, what, cleaning, dry_run=dry_run, let_go=let_go, asked=said)
+        for side in self._alongside():
+            with side:
+                done.add(side.redact(cleaning, where, projects=projects, dry_run=dry_run))
+        return done
+
+    def finish_redactions(self) -> None:
+        """Finish what deletions and redactions that were stopped left to be done: bytes to erase, days to seal."""
+        from eyelet_ingest.store.redacting import finish
+
+        finish(self.catalog)
+        for side in self._alongside():
+            with side:
+                side.finish_redactions()
 
     def delete_by_src(self, pattern: str, *, dry_run: bool = False) -> "Deleted":
         """Delete the events of this src and of what lies below its dots; `x*` is a plain prefix."""

@@ -111,6 +111,16 @@ def wanted(
     return Wanted(select.bindable(where), contexts, cut, tuple(dict.fromkeys(prompts)), {}, by_age)
 
 
+def redacted(where: Filter, only: frozenset[str] | None, projects: tuple[str, ...]) -> tuple[Wanted, dict[str, object]]:
+    """What a redaction of what `where` chooses is asked for, which may be everything; and what may be said of that."""
+    from eyelet_ingest.store import account
+
+    said = account.asked(where, projects)
+    if where == Filter() and not projects:
+        return Wanted(where, only), said
+    return wanted(where, only, projects=projects), said
+
+
 def _folder(project: str) -> str:
     """The folder as events name it: without a separator at its end."""
     cut = project.rstrip("/\\") or project
