@@ -25,32 +25,37 @@ class JsonFiles:
 
     def redact(self, work: Work) -> Iterator[DayRedacted]:
         days = Days(self.name)
+        self._walk(work, days, go=False)
+        if work.receipt is not None and days.found:
+            days.announce(work)
+            days = Days(self.name)
+            self._walk(work, days, go=True)
+            work.receipt.done()
+        yield from days.all()
+
+    def _walk(self, work: Work, days: Days, *, go: bool) -> None:
         for path in list(json_files.files(work.root, unfinished=True)):
             try:
-                self._one(work, path, days)
+                self._one(work, path, days, go)
             except FileNotFoundError:
                 continue  # gone meanwhile
             except OSError as bad:
                 raise EyeletError("redact", path, bad.strerror or str(bad), "may you write there?") from bad
-        days.announce(work)
-        if work.receipt is not None:
-            work.receipt.done()
-        yield from days.all(work)
 
-    def _one(self, work: Work, path: str, days: Days) -> None:
+    def _one(self, work: Work, path: str, days: Days, go: bool) -> None:
         try:
             head = json_files.read(path)
             given, event = event_of(head)
             key = layout.key_for(layout.safe_context(given), event.time_us)
         except (BadInput, ValueError, OverflowError):
-            self._no_event(work, path, days)
+            self._no_event(work, path, days, go)
             return
         row = writer.row_of(event)
         one = work.clean(writer.ROW_COLUMNS, row[2:])
         if not (one.values or one.kept) or not matching([(key, given, row)], work.wanted):
             return
         days.of(key).add(one)
-        if not one.values or not work.go:
+        if not one.values or not go:
             return
         for name, value in one.values.items():
             head[name] = parse(str(value)) if name in ("data", "meta") else value
@@ -63,7 +68,7 @@ class JsonFiles:
         if target != path:  # its type or its tool named what goes
             remove(path, os.path.join(work.root, json_files.FOLDER))
 
-    def _no_event(self, work: Work, path: str, days: Days) -> None:
+    def _no_event(self, work: Work, path: str, days: Days, go: bool) -> None:
         there = os.lstat(path)
         key: PartitionKey = layout.key_for(layout.DEFAULT_CONTEXT, max(there.st_mtime_ns // 1_000, 0))
         with open(path, "rb") as file:
@@ -72,8 +77,9 @@ class JsonFiles:
         if safe is raw:
             return
         if os.path.basename(path)[0] == "." and time.time() - there.st_mtime < spool.ADOPTED_AFTER_S:
-            work.failed(key, f"{path} is being written: run it again in a minute")
+            if go or not work.go:
+                work.failed(key, f"{path} is being written: run it again in a minute")
             return
         days.counted(key, "file")
-        if work.go:
+        if go:
             replace(path, safe)

@@ -38,7 +38,7 @@ class Remembered:
                 self._write(work, opened, entries, paths, days)
         if work.go and (entries or paths):
             _say_erased(work)
-        yield from days.all(work)
+        yield from days.all()
 
     def _write(
         self, work: Work, opened: Ledger, entries: "list[tuple[bytes, Quarantined]]", paths: dict[str, str], days: Days

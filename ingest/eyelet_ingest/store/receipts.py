@@ -42,8 +42,9 @@ class Receipt:
         self._write()
 
     def done(self) -> None:
-        """What was announced last is committed."""
-        self.said["days"][-1]["state"] = "done"
+        """What was announced is committed."""
+        for day in self.said["days"]:
+            day["state"] = "done"
         self._write()
 
     def finish(self, end: Mapping[str, object]) -> None:

@@ -60,7 +60,7 @@ class Days:
                 if day.columns:
                     work.receipt.about(day.told())
 
-    def all(self, work: Work) -> Iterator[DayRedacted]:
+    def all(self) -> Iterator[DayRedacted]:
         for _, day in sorted(self.found.items()):
             if day.columns or day.kept:
                 yield day
@@ -75,7 +75,7 @@ class Spool:
         planned = Days(self.name)
         self._walk(work, planned, go=False)
         if not work.go or not planned.found:
-            yield from planned.all(work)
+            yield from planned.all()
             return
         lock = FileLock(os.path.join(work.root, "spool", "drain.lock"), time.monotonic_ns() + DEADLINE_MS * 1_000_000)
         identity.make_private_dir(os.path.join(work.root, "spool"))
@@ -87,7 +87,7 @@ class Spool:
             self._walk(work, done, go=True)
             if work.receipt is not None:
                 work.receipt.done()
-        yield from done.all(work)
+        yield from done.all()
 
     def _walk(self, work: Work, days: Days, *, go: bool) -> None:
         being_written = set(spool.unfinished(work.root))
@@ -98,7 +98,8 @@ class Spool:
                     continue
                 if path in being_written and time.time() - os.lstat(path).st_mtime < spool.ADOPTED_AFTER_S:
                     # Its writer may still be there, and would give the name to what we put in its place.
-                    work.failed(change[0], f"{path} is being written: run it again in a minute")
+                    if go or not work.go:
+                        work.failed(change[0], f"{path} is being written: run it again in a minute")
                 elif go:
                     replace(path, change[1])
                     _clean_why(work, path)

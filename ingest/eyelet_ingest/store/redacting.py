@@ -103,7 +103,7 @@ class Work:
         self, root: str, wanted: Wanted, cleaning: Cleaning, result: Redacted, receipt: Receipt | None
     ) -> None:
         self.root, self.wanted, self.result, self.receipt = root, wanted, result, receipt
-        self.cleaner = cleaning.cleaner(identity.load_key(root))
+        self.cleaner = cleaning.cleaner(_key(root, makes=receipt is not None))
         self.stones = Tombstones.of(root)
 
     @property
@@ -129,6 +129,13 @@ class Work:
 
     def failed(self, key: PartitionKey, reason: str) -> None:
         self.result.failed.append(Unreadable(key.context, key.date, reason))
+
+
+def _key(root: str, makes: bool) -> bytes:
+    """The root's key; where it has none, and none is to be made, one that is thrown away."""
+    if not makes and not root.startswith(layout.MEMORY) and not os.path.lexists(os.path.join(root, "secret.key")):
+        return os.urandom(identity.KEY_BYTES)
+    return identity.load_key(root)
 
 
 class Place(Protocol):
