@@ -12,13 +12,14 @@ from eyelet_ingest.redaction import Redactor
 # Half a secret would not be known as one, so what a cut may have halved is left out.
 CUT_CHARS = 1 << 16
 WITHHELD = "[withheld]"
+WORD_MIN_CHARS = 16  # a line that is one word so long may be one of a key's, whose first line is another record
 
 
 def content(found: Found, redactor: Redactor) -> str:
     """The redacted text of the record, at most CONTENT_MAX_CHARS of it.
 
-    A string that stands alone, and what stood in an array, is withheld: what was before it might have told that
-    it is a secret, as `--password` does.
+    A string that stands alone, one long word, and what stood in an array, is withheld: what was before it might have
+    told that it is a secret, as `--password` and the first line of a private key do.
     """
     text = found.text
     if found.value is not None:
@@ -33,9 +34,9 @@ def content(found: Found, redactor: Redactor) -> str:
 
 
 def _stands_alone(text: str) -> bool:
-    """Whether the text begins with a string that names nothing."""
+    """Whether the text begins with a string that names nothing, or is one long word."""
     if not text.startswith('"'):
-        return False
+        return len(text.strip()) >= WORD_MIN_CHARS and not text.startswith("[") and len(text.split(None, 1)) == 1
     end = brackets.string_end(text, 0, len(text))
     return end < 0 or not text[end:].lstrip().startswith(":")
 
