@@ -58,7 +58,7 @@ def record(
         try:
             batch.take(index, text)
         except BadInput as bad:
-            done.refused.append((index, str(bad)))
+            done.refused.append((index, batch.redactor.text(str(bad))))  # it may quote what it refuses
         except RecursionError:
             done.refused.append((index, "nested too deep"))
     batch.settle_times()
