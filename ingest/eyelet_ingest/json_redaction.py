@@ -12,7 +12,7 @@ from eyelet_ingest.store import layout, spool, writer
 from eyelet_ingest.store.identity import make_private_dir
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.places import matching
-from eyelet_ingest.store.redacted_places import Days, replace
+from eyelet_ingest.store.redacted_places import Days, alone, replace
 from eyelet_ingest.store.redacting import DayRedacted, Work
 
 NAME = "json"
@@ -29,7 +29,8 @@ class JsonFiles:
         if work.receipt is not None and days.found:
             days.announce(work)
             days = Days(self.name)
-            self._walk(work, days, go=True)
+            with alone(work.root):
+                self._walk(work, days, go=True)
             work.receipt.done()
         yield from days.all()
 

@@ -15,6 +15,7 @@ from eyelet_ingest.store import identity, layout, manifest
 
 FOLDER = "redactions"
 FORMAT = 1
+LEFT_BEHIND_S = 3_600
 
 
 class Receipt:
@@ -32,6 +33,7 @@ class Receipt:
         self.path = ""
         if not root.startswith(layout.MEMORY):
             identity.make_private_dir(os.path.join(root, FOLDER))
+            _remove_left(os.path.join(root, FOLDER))
             stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(self.began_us / 1e6))
             self.path = os.path.join(root, FOLDER, f"{stamp}-{os.urandom(4).hex()}.json")
             self._write()
@@ -59,3 +61,11 @@ class Receipt:
     def _write(self) -> None:
         if self.path:
             manifest.write_json(self.path, self.said)
+
+
+def _remove_left(folder: str) -> None:
+    """What somebody was writing when he was stopped."""
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if name[0] == "." and time.time() - os.lstat(path).st_mtime > LEFT_BEHIND_S:
+            os.unlink(path)

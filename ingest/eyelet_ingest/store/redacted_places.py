@@ -6,8 +6,9 @@ A file is written anew beside itself and takes its own place in one step: whoeve
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
-from eyelet_ingest.errors import BadInput, EyeletError
+from eyelet_ingest.errors import BadInput, EyeletError, PartitionBusy
 from eyelet_ingest.jsontext import dumps, parse
 from eyelet_ingest.store import identity, layout, spool, writer
 from eyelet_ingest.store.connect import FileLock, is_there
@@ -77,12 +78,8 @@ class Spool:
         if not work.go or not planned.found:
             yield from planned.all()
             return
-        lock = FileLock(os.path.join(work.root, "spool", "drain.lock"), time.monotonic_ns() + DEADLINE_MS * 1_000_000)
-        identity.make_private_dir(os.path.join(work.root, "spool"))
         done = Days(self.name)
-        with lock:  # no drain is at work meanwhile: what it read before could be stored after
-            for folder in spool.folders(work.root):
-                _remove_left(folder)
+        with alone(work.root):  # no drain is at work meanwhile: what it read before could be stored after
             planned.announce(work)
             self._walk(work, done, go=True)
             if work.receipt is not None:
@@ -142,6 +139,12 @@ class Spool:
         return key, safe
 
 
+def alone(root: str) -> FileLock:
+    """The lock of the spool: no drain is at work, and no other redaction among files."""
+    identity.make_private_dir(os.path.join(root, "spool"))
+    return _alone(root, DEADLINE_MS)
+
+
 def replace(path: str, content: bytes) -> None:
     """Put the content in the file's place, in one step, 0600; OSError where that fails."""
     mine = f"{os.path.join(os.path.dirname(path), '.' + os.path.basename(path))}.{os.getpid()}{MADE}"
@@ -161,12 +164,28 @@ def _clean_why(work: Work, path: str) -> None:
         replace(path + ".why", safe)
 
 
-def _remove_left(folder: str) -> None:
-    """What somebody was making when he was killed."""
-    for one in (folder, os.path.join(folder, "bad")):
-        try:
-            names = [name for name in os.listdir(one) if name[0] == "." and name.endswith(MADE)]
-        except OSError:
-            continue
-        for name in names:
-            os.unlink(os.path.join(one, name))
+def remove_left(root: str) -> None:
+    """What somebody was making when he was killed. Where another redaction is at work, it stays for the next one."""
+    folders = [one for folder in spool.folders(root) for one in (folder, os.path.join(folder, "bad"))]
+    left = [path for folder in folders for path in _left_in(folder)]
+    if os.path.isdir(os.path.join(root, "json")):
+        left += [path for folder, _, _ in os.walk(os.path.join(root, "json")) for path in _left_in(folder)]
+    if not left:
+        return
+    identity.make_private_dir(os.path.join(root, "spool"))
+    with suppress(PartitionBusy), _alone(root, 0):
+        for path in left:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+def _alone(root: str, deadline_ms: int) -> FileLock:
+    """The lock of the spool: no drain is at work, and no other redaction in files."""
+    return FileLock(os.path.join(root, "spool", "drain.lock"), time.monotonic_ns() + deadline_ms * 1_000_000)
+
+
+def _left_in(folder: str) -> list[str]:
+    try:
+        return [os.path.join(folder, name) for name in os.listdir(folder) if name[0] == "." and name.endswith(MADE)]
+    except OSError:
+        return []

@@ -364,6 +364,8 @@ def _finish_seal(root: str, key: PartitionKey) -> None:
     with suppress(EyeletError):
         known = manifest.read(root, key)
         if known is not None and known.reopened == REDACTED:
+            with sealing.alone(root, key):
+                copies.remove_left(layout.partition_dir(root, key))
             sealing.reseal_after(root, key, REDACTED)
 
 
@@ -385,6 +387,10 @@ def _finish_what_was_stopped(root: str) -> None:
         with suppress(EyeletError):  # who is at work there is waited for again where its archive is redacted
             archives.clean(root)
     erasing.finish(root, DEADLINE_MS)
+    if not root.startswith(layout.MEMORY):
+        from eyelet_ingest.store.redacted_places import remove_left
+
+        remove_left(root)
 
 
 def _say_what_is_left(work: Work, receipt: Receipt) -> None:
