@@ -88,7 +88,7 @@ class Database:
                     found.append((row, record, text))
             except BadInput as bad:
                 self._quarantine(row, bad.reason)
-        suspects = redaction_gate.suspects([text for _, _, text in found])
+        suspects = redaction_gate.suspects([text for _, _, text in found], self.redactor)
         return [(*one, at in suspects) for at, one in enumerate(found)]
 
     def _take_hook(

@@ -195,7 +195,7 @@ class _Run:
         occurrences = self.ledger.occurrences()
         before, told_bytes = self.read, 0
         for group in _groups(chain(head.rest(), found)):
-            suspects = redaction_gate.suspects([record.text for record in group])
+            suspects = redaction_gate.suspects([record.text for record in group], self.redactor)
             for at in range(len(group)):
                 self.read += 1
                 self._take(group.popleft(), at in suspects, file, occurrences.next)

@@ -11,7 +11,9 @@ from eyelet_ingest.redaction_probes import may_hold_secret as may_hold_secret
 
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from eyelet_ingest.redaction_own import Allowed, OwnRules, Pattern
 
     Mark = Callable[[str, str], str]  # kind and secret → what takes the secret's place
 
@@ -28,18 +30,34 @@ class Redactor:
 
     A marker is `[redacted:<kind>:<hash>]`: six hex digits of BLAKE2b, keyed, over the secret in its plain form. So the
     same secret has the same marker in one root, in whatever way it was written, and the hash tells nothing to who
-    lacks the key. May be used by many threads at once.
+    lacks the key. `patterns` and `allowed` are what the user's settings add, as `own_patterns` answers them.
+    May be used by many threads at once.
     """
 
-    __slots__ = ("_key", "_keys")
+    __slots__ = ("_key", "_keys", "_own")
 
-    def __init__(self, key: "bytes | Callable[[], bytes]" = b"") -> None:
+    def __init__(
+        self,
+        key: "bytes | Callable[[], bytes]" = b"",
+        patterns: "tuple[Pattern, ...]" = (),
+        allowed: "tuple[Allowed, ...]" = (),
+    ) -> None:
         self._key = key
         self._keys: dict[str, str] = {}
+        self._own: OwnRules | None = None
+        if patterns or allowed:
+            from eyelet_ingest import redaction_own
+
+            self._own = redaction_own.OwnRules(patterns, allowed)
 
     def may_hold(self, text: str) -> bool:
         """Whether `text(…)` of it, or `value(…)` of what it spells as JSON, could change anything. No is certain."""
-        return may_hold_secret(text)
+        return may_hold_secret(text) or (self._own is not None and self._own.may_hold(text))
+
+    def own_suspects(self, texts: "Sequence[str]") -> "set[int]":
+        """The places of those texts in which the user's patterns may find something."""
+        own = self._own
+        return set() if own is None else {at for at, text in enumerate(texts) if own.may_hold(text)}
 
     def text(self, text: str) -> str:
         """`text` with every secret replaced by its marker; the same object where there is none. Idempotent."""
@@ -47,7 +65,7 @@ class Redactor:
             return text
         from eyelet_ingest import redaction_rules
 
-        return redaction_rules.redact(text, self.marker)
+        return redaction_rules.redact(text, self.marker, self._users())
 
     def value(self, value: object) -> object:
         """Parsed JSON with every string redacted, keys too, and whole values under telling keys.
@@ -87,7 +105,7 @@ class Redactor:
             return text
         from eyelet_ingest import redaction_rules
 
-        return redaction_rules.redact_damaged(text, self.marker)
+        return redaction_rules.redact_damaged(text, self.marker, self._users())
 
     def name(self, key: str) -> str:
         """`text` of the key of an object: payloads of one kind have the same ones, and they are short."""
@@ -101,14 +119,22 @@ class Redactor:
         return safe
 
     def marker(self, kind: str, secret: str) -> str:
-        """What stands where `secret` stood. The only place that makes a marker; the rules know it as `mark`."""
+        """What stands where `secret` stood: the secret itself where the user lets it stay. The only place that makes a
+        marker; the rules know it as `mark`."""
+        from eyelet_ingest.redaction_plain import plain
+
+        bare = plain(secret)
+        if self._own is not None and self._own.allows(kind, secret, bare):
+            return secret
         if callable(self._key):
             self._key = self._key()
         if not self._key:
             return f"[redacted:{kind}]"
         from _blake2 import blake2b
 
-        from eyelet_ingest.redaction_plain import plain
-
-        raw = plain(secret).encode("utf-8", "surrogatepass")
+        raw = bare.encode("utf-8", "surrogatepass")
         return f"[redacted:{kind}:{blake2b(raw, digest_size=HASH_BYTES, key=self._key, person=PERSON).hexdigest()}]"
+
+    def _users(self) -> "Callable[[str], str] | None":
+        own = self._own
+        return None if own is None else lambda text: own.redacted(text, self.marker)

@@ -93,7 +93,9 @@ def _leaf(item: object, told: _Told, redactor: "Redactor") -> object:
         return redactor.text(item)
     # A PIN is a number; a number under `token` or `secret` counts or names something.
     if told.numbers and isinstance(item, (int, float)) and not isinstance(item, bool):
-        return redactor.marker(told.kind, str(item))
+        digits = str(item)
+        marked = redactor.marker(told.kind, digits)
+        return item if marked == digits else marked
     return item
 
 

@@ -25,7 +25,7 @@ HOME = "~/.eyelet"
 FILE_NAME = "eyelet.yaml"
 CACHE_NAME = "cache"
 CACHE_NAME_CHARS = 24  # of one answer in it
-FORMAT = 1  # of what is in the cache
+FORMAT = 2  # of what is in the cache
 WAIT_MS = 400  # for a reading of changed settings; a hook has 600
 MOST_LEVELS = 64
 MOST_NAME_CHARS = 200  # of a context
@@ -47,6 +47,8 @@ DEFAULTS = {
     "custom_fields": {},
     "payload_kib": 65_536,
     "repeated": False,
+    "patterns": (),
+    "allowed": (),
 }
 
 
@@ -86,7 +88,7 @@ class Surroundings:
 
     def redactor_with(self, key: "bytes | Callable[[], bytes]") -> Redactor:
         """The settings' redactor with that key, or what answers it when one is needed."""
-        return Redactor(key)
+        return Redactor(key, self.settings["patterns"], self.settings["allowed"])
 
     def _key(self) -> bytes:
         if self.settings["scope"] != "global":
