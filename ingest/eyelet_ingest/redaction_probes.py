@@ -1,29 +1,20 @@
 """Whether a text may hold a secret: literal searches, so that most texts never meet a rule.
 
-The hook imports this file on every tool call, so it imports nothing. No is certain, and the tests prove it; yes is a
-reason to load the rules.
+The hook imports this file on every tool call, so it imports nothing but its like. No is certain, and the tests prove
+it; yes is a reason to load the rules.
 """
+
+from eyelet_ingest.redaction_runs import RUN, RUN_SHAPE, run_tells
 
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Every probe is a search through the whole text, 0.6 ns a character: the fewer, the better. So the prefixes whose
-# tokens are long runs of letters and digits are asked for only where there is such a run, and those that have
-# capitals in a text without the rest. Texts are compared in ASCII lower case as bytes: `str.lower` would also map
-# the Kelvin sign to k, and JSON that spells it as an escape would then hide what its value shows.
-_PROBES = (*(b"secret", b"bearer", b"cookie", b"credential"),)
+# Every probe is a search through the whole text, 0.6 ns a character: the fewer, the better. So prefixes of tokens are
+# asked for only before and in long runs (`redaction_runs.py`). Texts are compared in ASCII lower case as bytes:
+# `str.lower` would also map the Kelvin sign to k, and JSON that spells it as an escape would then hide what it shows.
+_PROBES = (*(b"secret", b"bearer", b"cookie", b"credential", b"private>"),)
 _NAMES = (b"secret", b"credential", b"cookie")
-_CAPITALS = bytes(code for code in range(256) if not (65 <= code <= 90 or code in b":."))  # what is left out
-_CAPITAL_PROBES = (
-    *((b"AKIA", b"AKIA"), (b"ASIA", b"ASIA"), (b"AI", b"AIza"), (b"AE", b"pypi-AgE"), (b".J", b".eyJ")),
-    *((b"SG.", b"SG."), (b":AA", b":AA")),
-)
-_RUNS = bytes(97 if chr(code).isalnum() and code < 128 else 32 for code in range(256))
-_RUN = b"a" * 30
-_RUN_PROBES = (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_", b"npm_", b"hf_", b"_v1_", b"dapi")
-_HEX = b"0123456789abcdefABCDEF"
-_TOKEN_CHARS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 _KEY_NAMES = (
     *(b"apikey", b"accesskey", b"privatekey", b"secretkey", b"signingkey", b"encryptionkey", b"masterkey"),
     *(b"accountkey", b"sharedkey", b"servicekey", b"servicerolekey", b"authkey", b"appkey"),
@@ -55,12 +46,13 @@ def may_hold_secret(text: str) -> bool:
             return True
     return (
         _names_secret(raw, low)
-        or _holds_prefix(raw)
+        or _holds_sign(raw)
+        or _holds_run(raw)
         or ("@" in text and holds_userinfo(text))
-        or (b"hooks" in low and (b"hooks.slack.com" in low or b"/webhooks" in low))
+        or (b"hooks" in low and (b"hooks.slack.com" in low or b"/webhooks" in low or b"hooks.zapier.com" in low))
+        or b"webhookb2" in low
         or (b"curl" in low and (b"-u" in low or b"--user" in low))
         or (b"q" in low and b"mysql" in low and b"-p" in low)  # one character is found 20 times as fast
-        or (b"x" in low and (b"xox" in low or b"xapp-" in low))
         or (b"\\u00" in low and any(escape in low for escape in _PRINTABLE_ESCAPES))
     )
 
@@ -151,32 +143,27 @@ def _is_separated(low: bytes, at: int, end: int) -> bool:
     return b"--" in head[len(head.rstrip(_NAME_BYTES)) :]
 
 
-def _holds_prefix(raw: bytes) -> bool:
-    """Whether a provider's prefix is there whose token could follow."""
-    if b"-" in raw and (b"glpat-" in raw or _run_follows(raw, b"sk-", _TOKEN_CHARS, 16)):
-        return True
-    if b"." in raw and (b"hvs." in raw or b"ya29." in raw):
-        return True
-    if b"_" in raw and (b"k_live_" in raw or b"k_test_" in raw):
-        return True
-    capitals = raw.translate(None, _CAPITALS)
-    for left, probe in _CAPITAL_PROBES:
-        if left in capitals and probe in raw:
-            return True
-    if _RUN not in raw.translate(_RUNS):
-        return False
-    return any(probe in raw for probe in _RUN_PROBES) or (b"SK" in capitals and _run_follows(raw, b"SK", _HEX, 32))
+def _holds_sign(raw: bytes) -> bool:
+    """Whether what tells of Azure's and Fly's is there, which have no long run at their beginning."""
+    return (
+        (b"~" in raw and b"Q~" in raw)
+        or (b"V" in raw and b"FlyV1" in raw)
+        or (b"&" in raw and b"&sig=" in raw)
+        or (b"?" in raw and b"?sig=" in raw)
+    )
 
 
-def _run_follows(raw: bytes, prefix: bytes, chars: bytes, length: int) -> bool:
-    """Whether `length` characters of `chars` stand behind `prefix` somewhere."""
-    at = raw.find(prefix)
+def _holds_run(raw: bytes) -> bool:
+    """Whether a long run is there that may be a token."""
+    shape = raw.translate(RUN_SHAPE)
+    at = shape.find(RUN)
     while at >= 0:
-        start = at + len(prefix)
-        run = raw[start : start + length]
-        if len(run) == length and not run.strip(chars):
+        end = shape.find(b" ", at)
+        if end < 0:
+            end = len(raw)
+        if run_tells(raw, at, end):
             return True
-        at = raw.find(prefix, start)
+        at = shape.find(RUN, end)
     return False
 
 

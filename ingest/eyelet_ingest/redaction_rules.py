@@ -7,11 +7,13 @@ Every pattern runs in linear time: one quantifier a run, bounded where a match c
 quantifier around another. Every rule leaves a marker where it stands, so that redacting twice is redacting once.
 """
 
+from eyelet_ingest import redaction_providers
 from eyelet_ingest.patterns import A, I, compiled
 from eyelet_ingest.redaction_assignments import redact_named
 from eyelet_ingest.redaction_names import MARKED, is_placeholder
 from eyelet_ingest.redaction_plain import plain as plain  # every marker needs it: with the rules it comes at once
 from eyelet_ingest.redaction_private import redact_private
+from eyelet_ingest.redaction_providers import EDGE, redact_tokens
 
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
@@ -23,48 +25,10 @@ if TYPE_CHECKING:
 # How often the rules run over a text that changed: a marker may complete what another rule looks for.
 _ROUNDS = 4
 
-# The left edge of a prefix that words end with. Escapes and terminal colours end in letters, and are an edge too.
-_EDGE = (
-    r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"
-    r"|(?<=%[0-9A-Fa-f]{2})|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m))"
-)
 _W = r"[A-Za-z0-9_-]"
-# (kind, literals of which one must be there, pattern; a group is kept in front of the marker)
-_PROVIDERS = (
-    ("aws-access-key-id", ("AKIA", "ASIA"), r"A(?:KIA|SIA)[A-Z0-9]{16,}"),
-    ("github-token", ("gh",), rf"gh[pousr]_\w{{30,}}(?:\.{_W}{{10,}})?(?:\.{_W}{{10,}})?"),
-    ("github-token", ("github_pat_",), r"github_pat_\w{22,}"),
-    ("gitlab-token", ("glpat-",), rf"glpat-{_W}{{20,}}(?:\.[0-9a-z]{{2}}\.[0-9a-z]{{9}})?"),
-    ("slack-token", ("xox",), r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}"),
-    ("slack-token", ("xapp-",), r"xapp-[0-9]-[A-Za-z0-9-]{16,}"),
-    (
-        "slack-webhook",
-        ("hooks.slack.com",),
-        r"(hooks\.slack\.com\\{0,7}/(?:services|workflows|triggers)\\{0,7}/)(?:[A-Za-z0-9+_-]|\\{0,7}/){10,}",
-    ),
-    ("discord-webhook", ("/webhooks",), rf"(/webhooks\\{{0,7}}/[0-9]{{15,21}}\\{{0,7}}/){_W}{{40,}}"),
-    ("stripe-key", ("_live_", "_test_"), r"[sr]k_(?:live|test)_[A-Za-z0-9]{10,}"),
-    ("anthropic-key", ("sk-ant-",), rf"sk-ant-{_W}{{16,}}"),
-    (
-        "openai-key",
-        ("sk-",),
-        rf"{_EDGE}sk-(?:(?:proj|svcacct|admin|None|or|lf)-{_W}{{16,}}|[A-Za-z0-9]{{20,}}{_W}*)",
-    ),
-    ("google-api-key", ("AIza",), rf"AIza{_W}{{35,}}"),
-    ("google-oauth-token", ("ya29.",), r"ya29\.[A-Za-z0-9_.-]{20,}"),
-    ("npm-token", ("npm_",), r"npm_[A-Za-z0-9]{30,}"),
-    ("pypi-token", ("pypi-AgE",), rf"pypi-AgE{_W}{{40,}}"),
-    ("huggingface-token", ("hf_",), r"hf_[A-Za-z0-9]{30,}"),
-    ("sendgrid-key", ("SG.",), rf"SG\.{_W}{{16,}}\.{_W}{{16,}}"),
-    ("twilio-key", ("SK",), rf"{_EDGE}SK[0-9a-fA-F]{{32}}(?![0-9A-Za-z])"),
-    ("digitalocean-token", ("_v1_",), r"do[opr]_v1_[a-f0-9]{40,}"),
-    ("databricks-token", ("dapi",), r"dapi[a-f0-9]{32}(?:-[0-9]{1,2})?"),
-    ("vault-token", ("hvs.",), rf"hvs\.{_W}{{24,}}"),
-    ("age-key", ("AGE-SECRET-KEY-",), r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
-    ("telegram-token", (":AA",), rf"(?<![0-9])[0-9]{{6,12}}:AA{_W}{{32,}}"),
-)
 _BEARER = r"(\bbearer(?:[ \t]{1,4}|[:=+]|%20)\\{0,7}[\"']?)((?=[A-Za-z._~+/=-]{0,80}[0-9])[A-Za-z0-9._~+/=-]{16,})"
 _JWT_TAIL = rf"\.eyJ{_W}{{8,}}(?:\.{_W}*)?"
+_JWT_HEAD = EDGE + r"eyJ[A-Za-z0-9]{17}"  # base64 of ASCII has no other characters
 _JWT_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _JWT_HEADER_MAX_CHARS = 4096
 _BEGIN = r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
@@ -127,9 +91,7 @@ def _round(text: str, mark: "Mark") -> str:
     text = redact_private(text, mark)  # first: nothing within is of interest any more
     if "PRIVATE KEY" in text:
         text = _redact_key_blocks(text, mark)
-    for kind, literals, pattern in _PROVIDERS:
-        if any(literal in text for literal in literals):
-            text = _compiled(pattern).sub(_keeping_first(kind, mark), text)
+    text = redact_tokens(text, mark)
     if ".eyJ" in text:
         text = _redact_jwts(text, mark)
     if "@" in text:
@@ -140,14 +102,6 @@ def _round(text: str, mark: "Mark") -> str:
         if literal in text:
             text = _compiled(pattern).sub(_unless_placeholder(kind, mark), text)
     return text
-
-
-def _keeping_first(kind: str, mark: "Mark") -> "Callable[[re.Match[str]], str]":
-    def replaced(match: "re.Match[str]") -> str:
-        kept = match[1] if match.re.groups else ""
-        return kept + mark(kind, match[0][len(kept) :])
-
-    return replaced
 
 
 def _unless_placeholder(kind: str, mark: "Mark") -> "Callable[[re.Match[str]], str]":
@@ -182,10 +136,10 @@ def _redact_jwts(text: str, mark: "Mark") -> str:
     for match in _compiled(_JWT_TAIL).finditer(text):
         head = text[max(done, match.start() - _JWT_HEADER_MAX_CHARS) : match.start()]
         header = head[len(head.rstrip(_JWT_CHARS)) :]
-        begin = header.find("eyJ")
-        if begin < 0:
+        begin = _compiled(_JWT_HEAD).search(text, match.start() - len(header), match.start())
+        if begin is None:
             continue
-        start = match.start() - len(header) + begin
+        start = begin.start()
         pieces += (text[done:start], mark("jwt", text[start : match.end()]))
         done = match.end()
     return "".join((*pieces, text[done:]))
@@ -221,8 +175,9 @@ def _redact_key_blocks(text: str, mark: "Mark") -> str:
 
 def compile_all() -> None:
     """Compile every pattern of these rules, for a bundle to write them down."""
-    patterns = (_JWT_TAIL, _BEGIN, _END, _KEY_BODY, _USERINFO, _LIKE_TOKEN, _SPACE)
-    for pattern in (*patterns, *(one[-1] for one in (*_PROVIDERS, *_COMMANDS))):
+    redaction_providers.compile_all()
+    patterns = (_JWT_HEAD, _JWT_TAIL, _BEGIN, _END, _KEY_BODY, _USERINFO, _LIKE_TOKEN, _SPACE)
+    for pattern in (*patterns, *(one[-1] for one in _COMMANDS)):
         _compiled(pattern)
     for pattern in (_BEARER, _ESCAPE):
         _compiled(pattern, I)
