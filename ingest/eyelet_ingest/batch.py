@@ -110,6 +110,7 @@ class Batch:
                 stones.forget(context, uids)
             else:
                 dead |= stones.dead(context, [(uid, self.clock.now_us) for uid in uids])
+                dead |= stones.redacted(context, uids)
         allowed = [(uid, entry) for uid, entry in self.bad if uid not in dead]
         gone = len(self.bad) - len(allowed)
         self.tally.quarantined -= gone

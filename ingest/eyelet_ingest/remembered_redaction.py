@@ -1,7 +1,7 @@
 """`ingest.sqlite` as a place of redaction: what the quarantine holds of records, and the ledger's names of files.
 
-A quarantined record stays, cleaned, and counts as deleted from then on: reading its file again would bring it back as
-it was. (`eyelet ingest --force` does.)
+A quarantined record stays, cleaned, and its file brings it back no more, as that has it as it was. (`eyelet ingest
+--force` does.)
 """
 
 import os
@@ -45,7 +45,7 @@ class Remembered:
     ) -> None:
         assert work.receipt is not None
         for uid, entry in entries:
-            work.stones.remember(entry.context, [uid])
+            work.stones.remember_redacted(entry.context, [uid])
         work.stones.begin_erasing(ledger.FILE_NAME)
         days.announce(work)
         opened.rewrite(entries, paths)

@@ -257,6 +257,33 @@ def test_the_path_of_a_file_is_redacted_and_the_file_is_still_known(root: str, s
     assert pipeline.ingest([str(moved)], root).stored == 0
 
 
+def test_what_is_only_in_an_archive_or_a_lost_day_comes_back_by_force_alone(
+    root: str, store: Store, tmp_path: Path
+) -> None:
+    line = {"hook_event_name": "Stop", "session_id": "s", "prompt": SECRET, "timestamp": "2026-03-20T10:00:00Z"}
+    other = {"hook_event_name": "Stop", "session_id": "s", "timestamp": "2026-03-20T11:00:00Z"}
+    log = tmp_path / "s.jsonl"
+    log.write_text(f"{json.dumps(line)}\n{json.dumps(other)}\n")
+    pipeline.ingest([str(log)], root)
+    copy = str(tmp_path / "backup")
+    store.backup(copy)
+    theirs = str(tmp_path / "theirs")
+    sync.sync(theirs, [root])
+    store.redact(WHAT)
+    with pytest.raises(AssertionError):
+        assert store.restore(copy, replace=True).failed == []
+    archives.archive(root, DAY, remove=True)
+    again = pipeline.ingest([str(log)], root)
+    assert (again.stored, again.deleted) == (1, 1)
+    assert [(one.stored, one.dead) for one in sync.sync(root, [theirs])] == [(0, 1)]
+    assert (store.restore(copy).events, everywhere(root)) == (0, [])
+    archives.restore(root, DAY)
+    assert store.count(Filter()).count == 2 and everywhere(root) == []
+    store.delete(Filter(contexts=("default",)))
+    assert pipeline.ingest([str(log)], root, force=True).stored == 2
+    assert everywhere(root) != []
+
+
 @pytest.mark.parametrize("archived", [False, True])
 def test_a_sealed_day_is_sealed_again_and_verifies(store: Store, make_event: MakeEvent, archived: bool) -> None:
     store.append([told(make_event, n) for n in range(9)])

@@ -53,9 +53,8 @@ def import_(
     sentence = f"{moving.number(done.stored, 'event')} {would} ({days}), {done.known:,} known already"
     moving.answer(as_json, counts, sentence)
     if done.dead:
-        moving.say(
-            f"{moving.number(done.dead, 'event')} not stored: deleted or retired here before (--force brings them)"
-        )
+        why = "deleted, retired or redacted here before (--force brings them)"
+        moving.say(f"{moving.number(done.dead, 'event')} not stored: {why}")
     moving.list_troubles((_told(one) for one in done.troubles), done.failed)
     if not dry_run:
         maintain(root, done.days)

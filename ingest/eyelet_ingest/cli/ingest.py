@@ -228,7 +228,10 @@ def _report(done: "Ingested", context: str, as_json: bool) -> None:
         _say(json.dumps(counts))
         return
     if done.deleted:
-        _say(f"{_records(done.deleted)} stayed away, deleted or retired earlier: --force brings them back.", err=True)
+        _say(
+            f"{_records(done.deleted)} stayed away, deleted, retired or redacted earlier: --force brings them back.",
+            err=True,
+        )
     days = "1 partition" if done.partitions == 1 else f"{done.partitions:,} partitions"
     contexts = sorted({key.context for key in done.days})
     where = f"context {context}" if len(contexts) < 2 else f"{len(contexts):,} contexts"

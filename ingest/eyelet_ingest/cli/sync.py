@@ -79,7 +79,7 @@ def _report(results: "list[Synced]", as_json: bool) -> None:
         output.write_lines(sys.stdout, [output.visible(line)])
         if one.dead:
             said = moving.number(one.dead, "event")
-            moving.say(f"{said} not stored: deleted or retired here before (--force brings them)")
+            moving.say(f"{said} not stored: deleted, retired or redacted here before (--force brings them)")
 
 
 def _counts(one: "Synced") -> dict[str, object]:

@@ -241,7 +241,7 @@ def _looked(work: Work, key: PartitionKey, path: str) -> _Looked:
         changes = []
         names = text_columns(conn)
         for condition, params in work.wanted.pieces(key.context):
-            for id, row in _rows(conn, names, condition, params):
+            for id, _, row in _rows(conn, names, condition, params):
                 one = work.clean(names, row)
                 day.add(one)
                 if one.values:
@@ -258,14 +258,14 @@ def _looked(work: Work, key: PartitionKey, path: str) -> _Looked:
 
 def _rows(
     conn: Any, names: Sequence[str], condition: str, params: Sequence[object]
-) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """The id and these columns of the rows, in order of id."""
+) -> Iterator[tuple[int, Any, tuple[Any, ...]]]:
+    """The id, the uid and these columns of the rows, in order of id."""
     columns = ", ".join(f'"{name}"' for name in names)
-    sql = f"select id, {columns} from hooks{condition} order by id"  # noqa: S608  our own names, bound values
+    sql = f"select id, uid, {columns} from hooks{condition} order by id"  # noqa: S608  our own names, bound values
     found = conn.execute(sql, params)
     while some := found.fetchmany(ROWS_AT_ONCE):
-        for id, *row in some:
-            yield id, tuple(row)
+        for id, uid, *row in some:
+            yield id, uid, tuple(row)
 
 
 def _rewritten(work: Work, key: PartitionKey, path: str, found: _Looked) -> DayRedacted | None:
@@ -329,18 +329,22 @@ def rewrite_rows(work: Work, conn: Any, day: DayRedacted, found: "_Looked | None
         sql = f"insert or ignore into temp.changing select id from hooks{more} {since}"  # noqa: S608  bound values
         conn.execute(sql, [*params, newest])
     last = -(2**63)
+    uids: list[bytes] = []
     while True:
         condition = " where id in (select id from temp.changing where id > ? order by id limit ?)"
         some = list(_rows(conn, names, condition, (last, ROWS_AT_ONCE)))
         if not some:
             break
-        for id, row in some:
+        for id, uid, row in some:
             one = work.clean(names, row)
             day.add(one)
             if one.values:
                 _update(conn, id, one.values)
+                uids += [uid] if isinstance(uid, bytes) else []
             last = id
     conn.execute("drop table temp.changing")
+    if uids and work.go:
+        work.stones.remember_redacted(day.key.context, uids)
 
 
 def _update(conn: Any, id: int, values: dict[str, object]) -> None:

@@ -222,7 +222,7 @@ class Store(Tending):
         stored = duplicates = dead = 0
         held, refused = set(), []
         for (key, context), some in days.items():
-            sift = self._sieve(key.context, deleted)
+            sift = self._sieve(key, deleted)
             try:
                 fresh = self._insert(key, context, some, time.monotonic_ns() + deadline_ms * 1_000_000, sift)
             except PartitionError as bad:
@@ -246,12 +246,13 @@ class Store(Tending):
             return self._writers[0].insert(key, context, rows, deadline_ns, sift)
         return writer.insert(self.root, key, context, rows, deadline_ns, sift=sift)
 
-    def _sieve(self, context: str, deleted: "Deletions") -> "Sieve | None":
+    def _sieve(self, key: PartitionKey, deleted: "Deletions") -> "Sieve | None":
         if deleted == "ignore":
             return None
         from eyelet_ingest.store.tombstones import Sieve, Tombstones
 
-        return Sieve(Tombstones.of(self.root), context, force=deleted == "forget")
+        day = layout.db_path(self.root, key)
+        return Sieve(Tombstones.of(self.root), key.context, force=deleted == "forget", day=day)
 
     def checkpoint(self, key: PartitionKey | None = None, mode: str = "passive") -> "list[Checkpointed]":
         """Bring what stands in the WAL of one day, or of every day that has one, into its file; BadInput for a mode

@@ -180,7 +180,7 @@ def _sorted_out(conn: Any, root: str, key: PartitionKey, rows: Numbered, force: 
     dead: set[object] = set()
     if stones.are_there():
         asked = [(row[UID], row[ID]) for _, row in new if isinstance(row[UID], bytes)]
-        dead = set(stones.dead(key.context, asked))
+        dead = set(stones.dead(key.context, asked)) | stones.redacted(key.context, [uid for uid, _ in asked])
         if force and dead:
             stones.forget(key.context, [uid for uid, _ in asked if uid in dead])
             dead = set()
