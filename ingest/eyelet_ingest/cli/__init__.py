@@ -24,6 +24,7 @@ COMMANDS = {
     "drain": "eyelet_ingest.cli.spool:drain",
     "delete": "eyelet_ingest.cli.delete:delete",
     "redact": "eyelet_ingest.cli.redact:redact",
+    "secrets": "eyelet_ingest.cli.secrets:secrets",
     "retention": "eyelet_ingest.cli.retention:retention",
     "rebuild": "eyelet_ingest.cli.rebuild:rebuild",
     "partitions": "eyelet_ingest.cli.partitions:partitions",

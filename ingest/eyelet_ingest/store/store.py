@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.redacting import Redacted
     from eyelet_ingest.store.restoring import Restored
     from eyelet_ingest.store.retention import Retained, Rules
+    from eyelet_ingest.store.scanning import Looker, Scan
     from eyelet_ingest.store.sources import Sources
     from eyelet_ingest.store.sync import Synced
     from eyelet_ingest.store.tail import Tail
@@ -502,6 +503,18 @@ class Store(Tending):
             with side:
                 done.add(side.redact(cleaning, where, projects=projects, dry_run=dry_run))
         return done
+
+    def scan_secrets(self, looker: "Looker", where: Filter | None = None, *, suspicions: bool = False) -> "Scan":
+        """Look for secrets in all that is stored, or in what matches: days, archives, spool, JSON files, quarantine;
+        in the root's other files where everything is asked for. To be iterated once, a Finding at a time.
+
+        `looker` is a `looking.Looker`. What cannot be read is named in the scan's `failed`, never raised.
+        """
+        from eyelet_ingest.store.scanning import Scan
+        from eyelet_ingest.store.wanted import redacted
+
+        what, _ = redacted(Filter() if where is None else where, self._only, ())
+        return Scan(self.catalog, what, looker, suspicions)
 
     def finish_redactions(self) -> None:
         """Finish what deletions and redactions that were stopped left to be done: bytes to erase, days to seal."""
