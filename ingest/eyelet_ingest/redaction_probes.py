@@ -4,7 +4,16 @@ The hook imports this file on every tool call, so it imports nothing but its lik
 it; yes is a reason to load the rules.
 """
 
-from eyelet_ingest.redaction_runs import RUN, RUN_SHAPE, run_tells
+from eyelet_ingest.redaction_runs import (
+    PACKED_CHARS,
+    RUN,
+    RUN_SHAPE,
+    hex_at,
+    packed_lines,
+    run_tells,
+    unhexed,
+    unpacked,
+)
 
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
@@ -31,6 +40,13 @@ _TRAILING = (
 _NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789_.-"
 _PRINTABLE_ESCAPES = (b"\\u002", b"\\u003", b"\\u004", b"\\u005", b"\\u006", b"\\u007")
 _KEY_WINDOW = 64
+_DIGITS = b"0123456789abcdefABCDEF"
+_PERCENT = {  # of printable ASCII, tabs and line ends
+    bytes((left, right)): int(bytes((left, right)), 16)
+    for left in b"0234567"
+    for right in _DIGITS
+    if left != 48 or right in b"9adAD"
+}
 
 
 def may_hold_secret(text: str) -> bool:
@@ -53,6 +69,7 @@ def may_hold_secret(text: str) -> bool:
         or b"webhookb2" in low
         or (b"curl" in low and (b"-u" in low or b"--user" in low))
         or (b"q" in low and b"mysql" in low and b"-p" in low)  # one character is found 20 times as fast
+        or (b"%" in raw and _spelled_in_percents(raw))
         or (b"\\u00" in low and any(escape in low for escape in _PRINTABLE_ESCAPES))
     )
 
@@ -163,8 +180,40 @@ def _holds_run(raw: bytes) -> bool:
             end = len(raw)
         if run_tells(raw, at, end):
             return True
+        if raw[at : at + PACKED_CHARS].isalnum():
+            stop = _spelled_end(raw, at, end)
+            if stop < 0:
+                return True
+            end = max(end, stop)
         at = shape.find(RUN, end)
     return False
+
+
+def _spelled_end(raw: bytes, at: int, end: int) -> int:
+    """Where what this run spells in base64 or hex digits ends; 0 where it spells nothing, -1 where a secret may be in
+    it."""
+    lines = packed_lines(raw, at, end)
+    if lines:
+        decoded = unpacked(raw, lines)
+    else:
+        begin = hex_at(raw, at, end)
+        if begin < 0:
+            return 0
+        lines, decoded = unhexed(raw, begin, end)
+    return -1 if may_hold_secret(decoded.decode("latin-1")) else lines[-1][1]
+
+
+def _spelled_in_percents(raw: bytes) -> bool:
+    decoded = _unescaped(raw)
+    return decoded != raw and may_hold_secret(decoded.decode("utf-8", "replace"))
+
+
+def _unescaped(raw: bytes) -> bytes:
+    """`raw` with percent-encoded ASCII as it is."""
+    pieces = raw.split(b"%")
+    return pieces[0] + b"".join(
+        bytes((_PERCENT[piece[:2]],)) + piece[2:] if piece[:2] in _PERCENT else b"%" + piece for piece in pieces[1:]
+    )
 
 
 def holds_userinfo(text: str) -> bool:

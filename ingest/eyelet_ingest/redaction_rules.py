@@ -10,6 +10,7 @@ quantifier around another. Every rule leaves a marker where it stands, so that r
 from eyelet_ingest import redaction_providers
 from eyelet_ingest.patterns import A, I, compiled
 from eyelet_ingest.redaction_assignments import redact_named
+from eyelet_ingest.redaction_encoded import redact_encoded
 from eyelet_ingest.redaction_names import MARKED, is_placeholder
 from eyelet_ingest.redaction_plain import plain as plain  # every marker needs it: with the rules it comes at once
 from eyelet_ingest.redaction_private import redact_private
@@ -63,13 +64,32 @@ def redact(text: str, mark: "Mark", own: "Callable[[str], str] | None" = None) -
     `own` are rules of the user, who see what ours have left.
     """
     for _ in range(_ROUNDS):
-        safe = _round(text, mark)
+        safe = redact_encoded(_round(text, mark), mark, _redact_view)
         if own is not None:
             safe = own(safe)
         if safe == text:
             break
         text = safe
     return text
+
+
+def _redact_view(view: str, mark: "Mark") -> str:
+    """The same for what a text spells in another form, in which is one form more at most."""
+    for _ in range(_ROUNDS):
+        safe = redact_encoded(_round(view, mark), mark, _redact_plain)
+        if safe == view:
+            break
+        view = safe
+    return view
+
+
+def _redact_plain(view: str, mark: "Mark") -> str:
+    for _ in range(_ROUNDS):
+        safe = _round(view, mark)
+        if safe == view:
+            break
+        view = safe
+    return view
 
 
 def redact_damaged(text: str, mark: "Mark", own: "Callable[[str], str] | None" = None) -> str:

@@ -48,9 +48,14 @@ _SEXTETS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _FIRST = _SEXTETS[:32]
 _SECOND = bytes(char for nth, char in enumerate(_SEXTETS) if nth % 16 < 8)
 _THIRD = bytes(char for nth, char in enumerate(_SEXTETS) if nth % 4 < 2)
-_PACKED_CHARS = 24  # as many are looked at
+PACKED_CHARS = 24  # as many are looked at
 _HEX = b"0123456789abcdefABCDEF"
 _HEX_CHARS = 40
+_PACKED = bytes(code in _SEXTETS + b"-_" for code in range(256))
+_HEX_SHAPE = bytes(code in _HEX for code in range(256))
+_STANDARD = bytes({45: 43, 95: 47}.get(code, code) for code in range(256))
+_LINE_ENDS = (b"\r\n", b"\n", b"\\n", b"\\r\\n", b"\\\\n")
+_LINE_MIN_CHARS = 40  # base64 is wrapped at 64 or 76
 
 
 def runs(raw: bytes) -> "Iterator[tuple[int, int]]":
@@ -96,10 +101,8 @@ def run_tells(raw: bytes, at: int, end: int) -> bool:
                 return True
     if raw[end + 7 : end + 8] == b"." and raw[end] == 46:  # Discord's
         return True
-    return (
-        ((raw[end - 4] == 45 or raw[end - 5] == 45)
-        and b"-us" in raw[end - 5 : end])
-        or (end - at >= LONG_CHARS and b"JQQJ99" in raw[at:end])
+    return ((raw[end - 4] == 45 or raw[end - 5] == 45) and b"-us" in raw[end - 5 : end]) or (
+        end - at >= LONG_CHARS and b"JQQJ99" in raw[at:end]
     )
 
 
@@ -116,20 +119,74 @@ def _is_joined(raw: bytes, at: int, before: int) -> bool:
     return head[-18:-15] == b"pat" or head[-27:-23] in (b"pat.", b"sat.") or b"dp.st." in head or b"SG." in head
 
 
-def packed_at(raw: bytes, at: int, end: int) -> int:
-    """Where in this run base64 of an ASCII text begins; -1 where it does not."""
-    for begin in range(at, min(at + 6, end - _PACKED_CHARS + 1)):
-        if raw[begin] not in _FIRST:
-            continue
-        part = raw[begin : begin + _PACKED_CHARS]
-        if not (part[::4].strip(_FIRST) or part[1::4].strip(_SECOND) or part[2::4].strip(_THIRD)):
+def packed_lines(raw: bytes, at: int, end: int) -> "list[tuple[int, int]]":
+    """Begins and ends of the lines of base64 of an ASCII text in which this run is; none where it is in no such."""
+    if end - at < PACKED_CHARS or not raw[at : at + PACKED_CHARS].isalnum():
+        return []
+    begin = _packed_at(raw, at, end)
+    if begin < 0:
+        return []
+    if raw[begin - 1 : begin] in (b"+", b"/"):  # the run is a part of it: back by groups of four
+        while begin >= 4 and not raw[begin - 4 : begin].strip(_SEXTETS):
+            begin -= 4
+    lines: list[tuple[int, int]] = []
+    while True:
+        stop = _stretch_end(raw, begin)
+        lines.append((begin, stop))
+        line_end = raw[stop : stop + 5]
+        gap = next((len(one) for one in _LINE_ENDS if line_end.startswith(one)), 0)
+        if not gap or stop - begin < _LINE_MIN_CHARS or not (len(line_end) > gap and _PACKED[line_end[gap]]):
+            return lines
+        begin = stop + gap
+
+
+def _stretch_end(raw: bytes, begin: int) -> int:
+    """Where the characters of base64 that begin there end. Looks at twice as many at most."""
+    size = 256
+    while True:
+        part = raw[begin : begin + size].translate(_PACKED)
+        stop = part.find(b"\0")
+        if stop >= 0 or len(part) < size:
+            return begin + (stop if stop >= 0 else len(part))
+        size *= 2
+
+
+def unpacked(raw: bytes, lines: "list[tuple[int, int]]") -> bytes:
+    """What these lines of base64 spell."""
+    from binascii import a2b_base64
+
+    packed = b"".join(raw[begin:end] for begin, end in lines).translate(_STANDARD)
+    packed = packed[: len(packed) - (len(packed) % 4 == 1)]
+    return a2b_base64(packed + b"=" * (-len(packed) % 4))
+
+
+def unhexed(raw: bytes, begin: int, end: int) -> "tuple[list[tuple[int, int]], bytes]":
+    """The part of these bounds that is pairs of hex digits, as the one line there is, and what it spells."""
+    digits = raw[begin:end]
+    other = digits.translate(_HEX_SHAPE).find(b"\0")
+    digits = digits[: other if other >= 0 else len(digits)]
+    digits = digits[: len(digits) // 2 * 2]
+    return [(begin, begin + len(digits))], bytes.fromhex(digits.decode("ascii"))
+
+
+def _packed_at(raw: bytes, at: int, end: int) -> int:
+    before = raw[at - 1] if at else 32
+    places = range(at, at + 4) if before in b"+/" else begins(raw, at)
+    for begin in places:
+        part = raw[begin : begin + PACKED_CHARS]
+        if begin + PACKED_CHARS <= end and not (
+            part[::4].strip(_FIRST) or part[1::4].strip(_SECOND) or part[2::4].strip(_THIRD)
+        ):
             return begin
     return -1
 
 
 def hex_at(raw: bytes, at: int, end: int) -> int:
     """Where in this run hex digits of an ASCII text begin; -1 where they do not."""
-    for begin in (at, at + 1, at + 2):
+    if end - at < _HEX_CHARS or not raw[at : at + _HEX_CHARS].isalnum():
+        return -1
+    places = begins(raw, at)
+    for begin in (*places, at + 2) if raw.startswith(b"0x", at) else places:
         part = raw[begin : begin + _HEX_CHARS]
         if begin + _HEX_CHARS <= end and not (part[::2].strip(b"0234567") or part.strip(_HEX)):
             return begin
