@@ -73,8 +73,8 @@ class Instance:
         return key_of(self.root)
 
     def redactor(self) -> Redactor:
-        """That of the root."""
-        return Redactor(self.key)
+        """That of the root, with what the global settings add. It looks at files: not for the event loop."""
+        return Surroundings(os.sep).redactor_with(self.key)
 
     @property
     def grouped(self) -> Grouped:

@@ -75,12 +75,18 @@ def record_around(
     """Store one event as the settings want it: where, and as what."""
     if around.problem:
         _note(around, "settings", around.problem)
-    keeping = _Keeping(event, key, around.context, started_ns, around, only_spool, left_open)
     roots = _roots(around, key, event)
     for root in roots:
-        keeping.keep(root)
+        one = event if around.settings["scope"] == "global" else _for_root(event, around, root)
+        _Keeping(one, key, around.context, started_ns, around, only_spool, left_open).keep(root)
     if not roots:
         _note(around, "lost", "there is no home folder, and no root is named (EYELET_ROOT)")
+
+
+def _for_root(event: Event, around: Surroundings, root: str) -> Event:
+    from eyelet_ingest import remarked
+
+    return remarked.event_for(event, around.redactor, lambda: key_of(root))
 
 
 class _Keeping:

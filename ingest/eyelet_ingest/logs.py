@@ -14,6 +14,7 @@ from eyelet_ingest.errors import BadInput, RootError
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import canonical, parse
 from eyelet_ingest.ledger import Ledger
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.sources import log
 from eyelet_ingest.store import identity, layout, spool, writer
 from eyelet_ingest.store.store import Refused, Store
@@ -47,12 +48,13 @@ def record(
     sender: str,
     deadline_ms: int = DEADLINE_MS,
     plugins: "Plugins | None" = None,
+    redactor: Redactor | None = None,
 ) -> Recorded:
     """Store events, each the JSON text of one object, in the context given by name. `sender` is kept with each.
 
-    RootError where the root takes nothing at all.
+    RootError where the root takes nothing at all; BadInput where no `redactor` is given and the settings are wrong.
     """
-    batch = _Batch(store, context, sender, plugins)
+    batch = _Batch(store, context, sender, plugins, redactor or redactors.of_root(store.root))
     done = Recorded()
     for index, text in enumerate(texts):
         try:
@@ -75,12 +77,12 @@ def record(
 class _Batch:
     """The events of one request on their way."""
 
-    def __init__(self, store: Store, context: str, sender: str, plugins: "Plugins | None") -> None:
+    def __init__(self, store: Store, context: str, sender: str, plugins: "Plugins | None", redactor: Redactor) -> None:
         self.plugins = plugins
         self.store, self.context, self.sender = store, context, sender
         self.safe_context = layout.safe_context(context)
         self.key = identity.load_key(store.root)
-        self.redactor = redactors.of_root(store.root)
+        self.redactor = redactor
         self.clock = Clock()
         self.events: list[Event] = []
         self.index: dict[int, int] = {}  # id() of an event → its index in the request

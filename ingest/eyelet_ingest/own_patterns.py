@@ -3,8 +3,8 @@
 What a hook runs over every payload must not be slow, whatever is recorded: so a pattern is taken apart here, and it is
 counted how many steps it can take from one place of a text before it gives up. Nothing may repeat without end but where
 nothing can fail behind it, or where each run is gone through once; no repeat may stand in a repeat; and what can be
-matched in many ways must be short. Then the time is linear in the text. How `re` searches, tries back and what its parser answers: CPython,
-Lib/re/_parser.py and Modules/_sre/sre_lib.h.
+matched in many ways must be short. Then the time is linear in the text. How `re` searches and tries back, and what its
+parser answers: python/cpython, Lib/re/_parser.py and Modules/_sre/sre_lib.h.
 """
 
 import re

@@ -13,7 +13,7 @@ import time
 
 from eyelet_ingest import git_facts, place
 from eyelet_ingest.errors import EyeletError
-from eyelet_ingest.redaction import Redactor
+from eyelet_ingest.redaction import WITHHELD, Redactor
 from eyelet_ingest.store.identity import load_key, make_private_dir
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
@@ -88,7 +88,12 @@ class Surroundings:
 
     def redactor_with(self, key: "bytes | Callable[[], bytes]") -> Redactor:
         """The settings' redactor with that key, or what answers it when one is needed."""
-        return Redactor(key, self.settings["patterns"], self.settings["allowed"])
+        settings = self.settings
+        if settings["scope"] == "global":
+            return Redactor(key, settings["patterns"], settings["allowed"])
+        from eyelet_ingest import remarked
+
+        return remarked.Remembering(key, settings["patterns"], settings["allowed"])
 
     def _key(self) -> bytes:
         if self.settings["scope"] != "global":
@@ -101,7 +106,7 @@ class Surroundings:
         """The given name of the context to record into."""
         name = str(self.settings["context"])
         name = os.path.basename(self.project) or "default" if name == "project" else name
-        return self.redactor.marker("withheld", name) if self.redactor.may_hold(name) else name
+        return WITHHELD if self.redactor.may_hold(name) else name
 
     def roots(self) -> "list[str]":
         """The roots to record into, absolute: the global one, the project's, or both."""
