@@ -3,7 +3,7 @@
 Each is a `store.cleaning.Cleaning`: what holds for every root, and the cleaner of one, whose key makes its markers.
 A pattern is asked of each string of a payload by itself, keys and numbers too; also of what a string says behind JSON's
 escapes (JSON in a string of JSON has them twice), behind `%XX`, and in base64. Only what it matches goes, or its group
-named `secret`. A match that holds a marker takes that in; one that lies in a marker is none: twice is once.
+named `secret`; and only between markers, so that twice is once.
 """
 
 import re
@@ -12,22 +12,27 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
-from eyelet_ingest import __version__
+from eyelet_ingest import __version__, redactors
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.jsontext import dumps
+from eyelet_ingest.own_patterns import check_pattern
 from eyelet_ingest.past_walk import rebuilt
 from eyelet_ingest.redaction import Redactor
+from eyelet_ingest.redaction_names import MARKED
+
+if TYPE_CHECKING:
+    from eyelet_ingest.redaction_own import Allowed
+    from eyelet_ingest.redaction_own import Pattern as Own
 
 CUSTOM = "custom"
 GROUP = "secret"
-KIND = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-KIND_CHARS = 32
-PATTERN_CHARS = 10_000
-MARKER = re.compile(r"\[redacted:[a-z0-9_-]+(?::[0-9a-f]{6})?\]")
 LEVELS = 4  # of escapes within escapes
 PASSES = 16  # a text is asked again until nothing matches: what goes can bring together what stood around it
 
+_MARKER = re.compile(MARKED)
+_BEFORE_KIND = "[redacted:"
 _ESCAPE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[\"\\/bfnrt]")
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
@@ -37,14 +42,20 @@ Spans = list[tuple[int, int, str]]  # where a secret stands, and what it is in p
 
 
 class Pattern:
-    """A regular expression whose matches go, under the name `kind`. BadInput for one that cannot be used."""
+    """A regular expression whose matches go, under the name `kind`; for ASCII, as those of the settings. BadInput for
+    one that is none, or that can be slow: it says where, and quotes nothing of it."""
 
     def __init__(self, pattern: str, kind: str = CUSTOM) -> None:
-        if not KIND.fullmatch(kind) or len(kind) > KIND_CHARS:
-            hint = f"write up to {KIND_CHARS} of a-z, 0-9 and -"
-            raise BadInput("cannot name what goes", repr(kind[:80]), "it is no kind", hint)
+        try:
+            check_pattern(kind, pattern, "")
+        except BadInput as bad:
+            of_name = bad.reason.removeprefix("redaction.patterns cannot have the name")
+            if of_name != bad.reason:
+                raise BadInput("cannot name what goes", of_name.strip(), "it is no kind", bad.hint) from None
+            reason = bad.reason.removeprefix(f"redaction.patterns.{kind}").strip()
+            raise BadInput("redact", reason=f"the pattern {reason}", hint=bad.hint) from None
         self.pattern, self.kind = pattern, kind
-        self.expression = expression(pattern)
+        self.expression = re.compile(pattern, re.ASCII)
 
     def cleaner(self, key: bytes) -> "Cleaner":
         """What makes texts of the root with this key clean."""
@@ -52,45 +63,25 @@ class Pattern:
 
     def told(self, key: bytes) -> dict[str, object]:
         """What receipt and audit say of it: never the pattern, which often is the secret."""
-        mark = blake2b(self.pattern.encode("utf-8", "surrogatepass"), digest_size=16, key=key, person=b"eyelet-pattern")
-        return {"by": "pattern", "kind": self.kind, "pattern": mark.hexdigest()}
-
-
-def expression(pattern: str) -> "re.Pattern[str]":
-    """The pattern, compiled; BadInput, which says where, for one that is none, or that matches nothing at all. No
-    message quotes it."""
-    operation, hint = "cannot redact by the pattern", "write a regular expression of Python"
-    if not pattern:
-        raise BadInput(operation, reason="it is empty", hint=hint)
-    if len(pattern) > PATTERN_CHARS:
-        raise BadInput(operation, reason=f"it has more than {PATTERN_CHARS:,} characters", hint="write several")
-    try:
-        found = re.compile(pattern)
-    except re.error as bad:
-        place = f" at character {bad.pos + 1}" if bad.pos is not None else ""
-        raise BadInput(operation, reason=f"{_plain(bad.msg)}{place}", hint=hint) from None
-    except (OverflowError, RecursionError) as bad:
-        raise BadInput(operation, reason="it is too large to be compiled", hint="write a shorter one") from bad
-    if found.search(""):
-        raise BadInput(
-            operation, reason="it matches the empty text, and so everywhere", hint="say what must stand there"
-        )
-    return found
-
-
-def _plain(message: str) -> str:
-    """What is wrong, without the piece of the pattern that `re` may quote."""
-    return re.sub(r"(?s)['\"].*['\"]|(?<=sequence ).*|(?<=group name ).*|(?<=range ).*", "…", message)[:80]
+        raw = self.pattern.encode("utf-8", "surrogatepass")
+        mark = blake2b(raw, digest_size=16, key=key, person=b"eyelet-pattern").hexdigest()
+        return {"by": "pattern", "kind": self.kind, "pattern": mark}
 
 
 class Rules:
-    """The rules and the user's patterns as they are now."""
+    """The rules, and what the global settings add to them now. BadInput, with file and line, where these are wrong."""
+
+    def __init__(self) -> None:
+        self.own = redactors.own()
 
     def cleaner(self, key: bytes) -> "RulesCleaner":
-        return RulesCleaner(key)
+        """What makes texts of the root with this key clean."""
+        return RulesCleaner(key, *self.own)
 
     def told(self, key: bytes) -> dict[str, object]:
-        return {"by": "rules", "version": __version__}
+        """What receipt and audit say: how many patterns and exceptions the settings had, not which."""
+        patterns, allowed = self.own
+        return {"by": "rules", "version": __version__, "patterns": len(patterns), "allowed": len(allowed)}
 
 
 class RulesCleaner(Redactor):
@@ -98,24 +89,32 @@ class RulesCleaner(Redactor):
 
     __slots__ = ("taken",)
 
-    def __init__(self, key: bytes) -> None:
-        super().__init__(key)
+    def __init__(self, key: bytes, patterns: "tuple[Own, ...]" = (), allowed: "tuple[Allowed, ...]" = ()) -> None:
+        super().__init__(key, patterns, allowed)
         self.taken: dict[str, None] = {}
 
     def marker(self, kind: str, secret: str) -> str:
-        self.taken[secret] = None
-        return super().marker(kind, secret)
+        """As every Redactor's; what goes is remembered."""
+        made = super().marker(kind, secret)
+        if made != secret:
+            self.taken[secret] = None
+        return made
 
 
 class Cleaner(Redactor):
     """One pattern over the texts of one root, as `store.cleaning.Cleaner` has it."""
 
-    __slots__ = ("kind", "pattern", "taken")
+    __slots__ = ("expression", "kind", "taken")
 
-    def __init__(self, pattern: "re.Pattern[str]", kind: str, key: bytes) -> None:
+    def __init__(self, expression: "re.Pattern[str]", kind: str, key: bytes) -> None:
         super().__init__(key)
-        self.pattern, self.kind = pattern, kind
+        self.expression, self.kind = expression, kind
         self.taken: dict[str, None] = {}
+
+    def marker(self, kind: str, secret: str) -> str:
+        """As every Redactor's; what goes is remembered."""
+        self.taken[secret] = None
+        return super().marker(kind, secret)
 
     def may_hold(self, text: str) -> bool:
         """Nothing can be told of a pattern beforehand."""
@@ -124,11 +123,12 @@ class Cleaner(Redactor):
     def text(self, text: str) -> str:
         """The text without what matches; the same object where nothing does. Idempotent."""
         for _ in range(PASSES):
-            spans = self._outside_markers(text, self._found(text))
+            spans = _joined(self._found(text))
             if not spans:
-                break
+                return text
             text = self._without(text, spans)
-        return text
+        # What goes still brings more of it to light, as the last digits do of a long number: then all of it goes.
+        return self.marker(self.kind, text) if self._found(text) else text
 
     def damaged(self, text: str) -> str:
         return self.text(text)
@@ -174,43 +174,24 @@ class Cleaner(Redactor):
             view = _View(text, _PERCENT, _unquoted)
             spans += _placed(self._matches(view.plain), [view])
         for run in _BASE64.finditer(text):
-            inner = _decoded(run.group())
-            spans += [(*run.span(), secret) for _, _, secret in self._matches(inner)[:1]]
+            if not text.endswith(_BEFORE_KIND, 0, run.start()):
+                inner = _decoded(run.group())
+                spans += [(*run.span(), secret) for _, _, secret in self._matches(inner)[:1]]
         return spans
 
     def _matches(self, text: str) -> Spans:
-        spans = []
-        for match in self.pattern.finditer(text):
-            start, end = match.span()
-            if GROUP in self.pattern.groupindex and match.group(GROUP):
-                start, end = match.span(GROUP)
-            if start < end:
-                spans.append((start, end, text[start:end]))
+        """What matches between markers."""
+        spans: Spans = []
+        at = 0
+        for first, last in [*(marker.span() for marker in _MARKER.finditer(text)), (len(text), len(text))]:
+            for match in self.expression.finditer(text, at, first):
+                start, end = match.span()
+                if GROUP in self.expression.groupindex and match.group(GROUP):
+                    start, end = match.span(GROUP)
+                if start < end:
+                    spans.append((start, end, text[start:end]))
+            at = last
         return spans
-
-    def _outside_markers(self, text: str, spans: Spans) -> Spans:
-        """These without those that are markers alone; who touches a marker takes all of it in. Joined, in order."""
-        if not spans:
-            return []
-        markers = [match.span() for match in MARKER.finditer(text)]
-        ends = [end for _, end in markers]
-        joined: Spans = []
-        for start, end, secret in sorted(spans, key=lambda span: span[:2]):
-            at = bisect_right(ends, start)
-            inside = 0
-            first, last = start, end
-            while at < len(markers) and markers[at][0] < end:
-                inside += min(end, markers[at][1]) - max(start, markers[at][0])
-                first, last = min(first, markers[at][0]), max(last, markers[at][1])
-                at += 1
-            if inside == end - start:
-                continue
-            if joined and first < joined[-1][1]:
-                before = joined.pop()
-                secret = before[2] if before[1] - before[0] > last - first else secret
-                first, last = min(first, before[0]), max(last, before[1])
-            joined.append((first, last, secret))
-        return joined
 
     def _without(self, text: str, spans: Spans) -> str:
         parts: list[str] = []
@@ -218,8 +199,19 @@ class Cleaner(Redactor):
         for start, end, secret in spans:
             parts += (text[at:start], self.marker(self.kind, secret))
             at = end
-            self.taken[secret] = None
         return "".join(parts) + text[at:]
+
+
+def _joined(spans: Spans) -> Spans:
+    """In order, those that overlap as one, which is the secret of the longest."""
+    joined: Spans = []
+    for start, end, secret in sorted(spans, key=lambda span: span[:2]):
+        if joined and start < joined[-1][1]:
+            first, last, longer = joined.pop()
+            secret = longer if last - first > end - start else secret
+            start, end = first, max(last, end)
+        joined.append((start, end, secret))
+    return joined
 
 
 class _View:
