@@ -18,7 +18,6 @@ from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.places import matching
 from eyelet_ingest.store.redacted_places import Days
 from eyelet_ingest.store.redacting import DayRedacted, Work
-from eyelet_ingest.store.select import Filter
 
 NAME = "quarantine"
 DEADLINE_MS = 10_000
@@ -67,7 +66,7 @@ def _changes(work: Work, opened: Ledger, days: Days) -> "tuple[list[tuple[bytes,
             entries.append((uid, Quarantined(**said, **texts)))  # type: ignore[arg-type]
             days.of(_key(entry)).add(one)
     paths = {}
-    if work.wanted.where == Filter() and not work.wanted.projects:  # a path belongs to no time
+    if not work.wanted.chooses:  # a path belongs to no time
         for path in opened.paths():
             one = work.clean(("path",), (path,))
             if one.values:

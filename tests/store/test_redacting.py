@@ -91,6 +91,7 @@ def places(root: str, store: Store, make_event: MakeEvent, tmp_path: Path) -> St
     aside = Path(root, "spool", "bad", f"{NOON_US * 1_000:020d}-1-{DAY.mount_name}.json")
     aside.write_text('{"half": ' + json.dumps(SECRET)[:-1])
     Path(f"{aside}.why").write_text(f"half of {SECRET}")
+    Path(root, "faults").write_text(f"1774008000000000\tspooled\tbusy with {SECRET}\n")
     side = alongside.path_of(root, "old")
     with Store(side) as other:
         other.append([told(make_event, 3_000)])
@@ -107,7 +108,7 @@ def test_a_secret_is_in_no_byte_of_any_place_and_every_event_stays(places: Store
     assert counts(planned) == counts(done)
     assert counts(done) == {
         *(("days", 60), ("days", 5), ("days", 1), ("archive", 60)),
-        *(("json", 1), ("quarantine", 1), ("spool", 2)),
+        *(("json", 1), ("quarantine", 1), ("spool", 2), ("faults", 1)),
     }
     assert everywhere(root) == []
     assert rows(places) == before

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 SOMETHING_LEFT = 1  # the exit status
 DAYS_SHOWN = 20
-UNITS = {"days": "event", "spool": "event", "json": "file", "archive": "event", "quarantine": "record"}
+UNITS = {
+    "days": "event",
+    "spool": "event",
+    "json": "file",
+    "archive": "event",
+    "quarantine": "record",
+    "faults": "file",
+}
 PATTERN_FILE_BYTES = 1 << 20
 
 

@@ -16,12 +16,13 @@ from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.places import DEADLINE_MS, matching, met_us
 from eyelet_ingest.store.redacting import DayRedacted, Place, Work
 
+FAULTS = ("faults", "faults.old")  # faults.py
 MADE = ".redacted"  # how the name of a file ends that is being made
 
 
 def redacted_places(root: str) -> tuple[list[Place], list[Place]]:
     """Those of one root that are walked before the days, and those after them."""
-    before: list[Place] = [Spool()]
+    before: list[Place] = [Spool(), Faults()]
     if os.path.isdir(os.path.join(root, "json")):
         from eyelet_ingest.json_redaction import JsonFiles
 
@@ -137,6 +138,35 @@ class Spool:
             return None
         days.counted(key, "file")
         return key, safe
+
+
+class Faults:
+    """What hooks noted that went wrong, where that lies in the root. It belongs to no event: to be chosen, all is."""
+
+    name = "faults"
+
+    def redact(self, work: Work) -> Iterator[DayRedacted]:
+        days = Days(self.name)
+        if work.wanted.chooses:
+            return
+        changes = {}
+        for name in FAULTS:
+            path = os.path.join(work.root, name)
+            try:
+                with open(path, "rb") as file:
+                    raw = file.read()
+                safe = work.text_of_no_event(raw, layout.DEFAULT_CONTEXT, 0)
+                if safe is not raw:
+                    days.counted(layout.key_for(layout.DEFAULT_CONTEXT, met_us(path)), "file")
+                    changes[path] = safe
+            except OSError:
+                continue
+        if work.receipt is not None and changes:
+            days.announce(work)
+            for path, safe in changes.items():
+                replace(path, safe)
+            work.receipt.done()
+        yield from days.all()
 
 
 def alone(root: str) -> FileLock:

@@ -161,14 +161,12 @@ def redact(
         receipt = Receipt(root, said)
         _finish_what_was_stopped(root)
     work = Work(root, wanted, cleaning, result, receipt)
-    try:
-        before, after = _places(root)
-        _walk(before, work)
-        _days(catalog, work, let_go)
-        _walk(after, work)
-    finally:
-        if receipt is not None:
-            _say_what_is_left(work, receipt)
+    before, after = _places(root)
+    _walk(before, work)
+    _days(catalog, work, let_go)
+    _walk(after, work)
+    if receipt is not None:
+        _say_what_is_left(work, receipt)
     return result
 
 

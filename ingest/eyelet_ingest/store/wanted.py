@@ -32,6 +32,11 @@ class Wanted:
     uids: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
     by_age: bool = False
 
+    @property
+    def chooses(self) -> bool:
+        """Whether anything is left out."""
+        return self != Wanted(Filter())
+
     def has_context(self, context: str) -> bool:
         return self.contexts is None or context in self.contexts
 
