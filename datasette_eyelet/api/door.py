@@ -11,6 +11,7 @@ from typing import Any
 
 from datasette_eyelet import permissions, responses, token_actor
 from datasette_eyelet.visible import visible
+from eyelet_ingest import redactors
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.store.layout import safe_context
 
@@ -60,7 +61,9 @@ def refusal(error: Problem | EyeletError) -> Any:
         problem = Problem(503, f"{error.operation}: {error.reason}{hint}")
     else:
         problem = error
-    response = responses.json_text(json.dumps({"ok": False, "error": visible(problem.reason)}), problem.status)
+    response = responses.json_text(
+        json.dumps({"ok": False, "error": visible(redactors.message(problem.reason))}), problem.status
+    )
     response.headers.update(problem.headers)
     return response
 

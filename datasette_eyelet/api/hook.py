@@ -18,7 +18,7 @@ from datasette_eyelet.api.door import Problem, forbidden, room
 from datasette_eyelet.api.insert import CONTEXT_MAX_CHARS
 from datasette_eyelet.permissions import WRITE
 from datasette_eyelet.settings import HOOK_HOSTS
-from eyelet_ingest import intake, live, metadata, pause, posting
+from eyelet_ingest import intake, live, metadata, pause, posting, redactors
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import parse
@@ -79,6 +79,8 @@ def _event(
     if not around.settings["enabled"] or pause.rests(around.home, around.folders()):
         return "", None
     around.redactor = redactor = around.redactor_with(held.key)
+    if given:
+        redactors.check_context(given, redactor)
     plugins = held.plugins()
     uid, received_ns = named
     event, payload = live.event_of(raw, received_ns, redactor, around.settings, plugins)

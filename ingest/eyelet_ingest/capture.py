@@ -158,7 +158,7 @@ class _Keeping:
         def put() -> None:
             from eyelet_ingest.store import spool
 
-            paths.append(spool.put(root, self.key, self.given, self.row, failure))
+            paths.append(spool.put(root, self.key, self.given, self.row, _message(self.around, failure)))
 
         again = _tried(put)
         if again:
@@ -166,6 +166,11 @@ class _Keeping:
         elif not self.only_spool:
             is_own = paths[0].startswith(root + os.sep)
             _note(self.around, "spooled" if is_own else "elsewhere", failure)
+
+
+def _message(around: "Surroundings | None", text: str) -> str:
+    """What is kept of why something failed."""
+    return text if around is None else around.redactor.text(text)
 
 
 def _tried(work: "Callable[[], object]") -> str:

@@ -120,8 +120,9 @@ class Database:
     ) -> None:
         own_us = hero_proc.time_us(record)
         clean, clean_text = intake.cleaned(text, record, self.redactor, is_suspect)
-        event = hero_proc.normalise(clean if isinstance(clean, dict) else {}, clean_text)
-        context = hero_proc.context_of(record) or self.context
+        kept = clean if isinstance(clean, dict) else {}
+        event = hero_proc.normalise(kept, clean_text)
+        context = hero_proc.context_of(kept) or self.context
         self._add(context, event, row, canonical(record).encode(), own_us, record.get("epoch"), nth)
 
     def _add(
@@ -160,8 +161,9 @@ class Database:
         elif self.last_time_us is not None:
             event.time_us, origin = self.last_time_us, "neighbour"
         event.meta["timestamp_from"] = origin
-        if plain(original, 100):
-            event.meta["original_timestamp"] = plain(original, 100)
+        said = self.redactor.text(plain(original))[:100]
+        if said:
+            event.meta["original_timestamp"] = said
 
     def _quarantine(self, row: OldRow, reason: str) -> None:
         value = row.values.get("data", row.values.get("content"))

@@ -80,6 +80,7 @@ class _Batch:
     def __init__(self, store: Store, context: str, sender: str, plugins: "Plugins | None", redactor: Redactor) -> None:
         self.plugins = plugins
         self.store, self.context, self.sender = store, context, sender
+        redactors.check_context(context, redactor)
         self.safe_context = layout.safe_context(context)
         self.key = identity.load_key(store.root)
         self.redactor = redactor

@@ -36,7 +36,7 @@ def add(event: "Event", around: Surroundings) -> None:
     if settings["git"] and around.git:
         facts = git_facts.facts(around.git)
         if facts:
-            event.meta["git"] = _safe(facts, around.redactor)
+            event.meta["git"] = {name: around.redactor.text(fact) for name, fact in facts.items()}
     if settings["environment"]:
         variables = environment(settings["environment"], around.redactor)
         if variables:

@@ -20,7 +20,7 @@ from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
-from eyelet_ingest import intake, quarantine, reading, recordings, redaction_gate
+from eyelet_ingest import intake, quarantine, reading, recordings, redaction_gate, redactors
 from eyelet_ingest.batch import Batch
 from eyelet_ingest.databases import Database
 from eyelet_ingest.errors import BadInput
@@ -149,6 +149,7 @@ class _Run:
         self.levels: Counter[str] = Counter()  # those of logs that are none of ours
         self.notes: list[str] = []
         self.context, self.progress = context, progress
+        redactors.check_context(context, batch.redactor)
         self.safe_context = layout.safe_context(context)
         self.key, self.clock, self.redactor = self.batch.key, self.batch.clock, self.batch.redactor
         self.uids = identity.Uids(self.key)

@@ -30,7 +30,12 @@ class TookTooLong(Exception):
 
 
 class Raised(Exception):
-    """What it raised, in words."""
+    """What it raised, in words. `place` says it without these: its kind, and where in the plugin. What raises while it
+    looks at a text may quote that."""
+
+    def __init__(self, words: str, place: str = "") -> None:
+        super().__init__(words)
+        self.place = place or words
 
 
 class Interrupted(BaseException):
@@ -100,7 +105,7 @@ class Plugged:
                     if found is not None and not isinstance(found, str):
                         raise Raised(f"it answered a {type(found).__name__}, no text")
                 except Raised as bad:
-                    self._note(name, "redact", str(bad))
+                    self._note(name, "redact", bad.place)
                     if name not in failed:
                         failed.append(name)
                     return WITHHELD
@@ -145,7 +150,7 @@ class Plugged:
                 try:
                     said = _plain(called(enrich, seen), redactor)
                 except (Raised, BadInput, ValueError, TypeError, RecursionError) as bad:
-                    self._note(name, "enrich", str(bad))
+                    self._note(name, "enrich", bad.place if isinstance(bad, Raised) else str(bad))
                     continue
                 if said:
                     found[name] = said
@@ -165,7 +170,19 @@ def called(function: "Callable[..., T]", *arguments: "Any") -> "T":
     except Interrupted:
         raise
     except BaseException as bad:  # noqa: BLE001  it is not ours: it may raise anything, SystemExit too
-        raise Raised(f"{type(bad).__name__}: {bad}"[:300]) from None
+        kind = type(bad).__name__
+        raise Raised(f"{kind}: {bad}"[:300], f"{kind}{_place(bad)}") from None
+
+
+def _place(bad: BaseException) -> str:
+    """Where in the function that was called it was raised, as ` in FILE, line N`."""
+    trace = bad.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__package__") == __package__:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    name = trace.tb_frame.f_code.co_filename.rsplit("/", 1)[-1]
+    return f" in {name}, line {trace.tb_lineno}"
 
 
 def withheld(value: object) -> "tuple[object, str]":

@@ -1,9 +1,12 @@
 """The redactor of a root for commands and servers, which may take a millisecond; hooks have that of `surroundings`."""
 
+import os
 from typing import TYPE_CHECKING
 
+from eyelet_ingest.errors import BadInput
 from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.store import identity
+from eyelet_ingest.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from eyelet_ingest.redaction_own import Allowed, Pattern
@@ -24,3 +27,14 @@ def own() -> "tuple[tuple[Pattern, ...], tuple[Allowed, ...]]":
 
     held = settings.compiled(settings.of_files(settings.global_file(), ""))
     return held["patterns"], held["allowed"]
+
+
+def message(text: str) -> str:
+    """What is said to somebody, without the secrets that it may quote: markers have no hash. Never raises."""
+    return Surroundings(os.sep).redactor_with(b"").text(text)
+
+
+def check_context(name: str, redactor: Redactor) -> None:
+    """BadInput for the name of a context that is, or holds, a secret: it would name folders."""
+    if redactor.text(name) != name:
+        raise BadInput("record into the context", reason="its name holds what looks like a secret", hint="name another")

@@ -106,7 +106,7 @@ class Surroundings:
         """The given name of the context to record into."""
         name = str(self.settings["context"])
         name = os.path.basename(self.project) or "default" if name == "project" else name
-        return WITHHELD if self.redactor.may_hold(name) else name
+        return name if self.redactor.text(name) == name else WITHHELD
 
     def roots(self) -> "list[str]":
         """The roots to record into, absolute: the global one, the project's, or both."""

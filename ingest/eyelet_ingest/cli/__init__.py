@@ -57,9 +57,10 @@ class _Trouble(click.ClickException):
     """One of our errors as click shows it: one line on stderr, no traceback."""
 
     def __init__(self, error: EyeletError | OSError) -> None:
+        from eyelet_ingest import redactors
         from eyelet_ingest.cli.output import visible
 
-        super().__init__(visible(str(error)))
+        super().__init__(visible(redactors.message(str(error))))
 
 
 class _Refusal(_Trouble):
