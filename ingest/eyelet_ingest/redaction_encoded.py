@@ -25,12 +25,18 @@ _PERCENT = compiled(r"%([2-7][0-9a-f]|0[9ad])", I | A)
 _MARKER = compiled(r"\[redacted:([a-z0-9-]{1,40}):([0-9a-f]{6})\]", A)
 
 
-def redact_encoded(text: str, mark: "Mark", redact: "Redact") -> str:
-    """`text` without the secrets that `redact` finds in any of its views; the same object where there is none."""
+def redact_views(text: str, mark: "Mark", redact: "Redact") -> str:
+    """`text` without the secrets that `redact` finds in it or behind its escapes; the same object where there is none.
+
+    Before the rules see the text itself: they would take a secret only as far as its first escape.
+    """
     if "\\u00" in text or "\\U00" in text or "\\/" in text:
         text = _in_view(text, _ESCAPE, mark, redact)
-    if "%" in text:
-        text = _in_view(text, _PERCENT, mark, redact)
+    return _in_view(text, _PERCENT, mark, redact) if "%" in text else text
+
+
+def redact_packed(text: str, mark: "Mark", redact: "Redact") -> str:
+    """`text` without what spells secrets in base64 or hex digits; the same object where there is none."""
     spans = [span for lines, step, decoded in _packed(text) for span in _in_packed(lines, step, decoded, redact)]
     return _replaced(text, spans, mark) if spans else text
 
@@ -43,6 +49,22 @@ def _replaced(text: str, spans: "list[Span]", mark: "Mark") -> str:
             pieces += (text[done:begin], mark(kind, secret))
             done = end
     return "".join((*pieces, text[done:]))
+
+
+def _joined(spans: "list[Span]") -> "list[Span]":
+    """Those that overlap as one, which is what the longest of them is."""
+    joined: list[Span] = []
+    longest = 0
+    for span in sorted(spans):
+        if not joined or span[0] >= joined[-1][1]:
+            joined.append(span)
+            longest = span[1] - span[0]
+            continue
+        begin, end, kind, secret = joined.pop()
+        if span[1] - span[0] > longest:
+            longest, kind, secret = span[1] - span[0], *span[2:]
+        joined.append((begin, max(end, span[1]), kind, secret))
+    return joined
 
 
 def _in_view(text: str, pattern: "re.Pattern[str]", mark: "Mark", redact: "Redact") -> str:
@@ -66,8 +88,8 @@ def _in_view(text: str, pattern: "re.Pattern[str]", mark: "Mark", redact: "Redac
         nth = bisect_right(here, at) - 1
         return there[nth] + at - here[nth]
 
-    spans = [(place(begin), place(end), kind, secret) for begin, end, kind, secret in secrets_in(view, redact)]
-    return _replaced(text, spans, mark) if spans else text
+    behind = [(place(begin), place(end), kind, secret) for begin, end, kind, secret in secrets_in(view, redact)]
+    return _replaced(text, _joined([*behind, *secrets_in(text, redact)]), mark) if behind else text
 
 
 def _char(match: "re.Match[str]") -> str:

@@ -13,26 +13,39 @@ from itertools import accumulate
 
 from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.redaction_probes import holds_userinfo, may_hold_secret
-from eyelet_ingest.redaction_runs import BEGINNINGS, LONG_CHARS, ODD_BEFORE, ODD_FIRST, RUN, RUN_SHAPE, run_tells
+from eyelet_ingest.redaction_runs import (
+    BEGINNINGS,
+    LONG_CHARS,
+    ODD_BEFORE,
+    ODD_FIRST,
+    PACKED_CHARS,
+    RUN,
+    RUN_SHAPE,
+    hex_at,
+    packed_lines,
+    run_tells,
+)
 
 # What may stand behind a telling name, as `redaction_probes._ends_name` has it.
-_ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t])"
+_ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%])"
 # On the text in ASCII lower case.
 _LOW = tuple(
     re.compile(pattern)
     for pattern in (
-        rb"k(?:ey(?<=[istegnrdhp_\-. ]key)|en(?<=token)" + _ENDS + rb"|ie(?<=cookie)"
-        rb"|s(?<=hooks)(?:\.slack\.com|\.zapier\.com|(?<=/webhooks)))",
-        rb"c(?:redential|ret(?<=secret))",
-        rb"p(?:rivate>|ass(?:w(?!(?<=/passw)d)|phrase|code|(?<=sshpass)|" + _ENDS + rb")"
-        rb"|wd(?<=[a-z0-9_.-]pwd)" + _ENDS + rb")",
+        rb"k(?:ey(?:(?<=[istegnrdhpkycl_\-. ]key)|[\"'`:=>* \\+]{1,40}[a-z0-9+/=_.-]{20})|en(?<=token)" + _ENDS
+        + rb"|ie(?<=cookie)|s(?<=hooks)(?:\.slack\.com|\.zapier\.com|(?<=/webhooks)))",
+        rb"c(?:redential|ret(?<=secret)|_(?<=glc_))",
+        rb"p(?:rivate>|ass(?:w(?!(?<=/passw)d)|phrase|code|(?<=sshpass)|(?<=pgpass)|" + _ENDS + rb")"
+        rb"|wd(?<=[a-z0-9_.;-]pwd)" + _ENDS + rb")",
         rb"u(?:th(?<=auth)(?:orization|" + _ENDS + rb")|rl(?<=curl)|00[2-7](?<=\\u00.))",
         rb"b(?:earer|2(?<=webhookb2))",
     )
 )  # fmt: skip
+_PERCENT = re.compile(rb"%(?:[2-7][0-9a-fA-F]|0[9adAD])")
 # Literals that hold a character so rare that looking at each of these is faster than a search: it, and its place.
 _LOW_RARE = (b"q", b"mysql", 3)
 _RAW_RARE = ((b"~", b"Q~", 1), (b"V", b"FlyV1", 3), (b"&", b"&sig=", 0), (b"?", b"?sig=", 0))
+_OPTIONS = b"paAPwUbSu"
 # So many of these characters in vain, and the literal itself is searched for: they are no longer rare.
 _MISSES = 32
 
@@ -43,15 +56,23 @@ def suspects(texts: "Sequence[str]", redactor: Redactor) -> set[int]:
     ends = list(accumulate(len(part) + 1 for part in parts))
     raw = b"\n".join(parts)
     del parts
-    found = {at for at, text in enumerate(texts) if "@" in text and holds_userinfo(text)} if b"@" in raw else set()
+    found = {at for at, text in enumerate(texts) if "@" in text and _holds_address(text)} if b"@" in raw else set()
     found.update(_in_runs(raw, ends))
     for rare in _RAW_RARE:
         found.update(_found_rare(*rare, raw, ends))
+    found.update(_found_literal(b"fm2_", raw, ends))
+    found.update(_found_literal(b" -", raw, ends, _OPTIONS))
+    if b"%" in raw:
+        found.update(_found(_PERCENT, raw, ends))
     raw = raw.lower()
     for pattern in _LOW:
         found.update(_found(pattern, raw, ends))
     found.update(_found_rare(*_LOW_RARE, raw, ends))
     return {at for at in found if may_hold_secret(texts[at])} | redactor.own_suspects(texts)
+
+
+def _holds_address(text: str) -> bool:
+    return holds_userinfo(text) or "@tcp(" in text or "@unix(" in text
 
 
 def _found(pattern: "re.Pattern[bytes]", data: bytes, ends: list[int]) -> Iterator[int]:
@@ -61,6 +82,19 @@ def _found(pattern: "re.Pattern[bytes]", data: bytes, ends: list[int]) -> Iterat
         at = bisect_right(ends, hit.start())
         yield at
         hit = pattern.search(data, ends[at])
+
+
+def _found_literal(literal: bytes, data: bytes, ends: list[int], behind: bytes = b"") -> Iterator[int]:
+    """The same for a literal, with one of the characters `behind` it where there are any."""
+    hit = data.find(literal)
+    while hit >= 0:
+        end = hit + len(literal)
+        if behind and data[end : end + 1] not in behind:
+            hit = data.find(literal, end)
+            continue
+        at = bisect_right(ends, hit)
+        yield at
+        hit = data.find(literal, ends[at])
 
 
 def _found_rare(rare: bytes, literal: bytes, place: int, data: bytes, ends: list[int]) -> Iterator[int]:
@@ -91,16 +125,20 @@ def _in_runs(data: bytes, ends: list[int]) -> Iterator[int]:
         if end < 0:
             end = len(shape)
         if (
-            (  # most runs are passed over by the first characters, without a call
-                data[at : at + 3] in BEGINNINGS
-                or ODD_BEFORE[data[at - 1]]
-                or ODD_FIRST[data[at]]
-                or data[end - 4] == 45
-                or data[end - 5] == 45
-                or end - at >= LONG_CHARS
-                or data[end + 7 : end + 8] == b"."
+            (data[at : at + PACKED_CHARS].isalnum() and (packed_lines(data, at, end) or hex_at(data, at, end) >= 0))
+            or (
+                (  # most runs are passed over by the first characters, without a call
+                    data[at : at + 3] in BEGINNINGS
+                    or ODD_BEFORE[data[at - 1]]
+                    or ODD_FIRST[data[at]]
+                    or data[end - 4] == 45
+                    or data[end - 4] == 95
+                    or data[end - 5] == 45
+                    or end - at >= LONG_CHARS
+                    or data[end + 7 : end + 8] == b"."
+                )
+                and run_tells(data, at, end)
             )
-            and run_tells(data, at, end)
         ):
             text = bisect_right(ends, at)
             yield text

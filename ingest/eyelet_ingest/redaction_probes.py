@@ -26,8 +26,21 @@ _PROBES = (*(b"secret", b"bearer", b"cookie", b"credential", b"private>"),)
 _NAMES = (b"secret", b"credential", b"cookie")
 _KEY_NAMES = (
     *(b"apikey", b"accesskey", b"privatekey", b"secretkey", b"signingkey", b"encryptionkey", b"masterkey"),
-    *(b"accountkey", b"sharedkey", b"servicekey", b"servicerolekey", b"authkey", b"appkey"),
+    *(b"accountkey", b"sharedkey", b"servicekey", b"servicerolekey", b"authkey", b"appkey", b"puttyuserkey"),
+    *(b"adminkey", b"writekey", b"sdkkey", b"licensekey", b"storagekey", b"ingestkey", b"insertkey", b"integrationkey"),
+    *(b"deploykey", b"hmackey", b"jwtkey", b"sessionkey", b"cookiekey", b"consumerkey", b"subscriptionkey", b"aeskey"),
+    *(
+        b"webhookkey",
+        b"rootkey",
+        b"functionskey",
+        b"functionkey",
+        b"vaultkey",
+        b"unsealkey",
+        b"presharedkey",
+        b"wepkey",
+    ),
 )
+_NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789_.-"
 # What may stand behind the last word of a telling name, and the words that may follow it there.
 _ENDS_NAME = b"\"'`:=]>*0123456789"
 _QUOTES = b"\"'`\\"
@@ -37,9 +50,20 @@ _TRAILING = (
     *(b"current", b"confirm", b"primary", b"secondary", b"main", b"default", b"backup", b"root", b"admin"),
     *(b"master", b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"),
 )
-_NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789_.-"
 _PRINTABLE_ESCAPES = (b"\\u002", b"\\u003", b"\\u004", b"\\u005", b"\\u006", b"\\u007")
 _KEY_WINDOW = 64
+# A random value behind any name that ends in `key`.
+KEY_VALUE_CHARS = 20
+_BEHIND_KEY = tuple(bytes((code,)) for code in b"\"'`:=>\\ *")
+_TO_VALUE = b" \"'`:=>\\*+"
+_VALUE_CHARS = _NAME_BYTES + b"/+="
+# Options that take a password, by their letters, and the commands before them in which they do.
+_OPTIONS = b"pawubs"
+_COMMANDS = (
+    *(b"docker", b"podman", b"nerdctl", b"buildah", b"skopeo", b"oras", b"helm", b"az ", b"mongo", b"sqlcmd"),
+    *(b"redis-cli", b"ldap", b"smbclient", b"7z", b"zip", b"curl", b"http", b"sudo"),
+)
+_COMMAND_MAX_CHARS = 400
 _DIGITS = b"0123456789abcdefABCDEF"
 _PERCENT = {  # of printable ASCII, tabs and line ends
     bytes((left, right)): int(bytes((left, right)), 16)
@@ -64,10 +88,11 @@ def may_hold_secret(text: str) -> bool:
         _names_secret(raw, low)
         or _holds_sign(raw)
         or _holds_run(raw)
-        or ("@" in text and holds_userinfo(text))
+        or ("@" in text and (holds_userinfo(text) or b"@tcp(" in raw or b"@unix(" in raw))
+        or _holds_option(low)
         or (b"hooks" in low and (b"hooks.slack.com" in low or b"/webhooks" in low or b"hooks.zapier.com" in low))
         or b"webhookb2" in low
-        or (b"curl" in low and (b"-u" in low or b"--user" in low))
+        or (b"curl" in low and (b"-u" in low or b"-b" in low or b"--user" in low))
         or (b"q" in low and b"mysql" in low and b"-p" in low)  # one character is found 20 times as fast
         or (b"%" in raw and _spelled_in_percents(raw))
         or (b"\\u00" in low and any(escape in low for escape in _PRINTABLE_ESCAPES))
@@ -78,7 +103,7 @@ def may_tell(name: str) -> bool:
     """Whether `name`, a key or a variable, could be a telling one: the probe that the law rests on for names."""
     raw = name.encode("utf-8", "surrogatepass") + b'"'
     low = raw.lower()
-    return any(probe in low for probe in _NAMES) or _names_secret(raw, low)
+    return b"key" in low or any(probe in low for probe in _NAMES) or _names_secret(raw, low)
 
 
 def _names_secret(raw: bytes, low: bytes) -> bool:
@@ -98,6 +123,10 @@ def _holds_key(low: bytes) -> bool:
     while at >= 0:
         if low[max(0, at - _KEY_WINDOW) : at + 3].translate(None, b"_-. ").endswith(_KEY_NAMES):
             return True
+        if low[at + 3 : at + 4] in _BEHIND_KEY:
+            value = low[at + 3 : at + 56].lstrip(_TO_VALUE)
+            if len(value) >= KEY_VALUE_CHARS and not value[:KEY_VALUE_CHARS].strip(_VALUE_CHARS):
+                return True
         at = low.find(b"key", at + 3)
     return False
 
@@ -106,7 +135,7 @@ def _holds_pass(raw: bytes, low: bytes) -> bool:
     """`password` and its kin, or `pass` as a name; not /etc/passwd, `bypass_all`, `tests pass`, `PASS: test_x`."""
     if low.count(b"passw") > low.count(b"/passwd"):
         return True
-    if b"passphrase" in low or b"passcode" in low or b"sshpass" in low:
+    if b"pgpass" in low or b"passphrase" in low or b"passcode" in low or b"sshpass" in low:
         return True
     for end in _ends_name(low, b"pass"):
         before = low[end - 5 : end - 4] if end > 4 else b""
@@ -124,7 +153,7 @@ def _holds_pwd(low: bytes) -> bool:
     """`DB_PWD`, `dbPwd`, `--db-pwd`; the command and the variable that name the folder are no secret."""
     for end in _ends_name(low, b"pwd"):
         before = low[end - 4 : end - 3] if end > 3 else b""
-        if before.isalnum() or (before and before in b"_-."):
+        if before.isalnum() or (before and before in b"_-.;"):
             return True
     return False
 
@@ -153,21 +182,35 @@ def _ends_name(low: bytes, stem: bytes) -> "Iterator[int]":
 
 def _is_separated(low: bytes, at: int, end: int) -> bool:
     """Whether a sign stands behind the spaces, or the name is an option: `token = …`, `--token …`."""
-    behind = low[end : end + 18].replace(b"\\t", b" ").lstrip(b" \t")[:1]
-    if behind and behind in _SEPARATES:
+    behind = low[end : end + 18].replace(b"\\t", b" ").lstrip(b" \t")
+    if (behind and behind[:1] in _SEPARATES) or behind.startswith((b"{ get", b"{get")):
         return True
     head = low[max(0, at - 40) : at]
-    return b"--" in head[len(head.rstrip(_NAME_BYTES)) :]
+    return head[len(head.rstrip(_NAME_BYTES)) :].startswith(b"-") or head.endswith(b":_")
 
 
 def _holds_sign(raw: bytes) -> bool:
     """Whether what tells of Azure's and Fly's is there, which have no long run at their beginning."""
     return (
-        (b"~" in raw and b"Q~" in raw)
+        b"fm2_" in raw
+        or b"glc_" in raw
+        or (b"~" in raw and b"Q~" in raw)
         or (b"V" in raw and b"FlyV1" in raw)
         or (b"&" in raw and b"&sig=" in raw)
         or (b"?" in raw and b"?sig=" in raw)
     )
+
+
+def _holds_option(low: bytes) -> bool:
+    """Whether an option is there that is a password's in the command before it: `docker login -p`, not `mkdir -p`."""
+    at = low.find(b" -")
+    while at >= 0:
+        if low[at + 2 : at + 3] in _OPTIONS and any(
+            command in low[max(0, at - _COMMAND_MAX_CHARS) : at] for command in _COMMANDS
+        ):
+            return True
+        at = low.find(b" -", at + 2)
+    return False
 
 
 def _holds_run(raw: bytes) -> bool:

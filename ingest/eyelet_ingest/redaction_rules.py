@@ -7,10 +7,11 @@ Every pattern runs in linear time: one quantifier a run, bounded where a match c
 quantifier around another. Every rule leaves a marker where it stands, so that redacting twice is redacting once.
 """
 
-from eyelet_ingest import redaction_providers
+from eyelet_ingest import redaction_commands, redaction_providers
 from eyelet_ingest.patterns import A, I, compiled
 from eyelet_ingest.redaction_assignments import redact_named
-from eyelet_ingest.redaction_encoded import redact_encoded
+from eyelet_ingest.redaction_commands import redact_commands
+from eyelet_ingest.redaction_encoded import redact_packed, redact_views
 from eyelet_ingest.redaction_names import MARKED, is_placeholder
 from eyelet_ingest.redaction_plain import plain as plain  # every marker needs it: with the rules it comes at once
 from eyelet_ingest.redaction_private import redact_private
@@ -43,19 +44,6 @@ _USERINFO = (
 _LIKE_TOKEN = r"(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[A-Za-z0-9_-]{20,}"
 _ESCAPE = r"\\{1,8}u00([2-7][0-9a-f])"
 _SPACE = r"(?<=[\"'])\s+(?=[:=,])|(?<=[:=,\[{])\s+(?=\\{0,7}[\"'\[{])"
-# (kind, literal, pattern with the kept part, the secret): commands that take a password as an argument
-_ARGUMENT = r"\\{0,7}[\"']?)([^\s\"'\\]+)"
-_COMMANDS = (
-    (
-        "basic-auth",
-        "curl",
-        r"(\bcurl\b[^\n|;&]{0,200}?\s(?:-u|--user)[ =]{0,2}\\{0,7}[\"']?"
-        rf"(?:{MARKED}|(?!\[redacted:)[^\s:\"'\\]{{1,64}}):)([^\s\"'\\]+)",
-    ),
-    ("password", "mysql", r"(\bmysql(?:dump|admin|import)?\b[^\n|;&]{0,200}?\s-p" + _ARGUMENT),
-    ("password", "sshpass", r"(\bsshpass[ \t]{1,4}-p[ \t]{0,4}" + _ARGUMENT),
-    ("password", "login", r"(\blogin[ \t]{1,4}\S{1,64}\s{1,8}password[ \t]{1,4})([^\s\"'\\]+)"),
-)
 
 
 def redact(text: str, mark: "Mark", own: "Callable[[str], str] | None" = None) -> str:
@@ -64,7 +52,8 @@ def redact(text: str, mark: "Mark", own: "Callable[[str], str] | None" = None) -
     `own` are rules of the user, who see what ours have left.
     """
     for _ in range(_ROUNDS):
-        safe = redact_encoded(_round(text, mark), mark, _redact_view)
+        safe = _round(redact_views(text, mark, _redact_view), mark)
+        safe = redact_packed(safe, mark, _redact_view)
         if own is not None:
             safe = own(safe)
         if safe == text:
@@ -76,7 +65,8 @@ def redact(text: str, mark: "Mark", own: "Callable[[str], str] | None" = None) -
 def _redact_view(view: str, mark: "Mark") -> str:
     """The same for what a text spells in another form, in which is one form more at most."""
     for _ in range(_ROUNDS):
-        safe = redact_encoded(_round(view, mark), mark, _redact_plain)
+        safe = _round(redact_views(view, mark, _redact_plain), mark)
+        safe = redact_packed(safe, mark, _redact_plain)
         if safe == view:
             break
         view = safe
@@ -118,10 +108,7 @@ def _round(text: str, mark: "Mark") -> str:
         text = _compiled(_USERINFO).sub(_without_userinfo(mark), text)
     text = redact_named(text, mark)
     text = _compiled(_BEARER, I).sub(_unless_placeholder("bearer-token", mark), text)
-    for kind, literal, pattern in _COMMANDS:
-        if literal in text:
-            text = _compiled(pattern).sub(_unless_placeholder(kind, mark), text)
-    return text
+    return redact_commands(text, mark)
 
 
 def _unless_placeholder(kind: str, mark: "Mark") -> "Callable[[re.Match[str]], str]":
@@ -196,8 +183,9 @@ def _redact_key_blocks(text: str, mark: "Mark") -> str:
 def compile_all() -> None:
     """Compile every pattern of these rules, for a bundle to write them down."""
     redaction_providers.compile_all()
+    redaction_commands.compile_all()
     patterns = (_JWT_HEAD, _JWT_TAIL, _BEGIN, _END, _KEY_BODY, _USERINFO, _LIKE_TOKEN, _SPACE)
-    for pattern in (*patterns, *(one[-1] for one in _COMMANDS)):
+    for pattern in patterns:
         _compiled(pattern)
     for pattern in (_BEARER, _ESCAPE):
         _compiled(pattern, I)

@@ -22,18 +22,19 @@ AT_RUNS = tuple(
     b"AKIA ASIA ABIA ACCA ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glrt- glft- glptt- gloas- glsoat- glimt-"
     b" glagent- glcbt- glffct- glwt- glrtr- GR1348941 sk-ant- sk- sk_live_ rk_live_ sk_test_ rk_test_ sk_prod_ rk_prod_"
     b" sk_ whsec_ xox xapp- AIza GOCSPX- npm_ pypi-AgE hf_ api_org_ dop_v1_ doo_v1_ dor_v1_ dapi shpat_ shpca_ shppa_"
-    b" shpss_ shpua_ shptka_ glsa_ glc_ eyJ lin_api_ lin_oauth_ ntn_ secret_ pul- sntryu_ sntrys_ ops_ A3- rubygems_"
-    b" PMAK- NRAK- NRII- sbp_ sb_secret_ nfp_ nfc_ nfo_ nfu_ nfb_ vcp_ vci_ vca_ vcr_ vck_ vercel_blob_rw_ cfk_ cfut_"
-    b" cfat_ xkeysib- xsmtpsib- sgp_ pnu_ pnb_ rdme_ CLOJARS_ gsk_ r8_ pplx- xai- csk- tvly- phx_ rpa_ jina_ apify_api_"
-    b" lsv2_pt_ lsv2_sk_ shippo_live_ shippo_test_ squ_ sqp_ sqa_ bkua_ p8e- API- ico- FLWSECK- FLWSECK_TEST- key_"
-    b" crsr_ napi_ key- AKCp cmVmdGtu cio EZAK EZTK LTAI AKID ATBB ABSK oy2 EAAA EAAC EAAG EAAM 4b1d HRKU- ATATT3"
+    b" shpss_ shpua_ shptka_ glsa_ eyJ lin_api_ lin_oauth_ ntn_ secret_ pul- sntryu_ sntrys_ ops_ A3- rubygems_"
+    b" PMAK- NRAK- NRII- NRJS- sbp_ sb_secret_ nfp_ nfc_ nfo_ nfu_ nfb_ vcp_ vci_ vca_ vcr_ vck_ vercel_blob_rw_ cfk_"
+    b" cfut_ cfat_ xkeysib- xsmtpsib- sgp_ pnu_ pnb_ rdme_ CLOJARS_ gsk_ r8_ pplx- xai- csk- tvly- phx_ rpa_ jina_"
+    b" apify_api_ lsv2_pt_ lsv2_sk_ shippo_live_ shippo_test_ squ_ sqp_ sqa_ bkua_ p8e- API- ico- FLWSECK- FLWSECK_TEST- key_"
+    b" crsr_ napi_ key- AKCp cmVmd cio EZAK EZTK LTAI AKID ATBB ABSK oy2 EAAA EAAC EAAG EAAM 4b1d HRKU- ATATT3"
     b" ATCTT3 dckr_pat_ dckr_oat_ pscale_tkn_ pscale_pw_ pscale_oauth_ eyt_ nvapi- sq0atp- sq0csp- figd_ tfp_ fio-u-"
     b" tk-us- duffel_live_ duffel_test_ dnkey- fo1_ fm1a_ fm1r_ tskey- pat-na pat-eu access-sandbox-"
-    b" access-development- access-production- CFPAT- CCIPAT_ CCIPRJ_ AQVN lip_live_ re_ AVNS_".split()
+    b" access-development- access-production- CFPAT- CCIPAT_ CCIPRJ_ AQVN lip_live_ re_ AVNS_ s-s4t2ud- s-s4t2af-"
+    b" sm_aat_ sm_pat_ sm_sat_".split()
 )
 BEFORE_RUNS = tuple(
-    b"hvs. hvb. hvr. sha256~ sl. sl.u. .atlasv1. ya29. ya29.a. ya29.c. ya29.d. dp.pt. dp.ct. dp.sa. dp.st. dp.scim."
-    b" dp.audit. v1. dt0c01. dt0s01.".split()
+    b"t1. xoxe. hvs. hvb. hvr. sha256~ sl. sl.u. .atlasv1. ya29. ya29.a. ya29.c. ya29.d. dp.pt. dp.ct. dp.sa. dp.st."
+    b" dp.scim. dp.audit. v1. dt0c01. dt0s01.".split()
 )
 BEGINNINGS = frozenset(prefix[:3] for prefix in AT_RUNS)
 JOINTS = b".~:"  # what stands before the run of a token that is more than the run
@@ -101,6 +102,8 @@ def run_tells(raw: bytes, at: int, end: int) -> bool:
                 return True
     if raw[end + 7 : end + 8] == b"." and raw[end] == 46:  # Discord's
         return True
+    if raw[end - 4] == 95 and raw[end - 3 : end] == b"mmk":  # MaxMind's
+        return True
     return ((raw[end - 4] == 45 or raw[end - 5] == 45) and b"-us" in raw[end - 5 : end]) or (
         end - at >= LONG_CHARS and b"JQQJ99" in raw[at:end]
     )
@@ -112,7 +115,7 @@ def _is_joined(raw: bytes, at: int, before: int) -> bool:
     if head.endswith(BEFORE_RUNS):
         return True
     if before == 58:  # a colon: Telegram's and Firebase's
-        return raw.startswith((b"AA", b"APA91"), at)
+        return raw.startswith((b"AA", b"APA91"), at) or (at > 9 and raw[at - 9 : at - 1].isdigit())  # and Asana's
     if before == 47:  # Google's 1//0…
         return head.translate(None, b"\\").endswith(b"1//")
     head = raw[max(0, at - 48) : at]  # a point: Airtable's, Harness', Doppler's with an environment, SendGrid's

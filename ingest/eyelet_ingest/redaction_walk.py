@@ -33,6 +33,8 @@ class _Frame:
     def __init__(self, source: "dict[str, object] | list[object]", told: _Told) -> None:
         self.source = source
         self.at = 0
+        if told.kind == "key":  # only what stands under such a key itself is random enough to tell
+            told = _NOTHING
         self.made: list[object] = []
         if isinstance(source, dict):
             self.keys = list(source)
@@ -113,7 +115,8 @@ def _pair(source: "dict[str, object]") -> _Told:
     for key in _PAIR_NAMES:
         name = source.get(key)
         if isinstance(name, str):
-            return _told(name, _NOTHING)
+            told = _told(name, _NOTHING)
+            return _NOTHING if told.kind == "key" else told
     return _NOTHING
 
 
@@ -122,7 +125,8 @@ def _arguments(items: "list[object]") -> "list[_Told]":
     told = [_NOTHING] * len(items)
     for at, item in enumerate(items[:-1]):
         if isinstance(item, str) and item.startswith("--") and "=" not in item:
-            told[at + 1] = _told(item, _NOTHING)
+            found = _told(item, _NOTHING)
+            told[at + 1] = _NOTHING if found.kind == "key" else found
     return told
 
 
