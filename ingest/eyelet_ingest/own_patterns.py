@@ -19,9 +19,9 @@ from eyelet_ingest.redaction_own import NEVER_ALLOWED
 from eyelet_ingest.redaction_plain import plain
 
 if sys.version_info >= (3, 11):
-    from re import _parser as parser  # type: ignore[attr-defined]
+    from re import _parser  # type: ignore[attr-defined]
 else:
-    import sre_parse as parser
+    import sre_parse as _parser
 
 if TYPE_CHECKING:
     from eyelet_ingest.redaction_own import Allowed, Pattern
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Node = tuple[Any, Any]  # what it is, and what of it
     Chars = frozenset[int]
 
+parser: Any = _parser
 GROUP = "secret"
 MOST_CHARS = 500  # of a pattern, and of a value that stays
 LEAST_CHARS = 3  # that a pattern must match: less is found everywhere

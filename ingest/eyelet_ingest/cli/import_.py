@@ -33,6 +33,7 @@ def import_(
 
     FILE is an export, gzip or plain; - is standard input. Recordings of agents are for `eyelet ingest`.
     """
+    from eyelet_ingest.incoming import Incoming
     from eyelet_ingest.store.importing import Importing, import_files, total_bytes
     from eyelet_ingest.store.store import Store
 
@@ -40,7 +41,8 @@ def import_(
         utf8("context", context)
     with Store(root) as store:
         store.contexts()  # RootError where it is none
-    importing = Importing(root, context=context, force=force, dry_run=dry_run)
+    clean = None if dry_run else Incoming(root)
+    importing = Importing(root, context=context, force=force, dry_run=dry_run, clean=clean)
     if as_json or not sys.stderr.isatty():
         done = import_files(importing, paths, sys.stdin.buffer)
     else:

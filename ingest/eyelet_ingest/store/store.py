@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.sync import Synced
     from eyelet_ingest.store.tail import Tail
     from eyelet_ingest.store.tombstones import Sieve
+    from eyelet_ingest.store.transfer import Clean
     from eyelet_ingest.store.wanted import Wanted
     from eyelet_ingest.store.writers import Writers
 
@@ -387,13 +388,20 @@ class Store(Tending):
         return ExportLines(self.roots.alone(), where, progress)
 
     def import_files(
-        self, paths: Iterable[str], *, context: str | None = None, force: bool = False, dry_run: bool = False
+        self,
+        paths: Iterable[str],
+        *,
+        context: str | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+        clean: "Clean | None" = None,
     ) -> "Imported":
         """Store the events of exports at `paths`, all in `context` where one is given; what was deleted here stays
-        away, unless `force`. What could not be taken is named in the result, never raised."""
+        away, unless `force`. What could not be taken is named in the result, never raised. They come as they are,
+        unless `clean` takes something from them, as `incoming.Incoming` does."""
         from eyelet_ingest.store.importing import Importing, import_files
 
-        return import_files(Importing(self.root, context=context, force=force, dry_run=dry_run), paths)
+        return import_files(Importing(self.root, context=context, force=force, dry_run=dry_run, clean=clean), paths)
 
     def backup(
         self,
@@ -448,12 +456,14 @@ class Store(Tending):
         force: bool = False,
         dry_run: bool = False,
         progress: "Callable[[int], object] | None" = None,
+        clean: "Clean | None" = None,
     ) -> "list[Synced]":
         """Store what is new in other roots, each a folder or `ssh://host/path`, of these contexts or of all. What was
-        deleted here stays away, unless `force`. A source that cannot be read raises nothing: its result says so."""
+        deleted here stays away, unless `force`. A source that cannot be read raises nothing: its result says so.
+        `clean` as for `import_files`."""
         from eyelet_ingest.store.sync import sync
 
-        return sync(self.root, sources, contexts=contexts, force=force, dry_run=dry_run, progress=progress)
+        return sync(self.root, sources, contexts=contexts, force=force, dry_run=dry_run, progress=progress, clean=clean)
 
     def delete(
         self,
