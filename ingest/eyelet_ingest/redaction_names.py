@@ -134,7 +134,7 @@ _PLACEHOLDER = compiled(
     r"\$[A-Za-z_]\w*|\$[0-9@*#?!]|\$\{.*|\$\(.*|\$env:\w+|%\w+%|%[sdrv](?::%[sdrv])?|%\(\w+\)s|@\w+@"
     r"|\{\{.*\}\}|\{[\w.!:\"'\[\]() -]*\}|<[^<>]*>|\[[A-Za-z _-]+\]|#\{.*\}"
     r"|([*.xX•_-])\1+\w{0,4}|\W?[*•]{3,}\W?|\w{1,4}(?:[*•]{3,}|\.\.\.|…)\w{0,4}|\.\.\.|…"
-    r"|~|change[ _-]?(?:me|it|this).*|(?:\\{1,8}u2022)+|sha(?:1|224|256|384|512)[-:][A-Za-z0-9+/=]{20,}"
+    r"|~|\*{1,2}|change[ _-]?(?:me|it|this).*|(?:\\{1,8}u2022)+|sha(?:1|224|256|384|512)[-:][A-Za-z0-9+/=]{20,}"
     r"|(?:your|insert|enter|replace|example|dummy)[ _-].*"
     r"|(?:[a-z]+[_-])*(?:here|goes-here|placeholder)",
     I | A | S,
@@ -170,6 +170,7 @@ _IDENTIFIER = compiled(r"[A-Za-z_][\w-]*", A)
 _RANDOM = compiled(r"[A-Za-z0-9+/_.=-]+", A)
 _PACKED = compiled(r"[A-Za-z0-9+/]{12,}={1,2}", A)
 _SIGN = compiled(r"[^\w\s.:/@{}()<>$-]", A)
+_CASES = compiled(r"[a-z][A-Z]|[A-Z][A-Z][a-z]", A)
 _PARTS = compiled(r"[^A-Za-z]+", A)
 _UUID = compiled(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", I | A)
 
@@ -215,7 +216,8 @@ def is_secret(found: Candidate) -> bool:
     if kind == "key" or (kind == "secret-key" and _letters(found.name).endswith(_RANDOM_KEYS)):
         return _is_high_entropy(value, kind)
     if kind in ("auth", "credential") or found.style == "listed":
-        return _is_random(value, 6 if kind == "password" else 8) or (found.style != "listed" and _is_odd(value))
+        literal = found.style in ("key", "quoted", "env")
+        return _is_random(value, 6 if kind == "password" or literal else 8) or (literal and _is_odd(value))
     if found.style in ("key", "quoted"):
         return _is_quoted_secret(found, value)
     return _is_bare_secret(found, value)
@@ -248,6 +250,8 @@ def _is_bare_secret(found: Candidate, value: str) -> bool:
     if found.style in ("element", "env") or _is_random(value, 6 if is_password else 8):
         return True
     if not is_password:
+        if found.ends_line and found.starts_line and len(value) >= 12 and _is_odd(value):
+            return True
         return len(value) >= 24 and not value.islower() and not _IDENTIFIER.fullmatch(value)
     if value.isdigit():
         return len(value) >= 3
@@ -283,9 +287,11 @@ def _is_random(value: str, least: int) -> bool:
 
 def _is_odd(value: str) -> bool:
     """Whether it is nothing that code or prose would have there: base64, or signs among the letters."""
-    if " " in value or len(value) < 8 or _IDENTIFIER.fullmatch(value):
+    if " " in value or len(value) < 8:
         return False
-    return _PACKED.fullmatch(value) is not None or (_LETTER.search(value) is not None and bool(_SIGN.search(value)))
+    if _PACKED.fullmatch(value) or (_LETTER.search(value) and _SIGN.search(value)):
+        return True
+    return value.isalpha() and len(_CASES.findall(value)) >= 4
 
 
 def _is_high_entropy(value: str, kind: str) -> bool:

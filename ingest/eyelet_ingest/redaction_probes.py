@@ -90,6 +90,7 @@ def may_hold_secret(text: str) -> bool:
         or _holds_run(raw)
         or ("@" in text and (holds_userinfo(text) or b"@tcp(" in raw or b"@unix(" in raw))
         or _holds_option(low)
+        or (b"<" in low and b"<<<" in low and (b"kinit" in low or b"cryptsetup" in low))
         or (b"hooks" in low and (b"hooks.slack.com" in low or b"/webhooks" in low or b"hooks.zapier.com" in low))
         or b"webhookb2" in low
         or (b"curl" in low and (b"-u" in low or b"-b" in low or b"--user" in low))
@@ -186,7 +187,7 @@ def _is_separated(low: bytes, at: int, end: int) -> bool:
     if (behind and behind[:1] in _SEPARATES) or behind.startswith((b"{ get", b"{get")):
         return True
     head = low[max(0, at - 40) : at]
-    return head[len(head.rstrip(_NAME_BYTES)) :].startswith(b"-") or head.endswith(b":_")
+    return head[len(head.rstrip(_NAME_BYTES)) :].startswith(b"-") or head.endswith(b":_auth")
 
 
 def _holds_sign(raw: bytes) -> bool:

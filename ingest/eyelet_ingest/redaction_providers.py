@@ -223,7 +223,7 @@ SHAPES = (
     ("grafana-token", "glc_", r"glc_[A-Za-z0-9+/]{32,}={0,3}"),
     ("firebase-key", ":APA91", rf"(?<![\w-]){_W}{{11,22}}:APA91{_W}{{80,}}"),
     ("google-oauth-token", "/0", rf"(?<![0-9A-Za-z])1\\{{0,7}}/\\{{0,7}}/0{_W}{{30,}}"),
-    ("fly-token", "fm2_", r"fm2_[A-Za-z0-9+/_-]{60,}={0,3}"),
+    ("fly-token", "fm2_", r"(?:FlyV1(?: |%20|\+))?fm2_[A-Za-z0-9+/_,-]{60,}={0,3}"),
     ("age-key", "AGE-SECRET-KEY-", r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
     ("age-key", "AGE-PLUGIN-", r"AGE-PLUGIN-[A-Z0-9]{1,20}-1[A-Z0-9]{40,}"),
     ("mapbox-token", "sk.eyJ", rf"{EDGE}sk\.eyJ{_W}{{20,}}\.{_W}{{20,}}"),

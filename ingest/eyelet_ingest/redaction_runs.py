@@ -25,8 +25,8 @@ AT_RUNS = tuple(
     b" shpss_ shpua_ shptka_ glsa_ eyJ lin_api_ lin_oauth_ ntn_ secret_ pul- sntryu_ sntrys_ ops_ A3- rubygems_"
     b" PMAK- NRAK- NRII- NRJS- sbp_ sb_secret_ nfp_ nfc_ nfo_ nfu_ nfb_ vcp_ vci_ vca_ vcr_ vck_ vercel_blob_rw_ cfk_"
     b" cfut_ cfat_ xkeysib- xsmtpsib- sgp_ pnu_ pnb_ rdme_ CLOJARS_ gsk_ r8_ pplx- xai- csk- tvly- phx_ rpa_ jina_"
-    b" apify_api_ lsv2_pt_ lsv2_sk_ shippo_live_ shippo_test_ squ_ sqp_ sqa_ bkua_ p8e- API- ico- FLWSECK- FLWSECK_TEST- key_"
-    b" crsr_ napi_ key- AKCp cmVmd cio EZAK EZTK LTAI AKID ATBB ABSK oy2 EAAA EAAC EAAG EAAM 4b1d HRKU- ATATT3"
+    b" apify_api_ lsv2_pt_ lsv2_sk_ shippo_live_ shippo_test_ squ_ sqp_ sqa_ bkua_ p8e- API- ico- FLWSECK-"
+    b" FLWSECK_TEST- key_ crsr_ napi_ key- AKCp cmVmd cio EZAK EZTK LTAI AKID ATBB ABSK oy2 EAAA EAAC EAAG EAAM 4b1d HRKU- ATATT3"
     b" ATCTT3 dckr_pat_ dckr_oat_ pscale_tkn_ pscale_pw_ pscale_oauth_ eyt_ nvapi- sq0atp- sq0csp- figd_ tfp_ fio-u-"
     b" tk-us- duffel_live_ duffel_test_ dnkey- fo1_ fm1a_ fm1r_ tskey- pat-na pat-eu access-sandbox-"
     b" access-development- access-production- CFPAT- CCIPAT_ CCIPRJ_ AQVN lip_live_ re_ AVNS_ s-s4t2ud- s-s4t2af-"
@@ -49,7 +49,7 @@ _SEXTETS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _FIRST = _SEXTETS[:32]
 _SECOND = bytes(char for nth, char in enumerate(_SEXTETS) if nth % 16 < 8)
 _THIRD = bytes(char for nth, char in enumerate(_SEXTETS) if nth % 4 < 2)
-PACKED_CHARS = 24  # as many are looked at
+PACKED_CHARS = 16  # as many are looked at
 _HEX = b"0123456789abcdefABCDEF"
 _HEX_CHARS = 40
 _PACKED = bytes(code in _SEXTETS + b"-_" for code in range(256))
