@@ -19,10 +19,11 @@ from datasette_eyelet.handed_over import HandedOver
 from datasette_eyelet.writing import Writing
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.grouped import Grouped
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.store import alongside
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.store import Store
-from eyelet_ingest.surroundings import Surroundings
+from eyelet_ingest.surroundings import Surroundings, key_of
 
 if TYPE_CHECKING:
     from eyelet_ingest.plugins import Plugins
@@ -68,6 +69,14 @@ class Instance:
             if self._store is None:
                 self._store = Store(self.root, also=alongside.roots_of(self.root))
             return self._store
+
+    def key(self) -> bytes:
+        """The root's key for markers; none where it cannot be read."""
+        return key_of(self.root)
+
+    def redactor(self) -> Redactor:
+        """That of the root, with what the global settings add. It looks at files: not for the event loop."""
+        return Surroundings(os.sep).redactor_with(self.key)
 
     @property
     def grouped(self) -> Grouped:

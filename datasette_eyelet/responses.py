@@ -12,6 +12,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 
 from datasette_eyelet import compat, instance
 from datasette_eyelet.links import DAYS, SEARCH, STATIC
+from eyelet_ingest import redactors
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -52,6 +53,7 @@ async def problem(
     **context: Any,
 ) -> Response:
     """A refusal or an error: a page that says what helps, or `{"ok": false, "error": …}`."""
+    reason = redactors.message(reason)
     if as_json:
         return json_text(json.dumps({"ok": False, "error": reason}), status)
     return await page(datasette, request, template, {"title": title, "reason": reason, **context}, status)

@@ -13,7 +13,7 @@ PLUGIN = REPOSITORY / "datasette_eyelet"
 HOT = [
     *("capture", "live", "intake", "jsontext", "events", "errors", "redaction", "sources.claude_hooks", "store.writer"),
     *("metadata", "limits", "json_files", "project_root", "faults", "pause", "surroundings", "patterns", "posting"),
-    *("store.rows", "store.spool", "hot", "plugged", "sources.registry"),
+    *("store.rows", "store.spool", "hot", "plugged", "sources.registry", "redaction_probes", "redaction_runs"),
 ]
 
 

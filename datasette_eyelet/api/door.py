@@ -11,6 +11,7 @@ from typing import Any
 
 from datasette_eyelet import permissions, responses, token_actor
 from datasette_eyelet.visible import visible
+from eyelet_ingest import redactors
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.store.layout import safe_context
 
@@ -67,7 +68,8 @@ def problem_of(error: Problem | EyeletError) -> Problem:
 def refusal(error: Problem | EyeletError) -> Any:
     """What went wrong, in JSON."""
     problem = problem_of(error)
-    response = responses.json_text(json.dumps({"ok": False, "error": visible(problem.reason)}), problem.status)
+    said = visible(redactors.message(problem.reason))
+    response = responses.json_text(json.dumps({"ok": False, "error": said}), problem.status)
     response.headers.update(problem.headers)
     return response
 

@@ -31,7 +31,8 @@ async def view(datasette: Any, request: Any) -> Any:
     held = instance.of(datasette)
     await asyncio.to_thread(held.drain_when_due)
     export = await asyncio.to_thread(held.store_for(contexts).alone().export, query.where)
-    return _Answer(datasette, request, export, audited.facts(query.where, contexts))
+    facts = await asyncio.to_thread(lambda: audited.facts(query.where, contexts, held.redactor()))
+    return _Answer(datasette, request, export, facts)
 
 
 class _Answer:

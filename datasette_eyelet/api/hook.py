@@ -15,7 +15,7 @@ from datasette_eyelet.api import body, door, senders
 from datasette_eyelet.api.door import Problem, forbidden, room
 from datasette_eyelet.handed_over import Tell
 from datasette_eyelet.permissions import WRITE
-from eyelet_ingest import intake, live, metadata, pause, posting
+from eyelet_ingest import intake, live, metadata, pause, posting, redactors
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import parse
@@ -110,15 +110,18 @@ class _Taking:
         around = Surroundings(_folder(self.raw) if self.is_near else os.sep)
         if not around.settings["enabled"] or pause.rests(around.home, around.folders()):
             return "", None
+        around.redactor = redactor = around.redactor_with(self.held.key)
+        if self.given:
+            redactors.check_context(self.given, redactor)
         plugins = self.held.plugins()
         uid, received_ns = self.named
-        event, payload = live.event_of(self.raw, received_ns, around.settings, plugins, self.agent)
+        event, payload = live.event_of(self.raw, received_ns, redactor, around.settings, plugins, self.agent)
         event.uid = uid
         if self.is_near:
             around.settings["environment"] = ()  # the server's is not the agent's
             metadata.add(event, around)
             plugins.redact_metadata(event)
-        plugins.enrich(event, payload)
+        plugins.enrich(event, payload, redactor)
         return self.given or around.context, event
 
 

@@ -32,7 +32,7 @@ async def view(datasette: Any, request: Any) -> Any:
 
 def _record(held: instance.Instance, context: str, texts: list[str], sender: str) -> Recorded:
     with held.writing.to(held.store) as store:
-        return logs.record(store, context, texts, sender=sender, plugins=held.plugins())
+        return logs.record(store, context, texts, sender=sender, plugins=held.plugins(), redactor=held.redactor())
 
 
 def _of_object(text: str, given: list[str]) -> tuple[str, list[str]]:

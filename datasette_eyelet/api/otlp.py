@@ -17,7 +17,7 @@ from datasette_eyelet.api import body, door, senders
 from datasette_eyelet.api.door import Problem, forbidden, room
 from datasette_eyelet.permissions import WRITE
 from datasette_eyelet.visible import visible
-from eyelet_ingest import intake, pause, telemetry
+from eyelet_ingest import intake, pause, redactors, telemetry
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.jsontext import parse
 from eyelet_ingest.sources import otlp
@@ -61,9 +61,15 @@ async def view(datasette: Any, request: Any) -> Any:
 def _record(
     held: instance.Instance, context: str, records: list[object], sender: str, around: Surroundings
 ) -> telemetry.Received:
+    redactor = around.redactor_with(held.key)
+    redactors.check_context(context, redactor)
     with held.writing.to(held.store) as store:
         return telemetry.record(
-            store, context, records, sender=sender, settings=around.settings, plugins=held.plugins()
+            *(store, context, records),
+            sender=sender,
+            redactor=redactor,
+            settings=around.settings,
+            plugins=held.plugins(),
         )
 
 

@@ -11,6 +11,7 @@ from datasette_eyelet.instance import Instance
 from datasette_eyelet.links import Links, Pairs
 from datasette_eyelet.query import CONDITIONS, BadParameter, Query, is_on, known_pairs, parse
 from datasette_eyelet.visible import one_line, visible
+from eyelet_ingest import redactors
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.ranges import RANGES, Range, display_time, resolve, zone
 from eyelet_ingest.store.answers import Partitions
@@ -35,7 +36,7 @@ async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any
         links = Links(datasette, tuple(pair for pair in pairs if pair[0] != name))
         context = {
             **await asyncio.to_thread(_refused, held.store_for(seen), pairs, name, links, now_us),
-            "reason": visible(str(error)),
+            "reason": visible(redactors.message(str(error))),
         }
         return await responses.page(datasette, request, "search.html", context, status=400)
 

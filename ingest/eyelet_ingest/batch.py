@@ -6,7 +6,7 @@ Recordings and old databases fill the same batch.
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from eyelet_ingest import redaction
+from eyelet_ingest import redactors
 from eyelet_ingest.clock import Clock
 from eyelet_ingest.events import Event
 from eyelet_ingest.ledger import CONTENT_MAX_CHARS, Ledger, Quarantined
@@ -41,6 +41,7 @@ class Batch:
     def __init__(self, store: Store, ledger: Ledger, force: bool = False) -> None:
         self.store, self.ledger, self.force = store, ledger, force
         self.key = identity.load_key(store.root)
+        self.redactor = redactors.of_root(store.root)
         self.clock = Clock()
         self.tally = Tally()
         self.events: list[tuple[str, Event]] = []  # each with the given name of its context
@@ -64,7 +65,13 @@ class Batch:
         parts = (safe_context, file, str(line), text)
         uid = blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), key=self.key, digest_size=16).digest()
         entry = Quarantined(
-            safe_context, file, line, redacted(reason), content[:CONTENT_MAX_CHARS], len(text), self.clock.now_us
+            safe_context,
+            file,
+            line,
+            self.redactor.text(reason),
+            content[:CONTENT_MAX_CHARS],
+            len(text),
+            self.clock.now_us,
         )
         self.tally.quarantined += 1
         self.bad.append((uid, entry))
@@ -103,6 +110,7 @@ class Batch:
                 stones.forget(context, uids)
             else:
                 dead |= stones.dead(context, [(uid, self.clock.now_us) for uid in uids])
+                dead |= stones.redacted(context, uids)
         allowed = [(uid, entry) for uid, entry in self.bad if uid not in dead]
         gone = len(self.bad) - len(allowed)
         self.tally.quarantined -= gone
@@ -134,8 +142,3 @@ class Batch:
 
 def _is_of(entry: Quarantined, bad: list[tuple[bytes, Quarantined]], dead: set[bytes]) -> bool:
     return any(other is entry and uid in dead for uid, other in bad) if dead else False
-
-
-def redacted(text: str) -> str:
-    """Text that is stored beside payloads: a path, a reason, what was not JSON."""
-    return redaction.redact_text(text) if redaction.may_hold_secret(text) else text

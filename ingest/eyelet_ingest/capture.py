@@ -15,10 +15,11 @@ import time
 if not __package__:  # run by path: the package's folder is the one above this file's
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from eyelet_ingest import intake, live, place, redaction
+from eyelet_ingest import intake, live, place
 from eyelet_ingest.events import Event
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.store import layout, rows
-from eyelet_ingest.surroundings import Surroundings
+from eyelet_ingest.surroundings import Surroundings, key_of
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def main() -> None:
             if around is not None and not _posted(around, raw, flags, uid, received_ns):
                 left_open: list[Any] = []  # closing would checkpoint; the process ends instead
                 only_spool = flags.get("mode") == "spool"
-                event, key = _event(raw, received_ns, around, around.context, uid, flags.get("agent", ""))
+                agent = flags.get("agent", "")
+                event, key = _event(raw, received_ns, around, around.redactor, around.context, uid, agent)
                 record_around(around, event, key, started_ns, only_spool=only_spool, left_open=left_open)
     except BaseException as bad:  # noqa: BLE001  the agent must never fail because we could not log
         _note(None, "lost", f"{type(bad).__name__}: {bad}")
@@ -59,7 +61,7 @@ def main() -> None:
 
 def record(raw: bytes, root: str, given: str, started_ns: int) -> None:
     """Store one payload of the context `given` under `root`, or spool it; then store what others spooled."""
-    event, key = _event(raw, time.time_ns(), None, given, os.urandom(UID_BYTES))
+    event, key = _event(raw, time.time_ns(), None, Redactor(lambda: key_of(root)), given, os.urandom(UID_BYTES))
     _Keeping(event, key, given, started_ns).keep(root)
 
 
@@ -75,12 +77,18 @@ def record_around(
     """Store one event as the settings want it: where, and as what."""
     if around.problem:
         _note(around, "settings", around.problem)
-    keeping = _Keeping(event, key, around.context, started_ns, around, only_spool, left_open)
     roots = _roots(around, key, event)
     for root in roots:
-        keeping.keep(root)
+        one = event if around.settings["scope"] == "global" else _for_root(event, around, root)
+        _Keeping(one, key, around.context, started_ns, around, only_spool, left_open).keep(root)
     if not roots:
         _note(around, "lost", "there is no home folder, and no root is named (EYELET_ROOT)")
+
+
+def _for_root(event: Event, around: Surroundings, root: str) -> Event:
+    from eyelet_ingest import remarked
+
+    return remarked.event_for(event, around.redactor, lambda: key_of(root))
 
 
 class _Keeping:
@@ -152,7 +160,7 @@ class _Keeping:
         def put() -> None:
             from eyelet_ingest.store import spool
 
-            paths.append(spool.put(root, self.key, self.given, self.row, failure))
+            paths.append(spool.put(root, self.key, self.given, self.row, _message(self.around, failure)))
 
         again = _tried(put)
         if again:
@@ -160,6 +168,11 @@ class _Keeping:
         elif not self.only_spool:
             is_own = paths[0].startswith(root + os.sep)
             _note(self.around, "spooled" if is_own else "elsewhere", failure)
+
+
+def _message(around: "Surroundings | None", text: str) -> str:
+    """What is kept of why something failed."""
+    return text if around is None else around.redactor.text(text)
 
 
 def _tried(work: "Callable[[], object]") -> str:
@@ -191,14 +204,20 @@ def _roots(around: Surroundings, key: layout.PartitionKey, event: Event) -> "lis
 
 
 def _event(
-    raw: bytes, received_ns: int, around: "Surroundings | None", given: str, uid: bytes, agent: str = ""
+    raw: bytes,
+    received_ns: int,
+    around: "Surroundings | None",
+    redactor: Redactor,
+    given: str,
+    uid: bytes,
+    agent: str = "",
 ) -> "tuple[Event, layout.PartitionKey]":
     """What the payload says, where it was recorded, and the partition it is for."""
     plugins = _plugins(around)
     settings = around.settings if around is not None else None
-    event, payload = live.event_of(raw, received_ns, settings, plugins, agent)
+    event, payload = live.event_of(raw, received_ns, redactor, settings, plugins, agent)
     project = os.environ.get("CLAUDE_PROJECT_DIR")
-    if project and not redaction.may_hold_secret(project):  # else the payload's own, which is redacted
+    if project and not redactor.may_hold(project):  # else the payload's own, which is redacted
         project = intake.decode(os.fsencode(project))[0]
         event.project_dir = project if plugins is None else plugins.redacted_text(project)[0]
     if around is not None:
@@ -209,7 +228,7 @@ def _event(
             _note(around, "metadata", failure)
     if plugins is not None:
         plugins.redact_metadata(event)
-        plugins.enrich(event, payload)
+        plugins.enrich(event, payload, redactor)
     # Nobody makes a live event's uid a second time, so it is made of nothing; its copy in another root, and the one
     # that a server took without answering in time, has the same.
     event.uid = uid
@@ -347,7 +366,10 @@ def _note(around: "Surroundings | None", kind: str, reason: str) -> None:
     try:
         from eyelet_ingest import faults, surroundings
 
-        faults.note(around.home if around is not None else surroundings.home(), kind, reason)
+        if around is None:
+            faults.note(surroundings.home(), kind, reason)
+        else:
+            faults.note(around.home, kind, reason, around.redactor)
     except BaseException:  # noqa: BLE001, S110  there is nobody left to tell
         pass
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
-from eyelet_ingest import intake, quarantine, redaction, redaction_gate
-from eyelet_ingest.batch import Batch, redacted
+from eyelet_ingest import intake, quarantine, redaction_gate
+from eyelet_ingest.batch import Batch
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import canonical, dumps, parse, parse_numbers_as_text
@@ -39,7 +39,7 @@ class Database:
 
     def __init__(self, batch: Batch, path: str, shown: str, context: str, progress: Callable[[int], None]) -> None:
         self.batch, self.path, self.shown, self.context, self.progress = batch, path, shown, context, progress
-        self.key, self.clock = batch.key, batch.clock
+        self.key, self.clock, self.redactor = batch.key, batch.clock, batch.redactor
         self.uids = identity.Uids(self.key)
         self.last_time_us: int | None = None
         self.read = 0
@@ -47,7 +47,7 @@ class Database:
         self.levels: Counter[str] = Counter()  # those that are none of ours
         self.awaited = 0  # of what is being written just now
         self._table = ""
-        self._clean = lru_cache(COLUMNS_REMEMBERED)(_clean_column)  # most rows have the same host, folder and tool
+        self._clean = lru_cache(COLUMNS_REMEMBERED)(self._clean_column)  # most rows have the same host, folder and tool
         self._known_bad: dict[str, quarantine.KnownBad] = {}  # of earlier imports, by safe context
 
     def take_all(self, flush: Callable[[], None]) -> None:
@@ -112,7 +112,7 @@ class Database:
                     found.append((row, record, text))
             except BadInput as bad:
                 self._quarantine(row, bad.reason)
-        suspects = redaction_gate.suspects([text for _, _, text in found])
+        suspects = redaction_gate.suspects([text for _, _, text in found], self.redactor)
         return [(*one, at in suspects) for at, one in enumerate(found)]
 
     def _take_hook(
@@ -125,13 +125,13 @@ class Database:
         same: object = payload
         if payload is record and "hook_event_name" not in record:  # then the row's columns are part of what it says
             same = [plain(columns.get(name)) for name in ("hook_type", "session_id", "tool_name")] + [record or text]
-        clean, clean_text = intake.cleaned(text, record, is_suspect)
+        clean, clean_text = intake.cleaned(text, record, self.redactor, is_suspect)
         kept = clean if isinstance(clean, dict) else {}
         safe_columns = {name: self._clean(value) for name, value in columns.items() if name != "data"}
         try:
             event = old_eyelet.normalise(kept, safe_columns)
         except ValueError:  # a number beyond what Python holds: as text it is whole
-            whole = redaction.redact_value(parse_numbers_as_text(clean_text))
+            whole = self.redactor.value(parse_numbers_as_text(clean_text))
             event = old_eyelet.normalise(whole if isinstance(whole, dict) else {}, safe_columns)
         if not record:
             event.data = clean_text  # JSON, but no object
@@ -143,9 +143,10 @@ class Database:
         self, row: OldRow, record: "dict[str, object]", text: str, is_suspect: bool, nth: Callable[[int], int]
     ) -> None:
         own_us = hero_proc.time_us(record)
-        clean, clean_text = intake.cleaned(text, record, is_suspect)
-        event = hero_proc.normalise(clean if isinstance(clean, dict) else {}, clean_text)
-        context = hero_proc.context_of(record) or self.context
+        clean, clean_text = intake.cleaned(text, record, self.redactor, is_suspect)
+        kept = clean if isinstance(clean, dict) else {}
+        event = hero_proc.normalise(kept, clean_text)
+        context = hero_proc.context_of(kept) or self.context
         self._add(context, event, row, canonical(record).encode(), own_us, record.get("epoch"), nth)
 
     def _take_opencode(
@@ -165,7 +166,7 @@ class Database:
         own_us = opencode.time_us(record, (created_us, message_us))
         for other_us in (created_us, message_us, updated_us):
             own_us = other_us if own_us is None else own_us
-        clean, clean_text = intake.cleaned(text, record, is_suspect)
+        clean, clean_text = intake.cleaned(text, record, self.redactor, is_suspect)
         event = opencode.normalise(clean if isinstance(clean, dict) else {}, clean_text, message, session)
         name = opencode.name_of(record)
         uid = identity.record_uid(self.key, opencode.AGENT, name) if name else None
@@ -215,13 +216,14 @@ class Database:
         elif self.last_time_us is not None:
             event.time_us, origin = self.last_time_us, "neighbour"
         event.meta["timestamp_from"] = origin
-        if plain(original, 100):
-            event.meta["original_timestamp"] = plain(original, 100)
+        said = self.redactor.text(plain(original))[:100]
+        if said:
+            event.meta["original_timestamp"] = said
 
     def _quarantine(self, row: OldRow, reason: str) -> None:
         value = row.values.get("data", row.values.get("content"))
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else plain(value, 1 << 20)
-        content = quarantine.content(Found(row.rowid, text, None, reason))
+        content = quarantine.content(Found(row.rowid, text, None, reason), self.redactor)
         said = f"table {self._table}, row {row.rowid}: {reason}"
         self.batch.quarantine(self.context, self.shown, row.rowid, said, text, content)
 
@@ -230,6 +232,11 @@ class Database:
         said = f"table {self._table}, row {last}: {_DAMAGED.format(bad.reason)}"
         self.batch.quarantine(self.context, self.shown, last, said, "", "")
         self.notes.append(_RECOVER.format(self.shown, bad.reason, last, self._table))
+
+    def _clean_column(self, value: object) -> object:
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        return self.redactor.text(value) if isinstance(value, str) else value
 
     def _known(self, context: str) -> quarantine.KnownBad:
         safe_context = layout.safe_context(context)
@@ -324,9 +331,3 @@ def _dumped(record: "dict[str, object]") -> str:
         return dumps(record)
     except ValueError:  # infinity, which SQLite has and JSON has not
         return dumps({name: str(value) if isinstance(value, float) else value for name, value in record.items()})
-
-
-def _clean_column(value: object) -> object:
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    return redacted(value) if isinstance(value, str) else value

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
-from eyelet_ingest import intake
+from eyelet_ingest import intake, redactors
 from eyelet_ingest.demo_projects import (
     FOLLOW_UPS,
     FORBIDDEN,
@@ -23,6 +23,7 @@ from eyelet_ingest.demo_projects import (
 )
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import canonical
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.sources import claude_hooks, times
 from eyelet_ingest.store import identity
 from eyelet_ingest.store.store import Appended, Store
@@ -63,13 +64,14 @@ def record(store: Store, now_us: int, days: int = 7, seed: int = 1) -> Appended:
     """Store the demonstration in the context `demo`; what is there already is not stored again."""
     identity.make_private_dir(store.root)
     key = identity.load_key(store.root)
-    events = (_event(key, branch, payload) for branch, payload in generate_with_branch(now_us, days, seed))
+    redactor = redactors.of_root(store.root)
+    events = (_event(key, redactor, branch, payload) for branch, payload in generate_with_branch(now_us, days, seed))
     return store.append(events, CONTEXT)
 
 
-def _event(key: bytes, branch: str, payload: dict[str, object]) -> Event:
+def _event(key: bytes, redactor: Redactor, branch: str, payload: dict[str, object]) -> Event:
     """The event of a payload by the same steps as an imported one, so that importing it would be a duplicate."""
-    clean, data = intake.clean(json.dumps(payload, ensure_ascii=False), payload)
+    clean, data = intake.clean(json.dumps(payload, ensure_ascii=False), payload, redactor)
     event = claude_hooks.normalise(clean if isinstance(clean, dict) else {}, data)
     event.time_us = times.of_payload(payload) or 0
     event.uid = identity.timed_uid(key, canonical(payload).encode(), event.time_us)

@@ -7,7 +7,7 @@ many hooks do not mix. At MOST_BYTES the file becomes `faults.old`, and what tha
 import os
 import time
 
-from eyelet_ingest import redaction
+from eyelet_ingest.redaction import Redactor
 
 FILE_NAME = "faults"
 MOST_BYTES = 1 << 18
@@ -36,9 +36,10 @@ class Fault:
         self.time_us, self.kind, self.reason = time_us, kind, reason
 
 
-def note(home: str, kind: str, reason: str) -> None:
-    """Keep one fault, the reason redacted. Never raises: a hook that cannot say what went wrong goes on."""
-    line = f"{time.time_ns() // 1_000}\t{kind}\t{_plain(reason)}\n"
+def note(home: str, kind: str, reason: str, redactor: "Redactor | None" = None) -> None:
+    """Keep one fault, the reason redacted, by `redactor` where there is one at hand. Never raises: a hook that cannot
+    say what went wrong goes on."""
+    line = f"{time.time_ns() // 1_000}\t{kind}\t{_plain(reason, redactor or Redactor())}\n"
     path = os.path.join(home, FILE_NAME)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
@@ -83,10 +84,10 @@ def clear(home: str) -> None:
             pass
 
 
-def _plain(reason: str) -> str:
+def _plain(reason: str, redactor: Redactor) -> str:
     """One line of redacted text; what cannot be redacted is not said."""
     try:
-        safe = redaction.redact_text(reason)
+        safe = redactor.text(reason)
     except Exception:  # noqa: BLE001  a reason that no rule foresaw
         return "the reason could not be redacted"
     return " ".join(safe.split())[:REASON_CHARS]

@@ -176,7 +176,7 @@ class Hot(Plugged):
     def _failed(self, plugin: str, hook: str, bad: Exception) -> None:
         if isinstance(bad, TookTooLong):
             self._mark(plugin, hook, "slow")
-        self._note(plugin, hook, str(bad))
+        self._note(plugin, hook, bad.place if isinstance(bad, Raised) and hook != "load" else str(bad))
 
     def _is_off(self, plugin: str, hook: str) -> bool:
         return plugin in self._unloaded or self._is_marked(plugin, hook, "slow")

@@ -36,13 +36,13 @@ class JsonFiles(Walked):
             if go:
                 if uid:
                     Tombstones.of(self.root).remember(key.context, [uid])
-                _remove(path, os.path.join(self.root, json_files.FOLDER))
+                remove(path, os.path.join(self.root, json_files.FOLDER))
         return [DayDeleted(key, events, False, self.name) for key, events in sorted(counts.items())]
 
     def _wants(self, path: str, wanted: Wanted) -> tuple[PartitionKey, bytes] | None:
         """The day and the uid of the event in this file, if it is to go; the uid is b"" where it is no whole event."""
         try:
-            given, event = _event(json_files.read(path))
+            given, event = event_of(json_files.read(path))
             key = layout.key_for(layout.safe_context(given), event.time_us)
         except (BadInput, ValueError, OverflowError):
             met_us = max(os.lstat(path).st_mtime_ns // 1_000, 0)
@@ -56,7 +56,7 @@ class JsonFiles(Walked):
         return (key, event.uid) if matching([(key, given, writer.row_of(event))], wanted) else None
 
 
-def _event(head: dict[str, object]) -> tuple[str, Event]:
+def event_of(head: dict[str, object]) -> tuple[str, Event]:
     """The given name of the context, and the event; BadInput where a part of it cannot be."""
     try:
         uid, time_us, given = bytes.fromhex(str(head["uid"])), int(str(head["time_us"])), str(head["context"])
@@ -69,7 +69,7 @@ def _event(head: dict[str, object]) -> tuple[str, Event]:
     return given, event
 
 
-def _remove(path: str, end: str) -> None:
+def remove(path: str, end: str) -> None:
     """The file, and the folders below `end` that are empty then."""
     os.unlink(path)
     folder = os.path.dirname(path)

@@ -7,7 +7,7 @@ from one that was copied. And the quarantine: what could not be stored, where it
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -266,6 +266,21 @@ class Ledger:
                 out = f"deleted-{os.urandom(8).hex()}"
                 self._conn.execute("update files set path = ? where path = ?", (out, path))
                 self._conn.execute("update quarantine set file = ? where file = ?", (out, path))
+
+    def rewrite(self, entries: "Sequence[tuple[bytes, Quarantined]]", paths: "Mapping[str, str]") -> None:
+        """Put these entries, by uid, in place of those there, and these paths in place of others."""
+        with self._work("read", writes=False):
+            self._conn.execute("pragma secure_delete = on")
+        with self._work("write to"):
+            self._conn.executemany(
+                "update quarantine set file = ?, reason = ?, content = ? where uid = ?",
+                [(entry.file, entry.reason, entry.content, uid) for uid, entry in entries],
+            )
+            for path, to in paths.items():
+                self._conn.execute("update or ignore files set path = ? where path = ?", (to, path))
+                out = f"{to}-{os.urandom(8).hex()}"  # two files that are told apart by the secret alone
+                self._conn.execute("update files set path = ? where path = ?", (out, path))
+                self._conn.execute("update quarantine set file = ? where file = ?", (to, path))
 
     def erase(self) -> None:
         """Write the file anew, and empty its WAL: nothing of what was deleted is left then. RootError where others are

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from eyelet_ingest.plugged import Plugged
+    from eyelet_ingest.redaction import Redactor
 
 MAY_REPEAT_CHARS = 1_024  # a shorter payload cannot hold a long text twice
 TIME_KEYS = ("timestamp", "time", "ts", "@timestamp")  # those of `times`, and a test says so
@@ -25,6 +26,7 @@ TRUSTED_CLOCK_US = 24 * 3600 * 1_000_000  # a payload's own time counts when it 
 def event_of(
     raw: bytes,
     received_ns: int,
+    redactor: "Redactor",
     settings: "dict[str, Any] | None" = None,
     plugins: "Plugged | None" = None,
     agent: str = "",
@@ -34,14 +36,14 @@ def event_of(
 
     Never raises. The payload is empty where it is no object. The uid is the caller's to set. `settings` as
     `surroundings.DEFAULTS` has them say how long a payload may be; without, all of it is kept.
-    `plugins` redact too; the hook has those of `hot.py`. `agent`: whom the installed entry says it is of. `normalise`
-    makes the event, for what is no hook's payload.
+    `redactor` is that of the root it goes to. `plugins` redact too; the hook has those of `hot.py`. `agent`: whom the
+    installed entry says it is of. `normalise` makes the event, for what is no hook's payload.
     """
     text, is_utf8 = intake.decode(raw)
     received_us = received_ns // 1_000
     payload: dict[str, object] = {}
     try:
-        value, data = intake.clean(text, parse(text))
+        value, data = intake.clean(text, parse(text), redactor)
         failed: list[str] = []
         if plugins is not None:
             value, data, failed = plugins.redacted(value, data)
@@ -53,10 +55,10 @@ def event_of(
         if failed:
             event.meta["redaction_failed"] = failed
     except BadInput as bad:
-        event = _raw_event(raw, bad.reason, settings, plugins, agent)
+        event = _raw_event(raw, bad.reason, redactor, settings, plugins, agent)
         event.time_us = received_us
     except Exception as bad:  # noqa: BLE001  a payload no rule foresaw is kept, not lost
-        event = _raw_event(raw, f"{type(bad).__name__} while it was read", settings, plugins, agent)
+        event = _raw_event(raw, f"{type(bad).__name__} while it was read", redactor, settings, plugins, agent)
         event.time_us = received_us
     if not is_utf8:
         event.meta["source"] = {"invalid_utf8": True}
@@ -98,9 +100,16 @@ def _has_long_texts(value: object) -> bool:
     return False
 
 
-def _raw_event(raw: bytes, why: str, settings: "dict[str, Any] | None", plugins: "Plugged | None", agent: str) -> Event:
+def _raw_event(
+    raw: bytes,
+    why: str,
+    redactor: "Redactor",
+    settings: "dict[str, Any] | None",
+    plugins: "Plugged | None",
+    agent: str,
+) -> Event:
     try:
-        safe = intake.clean_damaged(raw)
+        safe = intake.clean_damaged(raw, redactor)
         if plugins is not None and plugins.redacts:
             safe = plugins.redacted_text(safe.decode("utf-8", "replace"))[0].encode("utf-8", "replace")
         most_bytes = settings["payload_kib"] * 768 if settings is not None else 0  # base64 makes four bytes of three

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from eyelet_ingest import intake
+from eyelet_ingest import intake, redactors
 from eyelet_ingest.clock import DAY_US, Clock
 from eyelet_ingest.errors import BadInput, RootError
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import canonical, parse
 from eyelet_ingest.ledger import Ledger
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.sources import log
 from eyelet_ingest.store import identity, layout, spool, writer
 from eyelet_ingest.store.store import Refused, Store
@@ -47,18 +48,19 @@ def record(
     sender: str,
     deadline_ms: int = DEADLINE_MS,
     plugins: "Plugins | None" = None,
+    redactor: Redactor | None = None,
 ) -> Recorded:
     """Store events, each the JSON text of one object, in the context given by name. `sender` is kept with each.
 
-    RootError where the root takes nothing at all.
+    RootError where the root takes nothing at all; BadInput where no `redactor` is given and the settings are wrong.
     """
-    batch = _Batch(store, context, sender, plugins)
+    batch = _Batch(store, context, sender, plugins, redactor or redactors.of_root(store.root))
     done = Recorded()
     for index, text in enumerate(texts):
         try:
             batch.take(index, text)
         except BadInput as bad:
-            done.refused.append((index, str(bad)))
+            done.refused.append((index, batch.redactor.text(str(bad))))  # it may quote what it refuses
         except RecursionError:
             done.refused.append((index, "nested too deep"))
     batch.settle_times()
@@ -75,11 +77,13 @@ def record(
 class _Batch:
     """The events of one request on their way."""
 
-    def __init__(self, store: Store, context: str, sender: str, plugins: "Plugins | None") -> None:
+    def __init__(self, store: Store, context: str, sender: str, plugins: "Plugins | None", redactor: Redactor) -> None:
         self.plugins = plugins
         self.store, self.context, self.sender = store, context, sender
+        redactors.check_context(context, redactor)
         self.safe_context = layout.safe_context(context)
         self.key = identity.load_key(store.root)
+        self.redactor = redactor
         self.clock = Clock()
         self.events: list[Event] = []
         self.index: dict[int, int] = {}  # id() of an event → its index in the request
@@ -93,7 +97,7 @@ class _Batch:
             raise BadInput("an event is a JSON object")
         self._check_context(value)
         own_us = log.time_us(value)
-        clean, data = intake.clean(text, value)
+        clean, data = intake.clean(text, value, self.redactor)
         failed: list[str] = []
         if self.plugins is not None:
             clean, data, failed = self.plugins.redacted(clean, data)
@@ -120,7 +124,7 @@ class _Batch:
             event.uid = os.urandom(identity.UID_BYTES)  # two equal events are two events
         event.meta["source"] = {"sender": self.sender}
         if self.plugins is not None:
-            self.plugins.enrich(event, payload)
+            self.plugins.enrich(event, payload, self.redactor)
         self.index[id(event)] = index
         self.events.append(event)
 

@@ -7,7 +7,7 @@ files. Each part can be switched off. Values come from outside like everything r
 import os
 import time
 
-from eyelet_ingest import git_facts, redaction
+from eyelet_ingest import git_facts
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.identity import make_private_dir
 from eyelet_ingest.surroundings import CACHE_NAME, Surroundings
@@ -15,6 +15,7 @@ from eyelet_ingest.surroundings import CACHE_NAME, Surroundings
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
     from eyelet_ingest.events import Event
+    from eyelet_ingest.redaction import Redactor
 
 VALUE_CHARS = 500  # of a variable or a fact of git's; longer ones are cut
 MOST_VARIABLES = 100
@@ -35,23 +36,23 @@ def add(event: "Event", around: Surroundings) -> None:
     if settings["git"] and around.git:
         facts = git_facts.facts(around.git)
         if facts:
-            event.meta["git"] = _safe(facts)
+            event.meta["git"] = {name: around.redactor.text(fact) for name, fact in facts.items()}
     if settings["environment"]:
-        variables = environment(settings["environment"])
+        variables = environment(settings["environment"], around.redactor)
         if variables:
             event.meta["environment"] = variables
     if settings["custom_fields"]:
-        event.meta["custom"] = redaction.redact_value(settings["custom_fields"])
+        event.meta["custom"] = around.redactor.value(settings["custom_fields"])
 
 
-def environment(patterns: "tuple[str, ...]") -> "dict[str, str]":
+def environment(patterns: "tuple[str, ...]", redactor: "Redactor") -> "dict[str, str]":
     """The variables whose names are allowed, a star standing for any end; what may be a secret is withheld."""
     exact = frozenset(patterns)
     heads = tuple([pattern[:-1] for pattern in patterns if pattern.endswith("*")])
     found = {name: value for name, value in os.environ.items() if name in exact or (heads and name.startswith(heads))}
     if len(found) > MOST_VARIABLES:
         found = dict(sorted(found.items())[:MOST_VARIABLES])
-    return _safe(found)
+    return _safe(found, redactor)
 
 
 def address(home: str) -> "str | None":
@@ -101,16 +102,16 @@ def _keep(path: str, found: str) -> None:
         pass  # the next hook asks again
 
 
-def _safe(facts: "dict[str, str]") -> "dict[str, str]":
+def _safe(facts: "dict[str, str]", redactor: "Redactor") -> "dict[str, str]":
     """The facts without what may be a secret: its name tells it, or its looks. One look for all where there is none."""
     whole = "\n".join([f"{name}={value}" for name, value in facts.items()])
-    may_be = redaction.may_hold_secret(whole)
+    may_be = redactor.may_hold(whole)
     if not may_be and whole.isascii() and len(whole) < VALUE_CHARS:
         return facts
     safe = {}
     for name, value in facts.items():
-        if may_be and redaction.may_hold_secret(f"{name}={value}"):
-            value = redaction.marker("withheld", value)
+        if may_be and redactor.may_hold(f"{name}={value}"):
+            value = redactor.marker("withheld", value)
         if not value.isascii():  # a variable may hold bytes that are no UTF-8
             value = value.encode("utf-8", "replace").decode()
         safe[name] = value if len(value) <= VALUE_CHARS else f"{value[:VALUE_CHARS]}…[cut: {len(value)} characters]"

@@ -32,7 +32,7 @@ def compiled(pattern: str, flags: int = 0) -> "re.Pattern[str]":
 
 def written_down() -> "dict[tuple[str, int], tuple[Any, ...]]":
     """READY of all the patterns that this process has compiled."""
-    return {asked: _numbers(*asked) for asked in _known}
+    return {asked: numbers_of(*asked) for asked in _known}
 
 
 class Remembered:
@@ -51,20 +51,16 @@ def remembered(most: int) -> "Callable[[Asked], Asked]":
     return lambda asked: _lru_cache_wrapper(asked, most, False, Remembered)
 
 
-def _made(pattern: str, flags: int) -> "re.Pattern[str]":
-    ready = READY.get((pattern, flags)) if sys.hexversion == READY_FOR else None
-    if ready is None:
-        import re
-
-        return re.compile(pattern, flags)
+def of_numbers(pattern: str, numbers: "tuple[Any, ...]") -> "re.Pattern[str]":
+    """The pattern whose `numbers` this version of Python has made."""
     import _sre  # type: ignore[import-not-found]
 
-    all_flags, code, groups, groupindex, indexgroup = ready
+    all_flags, code, groups, groupindex, indexgroup = numbers
     found: re.Pattern[str] = _sre.compile(pattern, all_flags, list(code), groups, groupindex, indexgroup)
     return found
 
 
-def _numbers(pattern: str, flags: int) -> "tuple[Any, ...]":
+def numbers_of(pattern: str, flags: int) -> "tuple[Any, ...]":
     """What `re.compile` hands to `_sre.compile`."""
     if sys.version_info >= (3, 11):
         from re import _compiler, _parser  # type: ignore[attr-defined]
@@ -79,3 +75,12 @@ def _numbers(pattern: str, flags: int) -> "tuple[Any, ...]":
         indexgroup[number] = name
     all_flags = int(flags | parsed.state.flags)
     return all_flags, tuple(code), parsed.state.groups - 1, groupindex, tuple(indexgroup)
+
+
+def _made(pattern: str, flags: int) -> "re.Pattern[str]":
+    ready = READY.get((pattern, flags)) if sys.hexversion == READY_FOR else None
+    if ready is None:
+        import re
+
+        return re.compile(pattern, flags)
+    return of_numbers(pattern, ready)

@@ -18,8 +18,8 @@ from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
-from eyelet_ingest import intake, quarantine, reading, recordings, redaction_gate
-from eyelet_ingest.batch import Batch, redacted
+from eyelet_ingest import intake, quarantine, reading, recordings, redaction_gate, redactors
+from eyelet_ingest.batch import Batch
 from eyelet_ingest.databases import Database
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
@@ -28,6 +28,7 @@ from eyelet_ingest.jsontext import canonical
 from eyelet_ingest.ledger import Ledger, Quarantined, Seen
 from eyelet_ingest.reading import Found
 from eyelet_ingest.recorded_file import RecordedFile, Theirs
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.sources import formats, log, mapped
 from eyelet_ingest.sources.reader import Reader
 from eyelet_ingest.sources.text import plain
@@ -123,8 +124,9 @@ class _Run:
         self.levels: Counter[str] = Counter()  # those of logs that are none of ours
         self.notes: list[str] = []
         self.context, self.progress = context, progress
+        redactors.check_context(context, batch.redactor)
         self.safe_context = layout.safe_context(context)
-        self.key, self.clock = self.batch.key, self.batch.clock
+        self.key, self.clock, self.redactor = self.batch.key, self.batch.clock, self.batch.redactor
         self.uids = identity.Uids(self.key)
         self.read = 0
         self.read_whole: list[RecordedFile] = []  # read to the end, and not settled before their last batch is stored
@@ -141,7 +143,7 @@ class _Run:
 
     def database(self, path: str) -> None:
         """Take every row of somebody's database, or of a folder that is like one."""
-        old = Database(self.batch, path, shown_path(path), self.context, self.progress)
+        old = Database(self.batch, path, shown_path(path, self.redactor), self.context, self.progress)
         old.take_all(self.flush)
         self.read += old.read
         self.notes += old.notes
@@ -167,11 +169,11 @@ class _Run:
         if not head.records:
             return
         is_file = there is not None
-        shown = shown_path(path)
+        shown = shown_path(path, self.redactor)
         mtime_us = self.clock.usable(there.st_mtime_ns // 1_000) if there else None
         fallback = (self.clock.now_us, "receipt") if mtime_us is None else (mtime_us, "file")
         seen, is_new_content = self._recognise(path, shown, head)
-        file = RecordedFile(seen, head, fallback)
+        file = RecordedFile(seen, head, fallback, self.redactor)
         if there and head.digests:
             self.ledger.saw(seen, head.digests[0], there.st_size, fallback[0])
         if is_file and not is_new_content:
@@ -179,7 +181,7 @@ class _Run:
         occurrences = self.ledger.occurrences()
         before, told_bytes = self.read, 0
         for group in _groups(chain(head.rest(), found)):
-            suspects = redaction_gate.suspects([record.text for record in group])
+            suspects = redaction_gate.suspects([record.text for record in group], self.redactor)
             for at in range(len(group)):
                 self.read += 1
                 self._take(group.popleft(), at in suspects, file, occurrences.next)
@@ -300,7 +302,7 @@ class _Run:
         self, found: Found, value: "dict[str, object]", is_suspect: bool
     ) -> "tuple[dict[str, object], str, list[str]]":
         """The record without secrets, its text, and the plugins that failed to look for some."""
-        clean, text = intake.cleaned(found.text, value, is_suspect)
+        clean, text = intake.cleaned(found.text, value, self.redactor, is_suspect)
         failed: list[str] = []
         if self.plugins is not None:
             clean, text, failed = self.plugins.redacted(clean, text)
@@ -310,7 +312,7 @@ class _Run:
         if failed:
             event.meta["redaction_failed"] = failed
         if self.plugins is not None:
-            self.plugins.enrich(event, payload)
+            self.plugins.enrich(event, payload, self.redactor)
 
     def _add(self, found: Found, event: Event, context: str, is_timeless: bool, file: RecordedFile) -> None:
         source: dict[str, object] = {"file": file.path, "line": found.line}
@@ -356,7 +358,8 @@ class _Run:
             file.session = session
 
     def _quarantine(self, found: Found, reason: str, file: RecordedFile) -> None:
-        self.batch.quarantine(self.context, file.path, found.line, reason, found.text, quarantine.content(found))
+        content = quarantine.content(found, self.redactor)
+        self.batch.quarantine(self.context, file.path, found.line, reason, found.text, content)
 
     def _settle(self, file: RecordedFile) -> None:
         """The file was read to its end and stored: what was quarantined where a good record stands now may go."""
@@ -396,9 +399,9 @@ def endings_of(plugins: "Plugins | None") -> tuple[str, ...]:
     return tuple(ending for source in plugins.sources for ending in source.endings) if plugins else ()
 
 
-def shown_path(path: str) -> str:
+def shown_path(path: str, redactor: Redactor) -> str:
     """The path as it is stored and shown: UTF-8 whatever the file's name and the locale are, and redacted."""
-    return redacted(os.fsencode(path).decode("utf-8", "replace"))
+    return redactor.text(os.fsencode(path).decode("utf-8", "replace"))
 
 
 def _original_time(payload: "dict[str, object]") -> str:

@@ -4,9 +4,10 @@ Light: the hook imports it where a plugin may run there. A redactor fails closed
 withheld, and the event says so.
 """
 
-from eyelet_ingest import intake, redaction
+from eyelet_ingest import intake
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.jsontext import dumps, has_duplicate_keys, parse, parse_numbers_as_text
+from eyelet_ingest.redaction import WITHHELD
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from eyelet_ingest.events import Event
+    from eyelet_ingest.redaction import Redactor
 
     T = TypeVar("T")
 
@@ -28,7 +30,12 @@ class TookTooLong(Exception):
 
 
 class Raised(Exception):
-    """What it raised, in words."""
+    """What it raised, in words. `place` says it without these: its kind, and where in the plugin. What raises while it
+    looks at a text may quote that."""
+
+    def __init__(self, words: str, place: str = "") -> None:
+        super().__init__(words)
+        self.place = place or words
 
 
 class Interrupted(BaseException):
@@ -98,10 +105,10 @@ class Plugged:
                     if found is not None and not isinstance(found, str):
                         raise Raised(f"it answered a {type(found).__name__}, no text")
                 except Raised as bad:
-                    self._note(name, "redact", str(bad))
+                    self._note(name, "redact", bad.place)
                     if name not in failed:
                         failed.append(name)
-                    return redaction.marker("withheld", one)
+                    return WITHHELD
                 if found is not None:
                     one = found if found.isascii() else found.encode("utf-8", "replace").decode()
             return one
@@ -115,7 +122,7 @@ class Plugged:
     def redacted_text(self, text: str) -> "tuple[str, list[str]]":
         """The same of a text that is no JSON; withheld as a whole where a redactor fails."""
         value, _, failed = self.redacted(text, dumps(text))
-        return value if isinstance(value, str) else redaction.marker("withheld", text), failed
+        return value if isinstance(value, str) else WITHHELD, failed
 
     def redact_metadata(self, event: "Event") -> None:
         """The same of what `metadata.add` has given the event."""
@@ -128,7 +135,7 @@ class Plugged:
         if failed:
             event.meta["redaction_failed"] = failed
 
-    def enrich(self, event: "Event", payload: "dict[str, object]") -> None:
+    def enrich(self, event: "Event", payload: "dict[str, object]", redactor: "Redactor") -> None:
         """Let each enricher add what it knows, redacted, in `meta.plugins`; one that fails adds nothing."""
         enrichers = [one for one in self._enrichers if not self._is_off(one[0], "enrich")]
         if not enrichers:
@@ -141,9 +148,9 @@ class Plugged:
             for name, enrich in enrichers:
                 at_work[0] = name
                 try:
-                    said = _plain(called(enrich, seen))
+                    said = _plain(called(enrich, seen), redactor)
                 except (Raised, BadInput, ValueError, TypeError, RecursionError) as bad:
-                    self._note(name, "enrich", str(bad))
+                    self._note(name, "enrich", bad.place if isinstance(bad, Raised) else str(bad))
                     continue
                 if said:
                     found[name] = said
@@ -153,7 +160,7 @@ class Plugged:
         except (TookTooLong, Raised) as bad:
             self._failed(at_work[0], "enrich", bad)
         if found:
-            event.meta["plugins"] = redaction.redact_value(dict(found))
+            event.meta["plugins"] = redactor.value(dict(found))
 
 
 def called(function: "Callable[..., T]", *arguments: "Any") -> "T":
@@ -163,7 +170,19 @@ def called(function: "Callable[..., T]", *arguments: "Any") -> "T":
     except Interrupted:
         raise
     except BaseException as bad:  # noqa: BLE001  it is not ours: it may raise anything, SystemExit too
-        raise Raised(f"{type(bad).__name__}: {bad}"[:300]) from None
+        kind = type(bad).__name__
+        raise Raised(f"{kind}: {bad}"[:300], f"{kind}{_place(bad)}") from None
+
+
+def _place(bad: BaseException) -> str:
+    """Where in the function that was called it was raised, as ` in FILE, line N`."""
+    trace = bad.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__package__") == __package__:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    name = trace.tb_frame.f_code.co_filename.rsplit("/", 1)[-1]
+    return f" in {name}, line {trace.tb_lineno}"
 
 
 def withheld(value: object) -> "tuple[object, str]":
@@ -210,7 +229,7 @@ def _changed(value: object, text: str, change: "Callable[[str], str]") -> "tuple
         return new, dumps(new)
 
 
-def _plain(said: object) -> "dict[str, object] | None":
+def _plain(said: object, redactor: "Redactor") -> "dict[str, object] | None":
     """What an enricher answered, as JSON can hold it; ValueError, TypeError for what it cannot."""
     if said is None:
         return None
@@ -219,5 +238,5 @@ def _plain(said: object) -> "dict[str, object] | None":
     text = dumps(said)
     if len(text) > ENRICHED_MAX_CHARS:
         raise ValueError(f"it answered more than {ENRICHED_MAX_CHARS} characters")
-    clean, _ = intake.clean(text, parse(text))
+    clean, _ = intake.clean(text, parse(text), redactor)
     return clean if isinstance(clean, dict) else None

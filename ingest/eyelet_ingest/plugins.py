@@ -140,7 +140,7 @@ class Plugins(Plugged):
     def _failed(self, name: str, hook: str, bad: Exception) -> None:
         if isinstance(bad, TookTooLong):
             self._off[(name, hook)] = time.monotonic() + OFF_S
-        self._note(name, hook, str(bad))
+        self._note(name, hook, bad.place if isinstance(bad, Raised) else str(bad))
 
     def _is_off(self, name: str, hook: str) -> bool:
         return self._off.get((name, hook), 0.0) > time.monotonic()

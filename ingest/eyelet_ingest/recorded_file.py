@@ -8,10 +8,10 @@ import re
 from typing import TYPE_CHECKING
 
 from eyelet_ingest import quarantine, recordings
-from eyelet_ingest.batch import redacted
 from eyelet_ingest.events import Event
 from eyelet_ingest.head import Head
 from eyelet_ingest.ledger import Seen
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.sources import formats
 from eyelet_ingest.sources.reader import Reader, Record
 from eyelet_ingest.sources.text import plain
@@ -31,7 +31,7 @@ class RecordedFile:
         *("seen", "session"),
     )
 
-    def __init__(self, seen: Seen, head: Head, fallback: "tuple[int, str]") -> None:
+    def __init__(self, seen: Seen, head: Head, fallback: "tuple[int, str]", redactor: Redactor) -> None:
         self.seen = seen
         self.path = seen.path
         self.format = head.format
@@ -40,7 +40,7 @@ class RecordedFile:
         self.fallback = fallback  # the time where no record has one, and what it was taken from
         # A log of hooks mixes sessions, and then nothing tells whose a record without one is.
         self.many_sessions = (head.format is None or head.format.is_hooks) and len(head.sessions) > 1
-        self.session = plain(redacted(head.sessions[0])) if head.sessions else _session_of(seen.path)
+        self.session = plain(redactor.text(head.sessions[0])) if head.sessions else _session_of(seen.path)
         self.records = 0
         self.known_bad = quarantine.KnownBad()  # of earlier runs
 

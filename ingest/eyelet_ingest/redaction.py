@@ -1,256 +1,140 @@
-"""What may never reach the disk: secrets become typed markers such as `[redacted:github-token]`.
+"""What may never reach the disk: secrets become typed markers such as `[redacted:github-token:9f2c61]`.
 
-The hook imports this file on every tool call, so it holds literal probes only and imports nothing. The rules
+The hook imports this file on every tool call, and with it the literal probes (`redaction_probes.py`) only. The rules
 (`redaction_rules.py`) and `re` are loaded when a probe hits: importing them costs more than storing an event.
 
-Two laws hold everything together, and the tests prove both: where `may_hold_secret` says no of a JSON text, its
-value is left as it is; and redacting twice is redacting once. `docs/redaction.md` names what is covered.
+Two laws hold everything together, and the tests prove both: where `may_hold` says no of a JSON text, its value is left
+as it is; and redacting twice is redacting once. `docs/redaction.md` names what is covered.
 """
+
+from eyelet_ingest.redaction_probes import may_hold_secret as may_hold_secret
 
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Sequence
 
-# Every probe is a search through the whole text, 0.6 ns a character: the fewer, the better. So the prefixes whose
-# tokens are long runs of letters and digits are asked for only where there is such a run, and those that have
-# capitals in a text without the rest. Texts are compared in ASCII lower case as bytes: `str.lower` would also map
-# the Kelvin sign to k, and JSON that spells it as an escape would then hide what its value shows.
-_PROBES = (*(b"secret", b"bearer", b"cookie", b"credential"),)
-_NAMES = (b"secret", b"credential", b"cookie")
-_CAPITALS = bytes(code for code in range(256) if not (65 <= code <= 90 or code in b":."))  # what is left out
-_CAPITAL_PROBES = (
-    *((b"AKIA", b"AKIA"), (b"ASIA", b"ASIA"), (b"AI", b"AIza"), (b"AE", b"pypi-AgE"), (b".J", b".eyJ")),
-    *((b"SG.", b"SG."), (b":AA", b":AA")),
-)
-_RUNS = bytes(97 if chr(code).isalnum() and code < 128 else 32 for code in range(256))
-_RUN = b"a" * 30
-_RUN_PROBES = (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_", b"npm_", b"hf_", b"_v1_", b"dapi")
-_HEX = b"0123456789abcdefABCDEF"
-_TOKEN_CHARS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-_KEY_NAMES = (
-    *(b"apikey", b"accesskey", b"privatekey", b"secretkey", b"signingkey", b"encryptionkey", b"masterkey"),
-    *(b"accountkey", b"sharedkey", b"servicekey", b"servicerolekey", b"authkey", b"appkey"),
-)
-# What may stand behind the last word of a telling name, and the words that may follow it there.
-_ENDS_NAME = b"\"'`:=]>*0123456789"
-_QUOTES = b"\"'`\\"
-_SEPARATES = b"=:!*\"'`\\"
-_TRAILING = (
-    *(b"prod", b"dev", b"stag", b"test", b"live", b"sandbox", b"local", b"base", b"b64", b"value", b"new", b"old"),
-    *(b"current", b"confirm", b"primary", b"secondary", b"main", b"default", b"backup", b"root", b"admin"),
-    *(b"master", b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"),
-)
-_NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789_.-"
-_PRINTABLE_ESCAPES = (b"\\u002", b"\\u003", b"\\u004", b"\\u005", b"\\u006", b"\\u007")
-_KEY_WINDOW = 64
+    from eyelet_ingest.redaction_own import Allowed, OwnRules, Pattern
+
+    Mark = Callable[[str, str], str]  # kind and secret → what takes the secret's place
+
+HASH_BYTES = 3
+PERSON = b"eyelet-redact"  # so that no other use of the root's key makes the same hash
+MOST_KEYS = 8_192  # of objects, whose redaction is remembered
+KEY_MAX_CHARS = 200
+WITHHELD = "[redacted:withheld]"  # where something that could not be looked at stood
 
 
-def may_hold_secret(text: str) -> bool:
-    """Whether `redact_text(text)`, or `redact_value` of the value that JSON `text` spells, could change anything.
+class Redactor:
+    """Redaction for one root. `key` is the root's secret key, or what answers it when the first marker is made; without
+    one (a message that belongs to no root) markers carry no hash.
 
-    Literal searches only, no imports. No is certain; yes is a reason to look. Yes also for JSON that spells
-    printable ASCII as `\\u00XX`: a prefix could hide behind it.
+    A marker is `[redacted:<kind>:<hash>]`: six hex digits of BLAKE2b, keyed, over the secret in its plain form. So the
+    same secret has the same marker in one root, in whatever way it was written, and the hash tells nothing to who
+    lacks the key. `patterns` and `allowed` are what the user's settings add, as `own_patterns` answers them.
+    May be used by many threads at once.
     """
-    raw = text.encode("utf-8", "surrogatepass")
-    low = raw.lower()
-    for probe in _PROBES:
-        if probe in low:
-            return True
-    return (
-        _names_secret(raw, low)
-        or _holds_prefix(raw)
-        or ("@" in text and holds_userinfo(text))
-        or (b"hooks" in low and (b"hooks.slack.com" in low or b"/webhooks" in low))
-        or (b"curl" in low and (b"-u" in low or b"--user" in low))
-        or (b"q" in low and b"mysql" in low and b"-p" in low)  # one character is found 20 times as fast
-        or (b"x" in low and (b"xox" in low or b"xapp-" in low))
-        or (b"\\u00" in low and any(escape in low for escape in _PRINTABLE_ESCAPES))
-    )
 
+    __slots__ = ("_key", "_keys", "_own")
 
-def redact_text(text: str) -> str:
-    """`text` with every secret replaced by its marker; the same object where there is none. Idempotent."""
-    if not may_hold_secret(text):
-        return text
-    from eyelet_ingest import redaction_rules
+    def __init__(
+        self,
+        key: "bytes | Callable[[], bytes]" = b"",
+        patterns: "tuple[Pattern, ...]" = (),
+        allowed: "tuple[Allowed, ...]" = (),
+    ) -> None:
+        self._key = key
+        self._keys: dict[str, str] = {}
+        self._own: OwnRules | None = None
+        if patterns or allowed:
+            from eyelet_ingest import redaction_own
 
-    return redaction_rules.redact(text)
+            self._own = redaction_own.OwnRules(patterns, allowed)
 
+    def may_hold(self, text: str) -> bool:
+        """Whether `text(…)` of it, or `value(…)` of what it spells as JSON, could change anything. No is certain."""
+        return may_hold_secret(text) or (self._own is not None and self._own.may_hold(text))
 
-def redact_value(value: object) -> object:
-    """Parsed JSON with every string redacted, keys too, and whole values under telling keys.
+    def own_suspects(self, texts: "Sequence[str]") -> "set[int]":
+        """The places of those texts in which the user's patterns may find something."""
+        own = self._own
+        return set() if own is None else {at for at, text in enumerate(texts) if own.may_hold(text)}
 
-    The same object where nothing had to go, else a new one that shares what did not change. Any depth.
-    """
-    from eyelet_ingest import redaction_walk
+    def text(self, text: str) -> str:
+        """`text` with every secret replaced by its marker; the same object where there is none. Idempotent."""
+        if not self.may_hold(text):
+            return text
+        from eyelet_ingest import redaction_rules
 
-    return redaction_walk.redact_value(value)
+        return redaction_rules.redact(text, self.marker, self._users())
 
+    def value(self, value: object) -> object:
+        """Parsed JSON with every string redacted, keys too, and whole values under telling keys.
 
-def redact_bytes(raw: bytes) -> bytes:
-    """Bytes that are not JSON, such as a payload cut short: redacted as `redact_damaged` does.
+        The same object where nothing had to go, else a new one that shares what did not change. Any depth.
+        """
+        from eyelet_ingest import redaction_walk
 
-    The same object where there is no secret. Bytes that are not UTF-8 survive as they are; UTF-16 with a secret in it
-    comes back as UTF-8.
-    """
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        try:
-            text = raw.decode("utf-16")
-        except UnicodeDecodeError:
-            pass
-        else:
-            safe = redact_damaged(text)
-            if safe is not text:
-                return safe.encode("utf-8", "surrogatepass")
-    text = raw.decode("utf-8", "surrogateescape")
-    safe = redact_damaged(text)
-    return raw if safe is text else safe.encode("utf-8", "surrogateescape")
+        return redaction_walk.redact_value(value, self)
 
+    def bytes(self, raw: bytes) -> bytes:
+        """Bytes that are not JSON, such as a payload cut short: redacted as `damaged` does.
 
-def redact_damaged(text: str) -> str:
-    """Text that should be JSON and does not parse: redacted as text, secrets behind JSON's escapes too.
+        The same object where there is no secret. Bytes that are not UTF-8 survive as they are; UTF-16 with a secret in
+        it comes back as UTF-8.
+        """
+        if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            try:
+                text = raw.decode("utf-16")
+            except UnicodeDecodeError:
+                pass
+            else:
+                safe = self.damaged(text)
+                if safe is not text:
+                    return safe.encode("utf-8", "surrogatepass")
+        text = raw.decode("utf-8", "surrogateescape")
+        safe = self.damaged(text)
+        return raw if safe is text else safe.encode("utf-8", "surrogateescape")
 
-    The same object where there is no secret. Where one is behind escapes, odd white space or NUL characters (UTF-16
-    that was read as UTF-8), the text comes back without them. Idempotent.
-    """
-    if not may_hold_secret(text) and not ("\0" in text and may_hold_secret(text.replace("\0", ""))):
-        return text
-    from eyelet_ingest import redaction_rules
+    def damaged(self, text: str) -> str:
+        """Text that should be JSON and does not parse: redacted as text, secrets behind JSON's escapes too.
 
-    return redaction_rules.redact_damaged(text)
+        The same object where there is no secret. Where one is behind escapes, odd white space or NUL characters
+        (UTF-16 that was read as UTF-8), the text comes back without them. Idempotent.
+        """
+        if not self.may_hold(text) and not ("\0" in text and self.may_hold(text.replace("\0", ""))):
+            return text
+        from eyelet_ingest import redaction_rules
 
+        return redaction_rules.redact_damaged(text, self.marker, self._users())
 
-def marker(kind: str, secret: str) -> str:
-    """What stands where `secret` stood. The only place that makes a marker: `[redacted:<kind>]`."""
-    return f"[redacted:{kind}]"
+    def name(self, key: str) -> str:
+        """`text` of the key of an object: payloads of one kind have the same ones, and they are short."""
+        if len(key) > KEY_MAX_CHARS:
+            return self.text(key)
+        safe = self._keys.get(key)
+        if safe is None:
+            if len(self._keys) >= MOST_KEYS:
+                self._keys = {}
+            safe = self._keys[key] = self.text(key)
+        return safe
 
+    def marker(self, kind: str, secret: str) -> str:
+        """What stands where `secret` stood: the secret itself where the user lets it stay. The only place that makes a
+        marker; the rules know it as `mark`."""
+        from eyelet_ingest.redaction_plain import plain
 
-def may_tell(name: str) -> bool:
-    """Whether `name`, a key or a variable, could be a telling one: the probe that the law rests on for names."""
-    raw = name.encode("utf-8", "surrogatepass") + b'"'
-    low = raw.lower()
-    return any(probe in low for probe in _NAMES) or _names_secret(raw, low)
+        bare = plain(secret)
+        if self._own is not None and self._own.allows(kind, secret, bare):
+            return secret
+        if callable(self._key):
+            self._key = self._key()
+        if not self._key:
+            return f"[redacted:{kind}]"
+        from _blake2 import blake2b
 
+        raw = bare.encode("utf-8", "surrogatepass")
+        return f"[redacted:{kind}:{blake2b(raw, digest_size=HASH_BYTES, key=self._key, person=PERSON).hexdigest()}]"
 
-def _names_secret(raw: bytes, low: bytes) -> bool:
-    """Whether a telling name may be there, but for those that a probe of their own finds."""
-    return (
-        _holds_key(low)
-        or (b"token" in low and any(_ends_name(low, b"token")))
-        or (b"pass" in low and _holds_pass(raw, low))
-        or (b"auth" in low and _holds_auth(low))
-        or (b"pwd" in low and _holds_pwd(low))
-    )
-
-
-def _holds_key(low: bytes) -> bool:
-    """`apikey` and its kin, with whatever joins their words."""
-    at = low.find(b"key")
-    while at >= 0:
-        if low[max(0, at - _KEY_WINDOW) : at + 3].translate(None, b"_-. ").endswith(_KEY_NAMES):
-            return True
-        at = low.find(b"key", at + 3)
-    return False
-
-
-def _holds_pass(raw: bytes, low: bytes) -> bool:
-    """`password` and its kin, or `pass` as a name; not /etc/passwd, `bypass_all`, `tests pass`, `PASS: test_x`."""
-    if low.count(b"passw") > low.count(b"/passwd"):
-        return True
-    if b"passphrase" in low or b"passcode" in low or b"sshpass" in low:
-        return True
-    for end in _ends_name(low, b"pass"):
-        before = low[end - 5 : end - 4] if end > 4 else b""
-        is_verdict = raw[end - 4 : end] == b"PASS" and not (before and before in b"_-.")
-        if not is_verdict and low[max(0, end - 6) : end - 4] != b"by":
-            return True
-    return False
-
-
-def _holds_auth(low: bytes) -> bool:
-    return b"authorization" in low or any(_ends_name(low, b"auth"))
-
-
-def _holds_pwd(low: bytes) -> bool:
-    """`DB_PWD`, `dbPwd`, `--db-pwd`; the command and the variable that name the folder are no secret."""
-    for end in _ends_name(low, b"pwd"):
-        before = low[end - 4 : end - 3] if end > 3 else b""
-        if before.isalnum() or (before and before in b"_-."):
-            return True
-    return False
-
-
-def _ends_name(low: bytes, stem: bytes) -> "Iterator[int]":
-    """Where `stem` ends what could be a name with a value behind it.
-
-    Of JSON text at least every place that its parsed strings have: what JSON escapes is asked for both ways.
-    """
-    at = low.find(stem)
-    while at >= 0:
-        end = at + len(stem)
-        behind = low[end : end + 1]
-        if not behind:
-            return
-        if (
-            behind in _ENDS_NAME
-            or (behind == b"\\" and (low[end + 1 : end + 2] in _QUOTES or b"value:" in low[end : end + 96]))
-            or (behind == b"\n" and b"value:" in low[end : end + 48])
-            or (behind in b"_-" and low.startswith(_TRAILING, end + 1))
-            or ((behind in b" \t" or low.startswith(b"\\t", end)) and _is_separated(low, at, end))
-        ):
-            yield end
-        at = low.find(stem, end)
-
-
-def _is_separated(low: bytes, at: int, end: int) -> bool:
-    """Whether a sign stands behind the spaces, or the name is an option: `token = …`, `--token …`."""
-    behind = low[end : end + 18].replace(b"\\t", b" ").lstrip(b" \t")[:1]
-    if behind and behind in _SEPARATES:
-        return True
-    head = low[max(0, at - 40) : at]
-    return b"--" in head[len(head.rstrip(_NAME_BYTES)) :]
-
-
-def _holds_prefix(raw: bytes) -> bool:
-    """Whether a provider's prefix is there whose token could follow."""
-    if b"-" in raw and (b"glpat-" in raw or _run_follows(raw, b"sk-", _TOKEN_CHARS, 16)):
-        return True
-    if b"." in raw and (b"hvs." in raw or b"ya29." in raw):
-        return True
-    if b"_" in raw and (b"k_live_" in raw or b"k_test_" in raw):
-        return True
-    capitals = raw.translate(None, _CAPITALS)
-    for left, probe in _CAPITAL_PROBES:
-        if left in capitals and probe in raw:
-            return True
-    if _RUN not in raw.translate(_RUNS):
-        return False
-    return any(probe in raw for probe in _RUN_PROBES) or (b"SK" in capitals and _run_follows(raw, b"SK", _HEX, 32))
-
-
-def _run_follows(raw: bytes, prefix: bytes, chars: bytes, length: int) -> bool:
-    """Whether `length` characters of `chars` stand behind `prefix` somewhere."""
-    at = raw.find(prefix)
-    while at >= 0:
-        start = at + len(prefix)
-        run = raw[start : start + length]
-        if len(run) == length and not run.strip(chars):
-            return True
-        at = raw.find(prefix, start)
-    return False
-
-
-def holds_userinfo(text: str) -> bool:
-    """Whether an @ stands in what could be the authority of a URL, its slashes escaped or not."""
-    plain = text.replace("\\", "") if "/\\" in text or ":\\" in text else text
-    start = plain.find("://")
-    while start >= 0:
-        at = plain.find("@", start)
-        if at < 0:
-            return False
-        start = plain.rfind("://", start, at)  # only the last one before an @, only the first @ behind it
-        authority = plain[start + 3 : at]
-        if "/" not in authority and " " not in authority:
-            return True
-        start = plain.find("://", at)
-    return False
+    def _users(self) -> "Callable[[str], str] | None":
+        own = self._own
+        return None if own is None else lambda text: own.redacted(text, self.marker)

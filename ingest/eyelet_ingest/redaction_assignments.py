@@ -5,14 +5,15 @@ comes next stay, also where JSON stands in a string of JSON.
 """
 
 from eyelet_ingest.patterns import A, I, compiled
-from eyelet_ingest.redaction import marker
 from eyelet_ingest.redaction_containers import closing, secrets_inside
-from eyelet_ingest.redaction_names import SCHEME, Candidate, is_secret, kind_of_name, starts_with_marker
+from eyelet_ingest.redaction_names import MARKED, SCHEME, Candidate, is_secret, kind_of_name, starts_with_marker
 
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
+
+    from eyelet_ingest.redaction import Mark
 
 # Behind a telling stem: the rest of its name, what separates it from its value, and the quote that opens the value.
 _STEMS = ("pass", "pwd", "secret", "token", "credential", "auth", "cookie", "key")
@@ -22,6 +23,9 @@ _BEHIND_STEM = compiled(
     r"(?P<sep>:[ ]{0,2}[&A-Za-z][\w.\[\]|<>, ?&]{0,40}?[ ]{1,4}=[ ]{1,4}"  # a type between: `token: str = "…"`
     r"|[ \t]{0,4},(?:\s|\\{1,7}[nrt]){0,40}\\{0,7}[\"'][vV]alue\\{0,7}[\"'][ \t]{0,4}:[ \t]{0,4}"  # a pair
     r"|[ \t]{0,4}\\?[rn]?\r?\n?[ \t]{1,40}value:[ \t]{1,4}"  # the same in YAML
+    r"|[ \t]{1,4}[vV]alue[ ]{0,2}=[ ]{0,2}(?=\\{0,7}[\"'])"  # an attribute beside it: `key="token" value="…"`
+    r"|[ ]{0,2}\{[ ]{0,2}get[^{}\n]{0,40}\}[ ]{0,2}=[ ]{0,2}"  # a property
+    r"|[ ]{1,2}(?:to|as)[ ]{1,2}(?=\\{0,7}[\"'`])|[ ]{1,2}is:?[ ]{1,2}"  # prose
     r"|[ \t]{0,8}(?:===?|!==?|=>|[:?+]=|[=:>])\*{0,2}[ \t]{0,8}"
     r"|[ \t]{0,4},\s{0,40}"
     r"|[ \t]{1,4})"
@@ -29,15 +33,23 @@ _BEHIND_STEM = compiled(
     I | A,
 )
 _NAME_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_MARKER = compiled(MARKED, A)
+_KIND_MAX_CHARS = 50  # with what stands before it in a marker
 _BARE_MAX_CHARS = 200
 # A longer value goes to its end, but is judged by its beginning: where it stays, the next name in it is looked at.
 _JUDGED_MAX_CHARS = 256
 _BARE = compiled(
-    r"(?:\[redacted:[a-z0-9-]{1,40}\]|\$\{\{[^}\n]{0,80}\}\}|\{\{[^}\n]{0,80}\}\}|<[^<>\n]{1,80}>)(?![\w-])"
-    r"|(?:[^\s\"'`\\<&;,]|\\\\|\\(?![nrtu\"'`\s\\]).|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
+    rf"(?:{MARKED}|"
+    r"\$\{\{[^}\n]{0,80}\}\}|\{\{[^}\n]{0,80}\}\}|<[^<>\n]{1,80}>)(?![\w-])"
+    r"|(?:[^\s\"'`\\<&;,]|\\(?!\\{0,7}[nrtu\"'`\s])|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
     r"|[;,](?![\s\"'`\\]|[\w.-]{1,40}[=:]|$)){1,200}",
     A,
 )
+# What is behind the colon where YAML has the value below: the sign of a block, the end of the line, an indentation.
+_BLOCK_HEAD = compiled(
+    r"(?P<sign>[|>][+-]?[1-9]?[+-]?)?[ \t]{0,8}(?P<end>\r?\n|\\{1,7}n)(?P<indent>[ ]{1,40})(?=[^\s#-])"
+)
+_OUTER_END = compiled(r"[\"\n]")
 _BARE_MORE = compiled(r"[A-Za-z0-9+/=_.~%-]*")
 _SCHEMED = compiled(r"[^\s\"'`\\,;]{1,200}", A)
 _SIGNED = "AWS4-HMAC-SHA256"
@@ -75,13 +87,16 @@ class _Text:
         return end
 
 
-def redact_named(text: str) -> str:
+def redact_named(text: str, mark: "Mark") -> str:
     """`text` with the secrets behind telling names replaced; names, quotes and what follows stay."""
     pieces: list[str] = []
     done = at = 0
     known = _Text(text)
     for stem, length in _stems(text):
         if stem < at:
+            continue
+        at = _marker_end(text, stem)
+        if at:
             continue
         match = _BEHIND_STEM.match(text, stem + length)
         if match is None:
@@ -93,10 +108,17 @@ def redact_named(text: str) -> str:
         passed, spans = _found(known, match, kind, name, start)
         at = max(at, passed)
         for begin, end, told in spans:
-            pieces += (text[done:begin], marker(told, text[begin:end]))
+            pieces += (text[done:begin], mark(told, text[begin:end]))
             done = end
             at = max(at, end)
     return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _marker_end(text: str, stem: int) -> int:
+    """Where the marker ends whose kind `stem` is a part of; 0 where it is in none."""
+    begin = text.rfind("[redacted:", max(0, stem - _KIND_MAX_CHARS), stem)
+    match = _MARKER.match(text, begin) if begin >= 0 else None
+    return match.end() if match is not None and match.end() > stem else 0
 
 
 def _found(
@@ -156,6 +178,8 @@ def _name(text: str, stem: int, end: int) -> tuple[str, str, int]:
     if not prefix and before.endswith(" ") and text[stem : stem + 3].lower() == "key":
         words = before.rsplit(None, 1)
         name = f"{words[-1]} {name}" if words else name
+    if name.lower() == "pwd" and before.endswith(";") and text[end : end + 1] == "=":
+        return "password", name, stem  # in a connection string; elsewhere it is a folder
     return kind_of_name(name), name, stem - len(prefix)
 
 
@@ -175,6 +199,12 @@ def _value_span(
         scheme = SCHEME.match(text, begin, end) if kind == "authorization" else None
         found = Candidate(kind, name, text[begin:end], style)
         return (scheme.end() if scheme else begin, end, True) if is_secret(found) else None
+    block = _block(text, begin) if style == "colon" else None
+    if block is not None:
+        found = Candidate(
+            kind, name, text[block[0] : block[1]].strip(), "quoted" if text[begin : begin + 1] in "|>" else "block"
+        )
+        return (*block, True) if is_secret(found) else None
     if kind == "cookie":
         if "=" not in text[begin : begin + 80]:
             return None
@@ -203,12 +233,26 @@ def _style(text: str, match: "re.Match[str]", kind: str, name: str, name_start: 
     if not core:
         if is_flag:
             return "flag"
+        if name.startswith("_auth") or (text.endswith("configure set ", 0, name_start) and "secret" in name.lower()):
+            return "flag"  # `npm config set …:_authToken …`, `aws configure set …`
         is_word = name.lower() == "pass"
+        if name.lower() == "password" and not match["close"]:
+            is_quoted = (match["open"] or "").endswith("`")
+            if is_quoted or (not match["open"] and text.endswith(", ", 0, name_start)):
+                return "prose"
         return (
             "quoted"
             if kind == "password" and not is_word and (match["open"] or "").endswith("'") and not match["close"]
             else ""
         )
+    if core in ("to", "as"):
+        return "quoted" if match["close"] and match["open"] else ""
+    if core in ("is", "is:"):
+        return "prose" if kind == "password" else ""
+    if core.endswith("="):
+        if core[:1] in "vV" and not match["close"]:
+            return ""
+        core = core if core[:1] not in "vV{" else "="
     if core == ",":
         is_list = match["close"] and match["open"] and text[max(0, name_start - 1) : name_start] in ('"', "'", "`")
         return ("flag" if is_flag else "listed") if is_list else ""
@@ -225,6 +269,24 @@ def _style(text: str, match: "re.Match[str]", kind: str, name: str, name_start: 
     if ":" in core or core == "=>":
         return "colon"
     return "spaced" if " " in sep else "equals"
+
+
+def _block(text: str, begin: int) -> "tuple[int, int] | None":
+    """Where a value is that YAML has on the lines below: all that are indented behind `|` or `>`, else the next one."""
+    head = _BLOCK_HEAD.match(text, begin)
+    if head is None:
+        return None
+    line_end, indent = head["end"], head["indent"]
+    start = head.end()
+    end = start
+    while True:
+        stop = text.find(line_end, end)
+        outer = _OUTER_END.search(text, end, stop if stop >= 0 else len(text)) if "\\" in line_end else None
+        end = outer.start() if outer else (stop if stop >= 0 else len(text))
+        if outer or stop < 0 or not head["sign"] or not text.startswith(indent, stop + len(line_end)):
+            break
+        end = stop + len(line_end) + len(indent)
+    return (start, end) if end > start else None
 
 
 def _bare_end(known: _Text, begin: int, kind: str) -> int:

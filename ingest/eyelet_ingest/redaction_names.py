@@ -5,7 +5,10 @@ or a placeholder, a type, code, or prose (`is_secret`)? docs/redaction.md states
 """
 
 from eyelet_ingest.patterns import A, I, S, compiled, remembered
-from eyelet_ingest.redaction import may_tell
+from eyelet_ingest.redaction_probes import KEY_VALUE_CHARS, may_tell
+
+# A marker, with the hash of what stood there or without it, as those have that were made without a key.
+MARKED = r"\[redacted:[a-z0-9-]{1,40}(?::[0-9a-f]{6})?\]"
 
 
 def _words(text: str) -> frozenset[str]:
@@ -23,13 +26,28 @@ _ENDINGS = (  # how a name's letters end, and the kind
     (("apikey", "apikeys", "appkey"), "api-key"),
     (("privatekey",), "private-key"),
     (("secretkey", "signingkey", "encryptionkey", "masterkey", "accountkey", "sharedkey"), "secret-key"),
-    (("servicekey", "servicerolekey", "authkey"), "secret-key"),
+    (("servicekey", "servicerolekey", "authkey", "unsealkey", "presharedkey"), "secret-key"),
     (("password", "passwords", "passwd", "passphrase", "passcode"), "password"),
     (("authorization",), "authorization"),
     (("secret",), "secret"),
     (("credential", "credentials"), "credential"),
     (("cookie",), "cookie"),
     (("token",), "token"),
+)
+# Keys whose value has to look random: a license key may be any word.
+_RANDOM_KEYS = (
+    *("adminkey", "writekey", "sdkkey", "licensekey", "storagekey", "ingestkey", "insertkey", "integrationkey"),
+    *("deploykey", "hmackey", "jwtkey", "sessionkey", "cookiekey", "consumerkey", "subscriptionkey", "aeskey"),
+    *("webhookkey", "rootkey", "functionskey", "functionkey", "vaultkey", "wepkey"),
+)
+# And those that are no secret, though random: what any other `…_key` holds is one where it looks like one.
+_BEFORE_KEY_NOT = _words(
+    "public pub primary foreign cache sort partition object idempotency hash unique lookup dedup dedupe row item group"
+    " index natural composite surrogate candidate range map dict storage s3 redis config translation i18n query state"
+    " event message record react list order cursor page test file path dir bucket module chunk build artifact commit"
+    " content step job run task name field column table data json property attribute tag label type kind next prev"
+    " last first any by the a host hot turn don mon registry ssh known sitemap route answer lock image layer digest"
+    " checksum sha hmr manifest publishable anon site recaptcha"
 )
 # Names that only speak of a secret: is_password, forgotPassword, and tokens of texts, pages and models.
 _FIRST_NOT = _words(
@@ -61,7 +79,7 @@ def kind_of_name(name: str) -> str:
 def kind_within(key: str, kind: str, name: str) -> tuple[str, str]:
     """Kind and telling name of what stands under `key` in an object that itself stands under `name`, of `kind`."""
     own = kind_of_name(key)
-    if own:
+    if own or kind == "key":  # what is in an object under such a key is not asked about
         return own, key
     words = _WORD.findall(key[-_NAME_MAX_CHARS:]) if kind else []
     return ("", "") if not kind or (words and words[-1].lower() in _DESCRIBING) else (kind, name)
@@ -69,7 +87,7 @@ def kind_within(key: str, kind: str, name: str) -> tuple[str, str]:
 
 @remembered(8192)  # of short names only: it holds them whole
 def _kind_of_name(name: str) -> str:
-    if "[" in name or "=" in name or not may_tell(name):
+    if "[" in name or "=" in name or "/" in name or not may_tell(name):
         return ""
     words = [word.lower() for word in _WORD.findall(name)]
     while len(words) > 1 and (words[-1] in _TRAILING or words[-1].isdigit()):
@@ -83,7 +101,9 @@ def _kind_of_name(name: str) -> str:
         if squeezed.endswith(endings):
             before = words[-2] if len(words) > 1 else ""
             return "" if kind == "token" and before in _BEFORE_TOKEN_NOT else kind
-    return ""
+    if squeezed.endswith(_RANDOM_KEYS):
+        return "secret-key"
+    return "key" if words[-1] == "key" and len(words) > 1 and words[-2] not in _BEFORE_KEY_NOT else ""
 
 
 class Candidate:
@@ -109,11 +129,12 @@ class Candidate:
         self.after, self.ends_line, self.starts_line = after, ends_line, starts_line
 
 
-_MARKED = compiled(r"(?:(?:bearer|basic|token|apikey|digest) {1,4})?\[redacted:[a-z0-9-]{1,40}\]", I | A)
+_MARKED = compiled(r"(?:(?:bearer|basic|token|apikey|digest) {1,4})?" + MARKED, I | A)
 _PLACEHOLDER = compiled(
     r"\$[A-Za-z_]\w*|\$[0-9@*#?!]|\$\{.*|\$\(.*|\$env:\w+|%\w+%|%[sdrv](?::%[sdrv])?|%\(\w+\)s|@\w+@"
     r"|\{\{.*\}\}|\{[\w.!:\"'\[\]() -]*\}|<[^<>]*>|\[[A-Za-z _-]+\]|#\{.*\}"
     r"|([*.xX•_-])\1+\w{0,4}|\W?[*•]{3,}\W?|\w{1,4}(?:[*•]{3,}|\.\.\.|…)\w{0,4}|\.\.\.|…"
+    r"|~|\*{1,2}|change[ _-]?(?:me|it|this).*|(?:\\{1,8}u2022)+|sha(?:1|224|256|384|512)[-:][A-Za-z0-9+/=]{20,}"
     r"|(?:your|insert|enter|replace|example|dummy)[ _-].*"
     r"|(?:[a-z]+[_-])*(?:here|goes-here|placeholder)",
     I | A | S,
@@ -146,6 +167,12 @@ _BEHIND_OPTION = _words(  # what manuals say of an option
 _DIGIT = compiled(r"[0-9]")
 _LETTER = compiled(r"[^\W\d_]")
 _IDENTIFIER = compiled(r"[A-Za-z_][\w-]*", A)
+_RANDOM = compiled(r"[A-Za-z0-9+/_.=-]+", A)
+_PACKED = compiled(r"[A-Za-z0-9+/]{12,}={1,2}", A)
+_SIGN = compiled(r"[^\w\s.:/@{}()<>$-]", A)
+_CASES = compiled(r"[a-z][A-Z]|[A-Z][A-Z][a-z]", A)
+_PARTS = compiled(r"[^A-Za-z]+", A)
+_UUID = compiled(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", I | A)
 
 
 def starts_with_marker(value: str) -> bool:
@@ -177,14 +204,20 @@ def is_secret(found: Candidate) -> bool:
         return False
     if kind == "cookie":
         return _has_cookie(value)
+    if found.style in ("prose", "block"):
+        is_plain = _CODE.fullmatch(value) or _PATH.fullmatch(value) or " " in value or value.endswith(":")
+        return not is_plain and _is_random(value, 6 if found.style == "prose" else 8)
     if found.style not in ("key", "quoted", "listed", "flag") and _CODE.fullmatch(value):
         return False
     if kind == "authorization":
         return len(value) >= 6 if scheme else _is_random(value, 8)
     if found.style == "listed" and _SNAKE.fullmatch(value):
         return False
+    if kind == "key" or (kind == "secret-key" and _letters(found.name).endswith(_RANDOM_KEYS)):
+        return _is_high_entropy(value, kind)
     if kind in ("auth", "credential") or found.style == "listed":
-        return _is_random(value, 6 if kind == "password" else 8)
+        literal = found.style in ("key", "quoted", "env")
+        return _is_random(value, 6 if kind == "password" or literal else 8) or (literal and _is_odd(value))
     if found.style in ("key", "quoted"):
         return _is_quoted_secret(found, value)
     return _is_bare_secret(found, value)
@@ -217,6 +250,8 @@ def _is_bare_secret(found: Candidate, value: str) -> bool:
     if found.style in ("element", "env") or _is_random(value, 6 if is_password else 8):
         return True
     if not is_password:
+        if found.ends_line and found.starts_line and len(value) >= 12 and _is_odd(value):
+            return True
         return len(value) >= 24 and not value.islower() and not _IDENTIFIER.fullmatch(value)
     if value.isdigit():
         return len(value) >= 3
@@ -248,6 +283,26 @@ def _is_prose(value: str) -> bool:
 
 def _is_random(value: str, least: int) -> bool:
     return len(value) >= least and _DIGIT.search(value) is not None and _LETTER.search(value) is not None
+
+
+def _is_odd(value: str) -> bool:
+    """Whether it is nothing that code or prose would have there: base64, or signs among the letters."""
+    if " " in value or len(value) < 8:
+        return False
+    if _PACKED.fullmatch(value) or (_LETTER.search(value) and _SIGN.search(value)):
+        return True
+    return value.isalpha() and len(_CASES.findall(value)) >= 4
+
+
+def _is_high_entropy(value: str, kind: str) -> bool:
+    """Whether a value is random: of one alphabet, with digits among letters, and no words or identifier."""
+    least = KEY_VALUE_CHARS if kind == "key" else 12
+    if len(value) < least or not _RANDOM.fullmatch(value) or not _DIGIT.search(value[:40]) or not _LETTER.search(value):
+        return False
+    if _UUID.fullmatch(value):
+        return kind != "key"
+    words = [word for word in _PARTS.split(value) if len(word) > 3 and word.isalpha() and word[1:].islower()]
+    return sum(map(len, words)) * 3 < len(value) and len(set(value)) >= 8
 
 
 def _has_cookie(value: str) -> bool:

@@ -7,179 +7,152 @@ Every pattern runs in linear time: one quantifier a run, bounded where a match c
 quantifier around another. Every rule leaves a marker where it stands, so that redacting twice is redacting once.
 """
 
+from eyelet_ingest import redaction_commands, redaction_providers
 from eyelet_ingest.patterns import A, I, compiled
-from eyelet_ingest.redaction import marker
 from eyelet_ingest.redaction_assignments import redact_named
-from eyelet_ingest.redaction_names import is_placeholder
+from eyelet_ingest.redaction_commands import redact_commands
+from eyelet_ingest.redaction_encoded import redact_packed, redact_views
+from eyelet_ingest.redaction_names import MARKED, is_placeholder
+from eyelet_ingest.redaction_plain import plain as plain  # every marker needs it: with the rules it comes at once
+from eyelet_ingest.redaction_private import redact_private
+from eyelet_ingest.redaction_providers import EDGE, redact_tokens
 
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable
 
+    from eyelet_ingest.redaction import Mark
+
 # How often the rules run over a text that changed: a marker may complete what another rule looks for.
 _ROUNDS = 4
 
-# The left edge of a prefix that words end with. Escapes and terminal colours end in letters, and are an edge too.
-_EDGE = (
-    r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"
-    r"|(?<=%[0-9A-Fa-f]{2})|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m))"
-)
 _W = r"[A-Za-z0-9_-]"
-# (kind, literals of which one must be there, pattern; a group is kept in front of the marker)
-_PROVIDERS = (
-    ("aws-access-key-id", ("AKIA", "ASIA"), r"A(?:KIA|SIA)[A-Z0-9]{16,}"),
-    ("github-token", ("gh",), rf"gh[pousr]_\w{{30,}}(?:\.{_W}{{10,}})?(?:\.{_W}{{10,}})?"),
-    ("github-token", ("github_pat_",), r"github_pat_\w{22,}"),
-    ("gitlab-token", ("glpat-",), rf"glpat-{_W}{{20,}}(?:\.[0-9a-z]{{2}}\.[0-9a-z]{{9}})?"),
-    ("slack-token", ("xox",), r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}"),
-    ("slack-token", ("xapp-",), r"xapp-[0-9]-[A-Za-z0-9-]{16,}"),
-    (
-        "slack-webhook",
-        ("hooks.slack.com",),
-        r"(hooks\.slack\.com\\{0,7}/(?:services|workflows|triggers)\\{0,7}/)(?:[A-Za-z0-9+_-]|\\{0,7}/){10,}",
-    ),
-    ("discord-webhook", ("/webhooks",), rf"(/webhooks\\{{0,7}}/[0-9]{{15,21}}\\{{0,7}}/){_W}{{40,}}"),
-    ("stripe-key", ("_live_", "_test_"), r"[sr]k_(?:live|test)_[A-Za-z0-9]{10,}"),
-    ("anthropic-key", ("sk-ant-",), rf"sk-ant-{_W}{{16,}}"),
-    (
-        "openai-key",
-        ("sk-",),
-        rf"{_EDGE}sk-(?:(?:proj|svcacct|admin|None|or|lf)-{_W}{{16,}}|[A-Za-z0-9]{{20,}}{_W}*)",
-    ),
-    ("google-api-key", ("AIza",), rf"AIza{_W}{{35,}}"),
-    ("google-oauth-token", ("ya29.",), r"ya29\.[A-Za-z0-9_.-]{20,}"),
-    ("npm-token", ("npm_",), r"npm_[A-Za-z0-9]{30,}"),
-    ("pypi-token", ("pypi-AgE",), rf"pypi-AgE{_W}{{40,}}"),
-    ("huggingface-token", ("hf_",), r"hf_[A-Za-z0-9]{30,}"),
-    ("sendgrid-key", ("SG.",), rf"SG\.{_W}{{16,}}\.{_W}{{16,}}"),
-    ("twilio-key", ("SK",), rf"{_EDGE}SK[0-9a-fA-F]{{32}}(?![0-9A-Za-z])"),
-    ("digitalocean-token", ("_v1_",), r"do[opr]_v1_[a-f0-9]{40,}"),
-    ("databricks-token", ("dapi",), r"dapi[a-f0-9]{32}(?:-[0-9]{1,2})?"),
-    ("vault-token", ("hvs.",), rf"hvs\.{_W}{{24,}}"),
-    ("age-key", ("AGE-SECRET-KEY-",), r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
-    ("telegram-token", (":AA",), rf"(?<![0-9])[0-9]{{6,12}}:AA{_W}{{32,}}"),
-)
 _BEARER = r"(\bbearer(?:[ \t]{1,4}|[:=+]|%20)\\{0,7}[\"']?)((?=[A-Za-z._~+/=-]{0,80}[0-9])[A-Za-z0-9._~+/=-]{16,})"
 _JWT_TAIL = rf"\.eyJ{_W}{{8,}}(?:\.{_W}*)?"
+_JWT_HEAD = EDGE + r"eyJ[A-Za-z0-9]{17}"  # base64 of ASCII has no other characters
 _JWT_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _JWT_HEADER_MAX_CHARS = 4096
 _BEGIN = r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
 _END = r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
 # What tells a key that was cut off from a BEGIN line in a program: base64 soon after it, or nothing else at all.
 _KEY_BODY = r"(?=[\s\S]{0,400}?[A-Za-z0-9+/]{32})|[A-Za-z0-9+/=\s\\:,|>-]{0,400}\Z"
-_MARKED = r"\[redacted:[a-z0-9-]{1,40}\]"
 _USERINFO = (
-    rf"(:(?:\\{{0,7}}/){{2}})(?:({_MARKED}|[^\s/:\"'<>\\`?#\[\]]{{0,256}}):([^\s/\"'<>\\`]{{1,512}})"
+    rf"(:(?:\\{{0,7}}/){{2}})(?:({MARKED}|[^\s/:\"'<>\\`?#\[\]]{{0,256}}):([^\s/\"'<>\\`]{{1,512}})"
     r"|([^\s/:@\"'<>\\`?#\[\]]{16,512}))@"
 )
 _LIKE_TOKEN = r"(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[A-Za-z0-9_-]{20,}"
 _ESCAPE = r"\\{1,8}u00([2-7][0-9a-f])"
 _SPACE = r"(?<=[\"'])\s+(?=[:=,])|(?<=[:=,\[{])\s+(?=\\{0,7}[\"'\[{])"
-# (kind, literal, pattern with the kept part, the secret): commands that take a password as an argument
-_ARGUMENT = r"\\{0,7}[\"']?)([^\s\"'\\]+)"
-_COMMANDS = (
-    (
-        "basic-auth",
-        "curl",
-        r"(\bcurl\b[^\n|;&]{0,200}?\s(?:-u|--user)[ =]{0,2}\\{0,7}[\"']?"
-        rf"(?:{_MARKED}|(?!\[redacted:)[^\s:\"'\\]{{1,64}}):)([^\s\"'\\]+)",
-    ),
-    ("password", "mysql", r"(\bmysql(?:dump|admin|import)?\b[^\n|;&]{0,200}?\s-p" + _ARGUMENT),
-    ("password", "sshpass", r"(\bsshpass[ \t]{1,4}-p[ \t]{0,4}" + _ARGUMENT),
-    ("password", "login", r"(\blogin[ \t]{1,4}\S{1,64}\s{1,8}password[ \t]{1,4})([^\s\"'\\]+)"),
-)
 
 
-def redact(text: str) -> str:
-    """`text` with every secret replaced by its marker; the same object where there is none."""
+def redact(text: str, mark: "Mark", own: "Callable[[str], str] | None" = None) -> str:
+    """`text` with every secret replaced by what `mark` makes of it; the same object where there is none.
+
+    `own` are rules of the user, who see what ours have left.
+    """
     for _ in range(_ROUNDS):
-        safe = _round(text)
+        safe = _round(redact_views(text, mark, _redact_view), mark)
+        safe = redact_packed(safe, mark, _redact_view)
+        if own is not None:
+            safe = own(safe)
         if safe == text:
             break
         text = safe
     return text
 
 
-def redact_damaged(text: str) -> str:
+def _redact_view(view: str, mark: "Mark") -> str:
+    """The same for what a text spells in another form, in which is one form more at most."""
+    for _ in range(_ROUNDS):
+        safe = _round(redact_views(view, mark, _redact_plain), mark)
+        safe = redact_packed(safe, mark, _redact_plain)
+        if safe == view:
+            break
+        view = safe
+    return view
+
+
+def _redact_plain(view: str, mark: "Mark") -> str:
+    for _ in range(_ROUNDS):
+        safe = _round(view, mark)
+        if safe == view:
+            break
+        view = safe
+    return view
+
+
+def redact_damaged(text: str, mark: "Mark", own: "Callable[[str], str] | None" = None) -> str:
     """The same for what should be JSON and is not: behind escapes, odd white space and NUL characters too.
 
     Where a secret stood behind them, the text comes back without them: it is kept for looking at.
     """
-    safe = redact(text)
+    safe = redact(text, mark, own)
     plain = _compiled(_ESCAPE, I).sub(_unescaped, safe)
     plain = _compiled(_SPACE).sub(" ", plain)
     for other in (plain, plain.replace("\0", "")):
         if other != safe:
-            found = redact(other)
+            found = redact(other, mark, own)
             safe = safe if found == other else found
     return safe
 
 
-def _round(text: str) -> str:
+def _round(text: str, mark: "Mark") -> str:
+    text = redact_private(text, mark)  # first: nothing within is of interest any more
     if "PRIVATE KEY" in text:
-        text = _redact_key_blocks(text)
-    for kind, literals, pattern in _PROVIDERS:
-        if any(literal in text for literal in literals):
-            text = _compiled(pattern).sub(_keeping_first(kind), text)
+        text = _redact_key_blocks(text, mark)
+    text = redact_tokens(text, mark)
     if ".eyJ" in text:
-        text = _redact_jwts(text)
+        text = _redact_jwts(text, mark)
     if "@" in text:
-        text = _compiled(_USERINFO).sub(_without_userinfo, text)
-    text = redact_named(text)
-    text = _compiled(_BEARER, I).sub(_unless_placeholder("bearer-token"), text)
-    for kind, literal, pattern in _COMMANDS:
-        if literal in text:
-            text = _compiled(pattern).sub(_unless_placeholder(kind), text)
-    return text
+        text = _compiled(_USERINFO).sub(_without_userinfo(mark), text)
+    text = redact_named(text, mark)
+    text = _compiled(_BEARER, I).sub(_unless_placeholder("bearer-token", mark), text)
+    return redact_commands(text, mark)
 
 
-def _keeping_first(kind: str) -> "Callable[[re.Match[str]], str]":
+def _unless_placeholder(kind: str, mark: "Mark") -> "Callable[[re.Match[str]], str]":
     def replaced(match: "re.Match[str]") -> str:
-        kept = match[1] if match.re.groups else ""
-        return kept + marker(kind, match[0][len(kept) :])
+        return match[0] if is_placeholder(match[2]) else match[1] + mark(kind, match[2])
 
     return replaced
 
 
-def _unless_placeholder(kind: str) -> "Callable[[re.Match[str]], str]":
-    def replaced(match: "re.Match[str]") -> str:
-        return match[0] if is_placeholder(match[2]) else match[1] + marker(kind, match[2])
-
-    return replaced
-
-
-def _without_userinfo(match: "re.Match[str]") -> str:
+def _without_userinfo(mark: "Mark") -> "Callable[[re.Match[str]], str]":
     """The password goes, and a user that is a token; a plain user stays."""
-    scheme, user, password, alone = match.groups()
-    name = user if alone is None else alone
-    if _compiled(_LIKE_TOKEN).fullmatch(name):
-        name = marker("url-token", name)
-    if alone is not None:
-        return f"{scheme}{name}@"
-    is_port = password.isdigit() and len(password) <= 5 and (user == "localhost" or "." in user)
-    if not is_port and not is_placeholder(password):
-        password = marker("url-password", password)
-    return f"{scheme}{name}:{password}@"
+
+    def replaced(match: "re.Match[str]") -> str:
+        scheme, user, password, alone = match.groups()
+        name = user if alone is None else alone
+        if _compiled(_LIKE_TOKEN).fullmatch(name):
+            name = mark("url-token", name)
+        if alone is not None:
+            return f"{scheme}{name}@"
+        is_port = password.isdigit() and len(password) <= 5 and (user == "localhost" or "." in user)
+        if not is_port and not is_placeholder(password):
+            password = mark("url-password", password)
+        return f"{scheme}{name}:{password}@"
+
+    return replaced
 
 
-def _redact_jwts(text: str) -> str:
+def _redact_jwts(text: str, mark: "Mark") -> str:
     """JSON web tokens, found by their second part: searching forward from every `eyJ` would be quadratic."""
     pieces: list[str] = []
     done = 0
     for match in _compiled(_JWT_TAIL).finditer(text):
         head = text[max(done, match.start() - _JWT_HEADER_MAX_CHARS) : match.start()]
         header = head[len(head.rstrip(_JWT_CHARS)) :]
-        begin = header.find("eyJ")
-        if begin < 0:
+        begin = _compiled(_JWT_HEAD).search(text, match.start() - len(header), match.start())
+        if begin is None:
             continue
-        start = match.start() - len(header) + begin
-        pieces += (text[done:start], marker("jwt", text[start : match.end()]))
+        start = begin.start()
+        pieces += (text[done:start], mark("jwt", text[start : match.end()]))
         done = match.end()
     return "".join((*pieces, text[done:]))
 
 
-def _redact_key_blocks(text: str) -> str:
+def _redact_key_blocks(text: str, mark: "Mark") -> str:
     """Private key blocks, to their END line; one that was cut off before it goes to the end of the text.
 
     A BEGIN line that is only spoken of, with no key behind it, stays.
@@ -202,15 +175,17 @@ def _redact_key_blocks(text: str) -> str:
             stop = len(text) if following is None else following.start()
         else:
             continue
-        pieces += (text[done : begin.start()], marker("private-key", text[begin.start() : stop]))
+        pieces += (text[done : begin.start()], mark("private-key", text[begin.start() : stop]))
         done = stop
     return "".join((*pieces, text[done:]))
 
 
 def compile_all() -> None:
     """Compile every pattern of these rules, for a bundle to write them down."""
-    patterns = (_JWT_TAIL, _BEGIN, _END, _KEY_BODY, _USERINFO, _LIKE_TOKEN, _SPACE)
-    for pattern in (*patterns, *(one[-1] for one in (*_PROVIDERS, *_COMMANDS))):
+    redaction_providers.compile_all()
+    redaction_commands.compile_all()
+    patterns = (_JWT_HEAD, _JWT_TAIL, _BEGIN, _END, _KEY_BODY, _USERINFO, _LIKE_TOKEN, _SPACE)
+    for pattern in patterns:
         _compiled(pattern)
     for pattern in (_BEARER, _ESCAPE):
         _compiled(pattern, I)

@@ -1,12 +1,13 @@
 """Redaction of parsed JSON, whatever its depth: strings, keys, and whole values under telling keys."""
 
-from eyelet_ingest.patterns import remembered
-from eyelet_ingest.redaction import marker, redact_text
 from eyelet_ingest.redaction_names import Candidate, is_secret, kind_within
+
+TYPE_CHECKING = False  # as typing has it, without its import
+if TYPE_CHECKING:
+    from eyelet_ingest.redaction import Redactor
 
 _PAIR_NAMES = ("name", "key", "Name", "Key")
 _PAIR_VALUES = ("value", "Value")
-_CACHED_KEY_MAX_CHARS = 200
 # How often a value that changed is walked again: without a part, or under a key that became a marker, a string can
 # look like a secret that was none before.
 _ROUNDS = 4
@@ -32,6 +33,8 @@ class _Frame:
     def __init__(self, source: "dict[str, object] | list[object]", told: _Told) -> None:
         self.source = source
         self.at = 0
+        if told.kind == "key":  # only what stands under such a key itself is random enough to tell
+            told = _NOTHING
         self.made: list[object] = []
         if isinstance(source, dict):
             self.keys = list(source)
@@ -43,10 +46,10 @@ class _Frame:
             self.items = source
             self.told = [told] * len(source) if told.kind else _arguments(source)
 
-    def built(self) -> object:
+    def built(self, redactor: "Redactor") -> object:
         """The source itself where nothing changed."""
         if isinstance(self.source, dict):
-            keys = [_safe_key(key) for key in self.keys]
+            keys = [redactor.name(key) for key in self.keys]
             if keys == self.keys and all(new is old for new, old in zip(self.made, self.items, strict=True)):
                 return self.source
             return dict(zip(_distinct(keys), self.made, strict=True))
@@ -55,24 +58,24 @@ class _Frame:
         return self.made
 
 
-def redact_value(value: object) -> object:
+def redact_value(value: object, redactor: "Redactor") -> object:
     """`value` without its secrets; the same object where there are none. Does not recurse."""
     for _ in range(_ROUNDS):
-        safe = _walked(value)
+        safe = _walked(value, redactor)
         if safe is value:
             break
         value = safe
     return value
 
 
-def _walked(value: object) -> object:
+def _walked(value: object, redactor: "Redactor") -> object:
     if not isinstance(value, (dict, list)):
-        return _leaf(value, _NOTHING)
+        return _leaf(value, _NOTHING, redactor)
     stack = [_Frame(value, _NOTHING)]
     while True:
         frame = stack[-1]
         if frame.at == len(frame.items):
-            built = stack.pop().built()
+            built = stack.pop().built(redactor)
             if not stack:
                 return built
             stack[-1].made.append(built)
@@ -82,17 +85,19 @@ def _walked(value: object) -> object:
         if isinstance(item, (dict, list)):
             stack.append(_Frame(item, told))
         else:
-            frame.made.append(_leaf(item, told))
+            frame.made.append(_leaf(item, told, redactor))
 
 
-def _leaf(item: object, told: _Told) -> object:
+def _leaf(item: object, told: _Told, redactor: "Redactor") -> object:
     if isinstance(item, str):
         if told.kind and is_secret(Candidate(told.kind, told.name, item, "key")):
-            return marker(told.kind, item)
-        return redact_text(item)
+            return redactor.marker(told.kind, item)
+        return redactor.text(item)
     # A PIN is a number; a number under `token` or `secret` counts or names something.
     if told.numbers and isinstance(item, (int, float)) and not isinstance(item, bool):
-        return marker(told.kind, str(item))
+        digits = str(item)
+        marked = redactor.marker(told.kind, digits)
+        return item if marked == digits else marked
     return item
 
 
@@ -110,7 +115,8 @@ def _pair(source: "dict[str, object]") -> _Told:
     for key in _PAIR_NAMES:
         name = source.get(key)
         if isinstance(name, str):
-            return _told(name, _NOTHING)
+            told = _told(name, _NOTHING)
+            return _NOTHING if told.kind == "key" else told
     return _NOTHING
 
 
@@ -119,18 +125,9 @@ def _arguments(items: "list[object]") -> "list[_Told]":
     told = [_NOTHING] * len(items)
     for at, item in enumerate(items[:-1]):
         if isinstance(item, str) and item.startswith("--") and "=" not in item:
-            told[at + 1] = _told(item, _NOTHING)
+            found = _told(item, _NOTHING)
+            told[at + 1] = _NOTHING if found.kind == "key" else found
     return told
-
-
-def _safe_key(key: str) -> str:
-    """Payloads of one kind have the same keys, and they are short."""
-    return _cached_key(key) if len(key) <= _CACHED_KEY_MAX_CHARS else redact_text(key)
-
-
-@remembered(8192)
-def _cached_key(key: str) -> str:
-    return redact_text(key)
 
 
 def _distinct(keys: "list[str]") -> "list[str]":

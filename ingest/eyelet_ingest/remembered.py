@@ -70,7 +70,7 @@ def _going(opened: Ledger, wanted: Wanted) -> list[tuple[bytes, Quarantined]]:
 
 
 def _wants(uid: bytes, entry: Quarantined, wanted: Wanted) -> bool:
-    event = None if wanted.prompts else _event(entry)
+    event = None if wanted.prompts else event_of(entry)
     if event is None:
         told = f"{entry.content}\n{entry.file}"
         return wanted.is_told_in(told, entry.context, entry.at_us)
@@ -82,7 +82,7 @@ def _wants(uid: bytes, entry: Quarantined, wanted: Wanted) -> bool:
     return bool(matching([(key, entry.context, writer.row_of(event))], wanted))
 
 
-def _event(entry: Quarantined) -> "Event | None":
+def event_of(entry: Quarantined) -> "Event | None":
     """The event that a whole payload in quarantine would have been; None where it is damaged."""
     try:
         value = parse(entry.content)

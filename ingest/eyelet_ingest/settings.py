@@ -6,7 +6,7 @@ file comes with whatever one clones, so it may not say where things are written 
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import inf
@@ -20,6 +20,7 @@ FILE_NAME = "eyelet.yaml"
 HOME = "~/.eyelet"
 MOST_FIELDS, MOST_FIELDS_CHARS = 100, 10_000  # every event gets them
 MOST_NAME_CHARS = 200
+MOST_PATTERNS, MOST_ALLOWED, MOST_PATTERN_CHARS = 50, 500, 500  # hooks read them all
 ORIGINAL_NAMES = {"logging.path": "logging.project_path"}  # as the original Eyelet had it, too
 
 
@@ -29,7 +30,7 @@ class Setting:
     whether a project's file may."""
 
     name: str
-    kind: str  # flag, word, path, inner path, name, count, names or fields
+    kind: str  # flag, word, path, inner path, name, count, names, fields, patterns or values
     default: Any
     help: str
     variable: str = ""
@@ -77,6 +78,20 @@ SETTINGS = (
     Setting("metadata.custom_fields", "fields", {}, "what every event's meta gets besides"),
     Setting(
         "limits.payload_kib", "count", 65_536, "a longer payload is cut, and says so; 0 for no limit", most=262_144
+    ),
+    Setting(
+        "redaction.patterns",
+        "patterns",
+        {},
+        "what is redacted besides: names, each with a regular expression; a group named `secret` is the part that goes",
+        of_project=False,
+    ),
+    Setting(
+        "redaction.allow",
+        "values",
+        (),
+        "values that stay, whatever rule takes them for a secret; between slashes a regular expression of all of one",
+        of_project=False,
     ),
     Setting("limits.repeated", "flag", False, "keep what a response repeats of its request a second time"),
 )
@@ -161,7 +176,17 @@ def compiled(held: Settings) -> dict[str, Any]:
         "custom_fields": held["metadata.custom_fields"],
         "payload_kib": held["limits.payload_kib"],
         "repeated": held["limits.repeated"],
+        **_redaction(held),
     }
+
+
+def _redaction(held: Settings) -> dict[str, Any]:
+    patterns, allowed = held["redaction.patterns"], held["redaction.allow"]
+    if not (patterns or allowed):
+        return {"patterns": (), "allowed": ()}
+    from eyelet_ingest import own_patterns
+
+    return {"patterns": own_patterns.compiled(patterns), "allowed": own_patterns.compiled_allowed(allowed)}
 
 
 def global_file() -> str:
@@ -188,14 +213,23 @@ def project_file(start: str) -> str:
         folder = above
 
 
-def checked(setting: Setting, value: Any, where: str) -> Any:
-    """The value as it is kept; BadInput, with `where` and what it may be, for another."""
+def checked(setting: Setting, value: Any, where: str, inner: Sequence[str] = ()) -> Any:
+    """The value as it is kept; BadInput, with `where` and what it may be, for another. `inner` says of each name or
+    value in it where it stands."""
     may_be, good = _judged(setting, value)
     if not good:
-        raise BadInput("read settings", where, f"{setting.name} cannot be {_shown(value)}", may_be)
-    if setting.kind == "names":
+        raise BadInput("read settings", where, f"{setting.name} cannot be {_shown(setting, value)}", may_be)
+    if setting.kind in ("patterns", "values") and value:
+        from eyelet_ingest import own_patterns
+
+        for one, place in zip(value, inner or [where] * len(value), strict=True):
+            if setting.kind == "patterns":
+                own_patterns.check_pattern(one, value[one], place)
+            else:
+                own_patterns.check_allowed(one, place)
+    if setting.kind in ("names", "values"):
         return tuple(value)
-    return dict(value) if setting.kind == "fields" else value
+    return dict(value) if setting.kind in ("fields", "patterns") else value
 
 
 def json_schema() -> dict[str, Any]:
@@ -230,6 +264,17 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "count": {"type": "integer", "minimum": 0},
     "names": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*[*]?$"}},
     "fields": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
+    "patterns": {
+        "type": "object",
+        "maxProperties": MOST_PATTERNS,
+        "propertyNames": {"pattern": "^[a-z][a-z0-9-]{0,39}$"},
+        "additionalProperties": {"type": "string", "minLength": 1, "maxLength": MOST_PATTERN_CHARS},
+    },
+    "values": {
+        "type": "array",
+        "maxItems": MOST_ALLOWED,
+        "items": {"type": "string", "minLength": 1, "maxLength": MOST_PATTERN_CHARS},
+    },
 }
 
 
@@ -249,7 +294,8 @@ def _from_file(found: dict[str, Found], path: str, of_project: bool) -> dict[str
         if of_project and not setting.of_project:  # it came with whatever was cloned
             hint = f"set it in {global_file()}"
             raise BadInput("read settings", where, f"{name} cannot be set by a project", hint)
-        values[name] = Value(checked(setting, one.value, where), where)
+        inner = [f"{path}:{line}" for line in one.inner]
+        values[name] = Value(checked(setting, one.value, where, inner), where)
     return values
 
 
@@ -282,6 +328,12 @@ def _judged(setting: Setting, value: Any) -> tuple[str, bool]:
     if kind == "fields":
         most = f"{MOST_FIELDS} and {MOST_FIELDS_CHARS} characters at most"
         return f"names with a text, a number, true or false each, {most}", _are_fields(value)
+    if kind == "patterns":
+        is_map = isinstance(value, dict) and len(value) <= MOST_PATTERNS
+        return f"names with a regular expression each, {MOST_PATTERNS} at most", is_map
+    if kind == "values":
+        is_list = isinstance(value, (list, tuple)) and len(value) <= MOST_ALLOWED
+        return f"a list of texts, {MOST_ALLOWED} at most", is_list
     if kind == "inner path":
         inside = bool(text) and "\0" not in text and not os.path.isabs(text) and not text.startswith("~")
         return "a folder inside the project", inside and ".." not in text.split("/") and os.path.normpath(text) != "."
@@ -324,7 +376,9 @@ def _first_of(group: str) -> str:
     return next(name for name in BY_NAME if name.startswith(group + "."))
 
 
-def _shown(value: Any) -> str:
+def _shown(setting: Setting, value: Any) -> str:
+    if setting.kind in ("patterns", "values", "fields"):  # what is in them may be nobody else's business
+        return f"a {type(value).__name__} like this"
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
 

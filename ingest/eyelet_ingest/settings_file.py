@@ -9,16 +9,17 @@ from eyelet_ingest.errors import BadInput
 
 MOST_BYTES = 1 << 16  # half a second of reading; hooks wait for it
 MOST_VALUES = 10_000  # an alias says a part again, so a small file could say more than memory holds
-GROUPS = ("logging", "metadata", "limits")  # whose names are settings; what is deeper is a setting's value
+GROUPS = ("logging", "metadata", "limits", "redaction")  # whose names are settings; what is deeper is a setting's value
 DEEPEST = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a file says of one name, and the line it says it on, from 1."""
+    """What a file says of one name, and the line it says it on, from 1; of names or values in it, in order, too."""
 
     value: Any
     line: int
+    inner: tuple[int, ...] = ()
 
 
 def read(path: str) -> dict[str, Found] | None:
@@ -76,7 +77,9 @@ class _Reader:
     def _keep(self, found: dict[str, Found], name: str, node: Any, line: int) -> None:
         if name in found:
             raise self._bad(line, f"{name} stands on line {found[name].line}, too", "keep one of them")
-        found[name] = Found(self._value(node, DEEPEST), line)
+        inside = [key for key, _ in node.value] if node.id == "mapping" else node.value if node.id == "sequence" else []
+        inner = tuple(one.start_mark.line + 1 for one in inside)
+        found[name] = Found(self._value(node, DEEPEST), line, inner)
 
     def _pairs(self, node: Any, otherwise: str) -> list[tuple[str, Any, int]]:
         if node.id != "mapping":

@@ -11,12 +11,14 @@ import os
 import sys
 import time
 
-from eyelet_ingest import git_facts, place, redaction
+from eyelet_ingest import git_facts, place
 from eyelet_ingest.errors import EyeletError
-from eyelet_ingest.store.identity import make_private_dir
+from eyelet_ingest.redaction import WITHHELD, Redactor
+from eyelet_ingest.store.identity import load_key, make_private_dir
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 HOME = "~/.eyelet"
@@ -27,6 +29,7 @@ FORMAT = 2  # of what is in the cache
 WAIT_MS = 400  # for a reading of changed settings; a hook has 600
 MOST_LEVELS = 64
 MOST_NAME_CHARS = 200  # of a context
+OWN_KEY_BYTES = 16
 
 # What holds where no file says otherwise: `settings.compiled` of the defaults.
 DEFAULTS = {
@@ -44,6 +47,8 @@ DEFAULTS = {
     "custom_fields": {},
     "payload_kib": 65_536,
     "repeated": False,
+    "patterns": (),
+    "allowed": (),
 }
 
 
@@ -53,11 +58,12 @@ class Surroundings:
     `settings` has the keys of DEFAULTS. `problem` says why a file of settings does not count, or is "".
     """
 
-    __slots__ = ("git", "home", "problem", "project", "settings", "start")
+    __slots__ = ("_redactor", "git", "home", "problem", "project", "settings", "start")
 
     def __init__(self, start: str) -> None:
         self.start = os.path.abspath(start)
         self.problem = ""
+        self._redactor: Redactor | None = None
         config = config_file()
         self.home = os.path.dirname(config)
         tree, self.git = git_facts.folder_of(self.start)
@@ -69,11 +75,38 @@ class Surroundings:
         self._environment()
 
     @property
+    def redactor(self) -> Redactor:
+        """That of the root to record into, as the settings have it. Where a project's root is one of them, or the only
+        one, its key is nobody's: which roots can be trusted is known later, and `remarked` gives each its own."""
+        if self._redactor is None:
+            self._redactor = self.redactor_with(self._key)
+        return self._redactor
+
+    @redactor.setter
+    def redactor(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def redactor_with(self, key: "bytes | Callable[[], bytes]") -> Redactor:
+        """The settings' redactor with that key, or what answers it when one is needed."""
+        settings = self.settings
+        if settings["scope"] == "global":
+            return Redactor(key, settings["patterns"], settings["allowed"])
+        from eyelet_ingest import remarked
+
+        return remarked.Remembering(key, settings["patterns"], settings["allowed"])
+
+    def _key(self) -> bytes:
+        if self.settings["scope"] != "global":
+            return os.urandom(OWN_KEY_BYTES)
+        roots = self.global_roots()
+        return key_of(roots[0]) if roots else b""
+
+    @property
     def context(self) -> str:
         """The given name of the context to record into."""
         name = str(self.settings["context"])
         name = os.path.basename(self.project) or "default" if name == "project" else name
-        return redaction.marker("withheld", name) if redaction.may_hold_secret(name) else name
+        return name if self.redactor.text(name) == name else WITHHELD
 
     def roots(self) -> "list[str]":
         """The roots to record into, absolute: the global one, the project's, or both."""
@@ -155,6 +188,14 @@ class Surroundings:
             settings["enabled"] = switch in ("1", "true")
         if get("EYELET_DISABLED", "0") not in ("", "0"):
             settings["enabled"] = False
+
+
+def key_of(root: str) -> bytes:
+    """The root's key for markers; none where it can neither be read nor made: they have no hash then."""
+    try:
+        return load_key(root)
+    except EyeletError:
+        return b""
 
 
 def config_file() -> str:

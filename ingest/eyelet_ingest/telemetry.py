@@ -15,6 +15,7 @@ from eyelet_ingest.clock import DAY_US, Clock
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import canonical, dumps
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.sources import otlp
 from eyelet_ingest.store import identity, spool, writer
 from eyelet_ingest.store.store import Store
@@ -42,15 +43,16 @@ def record(
     records: Sequence[object],
     *,
     sender: str,
+    redactor: Redactor,
     settings: "dict[str, Any] | None" = None,
     plugins: "Plugins | None" = None,
 ) -> Received:
     """Store the log records that `otlp.apart` found in a request, in the context given by name. `sender` is kept with
-    each; `settings` as `surroundings.DEFAULTS` has them say how long a payload may be.
+    each; `redactor` is that of the root, `settings` as `surroundings.DEFAULTS` has them say how long a payload may be.
 
     RootError where the root takes one of them nowhere, not even in a spool: then all may be sent again.
     """
-    receiving = _Receiving(store, sender, settings, plugins)
+    receiving = _Receiving(store, sender, redactor, settings, plugins)
     done = Received()
     for one in records:
         try:
@@ -69,8 +71,15 @@ def record(
 class _Receiving:
     """The log records of one request on their way."""
 
-    def __init__(self, store: Store, sender: str, settings: "dict[str, Any] | None", plugins: "Plugins | None") -> None:
-        self.sender, self.settings, self.plugins = sender, settings, plugins
+    def __init__(
+        self,
+        store: Store,
+        sender: str,
+        redactor: Redactor,
+        settings: "dict[str, Any] | None",
+        plugins: "Plugins | None",
+    ) -> None:
+        self.sender, self.redactor, self.settings, self.plugins = sender, redactor, settings, plugins
         self.key = identity.load_key(store.root)
         self.clock, self.received_ns = Clock(), time.time_ns()
         self.events: list[Event] = []
@@ -85,7 +94,7 @@ class _Receiving:
         time_us = self.clock.now_us if usable_us is None else usable_us
         self._check_day(time_us // DAY_US)
         event, payload = live.event_of(
-            _spelt(one), self.received_ns, self.settings, self.plugins, normalise=otlp.normalise
+            _spelt(one), self.received_ns, self.redactor, self.settings, self.plugins, normalise=otlp.normalise
         )
         event.origin, event.time_us = otlp.ORIGIN, time_us
         if usable_us is None:
@@ -97,7 +106,7 @@ class _Receiving:
         event.uid = identity.timed_uid(self.key, same, own_us or 0) if is_known else os.urandom(identity.UID_BYTES)
         event.meta["source"] = {"sender": self.sender}
         if self.plugins is not None:
-            self.plugins.enrich(event, payload)
+            self.plugins.enrich(event, payload, self.redactor)
         self.events.append(event)
 
     def _check_day(self, day: int) -> None:

@@ -85,7 +85,7 @@ def test_by_age_days_are_retired_and_an_import_does_not_bring_them_back(three: S
     log = tmp_path / "a.jsonl"
     log.write_text('{"hook_event_name": "Stop", "session_id": "s", "timestamp": "2026-03-21T10:00:00Z"}\n')
     again = run(three.root, "ingest", str(log))
-    assert "1 record stayed away, deleted or retired earlier: --force brings them back." in again.stderr
+    assert "1 record stayed away, deleted, retired or redacted earlier: --force brings them back." in again.stderr
     assert count(three) == 3
     assert run(three.root, "ingest", str(log), "--force").exit_code == 0
     assert count(three) == 4

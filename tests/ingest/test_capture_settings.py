@@ -1,7 +1,9 @@
 """The hook does what the settings say: where it records, as what, what besides the payload, and when nothing at all."""
 
+import base64
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from eyelet_ingest import capture, faults, json_files, limits, metadata, pause, settings, surroundings
+from eyelet_ingest.redaction import Redactor
+from eyelet_ingest.store import identity
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -68,6 +72,61 @@ def test_the_scope_says_into_which_roots(project: Path, scope: str, counts: tupl
     if scope != "global":
         assert (project / ".eyelet-hooks" / ".gitignore").read_text() == "*\n"
         assert (project / ".eyelet-hooks").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("scope", ["global", "project", "both"])
+@pytest.mark.parametrize("form", ["sqlite", "json"])
+def test_each_root_has_the_markers_of_its_own_key(project: Path, scope: str, form: str) -> None:
+    env = {"EYELET_NOTE": SECRET}
+    said = {"tool_input": {"command": f"echo {SECRET}", SECRET: SECRET}, "cwd": f"/tmp/{SECRET}"}
+    hook(project, f"logging:\n  scope: {scope}\n  format: {form}\n", env=env, **said)
+    hashes = set()
+    for root in (GLOBAL.expanduser(), project / ".eyelet-hooks"):
+        if scope not in ("both", {".eyelet": "global"}.get(root.name, "project")):
+            continue
+        content = all_bytes(root)
+        found = set(re.findall(rb"\[redacted:[a-z-]+:([0-9a-f]{6})\]", content))
+        marker = Redactor(identity.load_key(str(root))).marker("github-token", SECRET)
+        assert found == {marker[-7:-1].encode()} and marker.encode() in content and SECRET.encode() not in content
+        hashes |= found
+    assert len(hashes) == (2 if scope == "both" else 1)
+
+
+@pytest.mark.parametrize("scope", ["global", "project"])
+def test_what_is_no_json_has_the_markers_of_its_root_too(project: Path, scope: str) -> None:
+    (Path.home() / ".eyelet").mkdir(mode=0o700)
+    (Path.home() / ".eyelet" / "eyelet.yaml").write_text(f"logging: {{scope: {scope}}}\n")
+    subprocess.run(LIGHT, input=f'{{"a": "{SECRET}", '.encode(), cwd=project, check=True)
+    root = GLOBAL.expanduser() if scope == "global" else project / ".eyelet-hooks"
+    (row,) = rows(root)
+    kept = json.loads(str(row["data"]))
+    marker = Redactor(identity.load_key(str(root))).marker("github-token", SECRET)
+    assert base64.b64decode(kept["_raw"]) == f'{{"a": "{marker}", '.encode()
+
+
+def test_a_hook_has_the_patterns_and_the_values_that_stay(project: Path) -> None:
+    said = "redaction:\n  patterns:\n    acme-key: 'ACME-[A-Z]{9}'\n  allow: ['hunter-stays']\n"
+    hook(
+        project, said, tool_input={"command": "echo ACME-ABCDEFGHI", "password": "hunter-stays", "secret": "goes-away"}
+    )
+    hook(project, tool_input={"command": "no secret at all"})
+    first, second = rows(GLOBAL.expanduser())[::-1]
+    redactor = Redactor(identity.load_key(str(GLOBAL.expanduser())))
+    given = json.loads(str(first["data"]))["tool_input"]
+    assert given["command"] == f"echo {redactor.marker('acme-key', 'ACME-ABCDEFGHI')}"
+    assert given["password"] == "hunter-stays" and given["secret"] == redactor.marker("secret", "goes-away")
+    assert json.loads(str(second["data"]))["tool_input"] == {"command": "no secret at all"}
+    assert not faults.read(surroundings.home())
+
+
+def test_with_wrong_patterns_a_hook_goes_on_with_what_they_were_and_says_so(project: Path) -> None:
+    hook(
+        project, "redaction:\n  patterns:\n    acme-key: 'ACME-[A-Z]{9}'\n", tool_input={"command": "ACME-ABCDEFGHI 1"}
+    )
+    hook(project, "redaction:\n  patterns:\n    acme-key: '(?:x+)+y'\n", tool_input={"command": "ACME-ABCDEFGHI 2"})
+    assert b"ABCDEFGHI" not in all_bytes(GLOBAL.expanduser() / "logs")
+    (fault,) = faults.read(surroundings.home())
+    assert fault.kind == "settings" and "eyelet.yaml:3: redaction.patterns.acme-key" in fault.reason
 
 
 def test_a_gitignore_is_made_with_the_root_and_never_again_and_only_if_it_is_wanted(project: Path) -> None:
@@ -168,7 +227,9 @@ def test_the_metadata_is_there_and_without_secrets(project: Path) -> None:
     assert row["ip_address"] == metadata.address(surroundings.home())
     assert (meta["custom"]["team"], meta["custom"]["size"]) == ("core", 3)
     assert meta["environment"]["CLAUDE_CODE_ENTRYPOINT"] == "cli"
-    assert meta["environment"]["CLAUDE_CODE_OAUTH_TOKEN"] == "[redacted:withheld]"
+    redactor = Redactor(identity.load_key(str(GLOBAL.expanduser())))
+    marker = redactor.marker("withheld", variables["CLAUDE_CODE_OAUTH_TOKEN"])
+    assert meta["environment"]["CLAUDE_CODE_OAUTH_TOKEN"] == marker
     assert meta["environment"]["EYELET_LONG"].startswith("xxx")
     assert len(meta["environment"]["EYELET_LONG"]) < 600
     assert "OTHER" not in meta["environment"]

@@ -17,6 +17,8 @@ from eyelet_ingest import bundle, capture, faults, hot, place, plugins, stamp
 from eyelet_ingest.cli import cli
 from eyelet_ingest.install import launch
 from eyelet_ingest.plugins import Plugins
+from eyelet_ingest.redaction import Redactor
+from eyelet_ingest.store import identity
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -157,7 +159,8 @@ def test_an_enricher_that_fails_adds_nothing(run: Run, answer: str, home: Path) 
 def test_what_an_enricher_adds_is_redacted(run: Run, root: str) -> None:
     secret = "ghp_" + "Ab3dEf7hIj" * 4
     [row] = run(one=HEAD + f"@hookimpl\ndef enrich(event):\n    return {{'found': {secret!r}}}\n")
-    assert meta(row)["plugins"] == {"one": {"found": "[redacted:github-token]"}}
+    marker = Redactor(identity.load_key(root)).marker("github-token", secret)
+    assert meta(row)["plugins"] == {"one": {"found": marker}}
     assert secret.encode() not in all_bytes(root)
 
 
@@ -189,7 +192,8 @@ import sys
 sys.path.append({os.path.dirname(place.PACKAGE)!r})
 from eyelet_ingest import capture, place
 place.HOT = ()
-capture._event(b"{{}}", 1, capture.Surroundings("/"), "default", bytes(16))
+around = capture.Surroundings("/")
+capture._event(b"{{}}", 1, around, around.redactor, "default", bytes(16))
 print([name for name in sys.modules if name.endswith((".hot", ".plugged"))])
 """
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)

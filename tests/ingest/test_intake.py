@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from eyelet_ingest import intake
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.jsontext import MAX_DEPTH, depth, dumps, parse
+from eyelet_ingest.redaction import Redactor
 
 SECRET = "ghp_" + "Ab3dEf7hIj" * 4
 JSON = st.recursive(
@@ -58,7 +59,7 @@ def test_brackets_in_text_are_no_depth() -> None:
 def test_what_holds_nothing_to_hide_is_kept_to_the_letter(value: object) -> None:
     text = json.dumps(value, indent=1)
     read = parse(text)
-    clean, stored = intake.clean(text, read)
+    clean, stored = intake.clean(text, read, Redactor())
     if clean is read and "\\ud" not in text:
         assert stored == text.strip()
     json.loads(stored)
@@ -77,7 +78,7 @@ def test_what_holds_nothing_to_hide_is_kept_to_the_letter(value: object) -> None
     ids=["second of two keys", "inner key", "long number", "large number", "surrogate", "key"],
 )
 def test_no_way_of_spelling_brings_a_secret_through(text: str) -> None:
-    _, stored = intake.clean(text, parse(text))
+    _, stored = intake.clean(text, parse(text), Redactor())
     assert SECRET not in stored
     json.loads(stored, parse_constant=pytest.fail)
     stored.encode()
@@ -85,7 +86,7 @@ def test_no_way_of_spelling_brings_a_secret_through(text: str) -> None:
 
 def test_a_number_beyond_python_is_kept_digit_for_digit() -> None:
     text = f'{{"a":"{SECRET}","n":{"9" * 5000}}}'
-    clean, _ = intake.clean(text, parse(text))
+    clean, _ = intake.clean(text, parse(text), Redactor())
     assert isinstance(clean, dict)
     assert clean["n"] == "9" * 5000
 

@@ -17,6 +17,7 @@ from eyelet_ingest import faults, foreign, hookspecs, live, logs, pipeline, plug
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.hookspecs import Column, hookimpl
 from eyelet_ingest.plugins import Plugins
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.store import connect, layout, schema
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -56,8 +57,8 @@ def load(home: Path) -> Callable[..., Plugins]:
 
 def recorded(found: Plugins, payload: Any = PAYLOAD) -> Any:
     raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    event, said = live.event_of(raw, NOW_NS, None, found)
-    found.enrich(event, said)
+    event, said = live.event_of(raw, NOW_NS, Redactor(), None, found)
+    found.enrich(event, said, Redactor())
     return event
 
 

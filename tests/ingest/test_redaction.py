@@ -13,10 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyelet_ingest import redaction_names, redaction_walk
-from eyelet_ingest.redaction import may_hold_secret, redact_bytes, redact_damaged, redact_text, redact_value
+from eyelet_ingest import redaction_names
+from eyelet_ingest.redaction import MOST_KEYS, Redactor, may_hold_secret
 
 pytestmark = pytest.mark.store
+
+_REDACTOR = Redactor()  # without a key: markers of its own are short, and so are those in old rows
+redact_text, redact_value = _REDACTOR.text, _REDACTOR.value
+redact_bytes, redact_damaged = _REDACTOR.bytes, _REDACTOR.damaged
 
 MIXED = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zC"
 UPPER = "Q7WX2ERTY5UIOPA3SDFG6HJKL4ZXCV2BNMQ7WX2ERTY5UIOPA3SDFG6HJKL4ZXCV2BNM"
@@ -429,10 +433,13 @@ def test_a_value_that_looks_like_a_secret_only_when_a_part_of_it_went_is_redacte
 
 
 def test_long_keys_are_not_kept_in_memory() -> None:
-    for cached, key in ((redaction_walk._cached_key, "x"), (redaction_names._kind_of_name, "password")):
-        before = cached.cache_info().currsize
-        redact_value({key + "y" * 1000: "1", "password" + "z" * 300: "2"})
-        assert cached.cache_info().currsize == before
+    redactor, kinds = Redactor(), redaction_names._kind_of_name
+    before = kinds.cache_info().currsize
+    redactor.value({"xy" * 500: "1", "password" + "z" * 300: "2"})
+    assert not redactor._keys and kinds.cache_info().currsize == before
+    for number in range(2 * MOST_KEYS):
+        redactor.name(f"name {number}")
+    assert len(redactor._keys) <= MOST_KEYS
 
 
 def test_keys_that_become_the_same_marker_keep_their_values() -> None:
@@ -693,8 +700,9 @@ def test_importing_redaction_loads_nothing() -> None:
         f"import sys; sys.path.append({str(package)!r}); before = set(sys.modules)\n"
         "from eyelet_ingest import redaction\n"
         'assert not redaction.may_hold_secret(\'{"session_id": "x", "max_tokens": 1}\')\n'
-        "assert redaction.redact_text('ls -la') == 'ls -la'\n"
+        "assert redaction.Redactor().text('ls -la') == 'ls -la'\n"
         "print(sorted(set(sys.modules) - before))"
     )
     ran = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "['eyelet_ingest', 'eyelet_ingest.redaction']"
+    ours = ["eyelet_ingest", *(f"eyelet_ingest.redaction{part}" for part in ("", "_probes", "_runs"))]
+    assert ran.stdout.strip() == str(ours)

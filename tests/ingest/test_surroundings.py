@@ -27,6 +27,10 @@ VALUES = {
     "name": st.sampled_from(["project", "team one", "x"]),
     "count": st.integers(0, 262_144),
     "names": st.lists(st.sampled_from(["CLAUDE*", "HOME", "MY_*"]), max_size=3),
+    "patterns": st.dictionaries(
+        st.sampled_from(["acme-key", "build", "x1"]), st.sampled_from(["ACME-[A-Z]{9}", "(?i)a b: (?P<secret>\\w{4,})"])
+    ),
+    "values": st.lists(st.sampled_from(["not a secret", "/test-[a-z]{1,40}/", "\u00fc"]), max_size=3),
     "fields": st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.booleans() | st.integers(0, 9), max_size=3),
 }
 

@@ -97,3 +97,28 @@ def test_of_tokens_made_at_once_none_is_lost(root: str) -> None:
     running = [subprocess.Popen([sys.executable, "-c", code, root, str(who)]) for who in range(4)]
     assert [process.wait() for process in running] == [0] * 4
     assert len({token.name for token in tokens.known(root)}) == 20
+
+
+@pytest.mark.parametrize("which", [0, 2, None], ids=["the first", "the last", "none"])
+def test_every_token_is_compared_whole_whichever_is_shown(
+    root: str, which: "int | None", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In constant time: each digest of 64 characters by `hmac.compare_digest`, and no fewer where one was found."""
+    made = [tokens.create(root, f"t{n}")[0] for n in range(3)]
+    shown = made[which] if which is not None else "eyt_" + "A" * 43
+    compared: list[tuple[int, int]] = []
+    real = tokens.hmac.compare_digest
+
+    def counted(one: str, other: str) -> bool:
+        compared.append((len(one), len(other)))
+        return real(one, other)
+
+    monkeypatch.setattr(tokens.hmac, "compare_digest", counted)
+    found = tokens.find(root, shown)
+    assert compared == [(64, 64)] * 3
+    assert found is None if which is None else found is not None and found.name == f"t{which}"
+
+
+def test_a_token_says_nothing_that_was_not_random_for_256_bits(root: str) -> None:
+    said = {tokens.create(root, f"t{n}")[0] for n in range(20)}
+    assert len(said) == 20 and {len(one) for one in said} == {len(tokens.PREFIX) + 43}

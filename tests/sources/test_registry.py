@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from eyelet_ingest import live
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.reading import Found
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.sources import formats, registry
 from tests.sources.shapes import JSON, hold_to_columns
 
@@ -41,9 +42,9 @@ def test_a_payload_is_of_whom_its_shape_and_its_entry_say(payload: dict[str, Any
 
 
 def test_what_is_no_payload_at_all_is_of_whom_the_entry_says() -> None:
-    event, _ = live.event_of(b"not json", 10**18, agent="codex")
+    event, _ = live.event_of(b"not json", 10**18, Redactor(), agent="codex")
     assert (event.agent, event.src) == ("codex", "codex.unknown")
-    event, _ = live.event_of(b"not json", 10**18, agent="../nobody")
+    event, _ = live.event_of(b"not json", 10**18, Redactor(), agent="../nobody")
     assert (event.agent, event.src) == ("claude", "claude.unknown")
 
 

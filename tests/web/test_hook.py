@@ -14,6 +14,7 @@ import pytest
 from datasette_eyelet import instance
 from datasette_eyelet.api import body, door, hook, senders
 from eyelet_ingest import grouped, live, tokens
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.store import layout, spool
 from eyelet_ingest.store.connect import FileLock
 from eyelet_ingest.store.select import Filter
@@ -280,7 +281,7 @@ async def test_what_waits_is_stored_when_the_server_ends(agent: Agent, site: Any
 
 
 def _event() -> Any:
-    event, _ = live.event_of(json.dumps(PAYLOAD).encode(), time.time_ns())
+    event, _ = live.event_of(json.dumps(PAYLOAD).encode(), time.time_ns(), Redactor())
     event.uid = os.urandom(16)
     return event
 

@@ -26,6 +26,8 @@ COMMANDS = {
     "demo": "eyelet_ingest.cli.demo:demo",
     "drain": "eyelet_ingest.cli.spool:drain",
     "delete": "eyelet_ingest.cli.delete:delete",
+    "redact": "eyelet_ingest.cli.redact:redact",
+    "secrets": "eyelet_ingest.cli.secrets:secrets",
     "retention": "eyelet_ingest.cli.retention:retention",
     "rebuild": "eyelet_ingest.cli.rebuild:rebuild",
     "partitions": "eyelet_ingest.cli.partitions:partitions",
@@ -58,9 +60,10 @@ class _Trouble(click.ClickException):
     """One of our errors as click shows it: one line on stderr, no traceback."""
 
     def __init__(self, error: EyeletError | OSError) -> None:
+        from eyelet_ingest import redactors
         from eyelet_ingest.cli.output import visible
 
-        super().__init__(visible(str(error)))
+        super().__init__(visible(redactors.message(str(error))))
 
 
 class _Refusal(_Trouble):

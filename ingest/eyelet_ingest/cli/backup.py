@@ -152,9 +152,8 @@ def _report(done: "Restored", as_json: bool) -> None:
     )
     moving.answer(as_json, counts, sentence)
     if done.dead:
-        moving.say(
-            f"{moving.number(done.dead, 'event')} not restored: deleted or retired here since (--force brings them)"
-        )
+        why = "deleted, retired or redacted here since (--force brings them)"
+        moving.say(f"{moving.number(done.dead, 'event')} not restored: {why}")
 
 
 def choose(

@@ -34,6 +34,7 @@ def show(project: str, as_json: bool) -> None:
     widths = [max(len(line[at]) for line in said) for at in (0, 1)]
     rows = [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}" for name, value, origin in said]
     output.write_lines(sys.stdout, [output.visible(row) for row in rows])
+    _say_what_is_dear(held["redaction.patterns"])
 
 
 @config.command()
@@ -45,6 +46,17 @@ def schema() -> None:
     from eyelet_ingest.cli import output
 
     output.write_lines(sys.stdout, json.dumps(settings.json_schema(), indent=2).split("\n"))
+
+
+def _say_what_is_dear(patterns: dict[str, str]) -> None:
+    """Which patterns cost every event a search."""
+    if not patterns:
+        return
+    from eyelet_ingest.own_patterns import looks_at_everything
+
+    for name in filter(lambda one: looks_at_everything(patterns[one]), patterns):
+        reason = "no character stands in all that it matches, so no event is known to be without"
+        click.echo(f"redaction.patterns.{name} is asked of every text: {reason}", err=True)
 
 
 def _text(value: Any) -> str:

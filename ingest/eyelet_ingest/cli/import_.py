@@ -33,6 +33,7 @@ def import_(
 
     FILE is an export, gzip or plain; - is standard input. Recordings of agents are for `eyelet ingest`.
     """
+    from eyelet_ingest.incoming import Incoming
     from eyelet_ingest.store.importing import Importing, import_files, total_bytes
     from eyelet_ingest.store.store import Store
 
@@ -40,7 +41,8 @@ def import_(
         utf8("context", context)
     with Store(root) as store:
         store.contexts()  # RootError where it is none
-    importing = Importing(root, context=context, force=force, dry_run=dry_run)
+    clean = None if dry_run else Incoming(root)
+    importing = Importing(root, context=context, force=force, dry_run=dry_run, clean=clean)
     if as_json or not sys.stderr.isatty():
         done = import_files(importing, paths, sys.stdin.buffer)
     else:
@@ -53,9 +55,8 @@ def import_(
     sentence = f"{moving.number(done.stored, 'event')} {would} ({days}), {done.known:,} known already"
     moving.answer(as_json, counts, sentence)
     if done.dead:
-        moving.say(
-            f"{moving.number(done.dead, 'event')} not stored: deleted or retired here before (--force brings them)"
-        )
+        why = "deleted, retired or redacted here before (--force brings them)"
+        moving.say(f"{moving.number(done.dead, 'event')} not stored: {why}")
     moving.list_troubles((_told(one) for one in done.troubles), done.failed)
     if not dry_run:
         maintain(root, done.days)

@@ -25,13 +25,13 @@ COUNTS = ("read", "stored", "duplicates", "quarantined", "deleted", "partitions"
 CONTENT_SHOWN_CHARS = 200
 
 
-def _listed(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+def _listed(file: str | None, root: str) -> str | None:
     """A file as the quarantine lists it: absolute and redacted, `-` for standard input."""
-    from eyelet_ingest import pipeline, recordings
+    from eyelet_ingest import pipeline, recordings, redactors
 
-    if value is None or value == recordings.STDIN:
-        return value
-    return pipeline.shown_path(recordings.absolute(value))
+    if file is None or file == recordings.STDIN:
+        return file
+    return pipeline.shown_path(recordings.absolute(file), redactors.of_root(root))
 
 
 @click.command()
@@ -156,7 +156,7 @@ def _drop(root: str, name: str | None, paths: tuple[str, ...], yes: bool, as_jso
 @click.command()
 @root_option
 @click.option("--limit", default=100, type=WholeNumber(min=0), help="How many at most, newest first; 0 for all.")
-@click.option("--file", metavar="FILE", callback=_listed, help="Only records of this file; - is standard input.")
+@click.option("--file", metavar="FILE", help="Only records of this file; - is standard input.")
 @click.option("--clear", is_flag=True, help="Forget the records, all of them or those of --file.")
 @click.option("--yes", is_flag=True, help="Clear without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array; with --clear how many went.")
@@ -166,6 +166,7 @@ def quarantine(root: str, limit: int, file: str | None, clear: bool, yes: bool, 
     A record leaves the list when the same line of the same file is imported well, or with --clear.
     """
     with _ledger_of(root) as ledger:
+        file = _listed(file, root) if ledger else file
         if clear:
             count = ledger.count_quarantined(file) if ledger else 0
             if count and not yes:
@@ -227,7 +228,10 @@ def _report(done: "Ingested", context: str, as_json: bool) -> None:
         _say(json.dumps(counts))
         return
     if done.deleted:
-        _say(f"{_records(done.deleted)} stayed away, deleted or retired earlier: --force brings them back.", err=True)
+        _say(
+            f"{_records(done.deleted)} stayed away, deleted, retired or redacted earlier: --force brings them back.",
+            err=True,
+        )
     days = "1 partition" if done.partitions == 1 else f"{done.partitions:,} partitions"
     contexts = sorted({key.context for key in done.days})
     where = f"context {context}" if len(contexts) < 2 else f"{len(contexts):,} contexts"

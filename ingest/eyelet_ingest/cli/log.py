@@ -14,6 +14,7 @@ from eyelet_ingest.errors import BadInput
 if TYPE_CHECKING:
     from eyelet_ingest.logs import Recorded
     from eyelet_ingest.plugins import Plugins
+    from eyelet_ingest.redaction import Redactor
     from eyelet_ingest.store.store import Store
 
 LEVELS = ("debug", "info", "warn", "error")
@@ -64,18 +65,20 @@ def log(
         _put(fields, "time", _time(at))
     if not words and data is None:
         raise click.UsageError("There is nothing to record: give TEXT, --data, or - for standard input.")
+    from eyelet_ingest import redactors
     from eyelet_ingest.plugins import Plugins
     from eyelet_ingest.store.store import Store
 
     plugins = Plugins.load()
     with Store(root) as store, store.bulk():
+        redactor = redactors.of_root(root)
         refused, rested = 0, ""
         for texts in _lines() if words == ("-",) else iter([[utf8("text", " ".join(words))]]):
             rests = _rests()
             if rests and not rested:
                 _say(f"nothing is recorded: {rests}")
             rested = rests
-            refused += 0 if rests else _record(store, context, fields, texts, as_json, plugins)
+            refused += 0 if rests else _record(store, context, fields, texts, as_json, plugins, redactor)
     if refused:
         ctx.exit(REFUSED)
 
@@ -96,13 +99,19 @@ def _rests() -> str:
 
 
 def _record(
-    store: "Store", context: str, fields: dict[str, object], texts: list[str], as_json: bool, plugins: "Plugins"
+    store: "Store",
+    context: str,
+    fields: dict[str, object],
+    texts: list[str],
+    as_json: bool,
+    plugins: "Plugins",
+    redactor: "Redactor",
 ) -> int:
     """Record these, and say what became of them; returns how many were refused."""
     from eyelet_ingest import logs
 
     events = [json.dumps({**fields, "content": text} if text else fields) for text in texts]
-    done = logs.record(store, context, events, sender=SENDER, plugins=plugins)
+    done = logs.record(store, context, events, sender=SENDER, plugins=plugins, redactor=redactor)
     if as_json:
         _tell(store, context, done)
     for _, why in done.spooled[:1]:

@@ -40,6 +40,7 @@ def sync(
 
     FROM is the folder of a root, or ssh://[user@]host[:port]/path.
     """
+    from eyelet_ingest.incoming import Incoming
     from eyelet_ingest.store import sync as syncing
 
     if send == bool(sources):
@@ -51,7 +52,15 @@ def sync(
         return
     names = [utf8("context", context) for context in contexts]
     done = syncing.sync(
-        root, sources, contexts=names, force=force, dry_run=dry_run, ssh=ssh, program=program, progress=_shown(as_json)
+        root,
+        sources,
+        contexts=names,
+        force=force,
+        dry_run=dry_run,
+        ssh=ssh,
+        program=program,
+        progress=_shown(as_json),
+        clean=None if dry_run else Incoming(root),
     )
     _report(done, as_json)
     if not dry_run:
@@ -79,7 +88,7 @@ def _report(results: "list[Synced]", as_json: bool) -> None:
         output.write_lines(sys.stdout, [output.visible(line)])
         if one.dead:
             said = moving.number(one.dead, "event")
-            moving.say(f"{said} not stored: deleted or retired here before (--force brings them)")
+            moving.say(f"{said} not stored: deleted, retired or redacted here before (--force brings them)")
 
 
 def _counts(one: "Synced") -> dict[str, object]:

@@ -19,6 +19,7 @@ from eyelet_ingest.install.jsonc import NotJson, line_of
 from eyelet_ingest.surroundings import Surroundings
 
 TRIAL_S = 10
+OPEN_COUNTED = 1_000  # files that others may use: what they are, the scan says
 TRIAL = b'{"hook_event_name": "Notification", "session_id": "eyelet-status", "message": "a trial of eyelet status"}'
 
 
@@ -73,6 +74,7 @@ def of(root: str, start: str) -> State:
     kinds = faults.read(home)
     waiting, quarantined, newest_us, trouble = of_root(root)
     problems += [trouble] if trouble else []
+    problems += open_to_others(root)
     return State(
         installed=tuple(installed),
         command=launch.path_of(home),
@@ -90,6 +92,18 @@ def of(root: str, start: str) -> State:
         newest_event_us=newest_us,
         problems=tuple(problems),
     )
+
+
+def open_to_others(root: str) -> list[str]:
+    """That others may use something of the root, where it is so."""
+    from eyelet_ingest.store import modes
+
+    found = modes.widened(root, most=OPEN_COUNTED)
+    if not found:
+        return []
+    number = f"{len(found):,} or more" if len(found) == OPEN_COUNTED else f"{len(found):,}"
+    more = "" if len(found) == 1 else f" and more ({number}); `eyelet secrets scan` lists them"
+    return [f"others may use {found[0].path}{more}: chmod -R go= {root}"]
 
 
 def where(home: str, project: str) -> list[Installed]:

@@ -50,7 +50,7 @@ class Archives(Walked):
                 if go:
                     self._remember(conn, key, wanted)
                 if go and events and not whole:
-                    _make_indexes(conn, facts["without"])
+                    make_indexes(conn, facts["without"])
                     conn.close()
                     small = os.path.join(made, "small.db")
                     archives.pack(os.path.join(made, "day.db"), small, facts["seals"])
@@ -114,7 +114,7 @@ def opened(root: str, key: PartitionKey) -> Iterator[tuple[Any, dict[str, Any], 
             conn.close()
 
 
-def _make_indexes(conn: Any, without: list[str]) -> None:
+def make_indexes(conn: Any, without: list[str]) -> None:
     """What a day has and its archive does not: packing it again takes them away, and notes which they were."""
     statements = schema.index_statements()
     with connect.transaction(conn):

@@ -45,6 +45,7 @@ WAL_LIMIT_BYTES = 4 * 2**20  # where SQLite may not checkpoint by itself
 TOO_MANY_OPEN = "too many files are open: raise the limit (ulimit -n), or close some"
 # Of a damaged schema, from which SQLite quotes: Python then raises UnicodeDecodeError in place of SQLite's error.
 MALFORMED = "malformed database schema, and what SQLite says of it is no UTF-8"
+OTHERS = 0o077 if hasattr(os, "getuid") else 0  # what a mode may not grant; Windows keeps rights elsewhere
 EMPTY_BYTES = 4096  # a file without a table is no longer than its header's page
 
 
@@ -82,8 +83,8 @@ def light_driver() -> "Any":
 def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small: bool = False) -> "Any":
     """A connection that may write the database at `path`, which is made with mode 0600 (folders 0700) if it is new.
 
-    Autocommit: every write is inside `transaction`. PartitionUnreadable where SQLite cannot open it, PartitionBusy
-    where another program keeps it from being set up.
+    One that others may read is made private again. Autocommit: every write is inside `transaction`. PartitionUnreadable
+    where SQLite cannot open it, PartitionBusy where another program keeps it from being set up.
     """
     chosen = chosen or driver()
     address = _in_memory(path, make=True)
@@ -99,7 +100,10 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small:
     except chosen.Error as bad:
         raise PartitionUnreadable("open", path, str(bad), remedy(path, bad)) from bad
     try:
-        if not address and (fresh or os.path.getsize(path) <= EMPTY_BYTES):
+        there = None if address else os.stat(path)
+        if there is not None and there.st_mode & OTHERS:
+            make_private(path)
+        if there is not None and (fresh or there.st_size <= EMPTY_BYTES):
             from eyelet_ingest.store import journal
 
             conn = journal.choose(conn, path, chosen, busy_ms)
@@ -482,6 +486,18 @@ def _create_private(path: str, again: int = MAKE_AGAIN) -> bool:
             raise PartitionUnreadable("make", path, str(bad), hint) from bad
         _make_folder(os.path.dirname(path))
         return _create_private(path, again - 1)
+    return True
+
+
+def make_private(path: str) -> bool:
+    """The database and what SQLite keeps beside it are their owner's alone again, as they were made; False where that
+    fails: it belongs to somebody else, who decides."""
+    try:
+        for one in (path, path + "-wal", path + "-shm"):
+            if one == path or os.path.exists(one):
+                os.chmod(one, 0o600)
+    except OSError:
+        return False
     return True
 
 

@@ -1,14 +1,14 @@
 """Exports coming in: whole rows from files of `eyelet export`, each event once, in bounded memory.
 
 A line that is damaged is named with its file and number, and the rest is kept; of a file that was cut, what stands
-before the cut. Nothing of it goes to the quarantine: the export itself holds it, and it was redacted when it was
-recorded. Whoever is stopped anywhere begins anew: what is stored is known.
+before the cut. Nothing of it goes to the quarantine: the export itself holds it. It was redacted when it was recorded,
+and is again, by what the caller has for it (`clean`). Whoever is stopped anywhere begins anew: what is stored is known.
 """
 
 import gzip
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
@@ -59,8 +59,16 @@ class Imported:
 class Importing:
     """Events on their way into one root; those of several files together."""
 
-    def __init__(self, root: str, *, context: str | None = None, force: bool = False, dry_run: bool = False) -> None:
-        self.root, self.context, self.force = root, context, force
+    def __init__(
+        self,
+        root: str,
+        *,
+        context: str | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+        clean: transfer.Clean | None = None,
+    ) -> None:
+        self.root, self.context, self.force, self.clean = root, context, force, clean
         self.done = Imported(dry_run)
         self._waiting: dict[tuple[PartitionKey, str], list[tuple[str, int, WholeRow]]] = {}
         self._rows = self._chars = 0
@@ -101,11 +109,12 @@ class Importing:
         """Store what is held back to be stored together."""
         waiting, self._waiting, self._rows, self._chars = self._waiting, {}, 0, 0
         for (key, given), some in waiting.items():
-            rows = [row for _, _, row in some]
+            rows: Sequence[WholeRow] = [row for _, _, row in some]
             try:
                 if self.done.dry_run:
                     stored = transfer.planned(self.root, key, rows, force=self.force)
                 else:
+                    rows = self.clean(rows) if self.clean else rows
                     stored = transfer.store(self.root, key, given, rows, force=self.force)
             except PartitionError as bad:
                 for name, number, _ in some:

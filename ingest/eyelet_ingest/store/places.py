@@ -95,7 +95,7 @@ class Spool(Walked):
             try:
                 key = layout.key_from_mount_name(os.path.basename(path).removesuffix(".json").split("-", 2)[-1])
                 if key is None and wanted.contexts is None:  # its name says no day: that of when it came
-                    key = layout.key_for(layout.DEFAULT_CONTEXT, _met_us(path))
+                    key = layout.key_for(layout.DEFAULT_CONTEXT, met_us(path))
                 if key is None or not wanted.has_context(key.context):
                     continue
                 uid = self._wants(path, key.context, wanted)
@@ -117,13 +117,13 @@ class Spool(Walked):
         except BadInput:
             with open(path, "rb") as file:
                 text = file.read().decode("utf-8", "replace")
-            return b"" if wanted.is_told_in(text, context, _met_us(path)) else None
+            return b"" if wanted.is_told_in(text, context, met_us(path)) else None
         if wanted.prompts:  # which rows a prompt has is worked out from the days: here is what names it
             return row[0] if wanted.is_told_in(row[-2], key.context, row[1]) else None
         return row[0] if matching([(key, given, row)], wanted) else None
 
 
-def _met_us(path: str) -> int:
+def met_us(path: str) -> int:
     """When a file that waits came, as its name says, or that of the file; OSError where it is gone."""
     received_ns = os.path.basename(path).lstrip(".").split("-")[0]
     if received_ns.isascii() and received_ns.isdigit() and int(received_ns[:20]) < time.time_ns():

@@ -151,7 +151,7 @@ class _Restoring:
             for batch in transfer.batches(transfer.rows_of(conn)):
                 asked = [(row[transfer.UID], row[transfer.ID]) for row in batch]
                 known = [one for one in asked if isinstance(one[0], bytes) and type(one[1]) is int]
-                if stones.dead(key.context, known):
+                if stones.dead(key.context, known) or stones.redacted(key.context, [uid for uid, _ in known]):
                     return True
         return False
 
@@ -246,7 +246,7 @@ class _Restoring:
                 stones.forget(key.context, [row[1] for row in batch if isinstance(row[1], bytes)])
 
 
-_SOME_DEAD = "some of its events were deleted here since: merge it without --replace, or say --force"
+_SOME_DEAD = "some of its events were deleted or redacted here since: merge it without --replace, or say --force"
 
 
 def _empty_wal(path: str) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.backup import Made
     from eyelet_ingest.store.calls import Calls
     from eyelet_ingest.store.checkpoint import Checkpointed
+    from eyelet_ingest.store.cleaning import Cleaning
     from eyelet_ingest.store.columns import Column
     from eyelet_ingest.store.completeness import Completeness, Fault, Rest
     from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
@@ -36,12 +37,15 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.histogram import Histogram
     from eyelet_ingest.store.importing import Imported
     from eyelet_ingest.store.maintenance import Maintained, Maintenance
+    from eyelet_ingest.store.redacting import Redacted
     from eyelet_ingest.store.restoring import Restored
     from eyelet_ingest.store.retention import Retained, Rules
+    from eyelet_ingest.store.scanning import Looker, Scan
     from eyelet_ingest.store.sources import Sources
     from eyelet_ingest.store.sync import Synced
     from eyelet_ingest.store.tail import Tail
     from eyelet_ingest.store.tombstones import Sieve
+    from eyelet_ingest.store.transfer import Clean
     from eyelet_ingest.store.usage import Usage
     from eyelet_ingest.store.wanted import Wanted
     from eyelet_ingest.store.writers import Writers
@@ -223,7 +227,7 @@ class Store(Tending):
         stored = duplicates = dead = 0
         held, refused = set(), []
         for (key, context), some in days.items():
-            sift = self._sieve(key.context, deleted)
+            sift = self._sieve(key, deleted)
             try:
                 fresh = self._insert(key, context, some, time.monotonic_ns() + deadline_ms * 1_000_000, sift)
             except PartitionError as bad:
@@ -247,12 +251,13 @@ class Store(Tending):
             return self._writers[0].insert(key, context, rows, deadline_ns, sift)
         return writer.insert(self.root, key, context, rows, deadline_ns, sift=sift)
 
-    def _sieve(self, context: str, deleted: "Deletions") -> "Sieve | None":
+    def _sieve(self, key: PartitionKey, deleted: "Deletions") -> "Sieve | None":
         if deleted == "ignore":
             return None
         from eyelet_ingest.store.tombstones import Sieve, Tombstones
 
-        return Sieve(Tombstones.of(self.root), context, force=deleted == "forget")
+        day = layout.db_path(self.root, key)
+        return Sieve(Tombstones.of(self.root), key.context, force=deleted == "forget", day=day)
 
     def checkpoint(self, key: PartitionKey | None = None, mode: str = "passive") -> "list[Checkpointed]":
         """Bring what stands in the WAL of one day, or of every day that has one, into its file; BadInput for a mode
@@ -450,13 +455,20 @@ class Store(Tending):
         return ExportLines(self.roots.alone(), where, progress)
 
     def import_files(
-        self, paths: Iterable[str], *, context: str | None = None, force: bool = False, dry_run: bool = False
+        self,
+        paths: Iterable[str],
+        *,
+        context: str | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+        clean: "Clean | None" = None,
     ) -> "Imported":
         """Store the events of exports at `paths`, all in `context` where one is given; what was deleted here stays
-        away, unless `force`. What could not be taken is named in the result, never raised."""
+        away, unless `force`. What could not be taken is named in the result, never raised. They come as they are,
+        unless `clean` takes something from them, as `incoming.Incoming` does."""
         from eyelet_ingest.store.importing import Importing, import_files
 
-        return import_files(Importing(self.root, context=context, force=force, dry_run=dry_run), paths)
+        return import_files(Importing(self.root, context=context, force=force, dry_run=dry_run, clean=clean), paths)
 
     def backup(
         self,
@@ -511,12 +523,14 @@ class Store(Tending):
         force: bool = False,
         dry_run: bool = False,
         progress: "Callable[[int], object] | None" = None,
+        clean: "Clean | None" = None,
     ) -> "list[Synced]":
         """Store what is new in other roots, each a folder or `ssh://host/path`, of these contexts or of all. What was
-        deleted here stays away, unless `force`. A source that cannot be read raises nothing: its result says so."""
+        deleted here stays away, unless `force`. A source that cannot be read raises nothing: its result says so.
+        `clean` as for `import_files`."""
         from eyelet_ingest.store.sync import sync
 
-        return sync(self.root, sources, contexts=contexts, force=force, dry_run=dry_run, progress=progress)
+        return sync(self.root, sources, contexts=contexts, force=force, dry_run=dry_run, progress=progress, clean=clean)
 
     def delete(
         self,
@@ -539,6 +553,54 @@ class Store(Tending):
 
         what = wanted(where, self._only, projects=tuple(projects), prompts=tuple(prompts))
         return self._delete(what, dry_run, before_removal)
+
+    def redact(
+        self,
+        cleaning: "Cleaning",
+        where: Filter | None = None,
+        *,
+        projects: Sequence[str] = (),
+        dry_run: bool = False,
+        before_rewriting: "BeforeRemoval | None" = None,
+    ) -> "Redacted":
+        """Take what `cleaning` says (`past.Pattern`, `past.Rules`) out of all that is stored, or of what matches: days,
+        archives, spool, JSON files, quarantine, in side roots too. The events stay, with their ids and uids.
+
+        `before_rewriting` is called with the key of each day that is looked at; what this Store has open is closed by
+        itself. What could not be served is named in the result, never raised; RootError where no receipt can be made.
+        """
+        from eyelet_ingest.store.redacting import redact
+        from eyelet_ingest.store.wanted import redacted
+
+        where = Filter() if where is None else where
+        what, said = redacted(where, self._only, tuple(projects))
+        let_go = self._letting_go(before_rewriting)
+        done = redact(self.catalog, what, cleaning, dry_run=dry_run, let_go=let_go, asked=said)
+        for side in self._alongside():
+            with side:
+                done.add(side.redact(cleaning, where, projects=projects, dry_run=dry_run))
+        return done
+
+    def scan_secrets(self, looker: "Looker", where: Filter | None = None, *, suspicions: bool = False) -> "Scan":
+        """Look for secrets in all that is stored, or in what matches: days, archives, spool, JSON files, quarantine;
+        in the root's other files where everything is asked for. To be iterated once, a Finding at a time.
+
+        `looker` is a `looking.Looker`. What cannot be read is named in the scan's `failed`, never raised.
+        """
+        from eyelet_ingest.store.scanning import Scan
+        from eyelet_ingest.store.wanted import redacted
+
+        what, _ = redacted(Filter() if where is None else where, self._only, ())
+        return Scan(self.catalog, what, looker, suspicions)
+
+    def finish_redactions(self) -> None:
+        """Finish what deletions and redactions that were stopped left to be done: bytes to erase, days to seal."""
+        from eyelet_ingest.store.redacting import finish
+
+        finish(self.catalog)
+        for side in self._alongside():
+            with side:
+                side.finish_redactions()
 
     def delete_by_src(self, pattern: str, *, dry_run: bool = False) -> "Deleted":
         """Delete the events of this src and of what lies below its dots; `x*` is a plain prefix."""

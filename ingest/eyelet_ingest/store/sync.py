@@ -96,8 +96,10 @@ def sync(
     ssh: str = "ssh",
     program: str = "eyelet",
     progress: Callable[[int], object] | None = None,
+    clean: transfer.Clean | None = None,
 ) -> list[Synced]:
     """`receive` from one source after another; one that cannot be read is named in its result, and the rest goes on.
+    `clean` takes from the rows what must not come in.
 
     Before anything is done: BadInput for what is no source, RootError for a root that is none.
     """
@@ -107,7 +109,7 @@ def sync(
         done = Synced(name, dry_run)
         results.append(done)
         try:
-            receive(root, done, source, contexts=contexts, force=force, progress=progress)
+            receive(root, done, source, contexts=contexts, force=force, progress=progress, clean=clean)
         except RootError as bad:
             done.failed.append(Unreadable("", "", f"{bad.reason} ({bad.hint})", name))
     return results
@@ -121,6 +123,7 @@ def receive(
     contexts: Iterable[str] = (),
     force: bool = False,
     progress: Callable[[int], object] | None = None,
+    clean: transfer.Clean | None = None,
 ) -> None:
     """Store in `root` what is new in `source`, of these given contexts or of all; what became of it is added to `done`,
     under whose name the source's cursors are kept. With `force` it is read from its beginning, and what was deleted
@@ -139,7 +142,7 @@ def receive(
         if piece.key in broken:
             continue
         try:
-            _take(root, piece, done, force)
+            _take(root, piece, done, force, clean)
         except PartitionError as bad:
             done.fail(piece.key, f"{bad.reason} ({bad.hint})")
             broken.add(piece.key)
@@ -150,13 +153,14 @@ def receive(
             progress(done.stored)
 
 
-def _take(root: str, piece: Piece, done: Synced, force: bool) -> None:
+def _take(root: str, piece: Piece, done: Synced, force: bool, clean: transfer.Clean | None) -> None:
     if not piece.rows:
         return
     if done.dry_run:
         stored = transfer.planned(root, piece.key, piece.rows, force=force)
     else:
-        stored = transfer.store(root, piece.key, piece.given, piece.rows, force=force)
+        rows = clean(piece.rows) if clean else piece.rows
+        stored = transfer.store(root, piece.key, piece.given, rows, force=force)
     done.stored += stored.stored
     done.known += stored.known
     done.dead += stored.dead

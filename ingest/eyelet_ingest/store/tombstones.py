@@ -1,8 +1,9 @@
 """`tombstones.sqlite` at the root: what was deleted or retired, so that no import brings it back.
 
-Three things, and no recorded text. The uids that were deleted from a context; of a context its horizon, the time
-before which everything was retired by age; and the files from which deleted rows are still to be erased, byte for byte,
-for whoever comes next when a deletion was stopped or a reader was in its way. All are written before the rows go.
+Four things, and no recorded text. The uids that were deleted from a context; those that were redacted, which are there,
+and stay away as they were once their day is not (archived, lost); of a context its horizon, the time before which
+everything was retired by age; and the files from which deleted rows are still to be erased, byte for byte, for whoever
+comes next when a deletion was stopped or a reader was in its way. All are written before the rows go.
 
 Whoever stores events that are not new (import, the import of exports, sync, restore into a day that exists, the drain
 of the spool) asks under the day's lock, where no deletion of that day can be at work between the question and the
@@ -44,6 +45,13 @@ _SCHEMA = (
     ) without rowid
     """,
     """
+    create table if not exists redacted (
+        context text not null,
+        uid blob not null,
+        primary key (context, uid)
+    ) without rowid
+    """,
+    """
     create table if not exists erasing (
         name text primary key
     ) without rowid
@@ -80,22 +88,29 @@ class Tombstones:
         with _Open(self, "ask") as conn:
             horizon = _horizon(conn, context)
             found = {uid for uid, time_us in events if by_age and time_us < horizon}
-            uids = [uid for uid, _ in events]
-            for start in range(0, len(uids), CHUNK):
-                some = uids[start : start + CHUNK]
-                marks = ",".join("?" * len(some))
-                sql = f"select uid from deleted where context = ? and uid in ({marks})"  # noqa: S608  marks only
-                found.update(row[0] for row in conn.execute(sql, (context, *some)))
-            return found
+            return found | _among(conn, "deleted", context, [uid for uid, _ in events])
+
+    def redacted(self, context: str, uids: "Sequence[bytes]") -> "set[bytes]":
+        """Those of these that were redacted in the context: where they are not any more, they are not to come back."""
+        if not uids or not self.are_there():
+            return set()
+        with _Open(self, "ask") as conn:
+            return _among(conn, "redacted", context, uids)
 
     def remember(self, context: str, uids: "Iterable[bytes]") -> None:
         """These were deleted from the context. Committed, in batches, when this returns."""
         self._write("insert or ignore into deleted (context, uid) values (?, ?)", context, uids)
 
+    def remember_redacted(self, context: str, uids: "Iterable[bytes]") -> None:
+        """These are stored in the context without what was taken out of them. Committed when this returns."""
+        self._write("insert or ignore into redacted (context, uid) values (?, ?)", context, uids)
+
     def forget(self, context: str, uids: "Iterable[bytes]") -> None:
         """These may be stored again: somebody said so. A horizon stays; what lies before it is asked for by name."""
         if self.are_there():
-            self._write("delete from deleted where context = ? and uid = ?", context, uids)
+            known = list(uids)
+            self._write("delete from deleted where context = ? and uid = ?", context, known)
+            self._write("delete from redacted where context = ? and uid = ?", context, known)
 
     def retire(self, context: str, before_us: int) -> None:
         """Everything of the context before this time was retired by age. A horizon only ever rises."""
@@ -157,13 +172,17 @@ class Sieve:
     """Of rows on their way into a context, those that may be stored: `writer.insert` asks it under the day's lock.
 
     `dead` is how many of the last ones may not. With `force` all may, and what was deleted of them is forgotten. What
-    was recorded live is not kept out `by_age`: a clock that was wrong for a while would lose it.
+    was recorded live is not kept out `by_age`: a clock that was wrong for a while would lose it. What was redacted is
+    kept out of the database `day` where it is not there any more: what comes is as it was.
     """
 
-    __slots__ = ("by_age", "context", "dead", "force", "stones")
+    __slots__ = ("by_age", "context", "day", "dead", "force", "stones")
 
-    def __init__(self, stones: Tombstones, context: str, force: bool = False, by_age: bool = True) -> None:
+    def __init__(
+        self, stones: Tombstones, context: str, force: bool = False, by_age: bool = True, day: str = ""
+    ) -> None:
         self.stones, self.context, self.force, self.by_age, self.dead = stones, context, force, by_age, 0
+        self.day = day
 
     def __call__(self, rows: "list[Row]") -> "list[Row]":
         self.dead = 0
@@ -173,6 +192,9 @@ class Sieve:
             self.stones.forget(self.context, [row[0] for row in rows])
             return rows
         dead = self.stones.dead(self.context, [(row[0], row[1]) for row in rows], self.by_age)
+        redacted = self.stones.redacted(self.context, [row[0] for row in rows]) if self.day else set()
+        if redacted:
+            dead |= redacted - _held(self.day, list(redacted))
         if not dead:
             return rows
         alive = [row for row in rows if row[0] not in dead]
@@ -225,6 +247,35 @@ class _Open:
 
     def _trouble(self, reason: str) -> RootError:
         return RootError(f"{self.operation} what was deleted,", self.stones.path, reason, _HINT)
+
+
+def _among(conn: "Any", table: str, context: str, uids: "Sequence[bytes]") -> "set[bytes]":
+    """Those of these uids that the table has of the context."""
+    found: set[bytes] = set()
+    for start in range(0, len(uids), CHUNK):
+        some = uids[start : start + CHUNK]
+        marks = ",".join("?" * len(some))
+        sql = f"select uid from {table} where context = ? and uid in ({marks})"  # noqa: S608  our names, marks
+        found.update(row[0] for row in conn.execute(sql, (context, *some)))
+    return found
+
+
+def _held(path: str, uids: "Sequence[bytes]") -> "set[bytes]":
+    """Those of these uids that the day at `path` holds."""
+    if not connect.is_there(path):
+        return set()
+    conn = connect.open_reader(path)
+    try:
+        found: set[bytes] = set()
+        for start in range(0, len(uids), CHUNK):
+            some = uids[start : start + CHUNK]
+            sql = f"select uid from hooks where uid in ({','.join('?' * len(some))})"  # noqa: S608  marks only
+            found.update(row[0] for row in conn.execute(sql, some))
+        return found
+    except conn.DatabaseError as bad:
+        raise connect.trouble("read", path, bad) from bad
+    finally:
+        conn.close()
 
 
 def _horizon(conn: "Any", context: str) -> int:

@@ -9,7 +9,7 @@ Text is read so that its bytes come back as they were: what is no UTF-8 becomes 
 """
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,6 +32,7 @@ from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.tombstones import Tombstones
 
 WholeRow = tuple[Any, ...]  # a value for each of schema.COLUMNS
+Clean = Callable[[Sequence[WholeRow]], Sequence[WholeRow]]  # rows → the same ones without what must not come in
 ID, UID, ARRIVED, TIMESTAMP = range(4)
 DEADLINE_MS = 30_000  # for one batch of one day
 CHUNK = 500  # values in one `in (…)`: SQLite before 3.32 allows 999
@@ -180,7 +181,7 @@ def _sorted_out(conn: Any, root: str, key: PartitionKey, rows: Numbered, force: 
     dead: set[object] = set()
     if stones.are_there():
         asked = [(row[UID], row[ID]) for _, row in new if isinstance(row[UID], bytes)]
-        dead = set(stones.dead(key.context, asked))
+        dead = set(stones.dead(key.context, asked)) | stones.redacted(key.context, [uid for uid, _ in asked])
         if force and dead:
             stones.forget(key.context, [uid for uid, _ in asked if uid in dead])
             dead = set()

@@ -32,6 +32,11 @@ class Wanted:
     uids: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
     by_age: bool = False
 
+    @property
+    def chooses(self) -> bool:
+        """Whether anything is left out."""
+        return self != Wanted(Filter())
+
     def has_context(self, context: str) -> bool:
         return self.contexts is None or context in self.contexts
 
@@ -109,6 +114,16 @@ def wanted(
         contexts = only if contexts is None else contexts & only
     cut = tuple(dict.fromkeys(_folder(one) for one in projects))
     return Wanted(select.bindable(where), contexts, cut, tuple(dict.fromkeys(prompts)), {}, by_age)
+
+
+def redacted(where: Filter, only: frozenset[str] | None, projects: tuple[str, ...]) -> tuple[Wanted, dict[str, object]]:
+    """What a redaction of what `where` chooses is asked for, which may be everything; and what may be said of that."""
+    from eyelet_ingest.store import account
+
+    said = account.asked(where, projects)
+    if where == Filter() and not projects:
+        return Wanted(where, only), said
+    return wanted(where, only, projects=projects), said
 
 
 def _folder(project: str) -> str:
