@@ -72,6 +72,23 @@ async def test_a_payload_is_a_row_when_it_is_acknowledged_and_the_answer_says_no
     assert json.loads(row["data"]) == PAYLOAD and json.loads(row["meta"])["source"]["sender"] == "token:agent"
 
 
+@pytest.mark.parametrize(
+    ("said", "fields", "src"),
+    [
+        ("codex", {}, "codex.posttooluse.bash.git.push"),
+        ("", {"turn_id": "t"}, "codex.posttooluse.bash.git.push"),
+        ("claude", {"cursor_version": "3.1"}, "cursor.posttooluse.bash.git.push"),
+        ("nobody", {}, "claude.posttooluse.bash.git.push"),
+    ],
+)
+async def test_a_payload_is_of_whom_the_header_or_its_shape_says(
+    agent: Agent, store: Store, said: str, fields: dict[str, str], src: str
+) -> None:
+    assert (await agent({**PAYLOAD, **fields}, X_Eyelet_Agent=said)).status_code == 200
+    (row,) = rows(store)
+    assert (row["src"], row["agent"]) == (src, src.partition(".")[0])
+
+
 async def test_two_equal_payloads_are_two_events(agent: Agent, store: Store) -> None:
     await asyncio.gather(*(agent() for _ in range(20)))
     assert store.count(Filter()).count == 20
@@ -357,7 +374,8 @@ def test_every_limit_of_the_documentation_is_the_code_s() -> None:
     assert f"{hook.BODY_MAX_BYTES // 2**20} MiB" in docs and f"{senders.BODIES_MAX_BYTES // 2**20} MiB" in docs
     assert f"{door.ROOM['hook']:,}" in docs and f"{grouped.DAY_DEADLINE_MS} ms" in docs
     assert f"{grouped.WAITING_MAX:,}" in docs and f"{body.READ_TIMEOUT_S:.0f} seconds" in docs
-    for name in (*senders.LOOPBACK, "X-Eyelet-Context", "X-Eyelet-Disabled", "hook_hosts", hook.HOOK):
+    headers = ("X-Eyelet-Agent", "X-Eyelet-Context", "X-Eyelet-Disabled")
+    for name in (*senders.LOOPBACK, *headers, "hook_hosts", hook.HOOK):
         assert name in docs
 
 
