@@ -60,7 +60,7 @@ def recognises(record: Record) -> bool:
 
 def of_row(row: "Mapping[str, object]", data: Record) -> Record:
     """The record of a row: what stands in columns, then all that `data` says."""
-    named = {name: row[column] for name, column in _COLUMNS.items() if column in row}
+    named: Record = {name: _as_text(row[column]) for name, column in _COLUMNS.items() if column in row}
     return named | {name: value for name, value in data.items() if name not in named}
 
 
@@ -235,6 +235,13 @@ def _id_time_us(record: Record, near_us: int) -> int | None:
     near_ms = near_us // 1_000
     eras = round((near_ms - within_ms) / _ERA_MS)
     return (within_ms + eras * _ERA_MS) * 1_000
+
+
+def _as_text(value: object) -> str:
+    """A column that is an identifier: SQLite holds whatever is put there."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else plain(value)
 
 
 def _time(record: Record) -> Record:
