@@ -118,12 +118,6 @@ def normalise(record: Record, data: str, message: "Record | None" = None, sessio
     first = calls[0] if calls else {}
     tool_name = optional(get("tool")) if is_tool else optional(first.get("tool"))
     status, code, text = _outcome(kind, record)
-    meta: Record = {} if status in ("ok", "pending") else {"execution": execution(status, code, text)}
-    if version := plain(of.get("version")):
-        meta["agent"] = {"version": version}
-    if calls:
-        meta["calls"] = calls
-    parent = optional(of.get("parent_id"))
     path = _object(whole.get("path") or get("path"))
     return Event(
         hook_type=kind,
@@ -136,14 +130,14 @@ def normalise(record: Record, data: str, message: "Record | None" = None, sessio
         error=int(status == "error"),
         origin="transcript",
         agent=AGENT,
-        agent_id=optional(get("sessionID")) if parent else None,
+        agent_id=optional(get("sessionID")) if optional(of.get("parent_id")) else None,
         # The row of a call is its answer as well: it has no role, as nobody said it.
         role=None if is_tool else optional(kind if is_whole and kind in _ROLES else whole.get("role") or get("role")),
         model=_model(record) or _model(whole),
         duration_ms=_duration_ms(record),
         project_dir=optional(path.get("cwd"), PATH_MAX_CHARS) or optional(of.get("directory"), PATH_MAX_CHARS),
         data=data,
-        meta=meta,
+        meta=_meta((status, code, text), plain(of.get("version")), calls),
     )
 
 
@@ -176,6 +170,13 @@ def _outcome(kind: str, record: Record) -> "tuple[str, str | None, str]":
     number = inner.get("statusCode")
     http = f"http:{number}" if type(number) is int and 400 <= number < 600 else None
     return "error", code_of(text) or http or api_error_name(name), text
+
+
+def _meta(outcome: "tuple[str, str | None, str]", version: str, calls: "list[Record]") -> Record:
+    meta: Record = {} if outcome[0] in ("ok", "pending") else {"execution": execution(*outcome)}
+    if version:
+        meta["agent"] = {"version": version}
+    return meta | ({"calls": calls} if calls else {})
 
 
 def _calls(content: object) -> "list[Record]":
