@@ -209,11 +209,12 @@ async def test_the_context_is_the_addresss_the_headers_or_the_folders(
     (project / ".git").mkdir(parents=True)
     (project / "eyelet.yaml").write_text("context: project\n")
     await agent({**PAYLOAD, "cwd": str(project)})
+    await agent({"hook_event_name": "stop", "cursor_version": "3.1", "workspace_roots": [str(project)]})
     await agent({**PAYLOAD, "cwd": str(project)}, x_eyelet_context="of-header")
     await agent({**PAYLOAD, "cwd": str(project)}, path=hook.HOOK + "?context=of-address")
     await agent(x_eyelet_context="")
     found = sorted(row["context_name"] for row in rows(store))
-    assert found == sorted([layout.safe_context("Shop"), "of-header", "of-address", "default"])
+    assert found == sorted([*[layout.safe_context("Shop")] * 2, "of-header", "of-address", "default"])
     assert (await agent(path=hook.HOOK + "?context=a", x_eyelet_context="b")).status_code == 400
     assert (await agent(path=hook.HOOK + "?contexts=a")).status_code == 400
     assert (await agent(x_eyelet_context="x" * 201)).status_code == 400
