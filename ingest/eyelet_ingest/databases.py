@@ -249,7 +249,8 @@ class Beside:
     """What stands beside a part of OpenCode's: the message it is of, and the session. Redacted; only what is needed."""
 
     def __init__(self, old: "Foreign | Folder", clean: Callable[[object], object]) -> None:
-        self._old, self._clean = old, clean
+        self._old = old
+        self._clean = lambda value: clean(value) if isinstance(value, str | bytes) else None
         self._message = lru_cache(BESIDE_REMEMBERED)(self._read_message)
         self._session = lru_cache(BESIDE_REMEMBERED)(self._read_session)
         self._latest = lru_cache(BESIDE_REMEMBERED)(partial(old.latest, "message"))
