@@ -258,7 +258,7 @@ _STEP_4 = ("create index if not exists hooks_status on hooks (status) where stat
 # (`most` counts the answers that had none, each `alone`: they would push all later ones back.) Where a recording has no
 # times (`timed` 0), its order of questions and answers says nothing either: n-th belongs to n-th. `store/calls.py` says
 # the same of many days, and a test compares them. Windows rather than groups, and the third part in a query of its own,
-# so that SQLite takes a condition on the session down to its index. Short, as every opening of a day parses it: 0.13 ms.
+# so that SQLite takes a condition on the session down to its index. Short, as each opening of a day parses it: 0.13 ms.
 _STEP_5 = (
     """
     create index if not exists hooks_several on hooks (session_id)
