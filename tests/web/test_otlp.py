@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasette_eyelet import instance
-from datasette_eyelet.api import body, door, otlp
+from datasette_eyelet.api import body, door, otlp, senders
 from eyelet_ingest import telemetry, tokens
 from eyelet_ingest.pipeline import ingest
 from eyelet_ingest.sources import otlp as shape
@@ -208,15 +208,24 @@ async def test_texts_that_sqlite_cannot_hold_are_replaced(export: Exporter, stor
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()), st.booleans())
 def test_any_body_is_a_request_or_refused(raw: bytes, is_packed: bool) -> None:
     try:
-        found = otlp._records(gzip.compress(raw) if is_packed else raw, "gzip" if is_packed else "identity")
+        found = otlp._records(otlp._unpacked(gzip.compress(raw)) if is_packed else raw)
     except door.Problem as problem:
         assert problem.status in (400, 413) and problem.reason
     else:
         assert isinstance(found, list)
     try:
-        otlp._records(raw, "gzip")
+        otlp._unpacked(raw)
     except door.Problem as problem:
         assert problem.status in (400, 413)
+
+
+async def test_what_swells_counts_as_long_as_it_is_held(export: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(senders, "BODIES_MAX_BYTES", 10_000)
+    packed = gzip.compress(json.dumps(request(record("claude_code.user_prompt", prompt="x" * 20_000))).encode())
+    assert len(packed) < 1_000
+    answer = await export(packed, content_encoding="gzip")
+    assert answer.status_code == 503 and answer.headers["retry-after"]
+    assert (await export(request(record("claude_code.user_prompt")))).status_code == 200  # what was held is let go
 
 
 @settings(max_examples=60, deadline=None)
