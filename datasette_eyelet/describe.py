@@ -39,6 +39,14 @@ _COUNTS: dict[str, Any] = {
     "title": "Statistics: values",
     "description": "How many events of each finished hour have which value.",
 }
+_CALLS: dict[str, Any] = {
+    "title": "Calls",
+    "description": "Each call of a tool on this day, once: its question and its answer joined.",
+}
+_WITNESSES: dict[str, Any] = {
+    "title": "Witnesses of calls",
+    "description": "Each event of a call, and which part it has in it.",
+}
 # How the tables are shown: what 0.65 reads among the metadata, and 1.0 from its configuration.
 _SHOWN: dict[str, dict[str, Any]] = {
     "hooks": {"sort_desc": "id", "label_column": "src"},
@@ -61,6 +69,8 @@ def database(name: str) -> dict[str, Any]:
             "eyelet_partition": _copied(_PARTITION),
             "eyelet_hours": _copied(_HOURS),
             "eyelet_counts": _copied(_COUNTS),
+            "calls": _copied(_CALLS),
+            "call_witnesses": _copied(_WITNESSES),
         },
     }
 

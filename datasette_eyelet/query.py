@@ -83,8 +83,9 @@ class Query:
         return f"w{since}-{until}.{after}"
 
 
-def parse(args: Any, now_us: int) -> Query:
-    """What a URL's parameters ask; BadInput, with the reason, for what cannot be meant. Empty ones say nothing."""
+def parse(args: Any, now_us: int, statuses: tuple[str, ...] = STATUSES) -> Query:
+    """What a URL's parameters ask; BadInput, with the reason, for what cannot be meant. Empty ones say nothing.
+    `statuses` are those that there are of what is asked for."""
     pairs = checked_pairs(args)
     given = {name: value for name, value in pairs if name in ONCE}
     asked = any(name in given for name in (*RANGE_NAMES, "_next"))
@@ -95,8 +96,8 @@ def parse(args: Any, now_us: int) -> Query:
         after, found = _thawed(page, found)
     several = {field: tuple(value for key, value in pairs if key == name) for name, field in SEVERAL.items()}
     for status in several["status"]:
-        if status not in STATUSES:
-            why = BadInput("there is no status", repr(status[:60]), "", f"write one of {', '.join(STATUSES)}")
+        if status not in statuses:
+            why = BadInput("there is no status", repr(status[:60]), "", f"write one of {', '.join(statuses)}")
             raise BadParameter("status", why)
     where = Filter(
         since_us=found.since_us,

@@ -7,7 +7,7 @@ from typing import Any
 from datasette_eyelet import api, day_gate, permissions
 from datasette_eyelet.api import hook, otlp
 from datasette_eyelet.links import DAYS, SEARCH
-from datasette_eyelet.pages import days, event, search, search_json
+from datasette_eyelet.pages import calls_json, days, event, search, search_json
 from datasette_eyelet.problems import problem, refusal
 from eyelet_ingest.errors import BadInput, EyeletError
 
@@ -45,6 +45,9 @@ ROUTES: list[tuple[str, View]] = [
     (r"^/-/eyelet\.json$", _guarded(search_json.view, as_json=True)),
     (rf"^{DAYS}$", _guarded(days.view, as_json=False)),
     (r"^/-/eyelet/days\.json$", _guarded(days.json_view, as_json=True)),
+    (r"^/-/eyelet/calls\.json$", _guarded(calls_json.view(calls_json.calls), as_json=True)),
+    (r"^/-/eyelet/usage\.json$", _guarded(calls_json.view(calls_json.usage), as_json=True)),
+    (r"^/-/eyelet/completeness\.json$", _guarded(calls_json.view(calls_json.completeness), as_json=True)),
     (_EVENT + r"\.json$", _guarded(event.json_view, as_json=True)),
     (_EVENT + "$", _guarded(event.view, as_json=False)),
     *hook.ROUTES,

@@ -142,6 +142,9 @@ def _folder(raw: bytes) -> str:
     except BadInput:
         return os.sep
     cwd = payload.get("cwd") if isinstance(payload, dict) else None
+    if isinstance(payload, dict) and not cwd:  # Cursor's name the workspace
+        roots = payload.get("workspace_roots")
+        cwd = roots[0] if isinstance(roots, list) and roots else None
     is_folder = isinstance(cwd, str) and os.path.isabs(cwd) and "\0" not in cwd and os.path.isdir(cwd)
     return str(cwd) if is_folder else os.sep
 

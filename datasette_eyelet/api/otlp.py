@@ -41,11 +41,13 @@ async def view(datasette: Any, request: Any) -> Any:
     if senders.is_off(request):
         return _done(0, "")
     held = instance.of(datasette)
-    with room(datasette, "hook"):
-        with senders.bodies(datasette) as took:
-            raw = await body.read_bytes(request, BODY_MAX_BYTES, took)
-            records = await asyncio.to_thread(_records, raw, coding)
-            del raw
+    with room(datasette, "hook"), senders.bodies(datasette) as took:
+        raw = await body.read_bytes(request, BODY_MAX_BYTES, took)
+        if coding == "gzip":
+            packed_bytes, raw = len(raw), await asyncio.to_thread(_unpacked, raw)
+            took(len(raw) - packed_bytes)
+        records = await asyncio.to_thread(_records, raw)
+        del raw
         around = await asyncio.to_thread(_settings)
         if around is None:
             return _done(0, "")
@@ -93,9 +95,9 @@ def _coding(request: Any) -> str:
     return coding
 
 
-def _records(raw: bytes, coding: str) -> list[object]:
+def _records(raw: bytes) -> list[object]:
     """The log records of a body; Problem 400 for what is no export request of logs, 413 for one that is too long."""
-    text, _ = intake.decode(_unpacked(raw) if coding == "gzip" else raw)
+    text, _ = intake.decode(raw)
     try:
         value = parse(text)
     except BadInput as bad:

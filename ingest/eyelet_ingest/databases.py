@@ -256,7 +256,7 @@ class Beside:
     """What stands beside a part of OpenCode's: the message it is of, and the session. Redacted; only what is needed."""
 
     def __init__(self, old: "Foreign | Folder", clean: Callable[[object], object]) -> None:
-        self._old, self._clean = old, clean
+        self._old, self._redact = old, clean
         self._message = lru_cache(BESIDE_REMEMBERED)(self._read_message)
         self._session = lru_cache(BESIDE_REMEMBERED)(self._read_session)
         self._latest = lru_cache(BESIDE_REMEMBERED)(partial(old.latest, "message"))
@@ -289,6 +289,9 @@ class Beside:
         if isinstance(model, dict) and not said["modelID"]:
             said["modelID"] = self._clean(model.get("modelID"))
         return {**said, "time": found.get("time")}
+
+    def _clean(self, value: object) -> object:
+        return self._redact(value) if isinstance(value, str | bytes) else None
 
     def _read_session(self, identifier: str) -> "dict[str, object]":
         row = self._old.row_named("session", identifier) or self._old.row_named("session_v2", identifier)

@@ -279,7 +279,8 @@ def test_a_server_without_an_answer_was_told_which_event_the_hook_stores_itself(
     (home() / posting.TOKEN_FILE).write_text("token")
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        process = subprocess.Popen([*LIGHT, "--mode", "http", "--url", url], stdin=subprocess.PIPE, cwd=project)
+        command = [*LIGHT, "--agent", "codex", "--mode", "http", "--url", url]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=project)
         assert process.stdin is not None
         process.stdin.write(b'{"session_id": "s1"}')
         process.stdin.close()
@@ -288,10 +289,11 @@ def test_a_server_without_an_answer_was_told_which_event_the_hook_stores_itself(
             head = link.recv(10_000).decode()
             assert process.wait() == 0
     (line,) = [line for line in head.splitlines() if line.startswith(posting.EVENT)]
+    assert f"{posting.AGENT}: codex" in head.splitlines()
     uid, received_ns = line.split(": ")[1].split(" ")
     with Store(str(home())) as store:
         (row,) = store.search(Filter()).rows
-    assert (row["uid"], row["id"]) == (uid, int(received_ns) // 1_000)
+    assert (row["uid"], row["id"], row["agent"]) == (uid, int(received_ns) // 1_000, "codex")
 
 
 def test_no_context_writes_into_the_head_of_a_request(project: Path) -> None:

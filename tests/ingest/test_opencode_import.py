@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from eyelet_ingest.store import connect
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
+SOAK = bool(os.environ.get("EYELET_SOAK"))
 # The tables as session.sql.ts makes them (anomalyco/opencode), and those beside them that hold no events.
 SCHEMA = """
 create table project (id text primary key, worktree text not null);
@@ -246,6 +249,49 @@ def test_sessions_of_the_second_form_are_taken_once_and_not_beside_the_first(
         ("call_b", "answer", "error"),
     ]
     assert take(opencode.path).stored == 0
+
+
+def anything(random: Random, depth: int = 3) -> Any:
+    """Any JSON, often with the names and words that OpenCode uses."""
+    names = (
+        "type",
+        "role",
+        "time",
+        "start",
+        "end",
+        "state",
+        "status",
+        "error",
+        "data",
+        "content",
+        "model",
+        "path",
+        "id",
+    )
+    words = ("tool", "text", "assistant", "user", "running", "completed", "\0", "x" * 300, "\ud800", "2026-01-01")
+    kind = random.randrange(8 if depth else 5)
+    if kind < 5:
+        return (random.choice(words), random.randrange(-(10**18), 10**18), random.random() * 1e300, None, True)[kind]
+    if kind == 5:
+        return [anything(random, depth - 1) for _ in range(random.randrange(4))]
+    return {random.choice(names): anything(random, depth - 1) for _ in range(random.randrange(6))}
+
+
+@pytest.mark.parametrize("seed", range(500) if SOAK else (0, 1, 79))
+def test_any_rows_are_stored_or_kept_apart(seed: int, tmp_path: Path, take: Callable[[Path], Ingested]) -> None:
+    random = Random(seed)
+    path = tmp_path / "opencode.db"
+    conn = connect.driver().connect(str(path), isolation_level=None)
+    conn.executescript(SCHEMA.replace(" not null", "").replace(" primary key", ""))
+    for table, columns in (("session", 9), ("message", 5), ("part", 6)):
+        for _ in range(60):
+            values = [random.choice((7, -1.5, None, b"\xff{", "msg_1", "ses_1", AT_MS, 10**17)) for _ in range(columns)]
+            values[-1] = random.choice((json.dumps(anything(random)), json.dumps(anything(random)), values[-1]))
+            conn.execute(f"insert into {table} values ({', '.join('?' * columns)})", values)
+    done = take(path)
+    assert done.read == 120 == done.stored + done.duplicates + done.quarantined
+    again = take(path)
+    assert (again.stored, again.quarantined) == (0, done.quarantined)
 
 
 def storage_of(opencode: OpenCode, folder: Path) -> Path:

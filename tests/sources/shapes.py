@@ -1,6 +1,7 @@
 """What every test of a source asks: the tables of docs/events.md, and what any event's columns must be."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from eyelet_ingest.events import Event
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 COLUMNS = ("event", "says", "status", "loglevel", "error_code", "src")
+# Examples of a fuzzed source: as many as find something in seconds, and all the more in soak.
+EXAMPLES = 5_000 if os.environ.get("EYELET_SOAK") else 60
 STATUSES = ("ok", "pending", "error", "interrupted", "denied")
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
+    max_leaves=6,
 )
 
 

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from eyelet_ingest.pipeline import STILL_US, Ingested, ingest
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -81,3 +83,48 @@ def test_what_is_missing_at_the_end_is_taken_as_it_is_once_the_file_is_still(tmp
     before_s = os.stat(path).st_mtime - STILL_US / 1e6 - 1
     os.utime(path, (before_s, before_s))
     assert counts(ingest([path], root)) == (1, 1, 0)
+
+
+def thread(
+    name: str, head_s: float, records: list[dict[str, Any]], *inherited: dict[str, Any], **said: Any
+) -> list[Any]:
+    """A rollout: its head at a second of the day, what it was forked from, and its own lines a second apart."""
+    head = {**line("session_meta", {**META, "id": name, **said}), "timestamp": at(head_s)}
+    own = [{**one, "timestamp": at(head_s + 2 + n)} for n, one in enumerate(records)]
+    return [head, *inherited, *own]
+
+
+def at(second: float) -> str:
+    return f"2026-05-31T16:22:{second:06.3f}Z"
+
+
+def tokens(total: int, last: int) -> dict[str, Any]:
+    sums = {"input_tokens": total, "output_tokens": 0, "cached_input_tokens": 0, "total_tokens": total}
+    info = {"total_token_usage": sums, "last_token_usage": {**sums, "input_tokens": last, "total_tokens": last}}
+    return line("event_msg", {"type": "token_count", "info": info})
+
+
+@pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
+@pytest.mark.parametrize(
+    "said", [{"forked_from_id": "parent"}, {"source": {"subagent": "review"}}], ids=["fork", "sub"]
+)
+@pytest.mark.parametrize("is_verbatim", [True, False], ids=["as they were", "with new times"])
+def test_a_forks_copies_are_counted_once(
+    tmp_path: Path, root: str, is_verbatim: bool, said: dict[str, Any], newest_first: bool
+) -> None:
+    call = item("function_call", name="shell", call_id="c", arguments="{}")
+    answer = item("function_call_output", call_id="c", output="Exit code: 1\nOutput:\n")
+    parent = thread("parent", 1, [call, answer, tokens(5, 5), tokens(12, 7)])
+    copies = parent if is_verbatim else [{**one, "timestamp": at(30 + n / 1000)} for n, one in enumerate(parent)]
+    fork = thread("fork", 30, [item("message", role="user"), tokens(15, 3)], *copies, **said)
+    paths = [lines(tmp_path / "rollout-1.jsonl", parent), lines(tmp_path / "rollout-2.jsonl", fork)]
+    for path in reversed(paths) if newest_first else paths:
+        ingest([path], root)
+    with Store(root) as store:
+        assert store.usage(Filter()).tokens.input == 15
+        assert [one.session_id for one in store.calls(Filter()).rows] == ["parent"]
+        assert store.count(Filter(errors=True)).count == 1
+        own = store.search(Filter(session_id=("fork",)), limit=100).rows
+    kept = [row for row in own if '"copied"' not in str(row["meta"])]
+    assert [row["hook_type"] for row in kept] == ["token_count", "message", "session_meta"]
+    assert len(own) - len(kept) == (0 if is_verbatim else len(parent))

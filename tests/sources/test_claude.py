@@ -1,41 +1,15 @@
 """Hook payloads and transcript records become events: every line of docs/events.md, and any JSON at all."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyelet_ingest.events import Event
 from eyelet_ingest.sources import claude_hooks
 from eyelet_ingest.sources.claude_transcripts import TOOLS_REMEMBERED, Transcript, is_record, record_uuid
-
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-COLUMNS = ("event", "says", "status", "loglevel", "error_code", "src")
-
-
-def table(heading: str) -> list[dict[str, str]]:
-    """The lines of the table under a heading of docs/events.md."""
-    section = (DOCS / "events.md").read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
-    lines = [line.strip("| \n").split("|") for line in section.splitlines() if line.startswith("|")]
-    return [dict(zip(COLUMNS, (cell.strip().strip("`") for cell in line), strict=True)) for line in lines[2:]]
-
-
-def said(line: dict[str, str]) -> dict[str, object]:
-    found: dict[str, object] = {} if line["says"] == "–" else json.loads(line["says"])
-    return found
-
-
-def code_of(event: Event) -> str:
-    execution = event.meta.get("execution")
-    return str(execution.get("error_code", "")) if isinstance(execution, dict) else ""
-
-
-def hold_to_table(event: Event, line: dict[str, str]) -> None:
-    shown = (event.status, event.loglevel, code_of(event), event.src, event.error)
-    assert shown == (*(line[name] for name in COLUMNS[2:]), int(line["status"] == "error"))
+from tests.sources.shapes import EXAMPLES, JSON, hold_to_columns, hold_to_table, said, table
 
 
 @pytest.mark.parametrize("line", table("Claude Code hooks"), ids=lambda line: f"{line['event']} {line['says'][:60]}")
@@ -118,11 +92,6 @@ def test_what_is_no_duration_is_none(duration: object) -> None:
     assert claude_hooks.normalise({"duration_ms": duration}, "{}").duration_ms is None
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
 HOOK_FIELDS = (
     *("hook_event_name", "session_id", "tool_name", "tool_input", "tool_response", "tool_use_id", "error", "cwd"),
     *("is_interrupt", "duration_ms", "model", "agent_id", "reason", "error_details", "command", "timestamp"),
@@ -134,33 +103,7 @@ RECORD_FIELDS = (
 )
 
 
-def hold_to_columns(event: Event) -> None:
-    """Every column is what SQLite can hold and a reader can trust."""
-    for name in ("session_id", "hook_type", "src", "status", "loglevel", "data", "origin"):
-        assert isinstance(getattr(event, name), str)
-    for name in (
-        "session_id",
-        "hook_type",
-        "src",
-        "tool_name",
-        "tool_use_id",
-        "agent_id",
-        "model",
-        "project_dir",
-        "role",
-    ):
-        text = getattr(event, name)
-        if text is not None:
-            assert "\0" not in text and len(text) <= 4096
-            text.encode()
-    assert re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+){1,7}", event.src)
-    assert event.status in ("ok", "pending", "error", "interrupted", "denied")
-    assert event.error == (event.status == "error")
-    assert event.duration_ms is None or 0 <= event.duration_ms < 1e13
-    json.dumps(event.meta, allow_nan=False).encode()
-
-
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(st.dictionaries(st.sampled_from(HOOK_FIELDS) | st.text(max_size=5), JSON, max_size=8), HOOK_TYPES | JSON)
 def test_no_hook_payload_raises(payload: dict[str, object], hook_type: object) -> None:
     hold_to_columns(claude_hooks.normalise({"hook_event_name": hook_type, **payload}, "{}"))
@@ -172,7 +115,7 @@ BLOCK = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(
     st.dictionaries(st.sampled_from(RECORD_FIELDS) | st.text(max_size=5), JSON, max_size=8),
     st.lists(BLOCK | JSON, max_size=4),

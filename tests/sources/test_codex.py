@@ -15,7 +15,7 @@ from eyelet_ingest.sources import codex_hooks, codex_output, codex_rollouts, for
 from eyelet_ingest.sources.codex_rollouts import TOOLS_REMEMBERED, Rollout
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
-from tests.sources.shapes import JSON, hold_to_columns, hold_to_table, said, table
+from tests.sources.shapes import EXAMPLES, JSON, hold_to_columns, hold_to_table, said, table
 
 TIME = "2026-05-31T16:22:08.652Z"
 # A session as Codex writes it (the fields of openai/codex, codex-rs/protocol/src/protocol.rs; the values are made up).
@@ -197,7 +197,7 @@ OUTPUTS = st.sampled_from(
 PAYLOADS = st.dictionaries(FIELDS | st.text(max_size=4), JSON, max_size=6)
 
 
-@settings(max_examples=200)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(st.tuples(st.sampled_from(sorted(codex_rollouts.LINES)) | JSON, PAYLOADS | JSON, KINDS), max_size=4))
 def test_no_rollout_raises(lines: list[tuple[object, object, str]]) -> None:
     rollout = Rollout()
@@ -208,7 +208,7 @@ def test_no_rollout_raises(lines: list[tuple[object, object, str]]) -> None:
             hold_to_columns(rollout.event(record, "{}"))
 
 
-@settings(max_examples=200)
+@settings(max_examples=EXAMPLES)
 @given(
     PAYLOADS,
     st.lists(OUTPUTS | st.text(max_size=6), max_size=6).map("".join) | JSON,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyelet_ingest.sources import copilot_hooks
-from tests.sources.shapes import JSON, hold_to_columns, hold_to_table, said, table
+from tests.sources.shapes import EXAMPLES, JSON, hold_to_columns, hold_to_table, said, table
 
 CAMEL: dict[str, object] = {
     "sessionId": "s-1",
@@ -85,7 +85,7 @@ RESULT = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=5), JSON | RESULT, max_size=8))
 def test_no_payload_raises(payload: dict[str, object]) -> None:
     hold_to_columns(copilot_hooks.normalise(payload, "{}"))

@@ -13,7 +13,7 @@ from eyelet_ingest.sources import copilot_sessions
 from eyelet_ingest.sources.copilot_sessions import Session
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
-from tests.sources.shapes import JSON, hold_to_columns, hold_to_table, said, table
+from tests.sources.shapes import EXAMPLES, JSON, hold_to_columns, hold_to_table, said, table
 
 
 def envelope(kind: str, data: Any, number: int = 0) -> dict[str, Any]:
@@ -136,7 +136,7 @@ TYPES = st.sampled_from(
 DATA = st.dictionaries(st.sampled_from(INSIDE), JSON | st.dictionaries(st.sampled_from(INSIDE), JSON), max_size=6)
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON | DATA | TYPES, max_size=7), max_size=3), TYPES, DATA)
 def test_no_record_raises(records: list[dict[str, object]], kind: str, data: dict[str, object]) -> None:
     session = Session()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyelet_ingest.sources import cursor_hooks
-from tests.sources.shapes import JSON, hold_to_columns, hold_to_table, said, table
+from tests.sources.shapes import EXAMPLES, JSON, hold_to_columns, hold_to_table, said, table
 
 BASE: dict[str, object] = {
     "conversation_id": "c-1",
@@ -88,13 +88,13 @@ EVENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=5), JSON, max_size=8), EVENTS | JSON)
 def test_no_payload_raises(payload: dict[str, object], event: object) -> None:
     hold_to_columns(cursor_hooks.normalise({"hook_event_name": event, **payload}, "{}"))
 
 
-@settings(max_examples=100)
+@settings(max_examples=EXAMPLES)
 @given(st.text(max_size=30) | JSON.map(json.dumps))
 def test_no_text_that_may_be_json_raises(text: str) -> None:
     for event, field in (

@@ -12,7 +12,7 @@ from eyelet_ingest.events import Event
 from eyelet_ingest.reading import Found
 from eyelet_ingest.sources import formats, gemini_chats, gemini_hooks
 from eyelet_ingest.sources.gemini_chats import Chat
-from tests.sources.shapes import JSON, hold_to_columns, hold_to_table, said, table
+from tests.sources.shapes import EXAMPLES, JSON, hold_to_columns, hold_to_table, said, table
 
 HEAD = {
     "sessionId": "6f1c2c1e-2b7e-4c3b-9a55-0d2f6a3f6a10",
@@ -64,6 +64,12 @@ def test_a_hooks_columns_are_what_its_payload_says() -> None:
     request = {"model": "gemini-x", "messages": []}
     event = gemini_hooks.normalise({**BASE, "hook_event_name": "BeforeModel", "llm_request": request}, "{}")
     assert (event.session_id, event.project_dir, event.model, event.agent) == ("s", "/w", "gemini-x", "gemini")
+
+
+def test_what_a_command_printed_is_not_taken_for_how_it_ended() -> None:
+    assert gemini_hooks.shell_outcome("Output: Exit Code: 0\nExit Code: 0\nExit Code: 2\nSignal: 0")[1] == "exit:2"
+    assert gemini_hooks.shell_outcome("Output: x\nExit Code: 3\nExit Code: 0\n")[0] == "ok"
+    assert gemini_hooks.shell_outcome("Exit Code: 3\n" + "x\n" * 5_000)[0] == "ok"
 
 
 def test_a_message_has_the_session_of_its_head() -> None:
@@ -158,7 +164,7 @@ CALL = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=EXAMPLES)
 @given(
     st.lists(st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=4), JSON, max_size=6), max_size=4),
     st.lists(CALL | JSON, max_size=3),
@@ -179,7 +185,7 @@ def found_safely(records: list[Any]) -> list[Found]:
     return [Found(1, "{}", one) for one in records]
 
 
-@settings(max_examples=200)
+@settings(max_examples=EXAMPLES)
 @given(
     st.dictionaries(
         st.sampled_from(["tool_name", "mcp_context", "llm_request", "tool_input", "cwd"]), JSON, max_size=5

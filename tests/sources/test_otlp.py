@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import canonical, dumps
 from eyelet_ingest.sources import otlp
-from tests.sources.shapes import JSON, hold_to_columns, hold_to_table, said, table
+from tests.sources.shapes import EXAMPLES, JSON, hold_to_columns, hold_to_table, said, table
 
 TIME_NS = 1_767_225_600_123_456_789
 
@@ -161,7 +161,7 @@ RECORD = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(RECORD | JSON, max_size=3), PAIRS | JSON, JSON)
 def test_no_request_raises(records: list[object], resource: object, scope: object) -> None:
     inner = [{"scope": scope, "logRecords": records}]
@@ -173,7 +173,7 @@ def test_no_request_raises(records: list[object], resource: object, scope: objec
             otlp.same(found)
 
 
-@settings(max_examples=200)
+@settings(max_examples=EXAMPLES)
 @given(st.dictionaries(st.sampled_from(["resourceLogs", "attributes", "resource", "scope", "body"]), JSON))
 def test_no_object_raises(value: dict[str, object]) -> None:
     for found in otlp.apart(value) or ():

@@ -17,6 +17,9 @@ CLAUDE: dict[str, Any] = {
 }
 
 
+STOPPED: dict[str, Any] = {"hook_event_name": "Stop", "session_id": "s", "timestamp": "2026-01-01T00:00:00Z"}
+
+
 @pytest.mark.parametrize(
     ("payload", "said", "agent"),
     [
@@ -28,6 +31,9 @@ CLAUDE: dict[str, Any] = {
         (SNAKE, "copilot", "copilot"),
         (SNAKE, "claude", "copilot"),
         ({"hook_event_name": "Stop", "session_id": "s", "transcript_path": "/u/.copilot/x"}, "", "copilot"),
+        ({**STOPPED, "transcript_path": "/u/.copilot/session-state/s/events.jsonl"}, "claude", "copilot"),
+        ({**STOPPED, "transcript_path": "/moved/s/events.jsonl", "stop_reason": "end_turn"}, "claude", "copilot"),
+        ({**STOPPED, "transcript_path": "/u/.claude/projects/p/s.jsonl"}, "claude", "claude"),
         ({"sessionId": "s", "hook_event_name": "Notification", "notification_type": "agent_idle"}, "", "copilot"),
         (CLAUDE, "claude", "claude"),
         (CLAUDE, "", "claude"),

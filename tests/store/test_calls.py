@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -351,3 +352,28 @@ def test_a_pending_event_reads_as_its_call_ended_and_stays_pending_in_the_store(
     others = store.search(Filter(status=("denied",))).rows
     store.resolve(others)
     assert [row["outcome"] for row in others] == ["denied"]
+
+
+DOCS = (Path(__file__).resolve().parents[2] / "docs" / "calls.md").read_text("utf-8")
+DOCUMENTED = [
+    sql for block in re.findall(r"```sql\n(.*?)```", DOCS, re.DOTALL) for sql in block.split(";") if sql.strip()
+]
+
+
+@pytest.mark.parametrize("sql", DOCUMENTED)
+def test_the_documented_sql_finds_what_it_says(store: Store, sql: str) -> None:
+    named = {"session_id": "s-1", "origin": "transcript"}
+    store.append([asked(NOON, **named), answered(NOON + 1, status="error", **named), asked(NOON + 2, "t2", **named)])
+    conn = connect.driver().connect(layout.db_path(store.root, layout.key_for("default", NOON)))
+    rows = conn.execute(sql).fetchall()
+    conn.close()
+    assert 1 <= len(rows) <= 2
+
+
+def test_a_condition_on_a_session_is_asked_of_its_index(store: Store) -> None:
+    """Not of the whole day: SQLite takes it down into both halves of the view."""
+    store.append([asked(NOON), answered(NOON + 1)])
+    conn = connect.driver().connect(layout.db_path(store.root, layout.key_for("default", NOON)))
+    plan = " / ".join(row[3] for row in conn.execute("explain query plan select * from calls where session_id = 's'"))
+    conn.close()
+    assert "SCAN hooks" not in plan, plan

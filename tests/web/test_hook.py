@@ -73,6 +73,23 @@ async def test_a_payload_is_a_row_when_it_is_acknowledged_and_the_answer_says_no
     assert json.loads(row["data"]) == PAYLOAD and json.loads(row["meta"])["source"]["sender"] == "token:agent"
 
 
+@pytest.mark.parametrize(
+    ("said", "fields", "src"),
+    [
+        ("codex", {}, "codex.posttooluse.bash.git.push"),
+        ("", {"turn_id": "t"}, "codex.posttooluse.bash.git.push"),
+        ("claude", {"cursor_version": "3.1"}, "cursor.posttooluse.bash.git.push"),
+        ("nobody", {}, "claude.posttooluse.bash.git.push"),
+    ],
+)
+async def test_a_payload_is_of_whom_the_header_or_its_shape_says(
+    agent: Agent, store: Store, said: str, fields: dict[str, str], src: str
+) -> None:
+    assert (await agent({**PAYLOAD, **fields}, X_Eyelet_Agent=said)).status_code == 200
+    (row,) = rows(store)
+    assert (row["src"], row["agent"]) == (src, src.partition(".")[0])
+
+
 async def test_two_equal_payloads_are_two_events(agent: Agent, store: Store) -> None:
     await asyncio.gather(*(agent() for _ in range(20)))
     assert store.count(Filter()).count == 20
@@ -193,11 +210,12 @@ async def test_the_context_is_the_addresss_the_headers_or_the_folders(
     (project / ".git").mkdir(parents=True)
     (project / "eyelet.yaml").write_text("context: project\n")
     await agent({**PAYLOAD, "cwd": str(project)})
+    await agent({"hook_event_name": "stop", "cursor_version": "3.1", "workspace_roots": [str(project)]})
     await agent({**PAYLOAD, "cwd": str(project)}, x_eyelet_context="of-header")
     await agent({**PAYLOAD, "cwd": str(project)}, path=hook.HOOK + "?context=of-address")
     await agent(x_eyelet_context="")
     found = sorted(row["context_name"] for row in rows(store))
-    assert found == sorted([layout.safe_context("Shop"), "of-header", "of-address", "default"])
+    assert found == sorted([*[layout.safe_context("Shop")] * 2, "of-header", "of-address", "default"])
     assert (await agent(path=hook.HOOK + "?context=a", x_eyelet_context="b")).status_code == 400
     assert (await agent(path=hook.HOOK + "?contexts=a")).status_code == 400
     assert (await agent(x_eyelet_context="x" * 201)).status_code == 400
@@ -358,7 +376,8 @@ def test_every_limit_of_the_documentation_is_the_code_s() -> None:
     assert f"{hook.BODY_MAX_BYTES // 2**20} MiB" in docs and f"{senders.BODIES_MAX_BYTES // 2**20} MiB" in docs
     assert f"{door.ROOM['hook']:,}" in docs and f"{grouped.DAY_DEADLINE_MS} ms" in docs
     assert f"{grouped.WAITING_MAX:,}" in docs and f"{body.READ_TIMEOUT_S:.0f} seconds" in docs
-    for name in (*senders.LOOPBACK, "X-Eyelet-Context", "X-Eyelet-Disabled", "hook_hosts", hook.HOOK):
+    headers = ("X-Eyelet-Agent", "X-Eyelet-Context", "X-Eyelet-Disabled")
+    for name in (*senders.LOOPBACK, *headers, "hook_hosts", hook.HOOK):
         assert name in docs
 
 

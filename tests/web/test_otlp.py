@@ -5,20 +5,25 @@ import gzip
 import json
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from datasette_eyelet import instance
-from datasette_eyelet.api import body, door, otlp
+from datasette_eyelet.api import body, door, otlp, senders
 from eyelet_ingest import telemetry, tokens
 from eyelet_ingest.pipeline import ingest
+from eyelet_ingest.sources import otlp as shape
 from eyelet_ingest.sources.otlp import SHARED_MAX_CHARS
 from eyelet_ingest.store import layout, spool
 from eyelet_ingest.store.connect import FileLock
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
-from tests.sources.test_otlp import record, request
+from tests.sources.shapes import JSON
+from tests.sources.test_otlp import PAIRS, RECORD, record, request
 
 TOOL = {"event.name": "tool_result", "tool_name": "Bash", "tool_use_id": "toolu_1", "success": "true"}
 
@@ -197,6 +202,43 @@ async def test_texts_that_sqlite_cannot_hold_are_replaced(export: Exporter, stor
     one = record("claude_code.user_prompt", prompt=value, **{"session.id": value})
     assert (await export(json.dumps(request(one)).encode())).json() == {}
     assert len(rows(store)) == 1
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()), st.booleans())
+def test_any_body_is_a_request_or_refused(raw: bytes, is_packed: bool) -> None:
+    try:
+        found = otlp._records(otlp._unpacked(gzip.compress(raw)) if is_packed else raw)
+    except door.Problem as problem:
+        assert problem.status in (400, 413) and problem.reason
+    else:
+        assert isinstance(found, list)
+    try:
+        otlp._unpacked(raw)
+    except door.Problem as problem:
+        assert problem.status in (400, 413)
+
+
+async def test_what_swells_counts_as_long_as_it_is_held(export: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(senders, "BODIES_MAX_BYTES", 10_000)
+    packed = gzip.compress(json.dumps(request(record("claude_code.user_prompt", prompt="x" * 20_000))).encode())
+    assert len(packed) < 1_000
+    answer = await export(packed, content_encoding="gzip")
+    assert answer.status_code == 503 and answer.headers["retry-after"]
+    assert (await export(request(record("claude_code.user_prompt")))).status_code == 200  # what was held is let go
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(RECORD | JSON, max_size=4), PAIRS | JSON)
+def test_any_request_is_stored_or_rejected(records: list[object], resource: object) -> None:
+    value: dict[str, object] = {
+        "resourceLogs": [{"resource": {"attributes": resource}, "scopeLogs": [{"logRecords": records}]}]
+    }
+    with TemporaryDirectory() as folder, Store(folder) as store:
+        taken = list(shape.apart(value) or ())
+        done = telemetry.record(store, "fuzz", taken, sender="test")
+        assert done.stored + done.known + done.spooled + len(done.refused) == len(taken)
+        assert done.spooled == 0
 
 
 def test_every_limit_of_the_documentation_is_the_code_s() -> None:

@@ -31,7 +31,7 @@ EVENTS = ("question", "answer")
 
 @click.command()
 @filter_options(statuses=("unknown",))
-@page_options(LIMIT)
+@page_options(LIMIT, "calls")
 @format_options()
 @roots_option
 def calls(chosen: Chosen, limit: int, after: str | None, form: str | None, roots: tuple[str, ...]) -> None:

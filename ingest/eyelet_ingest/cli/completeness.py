@@ -1,6 +1,5 @@
 """`eyelet completeness`: of the calls that transcripts know, how many the hooks caught, which are missing, and why."""
 
-import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -14,11 +13,10 @@ from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.ranges import display_time
 
 if TYPE_CHECKING:
-    from eyelet_ingest.store.completeness import Completeness, Fault, Missing, OfSession, Rest
+    from eyelet_ingest.store.completeness import Completeness, Missing, OfSession
 
 FLAGS = ("since", "until", "range", "tz", "contexts", "agent")
 SESSIONS_SHOWN = CALLS_SHOWN = 20
-FAR_US = 2**60  # a pause that goes on
 SESSION_COLUMNS = (
     output.Column("session", 8, 40),
     output.Column("agent", 6, 12),
@@ -49,31 +47,19 @@ def completeness(ctx: click.Context, session: str, chosen: Chosen, as_json: bool
     """
     from dataclasses import replace
 
+    from eyelet_ingest import lapses
+
     where = replace(chosen.where, session_id=(utf8("session", session),) if session else ())
     with opened_store(*roots, alongside=True) as store:
-        rests, faults = _known()
+        rests, faults = lapses.known()
         found = store.completeness(where, rests=rests, faults=faults)
     if session and not found.known:
         reason = "no transcript of it is stored in this range"
         raise EyeletError("tell how complete", repr(session), reason, "eyelet ingest PATH takes transcripts in")
-    output.write_lines(sys.stdout, [output.json_value(_object(found))] if as_json else _lines(found, chosen, session))
+    output.write_lines(sys.stdout, [output.json_value(found.as_json())] if as_json else _lines(found, chosen, session))
     click.echo(output.truth(found.partitions, found.elapsed_ms), err=True)
     if found.lost:
         ctx.exit(1)
-
-
-def _known() -> "tuple[list[Rest], list[Fault]]":
-    """When recording was paused here, and when hooks failed."""
-    from eyelet_ingest import faults, pause, settings
-    from eyelet_ingest.store.completeness import Fault, Rest
-
-    home = os.path.dirname(settings.global_file())
-    rests = [
-        Rest(int(begun_s * 1e6), FAR_US if end_s == float("inf") else int(end_s * 1e6), project)
-        for begun_s, end_s, project in pause.history(home)
-    ]
-    kinds = ("lost", "launcher", "elsewhere")  # after the others the event is where it should be
-    return rests, [Fault(one.time_us, one.kind) for one in faults.read(home) if one.kind in kinds]
 
 
 def _lines(found: "Completeness", chosen: Chosen, session: str) -> Iterator[str]:
@@ -113,30 +99,3 @@ def _session_cells(one: "OfSession") -> list[str]:
 
 def _call_cells(one: "Missing", chosen: Chosen) -> list[str]:
     return [display_time(one.first_us, chosen.tz), one.tool_name or "", one.status, one.tool_use_id, one.reason]
-
-
-def _object(found: "Completeness") -> dict[str, object]:
-    from dataclasses import asdict
-
-    sessions = [
-        {
-            "session_id": one.session_id,
-            "agent": one.agent,
-            "known": one.known,
-            "caught": one.caught,
-            "only_question": one.only_question,
-            "only_answer": one.only_answer,
-            "missing": dict(one.missing),
-        }
-        for one in found.sessions
-    ]
-    return {
-        "known": found.known,
-        "caught": found.caught,
-        "missing": found.missing,
-        "lost": found.lost,
-        "sessions": sessions,
-        "calls": [asdict(one) for one in found.calls],
-        "partitions": found.partitions.as_json(),
-        "elapsed_ms": found.elapsed_ms,
-    }

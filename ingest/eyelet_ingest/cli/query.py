@@ -6,6 +6,7 @@ on) goes to stderr. A partition that cannot be read is named there and the exit 
 
 import functools
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -77,12 +78,12 @@ def format_options(*, rows: bool = True) -> Callable[[Callable[..., Any]], Calla
     return decorate
 
 
-def page_options(default: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def page_options(default: int, what: str = "events") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """`--limit` and `--after`: how many rows, and where to go on."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         command = click.option("--after", metavar="CURSOR", help="Go on where a search stopped.")(command)
-        text = "At most so many events; 0 is all of them."
+        text = f"At most so many {what}; 0 is all of them."
         return click.option("--limit", type=WholeNumber(min=0), default=default, metavar="N", help=text)(command)
 
     return decorate
@@ -182,7 +183,7 @@ class _Page(Protocol[_Row_co]):
     def elapsed_ms(self) -> float: ...
 
 
-class Pages(Generic[_Row_co]):
+class Pages(ABC, Generic[_Row_co]):
     """The rows of a question of any length, a page at a time, and afterwards the truth about all of its pages."""
 
     def __init__(
@@ -222,8 +223,9 @@ class Pages(Generic[_Row_co]):
             if found.next is None or (self._limit and shown >= self._limit):
                 return
 
+    @abstractmethod
     def _page(self, rows: int) -> "_Page[_Row_co]":
-        raise NotImplementedError
+        """The next `rows` of them."""
 
     def rows(self) -> "Iterator[_Row_co]":
         for page in self:

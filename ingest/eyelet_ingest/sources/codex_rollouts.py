@@ -12,17 +12,18 @@ Versions of late 2026 also write `item_completed` with the command that was run.
 are `history`.
 
 hook_type is the item's own type, of a line without one that of the line. Session, folder, version and branch are said
-once, the model at each turn: what follows has them too. A fork begins with a copy of what it was forked from, with new
-times; those are events of the fork.
+once, the model at each turn: what follows has them too. Of copies in a fork `codex_threads.py` says whose they are.
 """
 
 from eyelet_ingest.events import Event
 from eyelet_ingest.sources.claude_hooks import LEVELS, UNKNOWN, execution
 from eyelet_ingest.sources.codex_hooks import AGENT
 from eyelet_ingest.sources.codex_items import call_of, duration_of, outcome_of
+from eyelet_ingest.sources.codex_threads import ANEW, Threads
 from eyelet_ingest.sources.reader import Reader, Record
 from eyelet_ingest.sources.src import src, tool_parts
 from eyelet_ingest.sources.text import PATH_MAX_CHARS, optional, plain
+from eyelet_ingest.sources.times import of_payload
 
 TOOLS_REMEMBERED = 10_000  # calls of a file whose answer may still come
 
@@ -63,39 +64,35 @@ class Rollout(Reader):
 
     def __init__(self) -> None:
         self._tools: dict[str, str] = {}
-        self._session = self._version = self._branch = ""
-        self._agent_id: str | None = None
+        self._threads = Threads()
         self._folder: str | None = None
         self._model: str | None = None
-        self._is_fork = False
 
     def event(self, record: Record, text: str) -> Event:
         payload = record.get("payload")
         item = payload if isinstance(payload, dict) else record
         line = plain(record.get("type"))
+        session = self._follow(line, record, item)
         if _is_prompt(record):
-            self._session, line = plain(record.get("session_id", record.get("conversation_id"))), "history"
-        if line == "session_meta" or _is_old_head(record):
-            self._begin(item)
-        elif line == "turn_context":
-            self._turn(item)
+            session, line = plain(record.get("session_id", record.get("conversation_id"))), "history"
         inner = plain(item.get("type")) if line in _WRAPPED else ""
         kind = inner or line or plain(record.get("record_type")) or ("session_meta" if "id" in record else UNKNOWN)
         tool_name, tool_use_id = self._call(kind, item)
-        status, code, message = outcome_of(kind, item)
+        is_copy = self._threads.how == ANEW
+        status, code, message = ("ok", None, "") if is_copy else outcome_of(kind, item)
         level = LEVELS.get(status) or ("debug" if kind in _DEBUG else "warn" if kind in _WARNS else "info")
         return Event(
             hook_type=kind,
-            session_id=self._session,
+            session_id=session,
             tool_name=tool_name,
-            tool_use_id=tool_use_id,
+            tool_use_id=None if is_copy else tool_use_id,
             status=status,
             src=src(AGENT, "transcript", kind, *tool_parts(tool_name)),
-            loglevel=level,
+            loglevel="debug" if is_copy else level,
             error=1 if status == "error" else 0,
             origin="transcript",
             agent=AGENT,
-            agent_id=self._agent_id,
+            agent_id=self._threads.now.agent_id,
             role=optional(item.get("role")) or ("assistant" if kind in _ASKS or kind.endswith("_begin") else None),
             model=self._model,
             duration_ms=duration_of(item),
@@ -108,15 +105,33 @@ class Rollout(Reader):
         self, kind: str, tool_name: str | None, use_id: str | None, how: "tuple[str, str | None, str]"
     ) -> "dict[str, object]":
         meta: dict[str, object] = {}
+        threads, thread = self._threads, self._threads.now
         if how[0] != "ok":
             meta["execution"] = execution(*how)
-        if self._branch:
-            meta["git"] = {"branch": self._branch}
-        if self._version:
-            meta["agent"] = {"version": self._version}
-        if kind == "web_search_call" and use_id:  # the search that was made, and that it was: nothing answers it
+        if thread.branch:
+            meta["git"] = {"branch": thread.branch}
+        if thread.version:
+            meta["agent"] = {"version": thread.version}
+        if threads.how == ANEW:
+            meta["copied"] = True
+        elif kind == "web_search_call" and use_id:  # the search that was made, and that it was: nothing answers it
             meta["calls"] = [{"id": use_id, "tool": tool_name, "phase": "answer", "status": how[0]}]
         return meta
+
+    def _follow(self, line: str, record: Record, item: Record) -> str:
+        """The line's session; what it says of those that follow is remembered."""
+        threads = self._threads
+        time_us = of_payload(record)
+        if line == "session_meta" or _is_old_head(record):
+            threads.head(item, time_us)
+            self._folder = threads.now.folder or self._folder
+        else:
+            threads.line(time_us)
+        if line == "turn_context":
+            model = item.get("model")
+            self._model = optional(model) if isinstance(model, str) else self._model
+            self._folder = optional(item.get("cwd"), PATH_MAX_CHARS) or self._folder
+        return threads.now.session
 
     def _call(self, kind: str, item: Record) -> "tuple[str | None, str | None]":
         tool_name, use_id = call_of(kind, item)
@@ -129,33 +144,6 @@ class Rollout(Reader):
             tool_name = self._tools.get(use_id)
         return tool_name, use_id
 
-    def _begin(self, head: Record) -> None:
-        """Take what a file says of its session. That of what a fork was made from, which follows, is not its own."""
-        if self._is_fork and self._session:
-            return
-        get = head.get
-        thread = plain(get("id"))
-        self._session = plain(get("session_id")) or thread
-        self._agent_id = None
-        source = get("source")
-        spawned = source.get("subagent") if isinstance(source, dict) else None
-        if spawned is not None:
-            self._agent_id = optional(thread)
-            parent = _parent_of(spawned)
-            self._session = parent if parent and self._session == thread else self._session
-        elif thread and thread != self._session:
-            self._agent_id = thread
-        self._is_fork = bool(get("forked_from_id"))
-        self._version = plain(get("cli_version"))
-        self._folder = optional(get("cwd"), PATH_MAX_CHARS) or self._folder
-        git = get("git")
-        self._branch = plain(git.get("branch")) if isinstance(git, dict) else ""
-
-    def _turn(self, context: Record) -> None:
-        model = context.get("model")
-        self._model = optional(model) if isinstance(model, str) else self._model
-        self._folder = optional(context.get("cwd"), PATH_MAX_CHARS) or self._folder
-
 
 def _is_old_head(record: Record) -> bool:
     return "instructions" in record and "id" in record and "timestamp" in record and "type" not in record
@@ -164,9 +152,3 @@ def _is_old_head(record: Record) -> bool:
 def _is_prompt(record: Record) -> bool:
     """Whether it is a line of `~/.codex/history.jsonl` (codex-rs/core/src/message_history.rs)."""
     return len(record) == 3 and "ts" in record and "text" in record and not _OF_PROMPTS.isdisjoint(record)
-
-
-def _parent_of(spawned: object) -> str:
-    """The thread that has started a subagent: {"thread_spawn": {"parent_thread_id": …}}."""
-    how = spawned.get("thread_spawn") if isinstance(spawned, dict) else None
-    return plain(how.get("parent_thread_id")) if isinstance(how, dict) else ""

@@ -48,8 +48,9 @@ def is_head(record: Record) -> bool:
 
 def is_message(record: Record) -> bool:
     kind = record.get("type")
-    is_ours = isinstance(kind, str) and kind in TYPES and isinstance(record.get("id"), str) and "content" in record
-    return is_ours and "timestamp" in record and "uuid" not in record and "message" not in record
+    name = record.get("id")
+    is_ours = isinstance(kind, str) and kind in TYPES and isinstance(name, str) and len(name) >= UUID_CHARS
+    return is_ours and "content" in record and "timestamp" in record and "uuid" not in record
 
 
 def _is_log(record: Record) -> bool:
@@ -99,7 +100,7 @@ class Chat(Reader):
 
     def uuid(self, record: Record) -> "tuple[str, str] | None":
         name = record.get("id") if is_message(record) else None
-        if isinstance(name, str) and UUID_CHARS <= len(name) <= 200:
+        if isinstance(name, str) and len(name) <= 200:
             return AGENT, name
         if is_head(record):
             return AGENT, f"{plain(record.get('sessionId'))} {plain(record.get('startTime'))}"

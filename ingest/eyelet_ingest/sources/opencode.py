@@ -60,7 +60,7 @@ def recognises(record: Record) -> bool:
 
 def of_row(row: "Mapping[str, object]", data: Record) -> Record:
     """The record of a row: what stands in columns, then all that `data` says."""
-    named = {name: row[column] for name, column in _COLUMNS.items() if column in row}
+    named: Record = {name: _as_text(row[column]) for name, column in _COLUMNS.items() if column in row}
     return named | {name: value for name, value in data.items() if name not in named}
 
 
@@ -118,12 +118,6 @@ def normalise(record: Record, data: str, message: "Record | None" = None, sessio
     first = calls[0] if calls else {}
     tool_name = optional(get("tool")) if is_tool else optional(first.get("tool"))
     status, code, text = _outcome(kind, record)
-    meta: Record = {} if status in ("ok", "pending") else {"execution": execution(status, code, text)}
-    if version := plain(of.get("version")):
-        meta["agent"] = {"version": version}
-    if calls:
-        meta["calls"] = calls
-    parent = optional(of.get("parent_id"))
     path = _object(whole.get("path") or get("path"))
     return Event(
         hook_type=kind,
@@ -136,14 +130,14 @@ def normalise(record: Record, data: str, message: "Record | None" = None, sessio
         error=int(status == "error"),
         origin="transcript",
         agent=AGENT,
-        agent_id=optional(get("sessionID")) if parent else None,
+        agent_id=optional(get("sessionID")) if optional(of.get("parent_id")) else None,
         # The row of a call is its answer as well: it has no role, as nobody said it.
         role=None if is_tool else optional(kind if is_whole and kind in _ROLES else whole.get("role") or get("role")),
         model=_model(record) or _model(whole),
         duration_ms=_duration_ms(record),
         project_dir=optional(path.get("cwd"), PATH_MAX_CHARS) or optional(of.get("directory"), PATH_MAX_CHARS),
         data=data,
-        meta=meta,
+        meta=_meta((status, code, text), plain(of.get("version")), calls),
     )
 
 
@@ -176,6 +170,13 @@ def _outcome(kind: str, record: Record) -> "tuple[str, str | None, str]":
     number = inner.get("statusCode")
     http = f"http:{number}" if type(number) is int and 400 <= number < 600 else None
     return "error", code_of(text) or http or api_error_name(name), text
+
+
+def _meta(outcome: "tuple[str, str | None, str]", version: str, calls: "list[Record]") -> Record:
+    meta: Record = {} if outcome[0] in ("ok", "pending") else {"execution": execution(*outcome)}
+    if version:
+        meta["agent"] = {"version": version}
+    return meta | ({"calls": calls} if calls else {})
 
 
 def _calls(content: object) -> "list[Record]":
@@ -235,6 +236,13 @@ def _id_time_us(record: Record, near_us: int) -> int | None:
     near_ms = near_us // 1_000
     eras = round((near_ms - within_ms) / _ERA_MS)
     return (within_ms + eras * _ERA_MS) * 1_000
+
+
+def _as_text(value: object) -> str:
+    """A column that is an identifier: SQLite holds whatever is put there."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else plain(value)
 
 
 def _time(record: Record) -> Record:

@@ -30,9 +30,7 @@ def agent_of(payload: "dict[str, object]", said: str = "") -> str:
         return "cursor"
     if "tool_result" in payload or "toolName" in payload:  # so does this one, in a project
         return "copilot"
-    if (
-        said == "claude" and "timestamp" in payload and "transcript_path" not in payload
-    ):  # Claude Code's are the reverse
+    if said == "claude" and "timestamp" in payload and _is_copilots(payload):  # Claude Code's have none
         return "copilot"
     if said in AGENTS:
         return said
@@ -87,6 +85,12 @@ def _by_shape(payload: "dict[str, object]") -> str:
     if "/.copilot/" in path or get("hook_event_name") == "ErrorOccurred" or _is_camel(payload):
         return "copilot"
     return "claude"
+
+
+def _is_copilots(payload: "dict[str, object]") -> bool:
+    """Whether a payload that says its time, as Copilot's do, says besides what Claude Code's would not."""
+    place = payload.get("transcript_path", "/.copilot/")  # most of Copilot's have none, all of Claude Code's do
+    return (isinstance(place, str) and "/.copilot/" in place) or "stop_reason" in payload
 
 
 def _is_camel(record: "dict[str, object]") -> bool:

@@ -4,7 +4,8 @@ A call is (session_id, tool_use_id). Where a hook's payload has none, question a
 input, in order (`pairs.py`). A list of calls walks the events that fit, newest first, and gives a call where it meets
 the latest of those; so a page costs what a search costs, and the look for the other witnesses of the calls on it.
 
-Witnesses are looked for a week around the event that was met, and of a call without an answer in all that came later.
+Witnesses are looked for a day around the event that was met; a question that is lacking in the week before, an answer
+in all that came later.
 """
 
 import time
@@ -39,7 +40,8 @@ from eyelet_ingest.store.witnesses import (
     named,
 )
 
-AROUND_US = 7 * DAY_US  # how far from an event the other witnesses of its call are looked for
+NEAR_US = DAY_US  # how far from an event the other witnesses of its call are looked for
+AROUND_US = 7 * DAY_US  # and how far back its question, where it lacks one
 CHUNK_ROWS = 500  # events that are looked at together
 CALLS_REMEMBERED = 2_000  # while a list goes on
 ASK_CALLS = 500  # calls that a partition is asked for at once
@@ -211,15 +213,19 @@ class Listing(Search):
     ) -> dict[Key, Fold] | None:
         """What is known of these calls, of which events lie within the span; None where the time ran out."""
         found: dict[Key, Fold] = {}
-        low, high = span_us[0] - (0 if only_week_after else AROUND_US), span_us[1] + AROUND_US
-        near = [part for part in self.around.parts if part.end_us > low and part.first_us <= high]
-        if not self._gather(near, list(keys), found):
+        keys, parts = list(keys), self.around.parts
+        low, high = span_us[0] - (0 if only_week_after else NEAR_US), span_us[1] + NEAR_US
+        near = [part for part in parts if part.end_us > low and part.first_us <= high]
+        if not self._gather(near, keys, found):
             return None
-        if only_week_after:
-            return found
-        open_calls = [key for key in keys if key not in found or found[key].answer is None]
-        far = [part for part in self.around.parts if part.first_us > high] if open_calls else []
-        return found if self._gather(far, open_calls, found) else None
+        lacking = [key for key in keys if key not in found or None in (found[key].question, found[key].answer)]
+        first, last = span_us[0] - AROUND_US, span_us[1] + AROUND_US
+        before = [part for part in parts if first < part.end_us <= low and not only_week_after]
+        after = [part for part in parts if high < part.first_us and (part.first_us <= last or not only_week_after)]
+        unanswered = [key for key in lacking if key not in found or found[key].answer is None]
+        if not (self._gather(before, lacking, found) and self._gather(after, unanswered, found)):
+            return None
+        return found
 
     def _gather(self, parts: Sequence[Part], keys: list[Key], found: dict[Key, Fold]) -> bool:
         for at in range(0, len(keys), ASK_CALLS):

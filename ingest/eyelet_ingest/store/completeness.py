@@ -5,7 +5,7 @@ A reason is given where something that is recorded says so; `REASONS` lists them
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -82,6 +82,20 @@ class Completeness:
     lost: int
     partitions: Partitions
     elapsed_ms: float
+
+    def as_json(self) -> dict[str, object]:
+        """As JSON documents it."""
+        sessions = [asdict(one) | {"missing": dict(one.missing)} for one in self.sessions]
+        return {
+            "known": self.known,
+            "caught": self.caught,
+            "missing": self.missing,
+            "lost": self.lost,
+            "sessions": sessions,
+            "calls": [asdict(one) for one in self.calls],
+            "partitions": self.partitions.as_json(),
+            "elapsed_ms": self.elapsed_ms,
+        }
 
 
 class Rest(NamedTuple):

@@ -45,7 +45,11 @@ CLAUDE = Shape(
     "origin = 'transcript' and agent = 'claude'",
     ("$.message.id", "$.requestId", "$.message.usage", "$.message.model"),
 )
-CODEX = Shape(("token_count",), "origin = 'transcript' and agent = 'codex'", ("$.payload.info", "$.info"))
+CODEX = Shape(
+    ("token_count",),
+    "origin = 'transcript' and agent = 'codex' and json_extract(meta, '$.copied') is null",  # no fork's copies
+    ("$.payload.info", "$.info"),
+)
 GEMINI = Shape(("gemini",), "origin = 'transcript' and agent = 'gemini'", ("$.id", "$.tokens"))
 OPENCODE = Shape(("message", "assistant"), "agent = 'opencode'", ("$.id", "$.tokens", "$.data.id", "$.data.tokens"))
 CURSOR = Shape(

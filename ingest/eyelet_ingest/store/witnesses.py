@@ -76,7 +76,7 @@ class Fold:
     """A call in the making: takes its witnesses in any order, and keeps no more of them than it needs."""
 
     __slots__ = (
-        *("answer", "codes", "events", "first_answer", "first_us", "fitting", "latest", "names", "question", "rank"),
+        *("answer", "codes", "events", "first_us", "fitting", "latest", "names", "question", "rank"),
         *("said_ms", "sides", "spans", "texts"),
     )
 
@@ -90,7 +90,6 @@ class Fold:
         self.sides: set[tuple[str, str]] = set()  # who witnessed what: ("hook" or "other", phase)
         self.spans: dict[str, int] = {}
         self.first_us = 0
-        self.first_answer: int | None = None
         self.question: tuple[Place, Part] | None = None
         self.answer: tuple[Place, Part] | None = None
         self.latest: tuple[Place, Part] | None = None
@@ -114,11 +113,11 @@ class Fold:
         if one.phase in (QUESTION, ANSWER):
             self.sides.add((_kind(origin), str(one.phase)))
         if one.phase == QUESTION:
-            self._span("question", origin, one)
+            self._span(QUESTION, one)
             if self.question is None or place < self.question[0]:
                 self.question = place, part
         elif one.phase == ANSWER:
-            self._span("answer", origin, one)
+            self._span(ANSWER, one)
             self._answered(one, place, part)
 
     def add(self, other: "Fold") -> None:
@@ -147,14 +146,13 @@ class Fold:
         return "unknown" if latest_us < now_us - UNKNOWN_AFTER_US else "pending"
 
     def duration_ms(self) -> float | None:
-        """As long as its answer says, else from question to answer, both by the same witness where there are two."""
+        """As long as its answer says, else from the first question to the first answer whose times are known."""
         if self.said_ms is not None:
             return self.said_ms
-        for kind in ("hook", "other", "any"):
-            asked, answered = self.spans.get(f"question:{kind}"), self.spans.get(f"answer:{kind}")
-            if asked is not None and answered is not None and answered >= asked:
-                return (answered - asked) / 1000
-        return None
+        asked, answered = self.spans.get(QUESTION), self.spans.get(ANSWER)
+        if asked is None or answered is None or answered < asked:
+            return None
+        return (answered - asked) / 1000
 
     def _answered(self, one: Witness, place: Place, part: Part) -> None:
         if self.answer is None or place > self.answer[0]:
@@ -166,12 +164,9 @@ class Fold:
         if isinstance(ms, (int, float)) and (self.said_ms is None or ms > self.said_ms):
             self.said_ms = ms
 
-    def _span(self, what: str, origin: str, one: Witness) -> None:
-        if not one.timed:
-            return
-        for kind in (_kind(origin), "any"):
-            name = f"{what}:{kind}"
-            self.spans[name] = min(one.id, self.spans.get(name, one.id))
+    def _span(self, what: str, one: Witness) -> None:
+        if one.timed:
+            self.spans[what] = min(one.id, self.spans.get(what, one.id))
 
 
 def _kind(origin: str) -> str:
