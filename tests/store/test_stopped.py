@@ -144,9 +144,7 @@ def test_a_hook_that_is_stopped_beyond_its_time_keeps_its_event(root: str) -> No
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
-@pytest.mark.parametrize(
-    "payload", [b'{"hook_event_name":"Stop","session_id":"s"}', b'{"a":"' + b"x" * 60_000 + b'"}']
-)
+@pytest.mark.parametrize("payload", [b'{"hook_event_name":"Stop","session_id":"s"}', b'{"a":"' + b"x" * 60_000 + b'"}'])
 def test_what_came_while_a_hook_stood_still_is_read_before_it_believes_in_silence(root: str, payload: bytes) -> None:
     """The time for its input ends while it is stopped, with the input there: it hears the alarm first."""
     with subprocess.Popen([*HOOK, "--root", root], stdin=subprocess.PIPE) as process:
