@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -41,6 +42,8 @@ def hook(project: Path, said: str = "", *, flags: tuple[str, ...] = (), env: dic
         (home / "eyelet.yaml").write_text(said)
     if of_project:
         (project / "eyelet.yaml").write_text(of_project)
+    with patch.object(surroundings, "WAIT_MS", 20_000):  # the hook would give up where the machine is busy
+        surroundings.Surroundings(str(project))
     given = json.dumps({"session_id": "s1", "hook_event_name": "PostToolUse", "tool_name": "Bash", **fields})
     surrounding = {**os.environ, **(env or {})}
     done = subprocess.run([*LIGHT, *flags], input=given.encode(), capture_output=True, cwd=project, env=surrounding)

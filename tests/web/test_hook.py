@@ -13,7 +13,7 @@ import pytest
 
 from datasette_eyelet import instance
 from datasette_eyelet.api import body, door, hook, senders
-from eyelet_ingest import grouped, live, tokens
+from eyelet_ingest import grouped, live, surroundings, tokens
 from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.store import layout, spool
 from eyelet_ingest.store.connect import FileLock
@@ -48,7 +48,8 @@ class Agent:
 
 
 @pytest.fixture
-def agent(site: Any, root: str) -> Agent:
+def agent(site: Any, root: str, monkeypatch: pytest.MonkeyPatch) -> Agent:
+    monkeypatch.setattr(surroundings, "WAIT_MS", 20_000)  # where the machine is busy
     said, _ = tokens.create(root, "agent", [], ["write"])
     return Agent(site, said)
 
