@@ -34,6 +34,9 @@ class Cleaner(Protocol):
 
     taken: dict[str, None]  # the secrets that went, in plain: some of them, where there are very many
 
+    def may_hold(self, text: str) -> bool:
+        """Whether anything may go of this text, or of what it says as JSON. No is certain."""
+
     def text(self, text: str) -> str:
         """Any text."""
 
@@ -94,6 +97,8 @@ def _cleaned_value(cleaner: Cleaner, name: str, value: "str | bytes") -> object:
 
 def clean_json(cleaner: Cleaner, text: str) -> str:
     """JSON text without what goes: JSON again. The same object where nothing goes."""
+    if not cleaner.may_hold(text):
+        return text
     try:
         value = parse(text)
     except (BadInput, RecursionError):
@@ -104,7 +109,7 @@ def clean_json(cleaner: Cleaner, text: str) -> str:
         if inside is not value:
             return dumps(inside)
     done = cleaner.value(value)
-    if done is value and (not has_duplicate_keys(text) or cleaner.damaged(text) is text):
+    if done is value and (cleaner.damaged(text) is text or not has_duplicate_keys(text)):
         return text
     try:
         written = dumps(done)
