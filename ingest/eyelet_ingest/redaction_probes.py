@@ -52,6 +52,7 @@ _TRAILING = (
 )
 _PRINTABLE_ESCAPES = (b"\\u002", b"\\u003", b"\\u004", b"\\u005", b"\\u006", b"\\u007")
 _KEY_WINDOW = 64
+FORMS = 2  # base64 of what is percent-encoded
 # A random value behind any name that ends in `key`.
 KEY_VALUE_CHARS = 20
 _BEHIND_KEY = tuple(bytes((code,)) for code in b"\"'`:=>\\ *")
@@ -73,11 +74,11 @@ _PERCENT = {  # of printable ASCII, tabs and line ends
 }
 
 
-def may_hold_secret(text: str) -> bool:
+def may_hold_secret(text: str, depth: int = FORMS) -> bool:
     """Whether `redact_text(text)`, or `redact_value` of the value that JSON `text` spells, could change anything.
 
     Literal searches only, no imports. No is certain; yes is a reason to look. Yes also for JSON that spells
-    printable ASCII as `\\u00XX`: a prefix could hide behind it.
+    printable ASCII as `\\u00XX`: a prefix could hide behind it. `depth` forms within each other are looked through.
     """
     raw = text.encode("utf-8", "surrogatepass")
     low = raw.lower()
@@ -87,7 +88,7 @@ def may_hold_secret(text: str) -> bool:
     return (
         _names_secret(raw, low)
         or _holds_sign(raw)
-        or _holds_run(raw)
+        or _holds_run(raw, depth)
         or ("@" in text and (holds_userinfo(text) or b"@tcp(" in raw or b"@unix(" in raw))
         or _holds_option(low)
         or (b"<" in low and b"<<<" in low and (b"kinit" in low or b"cryptsetup" in low))
@@ -95,7 +96,7 @@ def may_hold_secret(text: str) -> bool:
         or b"webhookb2" in low
         or (b"curl" in low and (b"-u" in low or b"-b" in low or b"--user" in low))
         or (b"q" in low and b"mysql" in low and b"-p" in low)  # one character is found 20 times as fast
-        or (b"%" in raw and _spelled_in_percents(raw))
+        or (depth > 0 and b"%" in raw and _spelled_in_percents(raw, depth))
         or (b"\\u00" in low and any(escape in low for escape in _PRINTABLE_ESCAPES))
     )
 
@@ -214,7 +215,7 @@ def _holds_option(low: bytes) -> bool:
     return False
 
 
-def _holds_run(raw: bytes) -> bool:
+def _holds_run(raw: bytes, depth: int) -> bool:
     """Whether a long run is there that may be a token."""
     shape = raw.translate(RUN_SHAPE)
     at = shape.find(RUN)
@@ -224,8 +225,8 @@ def _holds_run(raw: bytes) -> bool:
             end = len(raw)
         if run_tells(raw, at, end):
             return True
-        if raw[at : at + PACKED_CHARS].isalnum():
-            stop = _spelled_end(raw, at, end)
+        if depth > 0 and raw[at : at + PACKED_CHARS].isalnum():
+            stop = _spelled_end(raw, at, end, depth)
             if stop < 0:
                 return True
             end = max(end, stop)
@@ -233,7 +234,7 @@ def _holds_run(raw: bytes) -> bool:
     return False
 
 
-def _spelled_end(raw: bytes, at: int, end: int) -> int:
+def _spelled_end(raw: bytes, at: int, end: int, depth: int) -> int:
     """Where what this run spells in base64 or hex digits ends; 0 where it spells nothing, -1 where a secret may be in
     it."""
     lines = packed_lines(raw, at, end)
@@ -244,12 +245,12 @@ def _spelled_end(raw: bytes, at: int, end: int) -> int:
         if begin < 0:
             return 0
         lines, decoded = unhexed(raw, begin, end)
-    return -1 if may_hold_secret(decoded.decode("latin-1")) else lines[-1][1]
+    return -1 if may_hold_secret(decoded.decode("latin-1"), depth - 1) else lines[-1][1]
 
 
-def _spelled_in_percents(raw: bytes) -> bool:
+def _spelled_in_percents(raw: bytes, depth: int) -> bool:
     decoded = _unescaped(raw)
-    return decoded != raw and may_hold_secret(decoded.decode("utf-8", "replace"))
+    return decoded != raw and may_hold_secret(decoded.decode("utf-8", "replace"), depth - 1)
 
 
 def _unescaped(raw: bytes) -> bytes:

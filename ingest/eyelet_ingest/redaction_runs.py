@@ -19,18 +19,19 @@ RUN_SHAPE = bytes(97 if code in _ALNUM + b"_-" else 32 for code in range(256))
 RUN = b"a" * RUN_CHARS
 # What tokens begin with that are a run; and what ends in a sign that no run has, and stands before the run of a token.
 AT_RUNS = tuple(
-    b"AKIA ASIA ABIA ACCA ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glrt- glft- glptt- gloas- glsoat- glimt-"
-    b" glagent- glcbt- glffct- glwt- glrtr- GR1348941 sk-ant- sk- sk_live_ rk_live_ sk_test_ rk_test_ sk_prod_ rk_prod_"
-    b" sk_ whsec_ xox xapp- AIza GOCSPX- npm_ pypi-AgE hf_ api_org_ dop_v1_ doo_v1_ dor_v1_ dapi shpat_ shpca_ shppa_"
-    b" shpss_ shpua_ shptka_ glsa_ eyJ lin_api_ lin_oauth_ ntn_ secret_ pul- sntryu_ sntrys_ ops_ A3- rubygems_"
-    b" PMAK- NRAK- NRII- NRJS- sbp_ sb_secret_ nfp_ nfc_ nfo_ nfu_ nfb_ vcp_ vci_ vca_ vcr_ vck_ vercel_blob_rw_ cfk_"
-    b" cfut_ cfat_ xkeysib- xsmtpsib- sgp_ pnu_ pnb_ rdme_ CLOJARS_ gsk_ r8_ pplx- xai- csk- tvly- phx_ rpa_ jina_"
+    b"AKIA ASIA ABIA ACCA ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glrt- glft- glptt- gloas-"
+    b" glsoat- glimt- glagent- glcbt- glffct- glwt- glrtr- GR1348941 sk-ant- sk- sk_live_ rk_live_"
+    b" sk_test_ rk_test_ sk_prod_ rk_prod_ sk_ whsec_ xox xapp- AIza GOCSPX- npm_ pypi-AgE hf_ api_org_"
+    b" dop_v1_ doo_v1_ dor_v1_ dapi shpat_ shpca_ shppa_ shpss_ shpua_ shptka_ glsa_ eyJ lin_api_"
+    b" lin_oauth_ ntn_ secret_ pul- sntryu_ sntrys_ ops_ A3- rubygems_ PMAK- NRAK- NRII- NRJS- sbp_"
+    b" sb_secret_ nfp_ nfc_ nfo_ nfu_ nfb_ vcp_ vci_ vca_ vcr_ vck_ vercel_blob_rw_ cfk_ cfut_ cfat_"
+    b" xkeysib- xsmtpsib- sgp_ pnu_ pnb_ rdme_ CLOJARS_ gsk_ r8_ pplx- xai- csk- tvly- phx_ rpa_ jina_"
     b" apify_api_ lsv2_pt_ lsv2_sk_ shippo_live_ shippo_test_ squ_ sqp_ sqa_ bkua_ p8e- API- ico- FLWSECK-"
-    b" FLWSECK_TEST- key_ crsr_ napi_ key- AKCp cmVmd cio EZAK EZTK LTAI AKID ATBB ABSK oy2 EAAA EAAC EAAG EAAM 4b1d HRKU- ATATT3"
-    b" ATCTT3 dckr_pat_ dckr_oat_ pscale_tkn_ pscale_pw_ pscale_oauth_ eyt_ nvapi- sq0atp- sq0csp- figd_ tfp_ fio-u-"
-    b" tk-us- duffel_live_ duffel_test_ dnkey- fo1_ fm1a_ fm1r_ tskey- pat-na pat-eu access-sandbox-"
-    b" access-development- access-production- CFPAT- CCIPAT_ CCIPRJ_ AQVN lip_live_ re_ AVNS_ s-s4t2ud- s-s4t2af-"
-    b" sm_aat_ sm_pat_ sm_sat_".split()
+    b" FLWSECK_TEST- key_ crsr_ napi_ key- AKCp cmVmd cio EZAK EZTK LTAI AKID ATBB ABSK oy2 EAAA EAAC EAAG"
+    b" EAAM 4b1d HRKU- ATATT3 ATCTT3 dckr_pat_ dckr_oat_ pscale_tkn_ pscale_pw_ pscale_oauth_ eyt_ nvapi-"
+    b" sq0atp- sq0csp- figd_ tfp_ fio-u- tk-us- duffel_live_ duffel_test_ dnkey- fo1_ fm1a_ fm1r_ tskey-"
+    b" pat-na pat-eu access-sandbox- access-development- access-production- CFPAT- CCIPAT_ CCIPRJ_ AQVN"
+    b" lip_live_ re_ AVNS_ s-s4t2ud- s-s4t2af- sm_aat_ sm_pat_ sm_sat_".split()
 )
 BEFORE_RUNS = tuple(
     b"t1. xoxe. hvs. hvb. hvr. sha256~ sl. sl.u. .atlasv1. ya29. ya29.a. ya29.c. ya29.d. dp.pt. dp.ct. dp.sa. dp.st."
