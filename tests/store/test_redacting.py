@@ -177,6 +177,14 @@ def test_derived_columns_statistics_and_src_follow(store: Store, make_event: Mak
     assert everywhere(store.root, "hunter22", "Hunter22") == []
 
 
+def test_a_src_keeps_no_part_of_a_long_secret(store: Store, make_event: MakeEvent) -> None:
+    secret = "Acme+" + "k9" * 40
+    part = "acme_" + "k9" * 13  # 31 characters, as a program's name is cut
+    store.append([make_event(NOON_US, src=f"claude.x.bash.{part}", data=json.dumps({"command": secret}))])
+    store.redact(Pattern(r"Acme\+[k9]{80}"))
+    assert rows(store, "src") == [("claude.x.bash.redacted",)]
+
+
 def test_a_number_is_a_secret_too(store: Store, make_event: MakeEvent) -> None:
     store.append([make_event(NOON_US, data='{"pin": 12345678, "n": 1, "yes": true, "none": null}')])
     store.redact(Pattern("12345678"))

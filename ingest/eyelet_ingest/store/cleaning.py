@@ -24,6 +24,7 @@ WORDS = {
     "loglevel": ("debug", "info", "warn", "error"),
     "origin": ("hook", "transcript", "otlp", "log"),
 }
+SRC_CHARS = 24
 SRC_LEAST_CHARS = 4  # of what a secret became in a src: shorter, it may be any word
 _MARKER = re.compile(r"\[redacted:[^\]]*\](?:#\d+)?")
 _NO_NAME = re.compile(r"[^a-z0-9_-]")
@@ -124,9 +125,10 @@ def clean_src(cleaner: Cleaner, src: str, taken: Iterable[str]) -> str:
     if safe is not src:
         safe = _MARKER.sub("redacted", safe)
     for secret in taken:
-        part = _NO_NAME.sub("_", secret[:64].lower()).strip("_-")
+        part = _NO_NAME.sub("_", secret[:SRC_CHARS].lower()).strip("_-")
         if len(part) >= SRC_LEAST_CHARS and part in safe:
-            safe = safe.replace(part, "redacted")
+            rest = r"[a-z0-9_-]*" if len(secret) > SRC_CHARS else ""  # of a long one a part is kept
+            safe = re.sub(re.escape(part) + rest, "redacted", safe)
     return safe
 
 
