@@ -46,7 +46,7 @@ _BARE = compiled(
     A,
 )
 # What is behind the colon where YAML has the value below: the sign of a block, the end of the line, an indentation.
-_BLOCK_MAX_CHARS = 4096
+_BLOCK_MAX_CHARS = 1024
 _BLOCK_HEAD = compiled(
     r"(?P<sign>[|>][+-]?[1-9]?[+-]?)?[ \t]{0,8}(?P<end>\r?\n|\\{1,7}n)(?P<indent>[ ]{1,40})(?=[^\s#-])"
 )

@@ -65,6 +65,7 @@ _COMMANDS = (
     *(b"redis-cli", b"ldap", b"smbclient", b"7z", b"zip", b"curl", b"http", b"sudo"),
 )
 _COMMAND_MAX_CHARS = 400
+_ASKED_OFTEN = 8
 _DIGITS = b"0123456789abcdefABCDEF"
 _PERCENT = {  # of printable ASCII, tabs and line ends
     bytes((left, right)): int(bytes((left, right)), 16)
@@ -205,12 +206,18 @@ def _holds_sign(raw: bytes) -> bool:
 
 def _holds_option(low: bytes) -> bool:
     """Whether an option is there that is a password's in the command before it: `docker login -p`, not `mkdir -p`."""
+    commands, asked = _COMMANDS, 0
     at = low.find(b" -")
     while at >= 0:
-        if low[at + 2 : at + 3] in _OPTIONS and any(
-            command in low[max(0, at - _COMMAND_MAX_CHARS) : at] for command in _COMMANDS
-        ):
-            return True
+        if low[at + 2 : at + 3] in _OPTIONS:
+            head = low[max(0, at - _COMMAND_MAX_CHARS) : at]
+            if any(command in head for command in commands):
+                return True
+            asked += 1
+            if asked == _ASKED_OFTEN:  # from here on only for those that are in the text at all
+                commands = tuple(command for command in commands if command in low)
+                if not commands:
+                    return False
         at = low.find(b" -", at + 2)
     return False
 

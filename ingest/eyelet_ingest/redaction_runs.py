@@ -31,7 +31,8 @@ AT_RUNS = tuple(
     b" EAAM 4b1d HRKU- ATATT3 ATCTT3 dckr_pat_ dckr_oat_ pscale_tkn_ pscale_pw_ pscale_oauth_ eyt_ nvapi-"
     b" sq0atp- sq0csp- figd_ tfp_ fio-u- tk-us- duffel_live_ duffel_test_ dnkey- fo1_ fm1a_ fm1r_ tskey-"
     b" pat-na pat-eu access-sandbox- access-development- access-production- CFPAT- CCIPAT_ CCIPRJ_ AQVN"
-    b" lip_live_ re_ AVNS_ s-s4t2ud- s-s4t2af- sm_aat_ sm_pat_ sm_sat_".split()
+    b" lip_live_ re_ AVNS_ s-s4t2ud- s-s4t2af- sm_aat_ sm_pat_ sm_sat_"
+    b" AGE-PLUGIN-".split()
 )
 BEFORE_RUNS = tuple(
     b"t1. xoxe. hvs. hvb. hvr. sha256~ sl. sl.u. .atlasv1. ya29. ya29.a. ya29.c. ya29.d. dp.pt. dp.ct. dp.sa. dp.st."
