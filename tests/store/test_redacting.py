@@ -14,7 +14,19 @@ from eyelet_ingest import json_files, pipeline
 from eyelet_ingest.events import Event
 from eyelet_ingest.ledger import Ledger
 from eyelet_ingest.past import Pattern, Rules
-from eyelet_ingest.store import alongside, archives, connect, export, layout, sealing, spool, sync, verify, writer
+from eyelet_ingest.store import (
+    alongside,
+    archives,
+    connect,
+    export,
+    layout,
+    schema,
+    sealing,
+    spool,
+    sync,
+    verify,
+    writer,
+)
 from eyelet_ingest.store.redacting import Redacted
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -114,6 +126,21 @@ def test_a_secret_is_in_no_byte_of_any_place_and_every_event_stays(places: Store
     assert rows(places) == before
     assert Tombstones.of(root).to_erase() == []
     assert archives.restore(root, DAY).rows == 90
+    assert everywhere(root) == []
+    conn = connect.open_reader(layout.db_path(root, DAY))
+    made = {name for (name,) in conn.execute("select name from sqlite_master where type = 'index'")}
+    assert set(schema.index_statements()) <= made
+    conn.close()
+
+
+def test_no_gap_of_a_file_keeps_a_piece_of_it(root: str, store: Store, make_event: MakeEvent, tmp_path: Path) -> None:
+    """Rows of all lengths, which SQLite moves about; and as many records in quarantine."""
+    data = [json.dumps({"p": f"{SECRET} {'x' * (n * 37 % 3_000)}", "q": SECRET * (n % 7)}) for n in range(300)]
+    store.append([make_event(NOON_US + n, data=one) for n, one in enumerate(data)])
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(f"{one[:-1]}\n" for one in data))
+    assert pipeline.ingest([str(log)], root).quarantined == 300
+    assert counts(store.redact(WHAT)) == {("days", 300), ("quarantine", 300)}
     assert everywhere(root) == []
 
 
