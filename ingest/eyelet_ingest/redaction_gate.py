@@ -22,6 +22,7 @@ from eyelet_ingest.redaction_runs import (
     RUN,
     RUN_SHAPE,
     hex_at,
+    joints,
     packed_lines,
     run_tells,
 )
@@ -33,7 +34,7 @@ _LOW = tuple(
     re.compile(pattern)
     for pattern in (
         rb"k(?:ey(?:(?<=[istegnrdhpkycl_\-. ]key)|[\"'`:=>* \\+]{1,40}[a-z0-9+/=_.-]{20})|en(?<=token)" + _ENDS
-        + rb"|ie(?<=cookie)|s(?<=hooks)(?:\.slack\.com|\.zapier\.com|(?<=/webhooks)))",
+        + rb"|init|ie(?<=cookie)|s(?<=hooks)(?:\.slack\.com|\.zapier\.com|(?<=/webhooks)))",
         rb"c(?:redential|ret(?<=secret)|_(?<=glc_))",
         rb"p(?:rivate>|ass(?:w(?!(?<=/passw)d)|phrase|code|(?<=sshpass)|(?<=pgpass)|" + _ENDS + rb")"
         rb"|wd(?<=[a-z0-9_.;-]pwd)" + _ENDS + rb")",
@@ -68,7 +69,6 @@ def suspects(texts: "Sequence[str]", redactor: Redactor) -> set[int]:
     for pattern in _LOW:
         found.update(_found(pattern, raw, ends))
     found.update(_found_rare(*_LOW_RARE, raw, ends))
-    found.update(_found_literal(b"<<<", raw, ends))
     return {at for at in found if may_hold_secret(texts[at])} | redactor.own_suspects(texts)
 
 
@@ -130,6 +130,7 @@ def _in_runs(data: bytes, ends: list[int]) -> Iterator[int]:
             or (
                 (  # most runs are passed over by the first characters, without a call
                     data[at : at + 3] in BEGINNINGS
+                    or joints(data, at, end)
                     or ODD_BEFORE[data[at - 1]]
                     or ODD_FIRST[data[at]]
                     or data[end - 4] == 45

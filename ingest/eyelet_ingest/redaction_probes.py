@@ -92,7 +92,7 @@ def may_hold_secret(text: str, depth: int = FORMS) -> bool:
         or _holds_run(raw, depth)
         or ("@" in text and (holds_userinfo(text) or b"@tcp(" in raw or b"@unix(" in raw))
         or _holds_option(low)
-        or (b"<" in low and b"<<<" in low and (b"kinit" in low or b"cryptsetup" in low))
+        or (b"<" in low and b"<<<" in low and b"kinit" in low)
         or (b"hooks" in low and (b"hooks.slack.com" in low or b"/webhooks" in low or b"hooks.zapier.com" in low))
         or b"webhookb2" in low
         or (b"curl" in low and (b"-u" in low or b"-b" in low or b"--user" in low))

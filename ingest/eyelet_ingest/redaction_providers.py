@@ -13,7 +13,7 @@ vck). No expression of theirs is used.
 """
 
 from eyelet_ingest.patterns import A, compiled
-from eyelet_ingest.redaction_runs import begins, runs
+from eyelet_ingest.redaction_runs import begins, joints, runs
 
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
@@ -289,12 +289,12 @@ def _keeping_first(kind: str, mark: "Mark") -> "Callable[[re.Match[str]], str]":
 
 def _in_runs(text: str, raw: bytes) -> "Iterator[tuple[int, int, str]]":
     """Begin, end and kind of the tokens in runs and with what stands before them. The longest prefix is asked first."""
-    for at, _ in runs(raw):
+    for at, stop in runs(raw):
         for prefix, kind, rest in _ENDS.get(text[max(0, at - KEY_CHARS) : at], ()):
             if text.endswith(prefix, 0, at) and (match := compiled(rest, A).match(text, at)):
                 yield at - len(prefix), match.end(), kind
                 break
-        for begin in begins(raw, at):
+        for begin in (*begins(raw, at), *joints(raw, at, stop)):
             for prefix, kind, rest in _BEGINNINGS.get(text[begin : begin + KEY_CHARS], ()):
                 if not text.startswith(prefix, begin):
                     continue

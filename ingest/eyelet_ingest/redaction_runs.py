@@ -73,6 +73,19 @@ def runs(raw: bytes) -> "Iterator[tuple[int, int]]":
         at = shape.find(RUN, end)
 
 
+def joints(raw: bytes, at: int, end: int) -> "list[int]":
+    """Where else in the run a token may begin: behind a - or _ in it, as in the name of a branch or a file, where there
+    is room for one."""
+    found = []
+    for sign in (b"-", b"_"):
+        joint = raw.find(sign, at + 1, end - RUN_CHARS)
+        while joint >= 0:
+            if raw[joint + 1 : joint + 4] in BEGINNINGS:
+                found.append(joint + 1)
+            joint = raw.find(sign, joint + 1, end - RUN_CHARS)
+    return found
+
+
 def begins(raw: bytes, at: int) -> "tuple[int, ...]":
     """Where in the run at `at` a token may begin: there, or behind an escape or a terminal's colour that it is glued
     to, or the signs of a line in a diff."""
@@ -102,6 +115,8 @@ def run_tells(raw: bytes, at: int, end: int) -> bool:
                 raw[begin : begin + 3] in BEGINNINGS and raw.startswith(AT_RUNS, begin)
             ):
                 return True
+    if any(raw.startswith(AT_RUNS, begin) for begin in joints(raw, at, end)):
+        return True
     if raw[end + 7 : end + 8] == b"." and raw[end] == 46:  # Discord's
         return True
     if raw[end - 4] == 95 and raw[end - 3 : end] == b"mmk":  # MaxMind's
