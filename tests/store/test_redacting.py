@@ -27,7 +27,7 @@ from eyelet_ingest.store import (
     verify,
     writer,
 )
-from eyelet_ingest.store.redacting import Redacted
+from eyelet_ingest.store.redacted import Redacted
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from eyelet_ingest.store.tombstones import Tombstones
@@ -424,6 +424,22 @@ def test_tables_of_others_are_cleaned_and_their_text_indexes_made_anew(store: St
     assert conn.execute("select count(*) from found where found match 'redacted'").fetchone() == (9,)
     assert conn.execute("select count(*) from own where own match 'redacted'").fetchone() == (1,)
     conn.close()
+
+
+def test_what_cannot_be_cleaned_of_others_is_named(store: Store, make_event: MakeEvent) -> None:
+    store.append([told(make_event, n, secret="hunter22") for n in range(3)])
+    with store.connection(DAY) as lent, lent.writing() as conn:
+        conn.execute("create table keyed (name text primary key) without rowid")
+        conn.execute("create table checked (name text check (name = 'hunter22'))")
+        conn.execute("insert into keyed values ('hunter22')")
+        conn.execute("insert into checked values ('hunter22')")
+        conn.execute("create virtual table bare using fts5(text, content='')")
+        conn.execute("insert into bare (rowid, text) values (1, 'hunter22')")
+    done = store.redact(Pattern("hunter22"))
+    assert done.events == 3
+    assert sorted(bad.error.split(" of another")[0] for bad in done.failed) == [
+        *("its table checked", "its table keyed", "its text index bare")
+    ]
 
 
 def test_the_rules_of_today_go_over_what_older_ones_left(store: Store, make_event: MakeEvent) -> None:
