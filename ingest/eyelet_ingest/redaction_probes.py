@@ -8,6 +8,7 @@ from eyelet_ingest.redaction_runs import (
     PACKED_CHARS,
     RUN,
     RUN_SHAPE,
+    UUID_CHARS,
     hex_at,
     packed_lines,
     run_tells,
@@ -127,8 +128,12 @@ def _holds_key(low: bytes) -> bool:
         if low[max(0, at - _KEY_WINDOW) : at + 3].translate(None, b"_-. ").endswith(_KEY_NAMES):
             return True
         if low[at + 3 : at + 4] in _BEHIND_KEY:
-            value = low[at + 3 : at + 56].lstrip(_TO_VALUE)
-            if len(value) >= KEY_VALUE_CHARS and not value[:KEY_VALUE_CHARS].strip(_VALUE_CHARS):
+            value = low[at + 3 : at + 83].lstrip(_TO_VALUE)[:40]
+            if (
+                len(value) >= KEY_VALUE_CHARS
+                and not value[:KEY_VALUE_CHARS].strip(_VALUE_CHARS)
+                and value.translate(None, b"0123456789") != value
+            ):
                 return True
         at = low.find(b"key", at + 3)
     return False
@@ -198,7 +203,6 @@ def _holds_sign(raw: bytes) -> bool:
         b"fm2_" in raw
         or b"glc_" in raw
         or (b"~" in raw and b"Q~" in raw)
-        or (b"V" in raw and b"FlyV1" in raw)
         or (b"&" in raw and b"&sig=" in raw)
         or (b"?" in raw and b"?sig=" in raw)
     )
@@ -206,7 +210,8 @@ def _holds_sign(raw: bytes) -> bool:
 
 def _holds_option(low: bytes) -> bool:
     """Whether an option is there that is a password's in the command before it: `docker login -p`, not `mkdir -p`."""
-    commands, asked = _COMMANDS, 0
+    commands: tuple[bytes, ...] = _COMMANDS
+    asked = 0
     at = low.find(b" -")
     while at >= 0:
         if low[at + 2 : at + 3] in _OPTIONS:
@@ -230,6 +235,9 @@ def _holds_run(raw: bytes, depth: int) -> bool:
         end = shape.find(b" ", at)
         if end < 0:
             end = len(raw)
+        if end - at == UUID_CHARS and raw[at + 8] == 45 == raw[at + 13]:
+            at = shape.find(RUN, end)  # no token, as `runs` has it
+            continue
         if run_tells(raw, at, end):
             return True
         if depth > 0 and raw[at : at + PACKED_CHARS].isalnum():
