@@ -129,11 +129,8 @@ def _holds_key(low: bytes) -> bool:
             return True
         if low[at + 3 : at + 4] in _BEHIND_KEY:
             value = low[at + 3 : at + 83].lstrip(_TO_VALUE)[:40]
-            if (
-                len(value) >= KEY_VALUE_CHARS
-                and not value[:KEY_VALUE_CHARS].strip(_VALUE_CHARS)
-                and value.translate(None, b"0123456789") != value
-            ):
+            value = value[: len(value) - len(value.lstrip(_VALUE_CHARS))]
+            if len(value) >= KEY_VALUE_CHARS and value.translate(None, b"0123456789") != value:
                 return True
         at = low.find(b"key", at + 3)
     return False
