@@ -12,8 +12,9 @@ from eyelet_ingest.store import layout, spool, writer
 from eyelet_ingest.store.identity import make_private_dir
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.places import matching
+from eyelet_ingest.store.redacted import DayRedacted
 from eyelet_ingest.store.redacted_places import Days, alone, replace
-from eyelet_ingest.store.redacting import DayRedacted, Work
+from eyelet_ingest.store.redacting import Work
 
 NAME = "json"
 

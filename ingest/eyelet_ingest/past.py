@@ -7,20 +7,24 @@ named `secret`; and only between markers, so that twice is once.
 """
 
 import re
-from base64 import b64decode, urlsafe_b64decode
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterable
 from hashlib import blake2b
-from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eyelet_ingest import __version__, redactors
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.jsontext import dumps
-from eyelet_ingest.own_patterns import check_pattern
+from eyelet_ingest.own_patterns import check_pattern, compiled
+from eyelet_ingest.past_views import BASE64, ESCAPE, PERCENT, View, decoded, unescaped, unescaped_all, unquoted
 from eyelet_ingest.past_walk import rebuilt
 from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.redaction_names import MARKED
+
+if sys.version_info >= (3, 11):
+    from re import _parser as parser  # type: ignore[attr-defined]
+else:
+    import sre_parse as parser
 
 if TYPE_CHECKING:
     from eyelet_ingest.redaction_own import Allowed
@@ -29,15 +33,16 @@ if TYPE_CHECKING:
 CUSTOM = "custom"
 GROUP = "secret"
 LEVELS = 4  # of escapes within escapes
+SHORT_CHARS, MOST_SHORT = 64, 8_192  # texts that are remembered to be clean
 PASSES = 16  # a text is asked again until nothing matches: what goes can bring together what stood around it
 
 _MARKER = re.compile(MARKED)
+_NUMBER = re.compile(r"[0-9eE.+-]*")
+# A number of JSON that Python spells in another way.
+_ODD_NUMBER = re.compile(
+    r"(?<![^:,\[\s])-?[0-9]+(?:\.[0-9]*0|\.?[0-9]*[eE][+-]?[0-9]+|\.?[0-9]{15,}|(?<=-0))(?=[,\]}\s]|$)"
+)
 _BEFORE_KIND = "[redacted:"
-_ESCAPE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[\"\\/bfnrt]")
-_SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{12,}={0,2}")
-
 Spans = list[tuple[int, int, str]]  # where a secret stands, and what it is in plain
 
 
@@ -56,10 +61,16 @@ class Pattern:
             raise BadInput("redact", reason=f"the pattern {reason}", hint=bad.hint) from None
         self.pattern, self.kind = pattern, kind
         self.expression = re.compile(pattern, re.ASCII)
+        _, literal, self.is_cased, *_ = compiled({kind: pattern})[0]
+        # In every match, spelt so wherever it is not written in another way; a number has many spellings.
+        self.literal = "" if _NUMBER.fullmatch(literal) else literal
+        parsed = parser.parse(pattern, re.ASCII)
+        self.sees_around = _sees_around(list(parsed))  # type: ignore[call-overload]  # the stubs have no SubPattern
+        self.least_chars = parsed.getwidth()[0]
 
     def cleaner(self, key: bytes) -> "Cleaner":
         """What makes texts of the root with this key clean."""
-        return Cleaner(self.expression, self.kind, key)
+        return Cleaner(self, key)
 
     def told(self, key: bytes) -> dict[str, object]:
         """What receipt and audit say of it: never the pattern, which often is the secret."""
@@ -87,11 +98,21 @@ class Rules:
 class RulesCleaner(Redactor):
     """The rules over the texts of one root, as `store.cleaning.Cleaner` has it."""
 
-    __slots__ = ("taken",)
+    __slots__ = ("_clean", "taken")
 
     def __init__(self, key: bytes, patterns: "tuple[Own, ...]" = (), allowed: "tuple[Allowed, ...]" = ()) -> None:
         super().__init__(key, patterns, allowed)
         self.taken: dict[str, None] = {}
+        self._clean: set[str] = set()  # short texts that were asked before: types, tools, folders
+
+    def text(self, text: str) -> str:
+        """As every Redactor's."""
+        if text in self._clean:
+            return text
+        safe = super().text(text)
+        if safe is text:
+            _remember(self._clean, text)
+        return safe
 
     def marker(self, kind: str, secret: str) -> str:
         """As every Redactor's; what goes is remembered."""
@@ -104,12 +125,15 @@ class RulesCleaner(Redactor):
 class Cleaner(Redactor):
     """One pattern over the texts of one root, as `store.cleaning.Cleaner` has it."""
 
-    __slots__ = ("expression", "kind", "taken")
+    __slots__ = ("_clean", "expression", "is_cased", "kind", "literal", "packed_chars", "sees_around", "taken")
 
-    def __init__(self, expression: "re.Pattern[str]", kind: str, key: bytes) -> None:
+    def __init__(self, pattern: Pattern, key: bytes) -> None:
         super().__init__(key)
-        self.expression, self.kind = expression, kind
+        self.expression, self.kind, self.sees_around = pattern.expression, pattern.kind, pattern.sees_around
+        self.literal, self.is_cased = pattern.literal, pattern.is_cased
+        self.packed_chars = pattern.least_chars * 4 // 3
         self.taken: dict[str, None] = {}
+        self._clean: set[str] = set()  # short texts that were asked before: keys, types, names
 
     def marker(self, kind: str, secret: str) -> str:
         """As every Redactor's; what goes is remembered."""
@@ -117,14 +141,32 @@ class Cleaner(Redactor):
         return super().marker(kind, secret)
 
     def may_hold(self, text: str) -> bool:
-        """Nothing can be told of a pattern beforehand."""
-        return True
+        """Whether `text(…)` of it, or `value(…)` of what it spells as JSON, could change anything. No is certain."""
+        if '"_raw"' in text:
+            return True
+        if not self.literal:
+            return self.sees_around or bool(self._found(text, LEVELS + 1)) or _ODD_NUMBER.search(text) is not None
+        if self._has_literal(text) or "\\u00" in text or "\\/" in text:
+            return True
+        if "%" in text and PERCENT.search(text):
+            return True
+        return any(self._has_literal(decoded(run.group())) for run in BASE64.finditer(text))
+
+    def _has_literal(self, text: str) -> bool:
+        if self.is_cased:
+            return self.literal in text
+        return self.literal in text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
     def text(self, text: str) -> str:
         """The text without what matches; the same object where nothing does. Idempotent."""
+        if text in self._clean:
+            return text
+        asked = text
         for _ in range(PASSES):
             spans = _joined(self._found(text))
             if not spans:
+                if text is asked:
+                    _remember(self._clean, text)
                 return text
             text = self._without(text, spans)
         # What goes still brings more of it to light, as the last digits do of a long number: then all of it goes.
@@ -159,23 +201,19 @@ class Cleaner(Redactor):
         safe = self.text(spelt)
         return number if safe is spelt else safe
 
-    def _found(self, text: str) -> Spans:
+    def _found(self, text: str, levels: int = LEVELS) -> Spans:
         """What matches, in the text as it is and behind what it is written in, with places in the text as it is."""
         spans = self._matches(text)
-        views: list[_View] = []
-        plain = text
-        while "\\" in plain and len(views) < LEVELS:
-            views.append(_View(plain, _ESCAPE, _unescaped))
-            if views[-1].plain == plain:
-                break
-            plain = views[-1].plain
-            spans += _placed(self._matches(plain), views)
-        if "%" in text:
-            view = _View(text, _PERCENT, _unquoted)
-            spans += _placed(self._matches(view.plain), [view])
-        for run in _BASE64.finditer(text):
-            if not text.endswith(_BEFORE_KIND, 0, run.start()):
-                inner = _decoded(run.group())
+        plain, views = text, [text]
+        while "\\" in plain and len(views) <= levels and (meant := unescaped_all(plain)) != plain:
+            views.append(plain := meant)
+            if found := self._matches(plain):
+                spans += _placed(found, [View(one, ESCAPE, unescaped) for one in views[:-1]])
+        if "%" in text and (found := self._matches(PERCENT.sub(lambda run: unquoted(run.group()), text))):
+            spans += _placed(found, [View(text, PERCENT, unquoted)])
+        for run in BASE64.finditer(text):
+            if run.end() - run.start() >= self.packed_chars and not text.endswith(_BEFORE_KIND, 0, run.start()):
+                inner = decoded(run.group())
                 spans += [(*run.span(), secret) for _, _, secret in self._matches(inner)[:1]]
         return spans
 
@@ -183,7 +221,8 @@ class Cleaner(Redactor):
         """What matches between markers."""
         spans: Spans = []
         at = 0
-        for first, last in [*(marker.span() for marker in _MARKER.finditer(text)), (len(text), len(text))]:
+        markers = [marker.span() for marker in _MARKER.finditer(text)] if _BEFORE_KIND in text else []
+        for first, last in [*markers, (len(text), len(text))]:
             for match in self.expression.finditer(text, at, first):
                 start, end = match.span()
                 if GROUP in self.expression.groupindex and match.group(GROUP):
@@ -202,6 +241,25 @@ class Cleaner(Redactor):
         return "".join(parts) + text[at:]
 
 
+def _remember(clean: set[str], text: str) -> None:
+    if len(text) <= SHORT_CHARS:
+        if len(clean) >= MOST_SHORT:
+            clean.clear()
+        clean.add(text)
+
+
+def _sees_around(nodes: "Iterable[tuple[object, Any]]") -> bool:
+    """Whether the parts of a pattern ask what stands around a match: then a text within another is another question."""
+    for name, value in nodes:
+        kind = str(name).lower()
+        if kind in ("at", "assert", "assert_not"):
+            return True
+        inner = value[1] if kind == "branch" else [value[3]] if kind == "subpattern" else []
+        if any(_sees_around(one) for one in ([value[2]] if kind.endswith("_repeat") else inner)):
+            return True
+    return False
+
+
 def _joined(spans: Spans) -> Spans:
     """In order, those that overlap as one, which is the secret of the longest."""
     joined: Spans = []
@@ -214,69 +272,7 @@ def _joined(spans: Spans) -> Spans:
     return joined
 
 
-class _View:
-    """A text as it is behind what it is written in: `plain`, and where each place of it stands."""
-
-    __slots__ = ("_here", "_there", "plain")
-
-    def __init__(self, text: str, written: "re.Pattern[str]", read: Callable[[str], str]) -> None:
-        pieces: list[str] = []
-        here, there = [0], [0]
-        at = plain_at = 0
-        for found in written.finditer(text):
-            start, end = found.span()
-            meant = read(found.group())
-            pieces += (text[at:start], meant)
-            plain_at += start - at
-            here.append(plain_at)
-            there.append(start)
-            for number, place in enumerate(_places(meant, found.group()), 1):  # what was written as one stays one
-                here.append(plain_at + number)
-                there.append(start + place)
-            plain_at += len(meant)
-            at = end
-        self.plain = "".join([*pieces, text[at:]])
-        self._here, self._there = here, there
-
-    def place(self, at: int) -> int:
-        """Where the place `at` of the plain text stands."""
-        piece = bisect_right(self._here, at) - 1
-        return self._there[piece] + at - self._here[piece]
-
-
-def _places(meant: str, written: str) -> Iterator[int]:
-    """Where in `written` each character of what was meant ends."""
-    if len(meant) <= 1 or not written.startswith("%"):
-        yield len(written)
-        return
-    yield from accumulate(3 * len(char.encode("utf-8", "surrogateescape")) for char in meant)
-
-
-def _placed(spans: Spans, views: "list[_View]") -> Spans:
+def _placed(spans: Spans, views: "list[View]") -> Spans:
     for view in reversed(views):
         spans = [(view.place(start), view.place(end), secret) for start, end, secret in spans]
     return spans
-
-
-def _unescaped(escape: str) -> str:
-    if escape[1] == "u":
-        units = b"".join(int(one, 16).to_bytes(2, "big") for one in escape.split("\\u")[1:])
-        return units.decode("utf-16-be", "surrogatepass")
-    return _SHORT.get(escape[1], escape[1])
-
-
-def _unquoted(run: str) -> str:
-    return bytes.fromhex(run.replace("%", "")).decode("utf-8", "surrogateescape")
-
-
-def _decoded(run: str) -> str:
-    """What base64 says, where that is text; else ""."""
-    padded = run.rstrip("=")
-    if len(padded) % 4 == 1:
-        padded = padded[:-1]
-    padded += "=" * (-len(padded) % 4)
-    try:
-        text = (urlsafe_b64decode if "-" in run or "_" in run else b64decode)(padded).decode()
-    except ValueError:
-        return ""
-    return text if "".join(text.split()).isprintable() else ""

@@ -46,6 +46,7 @@ _BARE = compiled(
     A,
 )
 # What is behind the colon where YAML has the value below: the sign of a block, the end of the line, an indentation.
+_BLOCK_MAX_CHARS = 1024
 _BLOCK_HEAD = compiled(
     r"(?P<sign>[|>][+-]?[1-9]?[+-]?)?[ \t]{0,8}(?P<end>\r?\n|\\{1,7}n)(?P<indent>[ ]{1,40})(?=[^\s#-])"
 )
@@ -199,12 +200,12 @@ def _value_span(
         scheme = SCHEME.match(text, begin, end) if kind == "authorization" else None
         found = Candidate(kind, name, text[begin:end], style)
         return (scheme.end() if scheme else begin, end, True) if is_secret(found) else None
-    block = _block(text, begin) if style == "colon" else None
+    block = _block(text, begin, begin + _BLOCK_MAX_CHARS) if style == "colon" else None
     if block is not None:
-        found = Candidate(
-            kind, name, text[block[0] : block[1]].strip(), "quoted" if text[begin : begin + 1] in "|>" else "block"
-        )
-        return (*block, True) if is_secret(found) else None
+        style = "quoted" if text[begin : begin + 1] in "|>" else "block"
+        found = Candidate(kind, name, text[block[0] : min(block[1], block[0] + _JUDGED_MAX_CHARS)].strip(), style)
+        whole = _block(text, begin, len(text)) if is_secret(found) else None
+        return (*whole, True) if whole else None
     if kind == "cookie":
         if "=" not in text[begin : begin + 80]:
             return None
@@ -246,7 +247,7 @@ def _style(text: str, match: "re.Match[str]", kind: str, name: str, name_start: 
             else ""
         )
     if core in ("to", "as"):
-        return "quoted" if match["close"] and match["open"] else ""
+        return "said" if match["close"] and match["open"] else ""
     if core in ("is", "is:"):
         return "prose" if kind == "password" else ""
     if core.endswith("="):
@@ -271,8 +272,11 @@ def _style(text: str, match: "re.Match[str]", kind: str, name: str, name_start: 
     return "spaced" if " " in sep else "equals"
 
 
-def _block(text: str, begin: int) -> "tuple[int, int] | None":
-    """Where a value is that YAML has on the lines below: all that are indented behind `|` or `>`, else the next one."""
+def _block(text: str, begin: int, most: int) -> "tuple[int, int] | None":
+    """Where a value is that YAML has on the lines below: all that are indented behind `|` or `>`, else the next one.
+
+    Of the lines only those that begin before `most`.
+    """
     head = _BLOCK_HEAD.match(text, begin)
     if head is None:
         return None
@@ -283,9 +287,11 @@ def _block(text: str, begin: int) -> "tuple[int, int] | None":
         stop = text.find(line_end, end)
         outer = _OUTER_END.search(text, end, stop if stop >= 0 else len(text)) if "\\" in line_end else None
         end = outer.start() if outer else (stop if stop >= 0 else len(text))
-        if outer or stop < 0 or not head["sign"] or not text.startswith(indent, stop + len(line_end)):
+        if outer or stop < 0 or stop > most or not head["sign"] or not text.startswith(indent, stop + len(line_end)):
             break
         end = stop + len(line_end) + len(indent)
+    if not head["sign"] and end - start > 1 and text[start] in "\"'" and text[end - 1] == text[start]:
+        start, end = start + 1, end - 1
     return (start, end) if end > start else None
 
 

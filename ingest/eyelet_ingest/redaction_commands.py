@@ -49,7 +49,7 @@ _COMMANDS = (
     ("password", "pass", r"(-(?:store|key|deststore|srcstore)pass[ =]{1,2}" + _ARGUMENT),
     ("password", "sudo", r"(\becho[ \t]{1,4}(?:-n[ \t]{1,4})?\\{0,7}[\"']?)([^\s\"'\\|;&]{4,128})"
      r"(?=\\{0,7}[\"']?[ \t]{0,4}\|[ \t]{0,4}sudo[ \t][^\n|;&]{0,40}?-S)"),
-    ("password", "<<<", r"(\b(?:kinit|cryptsetup)\b[^\n|;&]{0,120}?<<<[ ]{0,2}" + _ARGUMENT),
+    ("password", "<<<", r"(\bkinit\b[^\n|;&]{0,120}?<<<[ ]{0,2}" + _ARGUMENT),
     ("password", "pgpass", r"((?:^|[\n\s]|\\n)[\w.*-]{1,80}:(?:[0-9]{2,5}|\*):[\w*-]{1,64}:[\w.*-]{1,64}:)"
      r"(?!\[redacted:)([^\s:\\\"']+)"),
     ("url-password", "@tcp(", r"((?:^|[^\w.@:\[-])[\w.-]{1,64}:)([^\s\"'`\\/@]{1,128})(?=@tcp\()"),

@@ -20,8 +20,11 @@ from eyelet_ingest.redaction_runs import (
     ODD_FIRST,
     PACKED_CHARS,
     RUN,
+    RUN_CHARS,
     RUN_SHAPE,
+    UUID_CHARS,
     hex_at,
+    joints,
     packed_lines,
     run_tells,
 )
@@ -32,8 +35,9 @@ _ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%])"
 _LOW = tuple(
     re.compile(pattern)
     for pattern in (
-        rb"k(?:ey(?:(?<=[istegnrdhpkycl_\-. ]key)|[\"'`:=>* \\+]{1,40}[a-z0-9+/=_.-]{20})|en(?<=token)" + _ENDS
-        + rb"|ie(?<=cookie)|s(?<=hooks)(?:\.slack\.com|\.zapier\.com|(?<=/webhooks)))",
+        rb"k(?:ey(?:(?<=[istegnrdhpkycl_\-. ]key)|[\"'`:=>* \\+]{1,40}(?=[a-z0-9+/=_.-]{0,39}[0-9])[a-z0-9+/=_.-]{20})"
+        rb"|en(?<=token)" + _ENDS
+        + rb"|init|ie(?<=cookie)|s(?<=hooks)(?:\.slack\.com|\.zapier\.com|(?<=/webhooks)))",
         rb"c(?:redential|ret(?<=secret)|_(?<=glc_))",
         rb"p(?:rivate>|ass(?:w(?!(?<=/passw)d)|phrase|code|(?<=sshpass)|(?<=pgpass)|" + _ENDS + rb")"
         rb"|wd(?<=[a-z0-9_.;-]pwd)" + _ENDS + rb")",
@@ -44,7 +48,7 @@ _LOW = tuple(
 _PERCENT = re.compile(rb"%(?:[2-7][0-9a-fA-F]|0[9adAD])")
 # Literals that hold a character so rare that looking at each of these is faster than a search: it, and its place.
 _LOW_RARE = (b"q", b"mysql", 3)
-_RAW_RARE = ((b"~", b"Q~", 1), (b"V", b"FlyV1", 3), (b"&", b"&sig=", 0), (b"?", b"?sig=", 0))
+_RAW_RARE = ((b"~", b"Q~", 1), (b"&", b"&sig=", 0), (b"?", b"?sig=", 0))
 _OPTIONS = b"paAPwUbSu"
 # So many of these characters in vain, and the literal itself is searched for: they are no longer rare.
 _MISSES = 32
@@ -68,7 +72,6 @@ def suspects(texts: "Sequence[str]", redactor: Redactor) -> set[int]:
     for pattern in _LOW:
         found.update(_found(pattern, raw, ends))
     found.update(_found_rare(*_LOW_RARE, raw, ends))
-    found.update(_found_literal(b"<<<", raw, ends))
     return {at for at in found if may_hold_secret(texts[at])} | redactor.own_suspects(texts)
 
 
@@ -117,6 +120,10 @@ def _found_rare(rare: bytes, literal: bytes, place: int, data: bytes, ends: list
         hit = data.find(rare, hit + 1)
 
 
+def _is_packed(data: bytes, at: int, end: int) -> bool:
+    return bool(packed_lines(data, at, end)) or hex_at(data, at, end) >= 0
+
+
 def _in_runs(data: bytes, ends: list[int]) -> Iterator[int]:
     """The same for long runs that may be tokens."""
     shape = data.translate(RUN_SHAPE)
@@ -125,10 +132,10 @@ def _in_runs(data: bytes, ends: list[int]) -> Iterator[int]:
         end = shape.find(b" ", at)
         if end < 0:
             end = len(shape)
-        if (
-            (data[at : at + PACKED_CHARS].isalnum() and (packed_lines(data, at, end) or hex_at(data, at, end) >= 0))
-            or (
-                (  # most runs are passed over by the first characters, without a call
+        # Most runs are passed over by their first characters, without a call: UUIDs are no tokens.
+        if (end - at != UUID_CHARS or data[at + 8] != 45 or data[at + 13] != 45) and (
+            (
+                (
                     data[at : at + 3] in BEGINNINGS
                     or ODD_BEFORE[data[at - 1]]
                     or ODD_FIRST[data[at]]
@@ -140,6 +147,8 @@ def _in_runs(data: bytes, ends: list[int]) -> Iterator[int]:
                 )
                 and run_tells(data, at, end)
             )
+            or (data[at : at + PACKED_CHARS].isalnum() and _is_packed(data, at, end))
+            or (end - at > RUN_CHARS and joints(data, at, end))
         ):
             text = bisect_right(ends, at)
             yield text

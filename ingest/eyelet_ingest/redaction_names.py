@@ -47,7 +47,7 @@ _BEFORE_KEY_NOT = _words(
     " event message record react list order cursor page test file path dir bucket module chunk build artifact commit"
     " content step job run task name field column table data json property attribute tag label type kind next prev"
     " last first any by the a host hot turn don mon registry ssh known sitemap route answer lock image layer digest"
-    " checksum sha hmr manifest publishable anon site recaptcha"
+    " checksum sha hmr socket manifest publishable anon site recaptcha"
 )
 # Names that only speak of a secret: is_password, forgotPassword, and tokens of texts, pages and models.
 _FIRST_NOT = _words(
@@ -198,19 +198,24 @@ def is_secret(found: Candidate) -> bool:
         value = value[scheme.end() :].strip()
     if is_placeholder(value) or _letters(value) == _letters(found.name) or _is_prose(value):
         return False
+    if kind != "password" and value.isalpha() and value.lower() in _words_of(found.name):
+        return False  # OLLAMA_API_KEY=ollama
     if kind != "password" and (_VERSION.fullmatch(value) or _URL.match(value)):
         return False
     if kind in ("credential", "private-key", "auth") and _PATH.fullmatch(value):
         return False
     if kind == "cookie":
         return _has_cookie(value)
+    if found.style == "said" and not _is_random(value, 6):
+        return kind == "password" and not any(sign in value for sign in "./ ")
     if found.style in ("prose", "block"):
         is_plain = _CODE.fullmatch(value) or _PATH.fullmatch(value) or " " in value or value.endswith(":")
         return not is_plain and _is_random(value, 6 if found.style == "prose" else 8)
-    if found.style not in ("key", "quoted", "listed", "flag") and _CODE.fullmatch(value):
+    if found.style not in ("key", "quoted", "listed", "flag", "said") and _CODE.fullmatch(value):
         return False
     if kind == "authorization":
-        return len(value) >= 6 if scheme else _is_random(value, 8)
+        is_word = value.isalpha() and value.islower() and len(value) < 10
+        return len(value) >= 6 and not is_word if scheme else _is_random(value, 8)
     if found.style == "listed" and _SNAKE.fullmatch(value):
         return False
     if kind == "key" or (kind == "secret-key" and _letters(found.name).endswith(_RANDOM_KEYS)):
@@ -218,7 +223,7 @@ def is_secret(found: Candidate) -> bool:
     if kind in ("auth", "credential") or found.style == "listed":
         literal = found.style in ("key", "quoted", "env")
         return _is_random(value, 6 if kind == "password" or literal else 8) or (literal and _is_odd(value))
-    if found.style in ("key", "quoted"):
+    if found.style in ("key", "quoted", "said"):
         return _is_quoted_secret(found, value)
     return _is_bare_secret(found, value)
 
@@ -266,6 +271,10 @@ def _is_bare_secret(found: Candidate, value: str) -> bool:
     ):
         return False
     return found.ends_line or (found.style == "equals" and found.after not in (",", ")"))
+
+
+def _words_of(name: str) -> "list[str]":
+    return [word.lower() for word in _WORD.findall(name)]
 
 
 def _letters(text: str) -> str:

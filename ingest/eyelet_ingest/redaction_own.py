@@ -4,8 +4,6 @@
 so it cannot take a marker for a secret; and again until nothing is left to it, as what goes may end what stood before.
 """
 
-from eyelet_ingest.patterns import A, compiled, of_numbers
-
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
     import re
@@ -78,6 +76,8 @@ class OwnRules:
     def _compiled(self, pattern: str, numbers: "tuple[Any, ...]") -> "re.Pattern[str]":
         made = self._made.get(pattern)
         if made is None:
+            from eyelet_ingest.patterns import of_numbers  # not before: it is as large as all of our patterns
+
             made = self._made[pattern] = of_numbers(pattern, numbers)
         return made
 
@@ -112,6 +112,7 @@ def _once(pattern: "re.Pattern[str]", group: int, kind: str, text: str, mark: "M
 
 def _gaps(text: str) -> "Iterator[tuple[str, bool]]":
     """The text in pieces: markers, and what is between them."""
+    from eyelet_ingest.patterns import A, compiled
     from eyelet_ingest.redaction_names import MARKED
 
     at = 0

@@ -8,6 +8,7 @@ from eyelet_ingest.redaction_runs import (
     PACKED_CHARS,
     RUN,
     RUN_SHAPE,
+    UUID_CHARS,
     hex_at,
     packed_lines,
     run_tells,
@@ -52,6 +53,7 @@ _TRAILING = (
 )
 _PRINTABLE_ESCAPES = (b"\\u002", b"\\u003", b"\\u004", b"\\u005", b"\\u006", b"\\u007")
 _KEY_WINDOW = 64
+FORMS = 2  # base64 of what is percent-encoded
 # A random value behind any name that ends in `key`.
 KEY_VALUE_CHARS = 20
 _BEHIND_KEY = tuple(bytes((code,)) for code in b"\"'`:=>\\ *")
@@ -64,6 +66,7 @@ _COMMANDS = (
     *(b"redis-cli", b"ldap", b"smbclient", b"7z", b"zip", b"curl", b"http", b"sudo"),
 )
 _COMMAND_MAX_CHARS = 400
+_ASKED_OFTEN = 8
 _DIGITS = b"0123456789abcdefABCDEF"
 _PERCENT = {  # of printable ASCII, tabs and line ends
     bytes((left, right)): int(bytes((left, right)), 16)
@@ -73,11 +76,11 @@ _PERCENT = {  # of printable ASCII, tabs and line ends
 }
 
 
-def may_hold_secret(text: str) -> bool:
+def may_hold_secret(text: str, depth: int = FORMS) -> bool:
     """Whether `redact_text(text)`, or `redact_value` of the value that JSON `text` spells, could change anything.
 
     Literal searches only, no imports. No is certain; yes is a reason to look. Yes also for JSON that spells
-    printable ASCII as `\\u00XX`: a prefix could hide behind it.
+    printable ASCII as `\\u00XX`: a prefix could hide behind it. `depth` forms within each other are looked through.
     """
     raw = text.encode("utf-8", "surrogatepass")
     low = raw.lower()
@@ -87,15 +90,15 @@ def may_hold_secret(text: str) -> bool:
     return (
         _names_secret(raw, low)
         or _holds_sign(raw)
-        or _holds_run(raw)
+        or _holds_run(raw, depth)
         or ("@" in text and (holds_userinfo(text) or b"@tcp(" in raw or b"@unix(" in raw))
         or _holds_option(low)
-        or (b"<" in low and b"<<<" in low and (b"kinit" in low or b"cryptsetup" in low))
+        or (b"<" in low and b"<<<" in low and b"kinit" in low)
         or (b"hooks" in low and (b"hooks.slack.com" in low or b"/webhooks" in low or b"hooks.zapier.com" in low))
         or b"webhookb2" in low
         or (b"curl" in low and (b"-u" in low or b"-b" in low or b"--user" in low))
         or (b"q" in low and b"mysql" in low and b"-p" in low)  # one character is found 20 times as fast
-        or (b"%" in raw and _spelled_in_percents(raw))
+        or (depth > 0 and b"%" in raw and _spelled_in_percents(raw, depth))
         or (b"\\u00" in low and any(escape in low for escape in _PRINTABLE_ESCAPES))
     )
 
@@ -125,8 +128,9 @@ def _holds_key(low: bytes) -> bool:
         if low[max(0, at - _KEY_WINDOW) : at + 3].translate(None, b"_-. ").endswith(_KEY_NAMES):
             return True
         if low[at + 3 : at + 4] in _BEHIND_KEY:
-            value = low[at + 3 : at + 56].lstrip(_TO_VALUE)
-            if len(value) >= KEY_VALUE_CHARS and not value[:KEY_VALUE_CHARS].strip(_VALUE_CHARS):
+            value = low[at + 3 : at + 83].lstrip(_TO_VALUE)[:40]
+            value = value[: len(value) - len(value.lstrip(_VALUE_CHARS))]
+            if len(value) >= KEY_VALUE_CHARS and value.translate(None, b"0123456789") != value:
                 return True
         at = low.find(b"key", at + 3)
     return False
@@ -196,7 +200,6 @@ def _holds_sign(raw: bytes) -> bool:
         b"fm2_" in raw
         or b"glc_" in raw
         or (b"~" in raw and b"Q~" in raw)
-        or (b"V" in raw and b"FlyV1" in raw)
         or (b"&" in raw and b"&sig=" in raw)
         or (b"?" in raw and b"?sig=" in raw)
     )
@@ -204,17 +207,24 @@ def _holds_sign(raw: bytes) -> bool:
 
 def _holds_option(low: bytes) -> bool:
     """Whether an option is there that is a password's in the command before it: `docker login -p`, not `mkdir -p`."""
+    commands: tuple[bytes, ...] = _COMMANDS
+    asked = 0
     at = low.find(b" -")
     while at >= 0:
-        if low[at + 2 : at + 3] in _OPTIONS and any(
-            command in low[max(0, at - _COMMAND_MAX_CHARS) : at] for command in _COMMANDS
-        ):
-            return True
+        if low[at + 2 : at + 3] in _OPTIONS:
+            head = low[max(0, at - _COMMAND_MAX_CHARS) : at]
+            if any(command in head for command in commands):
+                return True
+            asked += 1
+            if asked == _ASKED_OFTEN:  # from here on only for those that are in the text at all
+                commands = tuple(command for command in commands if command in low)
+                if not commands:
+                    return False
         at = low.find(b" -", at + 2)
     return False
 
 
-def _holds_run(raw: bytes) -> bool:
+def _holds_run(raw: bytes, depth: int) -> bool:
     """Whether a long run is there that may be a token."""
     shape = raw.translate(RUN_SHAPE)
     at = shape.find(RUN)
@@ -222,10 +232,13 @@ def _holds_run(raw: bytes) -> bool:
         end = shape.find(b" ", at)
         if end < 0:
             end = len(raw)
+        if end - at == UUID_CHARS and raw[at + 8] == 45 == raw[at + 13]:
+            at = shape.find(RUN, end)  # no token, as `runs` has it
+            continue
         if run_tells(raw, at, end):
             return True
-        if raw[at : at + PACKED_CHARS].isalnum():
-            stop = _spelled_end(raw, at, end)
+        if depth > 0 and raw[at : at + PACKED_CHARS].isalnum():
+            stop = _spelled_end(raw, at, end, depth)
             if stop < 0:
                 return True
             end = max(end, stop)
@@ -233,7 +246,7 @@ def _holds_run(raw: bytes) -> bool:
     return False
 
 
-def _spelled_end(raw: bytes, at: int, end: int) -> int:
+def _spelled_end(raw: bytes, at: int, end: int, depth: int) -> int:
     """Where what this run spells in base64 or hex digits ends; 0 where it spells nothing, -1 where a secret may be in
     it."""
     lines = packed_lines(raw, at, end)
@@ -244,12 +257,12 @@ def _spelled_end(raw: bytes, at: int, end: int) -> int:
         if begin < 0:
             return 0
         lines, decoded = unhexed(raw, begin, end)
-    return -1 if may_hold_secret(decoded.decode("latin-1")) else lines[-1][1]
+    return -1 if may_hold_secret(decoded.decode("latin-1"), depth - 1) else lines[-1][1]
 
 
-def _spelled_in_percents(raw: bytes) -> bool:
+def _spelled_in_percents(raw: bytes, depth: int) -> bool:
     decoded = _unescaped(raw)
-    return decoded != raw and may_hold_secret(decoded.decode("utf-8", "replace"))
+    return decoded != raw and may_hold_secret(decoded.decode("utf-8", "replace"), depth - 1)
 
 
 def _unescaped(raw: bytes) -> bytes:

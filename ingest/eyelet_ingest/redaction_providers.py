@@ -13,7 +13,7 @@ vck). No expression of theirs is used.
 """
 
 from eyelet_ingest.patterns import A, compiled
-from eyelet_ingest.redaction_runs import begins, runs
+from eyelet_ingest.redaction_runs import begins, joints, runs
 
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ AT_RUNS = (
     ("LTAI", "alibaba-key", rf"{_N}{{16,20}}(?!\w)"),
     ("AKID", "tencent-key", rf"{_N}{{32}}(?!\w)"),
     ("ATBB", "bitbucket-token", rf"{_N}{{24,}}"),
-    ("ABSK", "aws-bedrock-key", r"[A-Za-z0-9+/]{100,}={0,2}"),
+    ("ABSK", "aws-bedrock-key", rf"{_N}{{16}}[A-Za-z0-9+/]{{80,}}={{0,2}}"),
     ("eyJrIjoi", "grafana-token", r"[A-Za-z0-9]{60,}={0,3}"),
     ("oy2", "nuget-key", r"[a-z0-9]{43}(?!\w)"),
     ("EAAC", "facebook-token", rf"{_N}{{80,}}"),
     ("EAAG", "facebook-token", rf"{_N}{{80,}}"),
     ("EAAM", "facebook-token", rf"{_N}{{80,}}"),
-    ("4b1d", "clickhouse-key", rf"(?=[a-z0-9]*[A-Z]){_N}{{38}}(?!\w)"),
+    ("4b1d", "clickhouse-key", rf"{_N}{{38}}(?!\w)"),
     ("github_pat_", "github-token", rf"{_N}{{20}}\w*"),
     ("npm_", "npm-token", rf"{_N}{{30,}}"),
     ("hf_", "huggingface-token", rf"{_N}{{30,}}"),
@@ -60,8 +60,8 @@ AT_RUNS = (
     ("secret_", "notion-token", rf"{_N}{{43}}(?!\w)"),
     ("pul-", "pulumi-token", rf"{_X}{{40,}}"),
     ("sntryu_", "sentry-token", rf"{_X}{{64}}"),
-    ("sntrys_", "sentry-token", r"[A-Za-z0-9+/]{20,}={0,2}(?:_[A-Za-z0-9+/]{20,}={0,2})?"),
-    ("ops_", "1password-token", r"eyJ[A-Za-z0-9+/_-]{60,}={0,2}"),
+    ("sntrys_", "sentry-token", rf"{_N}{{16}}[A-Za-z0-9+/]*={{0,2}}(?:_[A-Za-z0-9+/]{{20,}}={{0,2}})?"),
+    ("ops_", "1password-token", rf"eyJ{_N}{{16}}[A-Za-z0-9+/_-]{{40,}}={{0,2}}"),
     ("rubygems_", "rubygems-key", rf"{_X}{{40,}}"),
     ("PMAK-", "postman-key", rf"{_X}{{24}}-{_X}{{34}}"),
     ("NRJS-", "newrelic-key", rf"{_X}{{19}}"),
@@ -95,7 +95,7 @@ AT_RUNS = (
     ("apify_api_", "apify-token", rf"{_N}{{32,}}"),
     ("lsv2_pt_", "langsmith-key", rf"{_X}{{32}}_{_X}{{10}}"),
     ("lsv2_sk_", "langsmith-key", rf"{_X}{{32}}_{_X}{{10}}"),
-    ("whsec_", "webhook-secret", r"[A-Za-z0-9+/]{32,}={0,2}"),
+    ("whsec_", "webhook-secret", rf"{_N}{{16}}[A-Za-z0-9+/]{{16,}}={{0,2}}"),
     ("shippo_live_", "shippo-token", rf"{_X}{{40}}"),
     ("shippo_test_", "shippo-token", rf"{_X}{{40}}"),
     *((f"{which}k_{mode}_", "stripe-key", rf"{_N}{{20,}}") for which in "sr" for mode in ("live", "test")),
@@ -120,14 +120,15 @@ AT_RUNS = (
         for name in ("glimt", "glagent", "glcbt", "glffct", "glwt", "glrtr")
     ),
     ("GR1348941", "gitlab-token", rf"{_W}{{20,}}"),
+    ("AGE-PLUGIN-", "age-key", r"[A-Z0-9]{1,20}-1[A-Z0-9]{40,}"),
     ("HRKU-", "heroku-key", rf"{_W}{{40,}}"),
-    ("ATATT3", "atlassian-token", r"[A-Za-z0-9_=-]{60,}"),
-    ("ATCTT3", "atlassian-token", r"[A-Za-z0-9_=-]{60,}"),
+    ("ATATT3", "atlassian-token", rf"{_W}{{20}}[A-Za-z0-9_=-]{{40,}}"),
+    ("ATCTT3", "atlassian-token", rf"{_W}{{20}}[A-Za-z0-9_=-]{{40,}}"),
     ("dckr_pat_", "docker-token", rf"{_W}{{20,}}"),
     ("dckr_oat_", "docker-token", rf"{_W}{{20,}}"),
-    ("pscale_tkn_", "planetscale-token", r"[\w.=-]{32,}"),
-    ("pscale_pw_", "planetscale-token", r"[\w.=-]{32,}"),
-    ("pscale_oauth_", "planetscale-token", r"[\w.=-]{32,}"),
+    ("pscale_tkn_", "planetscale-token", rf"{_W}{{12}}[\w.=-]{{20,}}"),
+    ("pscale_pw_", "planetscale-token", rf"{_W}{{12}}[\w.=-]{{20,}}"),
+    ("pscale_oauth_", "planetscale-token", rf"{_W}{{12}}[\w.=-]{{20,}}"),
     ("GOCSPX-", "google-oauth-secret", rf"{_W}{{24,}}"),
     ("eyt_", "eyelet-token", rf"{_W}{{40,}}"),
     ("sb_secret_", "supabase-key", rf"{_W}{{22,}}"),
@@ -142,16 +143,16 @@ AT_RUNS = (
     ("pypi-AgE", "pypi-token", rf"{_W}{{40,}}"),
     ("EAAA", "square-token", rf"(?={_W}{{0,59}}[_-]|{_W}{{60}}(?!\w)){_W}{{56,}}"),
     ("figd_", "figma-token", rf"{_W}{{36,}}"),
-    ("tfp_", "typeform-token", r"[\w.=-]{40,}"),
-    ("fio-u-", "frameio-token", r"[\w=-]{60,}"),
+    ("tfp_", "typeform-token", rf"{_W}{{16}}[\w.=-]{{24,}}"),
+    ("fio-u-", "frameio-token", rf"{_W}{{16}}[\w=-]{{44,}}"),
     ("tk-us-", "scalingo-token", rf"{_W}{{44,}}"),
-    ("duffel_live_", "duffel-token", r"[\w=-]{40,}"),
-    ("duffel_test_", "duffel-token", r"[\w=-]{40,}"),
-    ("dnkey-", "defined-token", r"[\w=-]{26}-[\w=-]{40,}"),
+    ("duffel_live_", "duffel-token", rf"{_W}{{12}}[\w=-]{{28,}}"),
+    ("duffel_test_", "duffel-token", rf"{_W}{{12}}[\w=-]{{28,}}"),
+    ("dnkey-", "defined-token", rf"{_W}{{20}}[\w=-]{{6}}-[\w=-]{{40,}}"),
     ("A3-", "1password-key", r"[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}"),
     ("fo1_", "fly-token", rf"{_W}{{40,}}"),
-    ("fm1a_", "fly-token", r"[A-Za-z0-9+/_-]{80,}={0,3}"),
-    ("fm1r_", "fly-token", r"[A-Za-z0-9+/_-]{80,}={0,3}"),
+    ("fm1a_", "fly-token", rf"{_W}{{16}}[A-Za-z0-9+/_-]{{60,}}={{0,3}}"),
+    ("fm1r_", "fly-token", rf"{_W}{{16}}[A-Za-z0-9+/_-]{{60,}}={{0,3}}"),
     ("tskey-", "tailscale-key", rf"[a-z]{{3,9}}-{_N}{{9,}}-{_N}{{16,}}"),
     ("pat-na", "hubspot-token", rf"[0-9]-{_UUID}"),
     ("pat-eu", "hubspot-token", rf"[0-9]-{_UUID}"),
@@ -176,7 +177,7 @@ BEFORE_RUNS = (
     ("hvb.", "vault-token", rf"{_W}{{60,}}"),
     ("hvr.", "vault-token", rf"{_W}{{26,}}"),
     ("sha256~", "openshift-token", rf"{_W}{{43}}(?![\w-])"),
-    *((f"ya29.{part}", "google-oauth-token", r"[A-Za-z0-9_.-]{24,}") for part in ("", "a.", "c.", "d.")),
+    *((f"ya29.{part}", "google-oauth-token", rf"{_W}{{20}}[A-Za-z0-9_.-]*") for part in ("", "a.", "c.", "d.")),
     ("sl.", "dropbox-token", rf"{_W}{{100,}}=?"),
     ("sl.u.", "dropbox-token", rf"{_W}{{100,}}=?"),
     *((f"dp.{what}.", "doppler-token", rf"{_N}{{40,}}") for what in ("pt", "ct", "sa", "st", "scim", "audit")),
@@ -210,22 +211,21 @@ SHAPES = (
     ("twilio-key", "SK", rf"{EDGE}SK{_X}{{32}}(?![0-9A-Za-z])"),
     ("mailgun-key", "key-", rf"(?<![\w-])key-{_X}{{32}}(?!\w)"),
     ("mailchimp-key", "-us", rf"{EDGE}{_X}{{32}}-us[0-9]{{1,2}}(?!\w)"),
-    ("azure-key", "JQQJ99", rf"{_N}{{40,52}}JQQJ99{_N}{{26,}}"),
-    ("azure-secret", "Q~", r"(?<![\w~.-])[\w~.-]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~.-])"),
+    ("azure-key", "JQQJ99", rf"{_N}{{44,52}}JQQJ99{_N}{{26,}}"),
+    ("azure-secret", "Q~", r"(?<![\w~.])[\w~.-]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~.-])"),
     ("airtable-token", "pat", rf"{EDGE}pat{_N}{{14}}\.{_X}{{64}}"),
     ("harness-token", "at.", rf"{EDGE}[ps]at\.{_W}{{22}}\.{_X}{{24}}\.{_N}{{20}}"),
     ("doppler-token", "dp.st.", rf"dp\.st\.[a-z0-9_-]{{2,35}}\.{_N}{{40,}}"),
     ("discord-token", ".", rf"{EDGE}[MNO]{_N}{{22,27}}\.{_W}{{6}}\.{_W}{{27,40}}(?![\w-])"),
     ("telegram-token", ":AA", rf"(?<![0-9])[0-9]{{6,12}}:AA{_W}{{32,}}"),
     ("terraform-token", ".atlasv1.", rf"(?:{EDGE}{_N}{{14}})?\.atlasv1\.{_W}{{50,}}"),
-    ("asana-token", ":", rf"(?<![\w/])[0-9]\\{{0,7}}/[0-9]{{10,20}}(?:\\{{0,7}}/[0-9]{{10,20}})?:{_X}{{32}}(?!\w)"),
+    ("asana-token", ":", rf"(?<!\w)[0-9]\\{{0,7}}/[0-9]{{10,20}}(?:\\{{0,7}}/[0-9]{{10,20}})?:{_X}{{32}}(?!\w)"),
     ("maxmind-key", "_mmk", rf"{EDGE}{_N}{{6}}_{_N}{{29}}_mmk(?![\w-])"),
     ("grafana-token", "glc_", r"glc_[A-Za-z0-9+/]{32,}={0,3}"),
     ("firebase-key", ":APA91", rf"(?<![\w-]){_W}{{11,22}}:APA91{_W}{{80,}}"),
     ("google-oauth-token", "/0", rf"(?<![0-9A-Za-z])1\\{{0,7}}/\\{{0,7}}/0{_W}{{30,}}"),
     ("fly-token", "fm2_", r"(?:FlyV1(?: |%20|\+))?fm2_[A-Za-z0-9+/_,-]{60,}={0,3}"),
     ("age-key", "AGE-SECRET-KEY-", r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
-    ("age-key", "AGE-PLUGIN-", r"AGE-PLUGIN-[A-Z0-9]{1,20}-1[A-Z0-9]{40,}"),
     ("mapbox-token", "sk.eyJ", rf"{EDGE}sk\.eyJ{_W}{{20,}}\.{_W}{{20,}}"),
 )
 # What stands behind another secret: the key of an AWS key id.
@@ -289,12 +289,12 @@ def _keeping_first(kind: str, mark: "Mark") -> "Callable[[re.Match[str]], str]":
 
 def _in_runs(text: str, raw: bytes) -> "Iterator[tuple[int, int, str]]":
     """Begin, end and kind of the tokens in runs and with what stands before them. The longest prefix is asked first."""
-    for at, _ in runs(raw):
+    for at, stop in runs(raw):
         for prefix, kind, rest in _ENDS.get(text[max(0, at - KEY_CHARS) : at], ()):
             if text.endswith(prefix, 0, at) and (match := compiled(rest, A).match(text, at)):
                 yield at - len(prefix), match.end(), kind
                 break
-        for begin in begins(raw, at):
+        for begin in (*begins(raw, at), *joints(raw, at, stop)):
             for prefix, kind, rest in _BEGINNINGS.get(text[begin : begin + KEY_CHARS], ()):
                 if not text.startswith(prefix, begin):
                     continue

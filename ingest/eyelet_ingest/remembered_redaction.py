@@ -16,8 +16,9 @@ from eyelet_ingest.remembered import event_of
 from eyelet_ingest.store import connect, erasing, layout, writer
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.places import matching
+from eyelet_ingest.store.redacted import DayRedacted
 from eyelet_ingest.store.redacted_places import Days
-from eyelet_ingest.store.redacting import DayRedacted, Work
+from eyelet_ingest.store.redacting import Work
 
 NAME = "quarantine"
 DEADLINE_MS = 10_000

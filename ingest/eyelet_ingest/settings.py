@@ -176,12 +176,20 @@ def compiled(held: Settings) -> dict[str, Any]:
         "custom_fields": held["metadata.custom_fields"],
         "payload_kib": held["limits.payload_kib"],
         "repeated": held["limits.repeated"],
-        **_redaction(held),
+        **_redaction(held["redaction.patterns"], held["redaction.allow"]),
     }
 
 
-def _redaction(held: Settings) -> dict[str, Any]:
-    patterns, allowed = held["redaction.patterns"], held["redaction.allow"]
+def of_redaction(path: str) -> dict[str, Any]:
+    """`patterns` and `allowed` of the global file at `path`, as `compiled` answers them, whatever else is wrong in it.
+
+    BadInput with file and line for what is wrong in these, or for a file that is no YAML."""
+    found = {name: one for name, one in (read(path) or {}).items() if name.split(".")[0] == "redaction"}
+    values = {name: value.value for name, value in _from_file(found, path, False).items()}
+    return _redaction(values.get("redaction.patterns", {}), values.get("redaction.allow", ()))
+
+
+def _redaction(patterns: "dict[str, str]", allowed: "tuple[str, ...]") -> dict[str, Any]:
     if not (patterns or allowed):
         return {"patterns": (), "allowed": ()}
     from eyelet_ingest import own_patterns

@@ -136,7 +136,7 @@ def test_what_names_a_session_is_said_with_what_removes_it(store: Store, make_ev
 
 
 def test_a_slow_search_is_stopped_by_ctrl_c_and_all_is_as_it_was(store: Store, make_event: MakeEvent) -> None:
-    store.append([make_event(NOON_US, data=json.dumps({"p": "a" * 3_000_000}))])
+    store.append([make_event(NOON_US, data=json.dumps({"p": "a" * 3_000_000 + " !"}))])
     path = Path(layout.db_path(store.root, layout.key_for("default", NOON_US)))
     store.close()
     before = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -105,6 +105,7 @@ BARE: dict[str, Line] = {
     "escaped-json": lambda rng, name, value: '{"body": "{\\"x\\": \\"' + value + '\\"}"}',
     "angle": lambda rng, name, value: f"<value>{value}</value>",
     "comment": lambda rng, name, value: f"# old: {value}\nx = 1\n",
+    "file-name": lambda rng, name, value: f"cp notes.txt /tmp/old-{value}.txt && ls /tmp",
     "wget": lambda rng, name, value: f"wget 'https://{_host(rng)}/x.tgz?sig={value}' -O x.tgz",
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from eyelet_ingest import again, bundle, faults, patterns, stamp
+from eyelet_ingest import again, bundle, faults, patterns, stamp, surroundings
 from eyelet_ingest.sources import times
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -114,9 +114,16 @@ def test_other_versions_of_python_run_it(home: str, root: str, version: str) -> 
     assert sessions(root) == ["s1", "s1"]
 
 
-def test_a_secret_is_redacted_without_the_dear_modules(home: str, root: str) -> None:
-    """In the bundle no rule of redaction needs `re`, and what they find is what they find in the package."""
+def test_a_secret_is_redacted_without_the_dear_modules(home: str, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the bundle no rule of redaction needs `re`, nor does a pattern of the settings; what they find is what they
+    find in the package."""
     bundle.write(home)
+    Path(home, "eyelet.yaml").write_text(
+        "redaction:\n  patterns:\n    acme-key: 'ACME-[A-Z]{9}'\n  allow: ['/acme[0-9]{4}/']\n"
+    )
+    monkeypatch.setenv("EYELET_CONFIG", os.path.join(home, "eyelet.yaml"))
+    monkeypatch.setattr(surroundings, "WAIT_MS", 20_000)
+    assert surroundings.Surroundings("/").settings["patterns"]  # read and kept for the hook
     code = (
         "import os, sys\n"
         "def told(status):\n"
@@ -127,7 +134,7 @@ def test_a_secret_is_redacted_without_the_dear_modules(home: str, root: str) -> 
         f"__file__ = {os.path.join(home, 'bin', 'eyelet-hook.py')!r}\n"
         "exec(open(__file__).read())\n"
     )
-    command = f"curl -u me:{SECRET} https://a:{SECRET}@b.c; export DB_PASSWORD={SECRET}; echo {SECRET}"
+    command = f"curl -u me:{SECRET} https://a:{SECRET}@b.c; export DB_PASSWORD={SECRET}; echo {SECRET}; ACME-ABCDEFGHI"
     given = {**PAYLOAD, "tool_input": {"command": command, "password": SECRET}, "-----BEGIN PRIVATE KEY-----": "x"}
     env = {**os.environ, "EYELET_ROOT": root}
     done = subprocess.run(
@@ -138,7 +145,8 @@ def test_a_secret_is_redacted_without_the_dear_modules(home: str, root: str) -> 
         check=True,
     )
     assert (done.stdout, done.stderr) == (b"", b"")
-    assert SECRET.encode() not in b"".join(path.read_bytes() for path in Path(root).rglob("*") if path.is_file())
+    content = b"".join(path.read_bytes() for path in Path(root).rglob("*") if path.is_file())
+    assert SECRET.encode() not in content and b"ABCDEFGHI" not in content and b"[redacted:acme-key:" in content
     assert sessions(root) == ["s1"]
 
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.jsontext import parse
 from eyelet_ingest.past import Cleaner, Pattern
+from eyelet_ingest.past_views import ESCAPE, View, unescaped, unescaped_all
 from eyelet_ingest.past_walk import rebuilt
 from eyelet_ingest.redaction import Redactor
 
@@ -140,3 +142,35 @@ def test_receipts_are_told_a_keyed_hash_of_the_pattern() -> None:
     assert one.told(KEY) == Pattern("hunter22").told(KEY) != other.told(KEY)
     assert one.told(KEY) != one.told(KEY[::-1])
     assert "hunter22" not in str(one.told(KEY))
+
+
+VALUES = st.recursive(
+    SECRETS | st.floats(allow_nan=False, allow_infinity=False) | st.integers() | st.text(max_size=8),
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=5), one, max_size=3),
+    max_leaves=8,
+)
+WRITTEN = (
+    json.dumps,
+    lambda value: json.dumps(value, ensure_ascii=False),
+    lambda value: json.dumps(json.dumps(value)),
+    lambda value: re.sub("X", r"\\u0058", json.dumps(value)),
+    lambda value: json.dumps({"x": quote(json.dumps(value), safe="")}),
+    lambda value: json.dumps([base64.b64encode(json.dumps(value).encode()).decode()]),
+)
+
+
+@pytest.mark.parametrize("pattern", ["aba", "(?i)bab", "[abX]{3}", "a[bX][0-9]", "0[0-9]{2}", r"\bab[XY]", "ab.{0,3}b"])
+@given(VALUES, st.sampled_from(WRITTEN))
+def test_where_a_pattern_may_not_be_held_nothing_would_change(
+    pattern: str, value: object, write: Callable[[object], str]
+) -> None:
+    cleaner, text = of(pattern), write(value)
+    if not cleaner.may_hold(text):
+        found = parse(text)
+        assert cleaner.value(found) is found
+        assert cleaner.text(text) is text
+
+
+@given(st.text(st.sampled_from('\\\\\\u00dD83"e/nbx1'), max_size=40))
+def test_escapes_mean_the_same_all_at_once_and_one_by_one(text: str) -> None:
+    assert unescaped_all(text) == View(text, ESCAPE, unescaped).plain

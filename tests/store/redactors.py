@@ -80,6 +80,7 @@ def in_day(path: str) -> tuple[int, int]:
 def expect_old_or_new(root: str) -> None:
     rows, secret = in_day(layout.db_path(root, DAY))
     assert (rows, secret) in ((EVENTS, EVENTS), (EVENTS, 0)), (rows, secret)
+    assert next(one.state for one in verify.verify(root, [DAY])) in (verify.UNCHANGED, verify.REOPENED)
     (waiting,) = spool.waiting(root)
     spool.read(waiting)
     (one,) = json_files.files(root)

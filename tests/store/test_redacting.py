@@ -14,8 +14,20 @@ from eyelet_ingest import json_files, pipeline
 from eyelet_ingest.events import Event
 from eyelet_ingest.ledger import Ledger
 from eyelet_ingest.past import Pattern, Rules
-from eyelet_ingest.store import alongside, archives, connect, export, layout, sealing, spool, sync, verify, writer
-from eyelet_ingest.store.redacting import Redacted
+from eyelet_ingest.store import (
+    alongside,
+    archives,
+    connect,
+    export,
+    layout,
+    schema,
+    sealing,
+    spool,
+    sync,
+    verify,
+    writer,
+)
+from eyelet_ingest.store.redacted import Redacted
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from eyelet_ingest.store.tombstones import Tombstones
@@ -115,6 +127,21 @@ def test_a_secret_is_in_no_byte_of_any_place_and_every_event_stays(places: Store
     assert Tombstones.of(root).to_erase() == []
     assert archives.restore(root, DAY).rows == 90
     assert everywhere(root) == []
+    conn = connect.open_reader(layout.db_path(root, DAY))
+    made = {name for (name,) in conn.execute("select name from sqlite_master where type = 'index'")}
+    assert set(schema.index_statements()) <= made
+    conn.close()
+
+
+def test_no_gap_of_a_file_keeps_a_piece_of_it(root: str, store: Store, make_event: MakeEvent, tmp_path: Path) -> None:
+    """Rows of all lengths, which SQLite moves about; and as many records in quarantine."""
+    data = [json.dumps({"p": f"{SECRET} {'x' * (n * 37 % 3_000)}", "q": SECRET * (n % 7)}) for n in range(300)]
+    store.append([make_event(NOON_US + n, data=one) for n, one in enumerate(data)])
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(f"{one[:-1]}\n" for one in data))
+    assert pipeline.ingest([str(log)], root).quarantined == 300
+    assert counts(store.redact(WHAT)) == {("days", 300), ("quarantine", 300)}
+    assert everywhere(root) == []
 
 
 def test_what_waits_is_stored_without_the_secret(root: str, store: Store, make_event: MakeEvent) -> None:
@@ -175,6 +202,14 @@ def test_derived_columns_statistics_and_src_follow(store: Store, make_event: Mak
     assert row["src"] == "claude.x.bash.redacted.run"
     assert str(row["error_code"]).startswith("exit:[redacted:custom:")
     assert everywhere(store.root, "hunter22", "Hunter22") == []
+
+
+def test_a_src_keeps_no_part_of_a_long_secret(store: Store, make_event: MakeEvent) -> None:
+    secret = "Acme+" + "k9" * 40
+    part = "acme_" + "k9" * 13  # 31 characters, as a program's name is cut
+    store.append([make_event(NOON_US, src=f"claude.x.bash.{part}", data=json.dumps({"command": secret}))])
+    store.redact(Pattern(r"Acme\+[k9]{80}"))
+    assert rows(store, "src") == [("claude.x.bash.redacted",)]
 
 
 def test_a_number_is_a_secret_too(store: Store, make_event: MakeEvent) -> None:
@@ -389,6 +424,22 @@ def test_tables_of_others_are_cleaned_and_their_text_indexes_made_anew(store: St
     assert conn.execute("select count(*) from found where found match 'redacted'").fetchone() == (9,)
     assert conn.execute("select count(*) from own where own match 'redacted'").fetchone() == (1,)
     conn.close()
+
+
+def test_what_cannot_be_cleaned_of_others_is_named(store: Store, make_event: MakeEvent) -> None:
+    store.append([told(make_event, n, secret="hunter22") for n in range(3)])
+    with store.connection(DAY) as lent, lent.writing() as conn:
+        conn.execute("create table keyed (name text primary key) without rowid")
+        conn.execute("create table checked (name text check (name = 'hunter22'))")
+        conn.execute("insert into keyed values ('hunter22')")
+        conn.execute("insert into checked values ('hunter22')")
+        conn.execute("create virtual table bare using fts5(text, content='')")
+        conn.execute("insert into bare (rowid, text) values (1, 'hunter22')")
+    done = store.redact(Pattern("hunter22"))
+    assert done.events == 3
+    assert sorted(bad.error.split(" of another")[0] for bad in done.failed) == [
+        *("its table checked", "its table keyed", "its text index bare")
+    ]
 
 
 def test_the_rules_of_today_go_over_what_older_ones_left(store: Store, make_event: MakeEvent) -> None:

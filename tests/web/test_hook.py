@@ -4,6 +4,8 @@ import asyncio
 import http.client
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,9 +15,9 @@ import pytest
 
 from datasette_eyelet import instance
 from datasette_eyelet.api import body, door, hook, senders
-from eyelet_ingest import grouped, live, surroundings, tokens
+from eyelet_ingest import capture, grouped, live, logs, pipeline, surroundings, tokens
 from eyelet_ingest.redaction import Redactor
-from eyelet_ingest.store import layout, spool
+from eyelet_ingest.store import identity, layout, spool
 from eyelet_ingest.store.connect import FileLock
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -101,6 +103,45 @@ async def test_what_is_secret_reaches_no_byte_of_the_root(agent: Agent, root: st
     await agent({**PAYLOAD, "tool_input": {"command": f"export DB_PASSWORD={secret}"}})
     for path in Path(root).rglob("*"):
         assert path.is_dir() or secret.encode() not in path.read_bytes(), path
+
+
+async def test_hook_server_log_and_import_redact_alike(
+    agent: Agent, store: Store, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surroundings, "WAIT_MS", 20_000)  # the settings are read by a process of their own
+    config = Path(surroundings.config_file())
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text("redaction:\n  patterns:\n    acme-key: 'ACME-[A-Z]{9}'\n  allow: ['hunter-stays']\n")
+    token = "gh" + "p_" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zC" + "1234"
+    command = f"a ACME-ABCDEFGHI {token} <private>x\ny</private> PASSWORD=hunter-stays SECRET=hunter2hunter2"
+    content = {**PAYLOAD, "tool_input": {"command": command, "password": "hunter-stays", "secret": "hunter2hunter2"}}
+    await agent(content)
+    surroundings.Surroundings("/")  # read by now
+    run = [sys.executable, "-I", "-S", str(Path(capture.__file__)), "--root", root]
+    subprocess.run(run, input=json.dumps(content).encode(), check=True, cwd=tmp_path)
+    (tmp_path / "a.jsonl").write_text(json.dumps(content) + "\n")
+    pipeline.ingest([str(tmp_path / "a.jsonl")], root)
+    logs.record(store, "default", [json.dumps(content)], sender="t")
+    found = [json.loads(row["data"])["tool_input"] for row in rows(store)]
+    mark = Redactor(identity.load_key(root)).marker
+    secret = mark("secret", "hunter2hunter2")
+    said = f"a {mark('acme-key', 'ACME-ABCDEFGHI')} {mark('github-token', token)} {mark('private', 'xy')}"
+    assert found == 4 * [
+        {"command": f"{said} PASSWORD=hunter-stays SECRET={secret}", "password": "hunter-stays", "secret": secret}
+    ]
+
+
+async def test_a_refusal_quotes_no_secret(agent: Agent) -> None:
+    token = "gh" + "p_" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zC" + "1234"
+    for answer in (
+        await agent(path=f"{hook.HOOK}?{token}=1"),
+        await agent(path=f"{hook.HOOK}?context={token}"),
+        await agent(x_eyelet_context=token),
+        await agent({"events": [], token: 1}, path="/-/eyelet/api/insert"),
+        await agent({"events": [{"message": "x", "level": token}]}, path="/-/eyelet/api/insert"),
+        await agent({"events": [{"message": "x"}], "context": token}, path="/-/eyelet/api/insert"),
+    ):
+        assert answer.status_code == 400 and answer.json()["error"] and token not in answer.text
 
 
 @pytest.mark.parametrize("content", [b"no JSON", b'{"a": NaN}', b"\xff\xfe", b"[1]", b"[" * 5_000])

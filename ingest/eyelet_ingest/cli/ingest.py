@@ -25,13 +25,18 @@ COUNTS = ("read", "stored", "duplicates", "quarantined", "deleted", "partitions"
 CONTENT_SHOWN_CHARS = 200
 
 
-def _listed(file: str | None, root: str) -> str | None:
-    """A file as the quarantine lists it: absolute and redacted, `-` for standard input."""
-    from eyelet_ingest import pipeline, recordings, redactors
+def _absolute(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A file's path; `-` for standard input."""
+    from eyelet_ingest import recordings
 
-    if file is None or file == recordings.STDIN:
-        return file
-    return pipeline.shown_path(recordings.absolute(file), redactors.of_root(root))
+    return value if value is None or value == recordings.STDIN else recordings.absolute(value)
+
+
+def _listed(file: str | None, root: str) -> str | None:
+    """A file as the quarantine of the root lists it: without secrets."""
+    from eyelet_ingest import pipeline, redactors
+
+    return file and pipeline.shown_path(file, redactors.of_root(root))
 
 
 @click.command()
@@ -156,7 +161,7 @@ def _drop(root: str, name: str | None, paths: tuple[str, ...], yes: bool, as_jso
 @click.command()
 @root_option
 @click.option("--limit", default=100, type=WholeNumber(min=0), help="How many at most, newest first; 0 for all.")
-@click.option("--file", metavar="FILE", help="Only records of this file; - is standard input.")
+@click.option("--file", metavar="FILE", callback=_absolute, help="Only records of this file; - is standard input.")
 @click.option("--clear", is_flag=True, help="Forget the records, all of them or those of --file.")
 @click.option("--yes", is_flag=True, help="Clear without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array; with --clear how many went.")

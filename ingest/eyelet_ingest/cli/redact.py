@@ -12,7 +12,7 @@ from eyelet_ingest.errors import BadInput, EyeletError
 
 if TYPE_CHECKING:
     from eyelet_ingest.store.cleaning import Cleaning
-    from eyelet_ingest.store.redacting import DayRedacted, Redacted
+    from eyelet_ingest.store.redacted import DayRedacted, Redacted
     from eyelet_ingest.store.store import Store
 
 SOMETHING_LEFT = 1  # the exit status

@@ -4,11 +4,12 @@ import os
 from collections.abc import Iterator
 
 from eyelet_ingest.errors import EyeletError
-from eyelet_ingest.store import archives, connect, foreign_tables, layout, redacting, schema
+from eyelet_ingest.store import archives, connect, layout, redacting, schema
 from eyelet_ingest.store.archived_deletion import make_indexes, opened
 from eyelet_ingest.store.digests import rows_digest
 from eyelet_ingest.store.layout import PartitionKey
-from eyelet_ingest.store.redacting import DayRedacted, Work
+from eyelet_ingest.store.redacted import DayRedacted
+from eyelet_ingest.store.redacting import Work
 
 NAME = "archive"
 
@@ -42,8 +43,7 @@ class Archives:
                 _, day.before = rows_digest(conn, schema.COLUMNS, None)
                 redacting.rewrite_rows(work, conn, day)
                 _, day.after = rows_digest(conn, schema.COLUMNS, None)
-                for name in foreign_tables.clean(conn, work.cleaner, changed=bool(day.events)):
-                    day.columns[f"{redacting.OTHERS}: {name}"] += 1
+                redacting.clean_others(work, conn, day)
             if work.receipt is not None and day.columns:
                 make_indexes(conn, facts["without"])
                 conn.close()

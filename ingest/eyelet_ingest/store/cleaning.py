@@ -24,6 +24,7 @@ WORDS = {
     "loglevel": ("debug", "info", "warn", "error"),
     "origin": ("hook", "transcript", "otlp", "log"),
 }
+SRC_CHARS = 24
 SRC_LEAST_CHARS = 4  # of what a secret became in a src: shorter, it may be any word
 _MARKER = re.compile(r"\[redacted:[^\]]*\](?:#\d+)?")
 _NO_NAME = re.compile(r"[^a-z0-9_-]")
@@ -33,6 +34,9 @@ class Cleaner(Protocol):
     """What goes of the texts of one root. Every method gives the same object back where nothing goes."""
 
     taken: dict[str, None]  # the secrets that went, in plain: some of them, where there are very many
+
+    def may_hold(self, text: str) -> bool:
+        """Whether anything may go of this text, or of what it says as JSON. No is certain."""
 
     def text(self, text: str) -> str:
         """Any text."""
@@ -94,6 +98,8 @@ def _cleaned_value(cleaner: Cleaner, name: str, value: "str | bytes") -> object:
 
 def clean_json(cleaner: Cleaner, text: str) -> str:
     """JSON text without what goes: JSON again. The same object where nothing goes."""
+    if not cleaner.may_hold(text):
+        return text
     try:
         value = parse(text)
     except (BadInput, RecursionError):
@@ -104,7 +110,7 @@ def clean_json(cleaner: Cleaner, text: str) -> str:
         if inside is not value:
             return dumps(inside)
     done = cleaner.value(value)
-    if done is value and (not has_duplicate_keys(text) or cleaner.damaged(text) is text):
+    if done is value and (cleaner.damaged(text) is text or not has_duplicate_keys(text)):
         return text
     try:
         written = dumps(done)
@@ -119,9 +125,10 @@ def clean_src(cleaner: Cleaner, src: str, taken: Iterable[str]) -> str:
     if safe is not src:
         safe = _MARKER.sub("redacted", safe)
     for secret in taken:
-        part = _NO_NAME.sub("_", secret[:64].lower()).strip("_-")
+        part = _NO_NAME.sub("_", secret[:SRC_CHARS].lower()).strip("_-")
         if len(part) >= SRC_LEAST_CHARS and part in safe:
-            safe = safe.replace(part, "redacted")
+            rest = r"[a-z0-9_-]*" if len(secret) > SRC_CHARS else ""  # of a long one a part is kept
+            safe = re.sub(re.escape(part) + rest, "redacted", safe)
     return safe
 
 

@@ -16,7 +16,7 @@ HEADER, FORMAT = "eyelet_backup", 1
 # What a root is besides its days.
 ROOT_FILES = ("secret.key", "retention.json", "sealing.json", "tokens.json", "eyelet.yaml")
 ROOT_DATABASES = ("ingest.sqlite", "sync.sqlite", "audit.sqlite", "tombstones.sqlite")  # the last one knows most
-ROOT_TREES = ("seals", "archive", "spool")
+ROOT_TREES = ("seals", "archive", "spool", "redactions")
 
 
 class Manifest:

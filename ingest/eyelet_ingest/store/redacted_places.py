@@ -14,7 +14,8 @@ from eyelet_ingest.store import identity, layout, spool, writer
 from eyelet_ingest.store.connect import FileLock, is_there
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.places import DEADLINE_MS, matching, met_us
-from eyelet_ingest.store.redacting import DayRedacted, Place, Work
+from eyelet_ingest.store.redacted import DayRedacted
+from eyelet_ingest.store.redacting import Place, Work
 
 FAULTS = ("faults", "faults.old")  # faults.py
 MADE = ".redacted"  # how the name of a file ends that is being made

@@ -10,90 +10,29 @@ that no drain brings it into a day that was walked; archives come last, for the 
 
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from eyelet_ingest.errors import EyeletError, PartitionError, PartitionUnreadable
 from eyelet_ingest.store import copies, erasing, foreign_tables, identity, layout, manifest, removal, schema, sealing
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
-from eyelet_ingest.store.cleaning import Cleaned, Cleaner, Cleaning, cleaned, text_columns
+from eyelet_ingest.store.cleaning import Cleaned, Cleaning, cleaned, text_columns
 from eyelet_ingest.store.connect import FileLock, is_there, open_reader, open_writer, remedy, transaction
 from eyelet_ingest.store.digests import rows_digest
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.receipts import Receipt
+from eyelet_ingest.store.redacted import DAYS, DayRedacted, Redacted
 from eyelet_ingest.store.tombstones import Tombstones
 from eyelet_ingest.store.wanted import Wanted
 
 DEADLINE_MS = 30_000  # for the lock of one day
-DAYS, OTHERS = "days", "tables of others"
+OTHERS = "tables of others"
 REDACTED = "redacted"  # what manifests say of it
 ROWS_AT_ONCE = 50
-SECRETS_MOST = 1_000  # that are remembered while it runs, to look for what is left of them
 
 LetGo = Callable[[PartitionKey], object]
-
-
-@dataclass(slots=True)
-class DayRedacted:
-    """What changes, or changed, of one day in one place: events, or records, or files; of which columns; and where what
-    was to go stays, as it names the event. `before` and `after` are the digests over the rows of a day."""
-
-    key: PartitionKey
-    place: str
-    events: int = 0
-    columns: Counter[str] = field(default_factory=Counter)
-    kept: Counter[str] = field(default_factory=Counter)
-    before: str = ""
-    after: str = ""
-
-    def add(self, one: Cleaned) -> None:
-        self.events += bool(one.values)
-        self.columns.update(one.values.keys())
-        self.kept.update(one.kept)
-
-    def told(self) -> dict[str, object]:
-        """As programs and receipts have it."""
-        said: dict[str, object] = {"place": self.place, "context": self.key.context, "day": self.key.date}
-        said |= {"events": self.events, "columns": dict(sorted(self.columns.items()))}
-        said |= {"kept": dict(sorted(self.kept.items()))} if self.kept else {}
-        return said | ({"before": self.before, "after": self.after} if self.after else {})
-
-
-@dataclass(slots=True)
-class Redacted:
-    """What changes, or changed, in the days and elsewhere; what could not be served; files of which a reader still
-    needs what they held (`unerased`); and the paths of the receipts."""
-
-    dry_run: bool
-    days: list[DayRedacted] = field(default_factory=list)
-    failed: list[Unreadable] = field(default_factory=list)
-    unerased: list[str] = field(default_factory=list)
-    receipts: list[str] = field(default_factory=list)
-    secrets: dict[str, None] = field(default_factory=dict, repr=False)  # in plain, for as long as this lives
-
-    @property
-    def events(self) -> int:
-        """How many events changed in the days; one counts once, whatever changed in it."""
-        return sum(day.events for day in self.days if day.place == DAYS)
-
-    @property
-    def kept(self) -> int:
-        return sum(sum(day.kept.values()) for day in self.days)
-
-    def took(self, cleaner: Cleaner) -> None:
-        """Remember the secrets that this cleaner met last."""
-        if len(self.secrets) < SECRETS_MOST:
-            self.secrets.update(cleaner.taken)
-
-    def add(self, other: "Redacted") -> None:
-        """What was done in another root."""
-        for name in ("days", "failed", "unerased", "receipts"):
-            getattr(self, name).extend(getattr(other, name))
-        self.secrets |= other.secrets
 
 
 class Work:
@@ -303,14 +242,21 @@ def _rewrite(work: Work, conn: Any, key: PartitionKey, found: _Looked) -> DayRed
     _, day.before = rows_digest(conn, schema.COLUMNS, None)
     rewrite_rows(work, conn, day, found)
     day.kept = found.day.kept
-    for name in foreign_tables.clean(conn, work.cleaner, changed=bool(day.events)):
-        day.columns[f"{OTHERS}: {name}"] += 1
+    clean_others(work, conn, day)
     if day.columns:
         erasing.forget_samples(conn)
-    for name in foreign_tables.holding(conn, work.cleaner):
-        work.failed(key, f"its table {name} of another program still holds it: change it there")
     _, day.after = rows_digest(conn, schema.COLUMNS, None)
     return day
+
+
+def clean_others(work: Work, conn: Any, day: DayRedacted) -> None:
+    """Inside a transaction: the same in the tables of others, once ours are clean; what refuses is named."""
+    cleaned, refused = foreign_tables.clean(conn, work.cleaner, changed=bool(day.events))
+    day.columns.update(f"{OTHERS}: {name}" for name in cleaned)
+    for name in refused if work.go else ():
+        work.failed(day.key, f"its text index {name} of another program cannot be made anew: it may still hold it")
+    for name in foreign_tables.holding(conn, work.cleaner) if work.go else ():
+        work.failed(day.key, f"its table {name} of another program still holds it: change it there")
 
 
 def rewrite_rows(work: Work, conn: Any, day: DayRedacted, found: "_Looked | None" = None) -> None:

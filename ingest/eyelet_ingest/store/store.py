@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.histogram import Histogram
     from eyelet_ingest.store.importing import Imported
     from eyelet_ingest.store.maintenance import Maintained, Maintenance
-    from eyelet_ingest.store.redacting import Redacted
+    from eyelet_ingest.store.redacted import Redacted
     from eyelet_ingest.store.restoring import Restored
     from eyelet_ingest.store.retention import Retained, Rules
     from eyelet_ingest.store.scanning import Looker, Scan
