@@ -45,6 +45,7 @@ AT_RUNS = tuple(
     b" lip_live_ re_ AVNS_ s-s4t2ud- s-s4t2af- sm_aat_ sm_pat_ sm_sat_"
     b" AGE-PLUGIN-".split()
 )
+AT_RUNS += tuple([b"SK" + bytes((digit,)) for digit in b"0123456789abcdefABCDEF"])  # Twilio's
 BEFORE_RUNS = tuple(
     b"t1. xoxe. hvs. hvb. hvr. sha256~ sl. sl.u. .atlasv1. ya29. ya29.a. ya29.c. ya29.d. dp.pt. dp.ct. dp.sa. dp.st."
     b" dp.scim. dp.audit. v1. dt0c01. dt0s01.".split()

@@ -42,6 +42,19 @@ AT_ONCE = 150  # samples between two changes of modules
 VALUE = "".join(Random(SEED).choices("abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", k=11))
 LONG = VALUE * 4
 SPOKEN = (
+    *(
+        f"kinit bob <<< '{VALUE}'",
+        f"bob:{VALUE}@unix(/run/x.sock)/shop",
+        f"curl -u bob:{VALUE} x",
+        f"curl -b 'sid={VALUE}' x",
+    ),
+    *(
+        "?sig=" + f"{VALUE}%2B" * 4,
+        f"password%0A={VALUE}",
+        f"password%09={VALUE}",
+        f"x:\\/\\/bob:{VALUE}@h",
+        f"x:/\\/bob:{VALUE}@h",
+    ),
     *(f"passcode = {VALUE}", f"sshpass -p {VALUE} ssh bob@host", f"curl --user bob:{VALUE} https://example.com"),
     *(
         f"https://b.example/x?sig={LONG}",
@@ -221,7 +234,9 @@ def texts_of(mutant: Mutant) -> list[str]:
         left = getattr(sys.modules[f"{PACKAGE}.{mutant.module}"], mutant.table)
     lost = [row for row in rows if row not in left]
     if mutant.module != "redaction_providers":
-        return [f"{name}: '{VALUE}'" for row in lost for name in _names(row)]
+        names = [name for row in lost for name in _names(row)]
+        forms = ("{n}: '{v}'", "{n}={l}", '{{"{n}": {{"current": [1, "x", "{l}"]}}}}', "{n} is set\\n{n}:\\t\\t'{l}'")
+        return [form.format(n=name, v=VALUE, l=LONG) for name in names for form in forms]
     rng, found = Random(SEED), []
     for first, _, third in lost:
         before = "" if mutant.table == "SHAPES" else first  # (kind, word, pattern), else (prefix, kind, pattern)

@@ -21,7 +21,17 @@ SOAK = bool(os.environ.get("EYELET_SOAK"))
 TRIED = 16
 # Whose absence changes nothing, and why it stays.
 SPARE = {
-    "_KEY_NAMES: b'secretkey'": "a text with it is looked at for `secret` alone; the name by itself is asked for it",
+    "_KEY_NAMES: b'secretkey'": "`secret` is asked for by itself",
+    "_KEY_NAMES: b'cookiekey'": "`cookie` is asked for by itself",
+    "_KEY_NAMES: b'presharedkey'": "it ends in `sharedkey`",
+    "or b'key' in low": "of names alone, where the names of keys are asked for next",
+    "or b'?' in raw and b'?sig=' in raw": "a signature is a long run besides, unless it is full of escapes",
+    "or right in b'9adAD'": "line ends and tabs, beside which other characters are escaped as a rule",
+    "or ':\\\\' in text": "half of `:\\/\\/`, whose other half is asked for, too",
+    "or b'-u' in low": "an option behind a blank is asked for with its command",
+    "or b'--user' in low": "an option behind a blank is asked for with its command",
+    "or b'-b' in low": "an option behind a blank is asked for with its command",
+    "or low.startswith(b'\\\\t', end)": "a sign behind it is asked for as well",
 }
 
 
