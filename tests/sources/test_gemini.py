@@ -134,6 +134,18 @@ def test_a_message_is_known_by_its_id_and_a_head_by_its_session() -> None:
     assert chat.time_us({"$set": {"lastUpdated": "2026-03-01T10:00:00Z"}}) == 1_772_359_200_000_000
 
 
+def test_a_message_with_a_short_id_is_known_within_its_session() -> None:
+    asked, early = ({**message(at, kind), "id": f"m{at}"} for at, kind in ((1, "user"), (2, "gemini")))
+    told, note = {**early, "tokens": TOKENS}, {**message(3, "info"), "id": "m3"}
+    assert kept([HEAD, asked, early, told, note]) == [HEAD, asked, told, note]
+    assert [getattr(formats.of(one), "name", None) for one in (asked, told, note)] == ["gemini", "gemini", None]
+    here, there = Chat(), Chat()
+    here.uuid(HEAD)
+    there.uuid({"$set": {"sessionId": "another"}})
+    assert here.uuid(asked) == ("gemini", f"{HEAD['sessionId']} m1") != there.uuid(asked)
+    assert here.time_us(note) == 1_772_359_203_000_000
+
+
 def test_other_logs_pass_untouched() -> None:
     others: list[Any] = [
         {"type": "user", "uuid": "u", "message": {}},
