@@ -14,7 +14,7 @@ from eyelet_ingest.sources import formats, gemini_chats, gemini_hooks
 from eyelet_ingest.sources.gemini_chats import Chat
 from tests.sources.shapes import EXAMPLES, JSON, hold_to_columns, hold_to_table, said, table
 
-HEAD = {
+HEAD: dict[str, Any] = {
     "sessionId": "6f1c2c1e-2b7e-4c3b-9a55-0d2f6a3f6a10",
     "projectHash": "a1b2",
     "startTime": "2026-03-01T10:00:00.000Z",

@@ -136,6 +136,9 @@ async def test_a_body_that_swells_is_stopped_where_it_is_too_long(export: Export
     assert (await export(bomb, content_encoding="gzip")).status_code == 413
     assert (await export(b"x", content_encoding="gzip")).status_code == 400
     assert (await export(bomb[:50], content_encoding="gzip")).status_code == 400
+    members = gzip.compress(b"") * otlp.MEMBERS_MAX
+    assert (await export(members + gzip.compress(b"{}"), content_encoding="gzip")).status_code == 400
+    assert (await export(members[20:] + gzip.compress(b"{}"), content_encoding="gzip")).json() == {}
     assert (await export(b"{}", content_encoding="br")).status_code == 415
     assert (await export({}, content_length=str(otlp.BODY_MAX_BYTES + 1))).status_code == 413
     many = request(*[{}] * (otlp.RECORDS_MAX + 1))

@@ -70,8 +70,8 @@ def outcome_of(kind: str, item: Item) -> Outcome:
     if kind == "error":
         error = get("error")  # of versions before `codex_error_info`
         message = message_of(get("message")) or message_of(error)
-        kind = error.get("kind") if isinstance(error, dict) else None
-        return "error", _error_name(get("codex_error_info")) or _error_name(kind) or code_of(message), message
+        named = error.get("kind") if isinstance(error, dict) else None
+        return "error", _error_name(get("codex_error_info")) or _error_name(named) or code_of(message), message
     if kind == "turn_aborted":
         reason = plain(get("reason"))
         return ("interrupted", "interrupted", reason) if reason in ("", "interrupted") else OK
