@@ -48,6 +48,8 @@ async def view(datasette: Any, request: Any) -> Any:
                 await held.handed_over().done(taking.at_once)
             else:
                 await taking.after_asking(datasette)
+        except BadInput:
+            raise
         except EyeletError as bad:  # its reason may name files
             raise Problem(503, f"the event is recorded nowhere: {bad.hint}") from bad
     return _done()

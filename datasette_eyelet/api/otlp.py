@@ -27,6 +27,7 @@ from eyelet_ingest.surroundings import Surroundings
 LOGS = "/v1/logs"
 BODY_MAX_BYTES = 16 * 2**20  # as it is sent, and as it is when decompressed
 RECORDS_MAX = 10_000
+MEMBERS_MAX = 64  # of a gzip stream, for each of which the rest is copied: exporters send one
 REMEDY = "set OTEL_EXPORTER_OTLP_PROTOCOL=http/json (of logs alone: OTEL_EXPORTER_OTLP_LOGS_PROTOCOL)"
 _PROTOBUF = ("application/x-protobuf", "application/protobuf", "application/grpc")
 # google.rpc.Code of a status of HTTP.
@@ -118,7 +119,9 @@ def _records(raw: bytes) -> list[object]:
 def _unpacked(raw: bytes) -> bytes:
     """What gzip packed, no more of it than BODY_MAX_BYTES."""
     found = b""
-    while raw:
+    for _ in range(MEMBERS_MAX):
+        if not raw:
+            return found
         unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
         try:
             found += unpack.decompress(raw, BODY_MAX_BYTES + 1 - len(found))
@@ -129,6 +132,8 @@ def _unpacked(raw: bytes) -> bytes:
         if not unpack.eof:
             raise Problem(400, "the body is no gzip: it is cut short")
         raw = unpack.unused_data
+    if raw:
+        raise Problem(400, f"the body is gzip of more than {MEMBERS_MAX} members: pack it in one")
     return found
 
 

@@ -48,6 +48,8 @@ class Batch:
         self.chars = 0
         self.timeless: list[tuple[str, Event]] = []  # those whose time the ledger decides
         self.bad: list[tuple[bytes, Quarantined]] = []
+        self.bad_files: set[str] = set()  # those that anything in quarantine is of
+        self.days_of: dict[str, set[layout.PartitionKey]] | None = None  # where what a file holds was put, if asked for
 
     def add(self, context: str, event: Event, *, is_timeless: bool = False) -> None:
         """One event of the context given by name; `is_timeless`: it keeps the time it was given when first seen."""
@@ -74,6 +76,7 @@ class Batch:
             self.clock.now_us,
         )
         self.tally.quarantined += 1
+        self.bad_files.add(file)
         self.bad.append((uid, entry))
         self.chars += len(entry.content)
         if len(self.tally.troubles) < TROUBLES_KEPT:
@@ -93,10 +96,18 @@ class Batch:
             self.tally.partitions |= appended.partitions
             for refused in appended.refused:
                 self._refuse(refused)
+            self._note_days()
         if self.bad:
             self.ledger.quarantine(self._allowed())
         self.events, self.timeless, self.bad, self.chars = [], [], [], 0
         return known_again
+
+    def _note_days(self) -> None:
+        for context, event in self.events if self.days_of is not None else ():
+            source = event.meta["source"]
+            if isinstance(source, dict) and self.days_of is not None:
+                key = layout.key_for(layout.safe_context(context), event.time_us)
+                self.days_of.setdefault(source["file"], set()).add(key)
 
     def _allowed(self) -> list[tuple[bytes, Quarantined]]:
         """Of what cannot be stored, that which nobody deleted from the quarantine."""

@@ -35,9 +35,19 @@ _RECOVER = "{}: {} behind row {:,} of {}; save the rest with `sqlite3 OLD .recov
 
 
 class Database:
-    """One old database on its way into a batch; `context` is for rows that name none."""
+    """One old database on its way into a batch; `context` is for rows that name none, unless `context_of` says of their
+    session's folder which: None for nothing to be recorded of it."""
 
-    def __init__(self, batch: Batch, path: str, shown: str, context: str, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        path: str,
+        shown: str,
+        context: str,
+        progress: Callable[[int], None],
+        context_of: "Callable[[str], str | None] | None" = None,
+    ) -> None:
+        self.context_of = context_of or (lambda folder: context)
         self.batch, self.path, self.shown, self.context, self.progress = batch, path, shown, context, progress
         self.key, self.clock, self.redactor = batch.key, batch.clock, batch.redactor
         self.uids = identity.Uids(self.key)
@@ -168,11 +178,13 @@ class Database:
             own_us = other_us if own_us is None else own_us
         clean, clean_text = intake.cleaned(text, record, self.redactor, is_suspect)
         event = opencode.normalise(clean if isinstance(clean, dict) else {}, clean_text, message, session)
+        context = self.context_of(event.project_dir or "")
+        if context is None:
+            self.read -= 1
+            return
         name = opencode.name_of(record)
         uid = identity.record_uid(self.key, opencode.AGENT, name) if name else None
-        self._add(
-            self.context, event, row, canonical(record).encode(), own_us, row.values.get("time_created"), nth, uid
-        )
+        self._add(context, event, row, canonical(record).encode(), own_us, row.values.get("time_created"), nth, uid)
 
     def _add(
         self,
@@ -216,8 +228,7 @@ class Database:
         elif self.last_time_us is not None:
             event.time_us, origin = self.last_time_us, "neighbour"
         event.meta["timestamp_from"] = origin
-        said = self.redactor.text(plain(original))[:100]
-        if said:
+        if said := plain(self._clean(original), 100):
             event.meta["original_timestamp"] = said
 
     def _quarantine(self, row: OldRow, reason: str) -> None:

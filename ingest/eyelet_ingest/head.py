@@ -28,6 +28,7 @@ class Head:
         self.first_time_us: int | None = None
         self.digests: list[bytes] = []  # of the first record, of the first two, …
         self.sessions: list[str] = []  # the first two that differ
+        self.folder = ""  # that the first of them is of, "" where none says it
         kinds: Counter[str] = Counter()
         chars = 0
         for record in found:
@@ -44,6 +45,7 @@ class Head:
                     kind = formats.of(value)
                     kinds[kind.name if kind else ""] += 1
                 self._note_session(value)
+                self.folder = self.folder or formats.folder_of(value)
                 if self.first_time_us is None:
                     self.first_time_us = clock.usable(of_payload(value))
             count = len(self.records)

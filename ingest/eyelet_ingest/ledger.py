@@ -17,7 +17,7 @@ from eyelet_ingest.store import connect, identity
 
 FILE_NAME = "ingest.sqlite"
 CHUNK = 500  # values in one `in (…)`: SQLite before 3.32 allows 999
-VERSION = 1
+VERSION = 2
 BUSY_MS = 30_000
 OCCURRENCES_HELD = 100_000  # equal payloads are counted in memory up to here (about 8 MB), then on disk
 CACHE_KIB = 8_000
@@ -58,6 +58,20 @@ create table quarantine (
 );
 create index quarantine_file on quarantine (file, line);
 """
+# What `eyelet import-history` knows of a recording: by a keyed digest of its path, as a path tells project and session.
+# `mark` is empty until all of it is stored; `days` are the partitions where it is.
+_SCHEMA_2 = """
+create table recordings (
+    path blob not null,
+    context text not null,
+    mark text not null,
+    awaited integer not null,
+    days text not null,
+    at_us integer not null,
+    primary key (path, context)
+) without rowid
+"""
+_STEPS = (_SCHEMA, _SCHEMA_2)
 
 _OF_FILE = "(? is null or file = ?)"
 
@@ -85,6 +99,17 @@ class Seen:
     head_digest: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording as `eyelet import-history` left it: the given name of its context, the mark that it had when all of
+    it was stored ("": it was not), whether its end is to be looked at again, and the days where it is, a line each."""
+
+    context: str
+    mark: str = ""
+    is_awaited: bool = False
+    days: str = ""
+
+
 class Ledger:
     """The ledger of one root, made when it is first needed. RootError where it cannot be read or written."""
 
@@ -105,10 +130,10 @@ class Ledger:
             raise RootError("open", self.path, f"a newer version made it ({version} > {VERSION})", "update eyelet")
         if version < VERSION:
             with self._work("make"):
-                if not self._conn.execute("pragma user_version").fetchone()[0]:  # another may have been first
-                    for statement in _SCHEMA.split(";"):
-                        self._conn.execute(statement)
-                    self._conn.execute(f"pragma user_version = {VERSION}")
+                version = self._conn.execute("pragma user_version").fetchone()[0]  # another may have been first
+                for statement in ";".join(_STEPS[version:]).split(";"):
+                    self._conn.execute(statement)
+                self._conn.execute(f"pragma user_version = {VERSION}")
 
     def __enter__(self) -> "Ledger":
         return self
@@ -199,6 +224,26 @@ class Ledger:
         with self._work("write to"):
             self._conn.execute(
                 "update files set records = ? where path = ? and generation = ?", (records, seen.path, seen.generation)
+            )
+
+    def recording(self, path: bytes, context: "str | None") -> "Recording | None":
+        """What is known of a recording in this context, or in that of its newest import; `path` is its digest."""
+        sql = (
+            "select context, mark, awaited, days from recordings where path = ? and (? is null or context = ?)"
+            " order by at_us desc limit 1"
+        )
+        with self._work("read", writes=False):
+            row = self._conn.execute(sql, (path, context, context)).fetchone()
+        return Recording(row[0], row[1], bool(row[2]), row[3]) if row else None
+
+    def note_recordings(self, found: "Sequence[tuple[bytes, Recording]]") -> None:
+        """Remember what is known of recordings from now on."""
+        now_us = time.time_ns() // 1_000
+        with self._work("write to"):
+            self._conn.executemany(
+                "insert or replace into recordings (path, context, mark, awaited, days, at_us)"
+                " values (?, ?, ?, ?, ?, ?)",
+                [(path, one.context, one.mark, one.is_awaited, one.days, now_us) for path, one in found],
             )
 
     def quarantine(self, entries: "Sequence[tuple[bytes, Quarantined]]") -> None:

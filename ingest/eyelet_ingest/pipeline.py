@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
@@ -90,25 +91,40 @@ def ingest(
     """
     started = time.monotonic()
     files = recordings.find(paths, endings_of(plugins))
-    with Store(root) as store, store.bulk(), Ledger(store.root) as ledger:
-        store.drain_spool()
-        filling = Batch(store, ledger, force)
-        run = _Run(filling, context, progress or (lambda read_bytes: None), mapping, plugins)
+    with run(root, context, progress=progress, force=force, mapping=mapping, plugins=plugins) as importing:
         for path in files:
             if path == recordings.STDIN:
-                run.stream(stdin or sys.stdin.buffer, path)
-                continue
-            if foreign.is_database(path) or foreign.is_unreadable_database(path) or os.path.isdir(path):
-                run.database(path)
-                continue
-            with open(path, "rb", buffering=READ_BYTES) as raw:
-                run.stream(raw, path)
-        run.flush()
-        return run.result(time.monotonic() - started)
+                importing.stream(stdin or sys.stdin.buffer, path)
+            else:
+                importing.path(path)
+        importing.flush()
+        return importing.result(time.monotonic() - started)
 
 
-class _Run:
-    """One import: the batch that is being filled, and the count of what became of every record."""
+@contextmanager
+def run(
+    root: str,
+    context: str,
+    *,
+    progress: Callable[[int], None] | None = None,
+    force: bool = False,
+    mapping: mapped.Mapping | None = None,
+    plugins: "Plugins | None" = None,
+) -> "Iterator[Run]":
+    """An import that takes one recording after another; arguments and errors as those of `ingest`. What it took is
+    stored when it was flushed."""
+    with Store(root) as store, store.bulk(), Ledger(store.root) as ledger:
+        store.drain_spool()
+        yield Run(Batch(store, ledger, force), context, progress or (lambda read_bytes: None), mapping, plugins)
+
+
+class Run:
+    """One import: the batch that is being filled, and the count of what became of every record.
+
+    With `context_of`, which is told the folder that a recording's session is of, each goes into the context that this
+    gives, and nowhere where it gives none. With `is_patient` what stands damaged at the end of a recording that is
+    being written is left for later, and the recording noted in `awaited`.
+    """
 
     def __init__(
         self,
@@ -131,6 +147,9 @@ class _Run:
         self.read = 0
         self.read_whole: list[RecordedFile] = []  # read to the end, and not settled before their last batch is stored
         self.begun_anew: dict[str, int] = {}  # path of a replaced file → its timeless payloads taken for known ones
+        self.context_of: Callable[[str], str | None] | None = None
+        self.is_patient = False
+        self.awaited: set[str] = set()
 
     def result(self, seconds: float) -> Ingested:
         done = self.batch.tally
@@ -141,9 +160,18 @@ class _Run:
             *counts, round(seconds, 3), tuple(done.troubles), notes, frozenset(done.partitions), done.deleted
         )
 
+    def path(self, path: str) -> None:
+        """Take every record of the recording or database that lies there. BadInput, OSError where it cannot be read."""
+        if foreign.is_database(path) or foreign.is_unreadable_database(path) or os.path.isdir(path):
+            self.database(path)
+            return
+        with open(path, "rb", buffering=READ_BYTES) as raw:
+            self.stream(raw, path)
+
     def database(self, path: str) -> None:
         """Take every row of somebody's database, or of a folder that is like one."""
-        old = Database(self.batch, path, shown_path(path, self.redactor), self.context, self.progress)
+        shown = shown_path(path, self.redactor)
+        old = Database(self.batch, path, shown, self.context, self.progress, self.context_of)
         old.take_all(self.flush)
         self.read += old.read
         self.notes += old.notes
@@ -164,16 +192,17 @@ class _Run:
     ) -> None:
         """Take every record of what lies at `path`; `there`: of a file; `tell`: how many bytes of it were read."""
         age_us = self.clock.now_us - there.st_mtime_ns // 1_000 if there else STILL_US
-        found = formats.each(found, age_us < STILL_US)
+        is_growing = age_us < STILL_US
+        found = formats.each(self._patiently(found, path) if self.is_patient and is_growing else found, is_growing)
         head = Head(found, self.key, self.clock)
-        if not head.records:
+        if not head.records or not self._turn_to(head.folder):
             return
         is_file = there is not None
         shown = shown_path(path, self.redactor)
         mtime_us = self.clock.usable(there.st_mtime_ns // 1_000) if there else None
         fallback = (self.clock.now_us, "receipt") if mtime_us is None else (mtime_us, "file")
         seen, is_new_content = self._recognise(path, shown, head)
-        file = RecordedFile(seen, head, fallback, self.redactor)
+        file = RecordedFile(seen, head, fallback, self.redactor, self.safe_context)
         if there and head.digests:
             self.ledger.saw(seen, head.digests[0], there.st_size, fallback[0])
         if is_file and not is_new_content:
@@ -193,6 +222,28 @@ class _Run:
         if is_file:
             file.records = self.read - before
             self.read_whole.append(file)
+
+    def _turn_to(self, folder: str) -> bool:
+        """Go over to the context of what is of this folder; whether it is to be recorded at all."""
+        given = self.context_of(folder) if self.context_of else self.context
+        if given is None:
+            return False
+        self.context, self.safe_context = given, layout.safe_context(given)
+        return True
+
+    def _patiently(self, found: Iterator[Found], path: str) -> Iterator[Found]:
+        """The records, without a damaged one at the end: it is being written."""
+        held: Found | None = None
+        for record in found:
+            if held is not None:
+                yield held
+                held = None
+            if record.value is None:
+                held = record
+            else:
+                yield record
+        if held is not None:
+            self.awaited.add(path)
 
     def flush(self) -> None:
         """Store the batch."""
@@ -365,7 +416,7 @@ class _Run:
         """The file was read to its end and stored: what was quarantined where a good record stands now may go."""
         self.ledger.read_whole(file.seen, file.records)
         if file.known_bad.mended:
-            self.ledger.release(self.safe_context, file.path, file.known_bad.mended, self.clock.now_us)
+            self.ledger.release(file.safe_context, file.path, file.known_bad.mended, self.clock.now_us)
 
     def _tell(self, tell: "Callable[[], int] | None", told_bytes: int) -> int:
         if tell is None:

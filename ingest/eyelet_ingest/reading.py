@@ -158,6 +158,11 @@ class _Reader:
             yield self._too_long()
             return
         found = self._found(size)
+        if found.text[:1] == "\0" and (record := found.text.lstrip("\0"))[:1] == "{":
+            # A machine that stopped left them where the end of the file was; what was appended then is whole.
+            window.advance(len(found.text) - len(record), has_breaks=False)
+            yield from self._values()
+            return
         if found.value is None and found.text[:1] == "{":
             del found  # it may be long
             yield from self._values()

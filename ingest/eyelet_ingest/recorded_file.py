@@ -28,11 +28,14 @@ class RecordedFile:
 
     __slots__ = (
         *("_readers", "fallback", "format", "known_bad", "last_time_us", "many_sessions", "path", "records"),
-        *("seen", "session"),
+        *("safe_context", "seen", "session"),
     )
 
-    def __init__(self, seen: Seen, head: Head, fallback: "tuple[int, str]", redactor: Redactor) -> None:
+    def __init__(
+        self, seen: Seen, head: Head, fallback: "tuple[int, str]", redactor: Redactor, safe_context: str
+    ) -> None:
         self.seen = seen
+        self.safe_context = safe_context
         self.path = seen.path
         self.format = head.format
         self._readers: dict[str, Reader] = {}

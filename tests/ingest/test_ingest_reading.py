@@ -80,6 +80,8 @@ DAMAGED: dict[str, tuple[str | bytes, list[object]]] = {
     "a cut array": ('[{"a": 1},{"b": 2', [{"a": 1}, "bad"]),
     "an array that is not closed": ('[{"a": 1},', [{"a": 1}]),
     "NaN": ('{"a": NaN}\n[{"a": -Infinity}, {"b": 1}]', ["bad", "bad", {"b": 1}]),
+    "NUL bytes before a record": (b'{"a": 1}\n\0\0\0{"b": 1}\n\0{"c": 1}{"d": 1}\n{"e": 1}', [{x: 1} for x in "abcde"]),
+    "NUL bytes before a damaged record": (b'\0\0{"a": \n{"b": 1}\n', ["bad", {"b": 1}]),
     "NUL bytes": (b'{"a": "\0"}\n\0\0\0\n{"b": 1}\n', ["bad", "bad", {"b": 1}]),
     "too deep": ('{"a":' + "[" * 2000 + "]" * 2000 + '}\n{"b": 1}\n', ["bad", {"b": 1}]),
     "too deep for a partition only": ('{"a":' + "[" * 950 + "]" * 950 + '}\n{"b": 1}\n', ["bad", {"b": 1}]),

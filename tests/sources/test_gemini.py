@@ -14,7 +14,7 @@ from eyelet_ingest.sources import formats, gemini_chats, gemini_hooks
 from eyelet_ingest.sources.gemini_chats import Chat
 from tests.sources.shapes import EXAMPLES, JSON, hold_to_columns, hold_to_table, said, table
 
-HEAD = {
+HEAD: dict[str, Any] = {
     "sessionId": "6f1c2c1e-2b7e-4c3b-9a55-0d2f6a3f6a10",
     "projectHash": "a1b2",
     "startTime": "2026-03-01T10:00:00.000Z",
@@ -132,6 +132,18 @@ def test_a_message_is_known_by_its_id_and_a_head_by_its_session() -> None:
     assert chat.uuid(HEAD) == chat.uuid({**HEAD, "lastUpdated": "later"})
     assert chat.time_us(HEAD) == 1_772_359_200_000_000
     assert chat.time_us({"$set": {"lastUpdated": "2026-03-01T10:00:00Z"}}) == 1_772_359_200_000_000
+
+
+def test_a_message_with_a_short_id_is_known_within_its_session() -> None:
+    asked, early = ({**message(at, kind), "id": f"m{at}"} for at, kind in ((1, "user"), (2, "gemini")))
+    told, note = {**early, "tokens": TOKENS}, {**message(3, "info"), "id": "m3"}
+    assert kept([HEAD, asked, early, told, note]) == [HEAD, asked, told, note]
+    assert [getattr(formats.of(one), "name", None) for one in (asked, told, note)] == ["gemini", "gemini", None]
+    here, there = Chat(), Chat()
+    here.uuid(HEAD)
+    there.uuid({"$set": {"sessionId": "another"}})
+    assert here.uuid(asked) == ("gemini", f"{HEAD['sessionId']} m1") != there.uuid(asked)
+    assert here.time_us(note) == 1_772_359_203_000_000
 
 
 def test_other_logs_pass_untouched() -> None:

@@ -16,6 +16,7 @@ from datasette_eyelet import instance
 from datasette_eyelet.api import body, door, otlp, senders
 from eyelet_ingest import telemetry, tokens
 from eyelet_ingest.pipeline import ingest
+from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.sources import otlp as shape
 from eyelet_ingest.sources.otlp import SHARED_MAX_CHARS
 from eyelet_ingest.store import layout, spool
@@ -136,6 +137,9 @@ async def test_a_body_that_swells_is_stopped_where_it_is_too_long(export: Export
     assert (await export(bomb, content_encoding="gzip")).status_code == 413
     assert (await export(b"x", content_encoding="gzip")).status_code == 400
     assert (await export(bomb[:50], content_encoding="gzip")).status_code == 400
+    members = gzip.compress(b"") * otlp.MEMBERS_MAX
+    assert (await export(members + gzip.compress(b"{}"), content_encoding="gzip")).status_code == 400
+    assert (await export(members[20:] + gzip.compress(b"{}"), content_encoding="gzip")).json() == {}
     assert (await export(b"{}", content_encoding="br")).status_code == 415
     assert (await export({}, content_length=str(otlp.BODY_MAX_BYTES + 1))).status_code == 413
     many = request(*[{}] * (otlp.RECORDS_MAX + 1))
@@ -236,7 +240,7 @@ def test_any_request_is_stored_or_rejected(records: list[object], resource: obje
     }
     with TemporaryDirectory() as folder, Store(folder) as store:
         taken = list(shape.apart(value) or ())
-        done = telemetry.record(store, "fuzz", taken, sender="test")
+        done = telemetry.record(store, "fuzz", taken, sender="test", redactor=Redactor())
         assert done.stored + done.known + done.spooled + len(done.refused) == len(taken)
         assert done.spooled == 0
 

@@ -14,6 +14,7 @@ from eyelet_ingest.errors import BadInput, EyeletError
 
 COMMANDS = {
     "ingest": "eyelet_ingest.cli.ingest:ingest",
+    "import-history": "eyelet_ingest.cli.import_history:import_history",
     "quarantine": "eyelet_ingest.cli.ingest:quarantine",
     "query": "eyelet_ingest.cli.query:query",
     "calls": "eyelet_ingest.cli.calls:calls",

@@ -125,7 +125,7 @@ def _object_outcome(response: "dict[str, object]") -> "tuple[str, str | None, st
         if isinstance(number, int) and not isinstance(number, bool) and -(2**31) <= number < 2**32:
             exit_code = number
             break
-    if not exit_code and get("is_error") is not True and get("isError") is not True:
+    if not exit_code and get("is_error") is not True and get("isError") is not True and get("success") is not False:
         return "ok", None, ""
     message = message_of(response)
     if exit_code:

@@ -68,8 +68,10 @@ def outcome_of(kind: str, item: Item) -> Outcome:
         inner = get("item")
         return _ended(inner) if isinstance(inner, dict) else OK
     if kind == "error":
-        message = message_of(get("message"))
-        return "error", _error_name(get("codex_error_info")) or code_of(message), message
+        error = get("error")  # of versions before `codex_error_info`
+        message = message_of(get("message")) or message_of(error)
+        named = error.get("kind") if isinstance(error, dict) else None
+        return "error", _error_name(get("codex_error_info")) or _error_name(named) or code_of(message), message
     if kind == "turn_aborted":
         reason = plain(get("reason"))
         return ("interrupted", "interrupted", reason) if reason in ("", "interrupted") else OK

@@ -70,7 +70,7 @@ def _of_object(found: "dict[str, object]") -> "tuple[tuple[str, str | None, str]
         told = _of_text(inner)[0] if isinstance(inner, str) else ("ok", None, "")
         message = message_of(found)
         return (told if told[0] != "ok" else ("error", code_of(message), message)), None
-    content = found.get("content")
+    content = found.get("content", found.get("text"))  # `text`: a content item that stands alone
     return _of_text(content) if isinstance(content, str) else (("ok", None, ""), None)
 
 

@@ -162,7 +162,7 @@ def _outcome(kind: str, data: Record, tool_name: str | None) -> "tuple[str, str 
 def _answer(data: Record, tool_name: str | None) -> "tuple[str, str | None, str]":
     if data.get("success") is False:
         error = data.get("error")
-        text = message_of(error)
+        text = message_of(error) or message_of(data.get("result"))
         named = api_error_name(_object(error).get("code"))
         if named in ("denied", "rejected") or text.startswith("Denied by"):
             return "denied", None, text

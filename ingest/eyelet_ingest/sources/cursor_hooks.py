@@ -18,7 +18,7 @@ from eyelet_ingest.sources.src import command_parts, src, tool_parts
 from eyelet_ingest.sources.text import PATH_MAX_CHARS, duration_ms, optional, plain
 
 AGENT = "cursor"
-MARK = "cursor_version"  # in every payload of Cursor's, and in none of others'
+MARK = "cursor_version"  # in every payload of Cursor's since its second version, and in none of others'
 
 _LEVELS = {"error": "error", "interrupted": "warn", "denied": "warn"}
 _ASKED = frozenset(("preToolUse", "beforeShellExecution", "beforeMCPExecution"))

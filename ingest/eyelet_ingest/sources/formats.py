@@ -20,6 +20,7 @@ from eyelet_ingest.sources import (
     otlp,
 )
 from eyelet_ingest.sources.reader import Reader, Record, part_of
+from eyelet_ingest.sources.text import PATH_MAX_CHARS, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,20 @@ def of(record: Record, usual: Format | None = None) -> Format | None:
         if one.recognises(record):
             return one
     return usual if usual is not None and not usual.is_hooks and record else None
+
+
+def folder_of(record: Record) -> str:
+    """The absolute folder that a record says its session works in; "" where it says none.
+
+    `cwd` stands in Claude Code's records and in every hook's, in the `payload` of Codex's, in `data` or its `context`
+    of Copilot's.
+    """
+    data = record.get("data")
+    for said in (record, record.get("payload"), data, data.get("context") if isinstance(data, dict) else None):
+        folder = said.get("cwd") if isinstance(said, dict) else None
+        if isinstance(folder, str) and folder.startswith("/"):
+            return plain(folder, PATH_MAX_CHARS)
+    return ""
 
 
 def each(found: Iterator[Found], is_growing: bool = False) -> Iterator[Found]:

@@ -28,7 +28,7 @@ from eyelet_ingest.sources.text import optional, plain
 from eyelet_ingest.sources.times import of_payload, payload_time_us
 
 CALLS_MOST = 1_000  # of one message that `meta` names
-UUID_CHARS = 16  # an identifier of at least so many is nobody else's
+UUID_CHARS = 16  # an identifier of at least so many is nobody else's; a shorter one is its session's only
 TYPES = frozenset(("user", "gemini", "info", "warning", "error"))
 _ROLES = {"user": "user", "gemini": "assistant"}
 _DONE = frozenset(("success", "error", "cancelled"))
@@ -37,8 +37,10 @@ _OK = ("ok", None, "")
 
 def recognises(record: Record) -> bool:
     """Whether a record of unknown origin is a line, or the whole, of a chat."""
-    if is_head(record) or is_message(record) or _is_log(record):
+    if is_head(record) or _is_log(record):
         return True
+    if is_message(record):
+        return len(plain(record["id"])) >= UUID_CHARS or record["type"] in _ROLES
     return isinstance(record.get("$set"), dict) or "$rewindTo" in record
 
 
@@ -47,9 +49,10 @@ def is_head(record: Record) -> bool:
 
 
 def is_message(record: Record) -> bool:
+    """Whether a record of a chat is a message; what is none of a chat may look so, too."""
     kind = record.get("type")
     name = record.get("id")
-    is_ours = isinstance(kind, str) and kind in TYPES and isinstance(name, str) and len(name) >= UUID_CHARS
+    is_ours = isinstance(kind, str) and kind in TYPES and isinstance(name, str) and name != ""
     return is_ours and "content" in record and "timestamp" in record and "uuid" not in record
 
 
@@ -89,6 +92,7 @@ class Chat(Reader):
     def __init__(self) -> None:
         self._session = ""
         self._is_sub = False
+        self._of = ""  # the session before it is redacted: messages are known by it
 
     def time_us(self, record: Record) -> int | None:
         if is_message(record) or _is_log(record):
@@ -101,7 +105,11 @@ class Chat(Reader):
     def uuid(self, record: Record) -> "tuple[str, str] | None":
         name = record.get("id") if is_message(record) else None
         if isinstance(name, str) and len(name) <= 200:
-            return AGENT, name
+            if len(name) >= UUID_CHARS:
+                return AGENT, name
+            return (AGENT, f"{self._of} {name}") if self._of else None
+        change = record.get("$set")
+        self._of = plain((change if isinstance(change, dict) else record).get("sessionId")) or self._of
         if is_head(record):
             return AGENT, f"{plain(record.get('sessionId'))} {plain(record.get('startTime'))}"
         return None

@@ -78,6 +78,8 @@ def _by_shape(payload: "dict[str, object]") -> str:
     get = payload.get
     place = get("transcript_path")
     path = place if isinstance(place, str) else ""
+    if "conversation_id" in payload and ("generation_id" in payload or "workspace_roots" in payload):
+        return "cursor"  # before its payloads said the version
     if "turn_id" in payload or get("type") == "agent-turn-complete" or "/rollout-" in path:
         return "codex"
     if get("hook_event_name") in _GEMINI_EVENTS or "/.gemini/" in path:
