@@ -3,10 +3,11 @@ secret, a full disk, copies that come back by the spool."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,38 @@ def test_a_receipt_calls_done_only_what_was_committed(store: Store, make_event: 
     with Store(store.root) as again:
         assert again.redact(WHAT).failed == [] and len(list(again.export(Filter()))) == 2
     assert holding(store.root) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 3 MB."""
+    at = tmp_path / "disk"
+    at.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(at)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("only root may mount a small disk; the limit on files stands in for it")
+    yield at
+    subprocess.run(["umount", "-l", str(at)], check=True)
+
+
+def test_a_disk_that_a_redaction_fills_has_its_room_again_and_all_is_as_it_was(
+    small_disk: Path, make_event: MakeEvent
+) -> None:
+    root = str(small_disk / "root")
+    data = json.dumps({"p": f"{SECRET} {'x' * 20_000}"})
+    with Store(root) as store:
+        store.append([make_event(NOON_US + n, data=data) for n in range(60)])
+    killed = "import os, sys; from eyelet_ingest.store import connect; conn = connect.open_writer(sys.argv[1])\n"
+    killed += "conn.execute('create table later (x)'); conn.execute('insert into later values (zeroblob(40000))')\n"
+    killed += "os._exit(0)"  # what it committed stands in the WAL, and lies beyond the end of the file
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
+    subprocess.run([sys.executable, "-c", killed, layout.db_path(root, DAY)], env=env, check=True)
+    (small_disk / "ballast").write_bytes(b"x" * (shutil.disk_usage(small_disk).free - 500_000))
+    free = shutil.disk_usage(small_disk).free
+    with Store(root) as store:
+        done = store.redact(WHAT)
+    assert done.days == [] and "the disk is full" in done.failed[0].error
+    assert done.failed[1:] == [] and json.loads(Path(done.receipts[0]).read_text())["failed"]
+    assert shutil.disk_usage(small_disk).free > free - 100_000
+    with Store(root) as store:
+        assert sum(SECRET in str(row["data"]) for row in store.export(Filter())) == 60

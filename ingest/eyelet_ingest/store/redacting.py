@@ -225,6 +225,7 @@ def _rewritten(work: Work, key: PartitionKey, path: str, found: _Looked) -> DayR
         try:
             schema.bring_up(conn, path, key.context, key.context, key.bounds_us)
             erasing.prepare(conn)
+            erasing.empty_wal(conn)
             with transaction(conn):
                 day = _rewrite(work, conn, key, found)
                 if day.columns:
@@ -365,6 +366,9 @@ def _say_what_is_left(work: Work, receipt: Receipt) -> None:
         with suppress(EyeletError):
             work.result.unerased.extend(work.stones.to_erase())
     failed = [{"context": bad.context, "day": bad.day, "error": bad.error} for bad in work.result.failed]
-    receipt.finish({"events": work.result.events, "failed": failed, "unerased": work.result.unerased})
+    try:
+        receipt.finish({"events": work.result.events, "failed": failed, "unerased": work.result.unerased})
+    except EyeletError as bad:  # what was done, and what was not, is said all the same
+        work.failed(None, str(bad))
     if receipt.path:
         work.result.receipts.append(receipt.path)
