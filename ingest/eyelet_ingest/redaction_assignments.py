@@ -26,7 +26,7 @@ _BEHIND_STEM = compiled(
     r"|[ \t]{1,4}[vV]alue[ ]{0,2}=[ ]{0,2}(?=\\{0,7}[\"'])"  # an attribute beside it: `key="token" value="…"`
     r"|[ ]{0,2}\{[ ]{0,2}get[^{}\n]{0,40}\}[ ]{0,2}=[ ]{0,2}"  # a property
     r"|[ ]{1,2}(?:to|as)[ ]{1,2}(?=\\{0,7}[\"'`])|[ ]{1,2}is:?[ ]{1,2}"  # prose
-    r"|[ \t]{0,8}(?:===?|!==?|=>|[:?+]=|[=:>])\*{0,2}[ \t]{0,8}"
+    r"|[ \t]{0,8}(?:===?|!==?|=>|[:?+]=|[=>]|:(?!:))\*{0,2}[ \t]{0,8}"
     r"|[ \t]{0,4},\s{0,40}"
     r"|[ \t]{1,4})"
     r"(?P<open>[fFrRbBuU]{0,2}\\{0,7}[\"'`])?",
@@ -53,6 +53,7 @@ _BLOCK_HEAD = compiled(
 _OUTER_END = compiled(r"[\"\n]")
 _BARE_MORE = compiled(r"[A-Za-z0-9+/=_.~%-]*")
 _SCHEMED = compiled(r"[^\s\"'`\\,;]{1,200}", A)
+_SHOWN_MAX_CHARS = 16  # of a token that is shown in part
 _SIGNED = "AWS4-HMAC-SHA256"
 _ELEMENT_END = compiled(r"<\\{0,7}/")
 _LINE_END = compiled(r"[ \t]{0,8}(?:$|[\n\r]|\\[nr]|[\"'`#]|\\{1,7}[\"'`]|//)")
@@ -178,7 +179,8 @@ def _name(text: str, stem: int, end: int) -> tuple[str, str, int]:
     name = prefix + text[stem:end]
     if not prefix and before.endswith(" ") and text[stem : stem + 3].lower() == "key":
         words = before.rsplit(None, 1)
-        name = f"{words[-1]} {name}" if words else name
+        if words and words[-1].lstrip("\"'`*(").isalpha():  # `API key: …`, but not `<Item key=…`
+            name = f"{words[-1]} {name}"
     if name.lower() == "pwd" and before.endswith(";") and text[end : end + 1] == "=":
         return "password", name, stem  # in a connection string; elsewhere it is a folder
     return kind_of_name(name), name, stem - len(prefix)
@@ -193,10 +195,14 @@ def _value_span(
     begin = match.end()
     if not style:
         return None
+    if match["sep"] == ":" and text[max(0, name_start - 1) : name_start] == ":" and _is_arn(text, name_start):
+        return None
     if match["open"]:
         if _is_closing_quote(text, begin, match["open"][-1]):
             return None
         end = closing(text, begin, match["open"])
+        if match["open"][-1] == "`" and match["sep"].strip() == "=" and " " in text[begin:end]:
+            return None  # a command of a shell
         scheme = SCHEME.match(text, begin, end) if kind == "authorization" else None
         found = Candidate(kind, name, text[begin:end], style)
         return (scheme.end() if scheme else begin, end, True) if is_secret(found) else None
@@ -216,6 +222,8 @@ def _value_span(
     end = _bare_end(known, secret_begin, kind)
     if end == secret_begin:
         return None
+    if text.startswith("...", end) and end - secret_begin <= _SHOWN_MAX_CHARS:
+        return None  # `sk-...`
     is_whole = _ELEMENT_END.match(text, end) or (end == len(text) and text[begin] not in "@:/")
     if style == "element" and not is_whole:
         return None
@@ -293,6 +301,12 @@ def _block(text: str, begin: int, most: int) -> "tuple[int, int] | None":
     if not head["sign"] and end - start > 1 and text[start] in "\"'" and text[end - 1] == text[start]:
         start, end = start + 1, end - 1
     return (start, end) if end > start else None
+
+
+def _is_arn(text: str, name_start: int) -> bool:
+    """Whether a name is a part of `arn:aws:secretsmanager:…:secret:prod/db`."""
+    head = text[max(0, name_start - 100) : name_start].split()
+    return bool(head) and "arn:" in head[-1]
 
 
 def _bare_end(known: _Text, begin: int, kind: str) -> int:
