@@ -13,6 +13,7 @@ from eyelet_ingest.sources import (
     claude_transcripts,
     codex_rollouts,
     copilot_sessions,
+    cursor_transcripts,
     gemini_chats,
     hook_records,
     old_eyelet,
@@ -48,6 +49,7 @@ FORMATS = (
     Format("copilot", copilot_sessions.recognises, copilot_sessions.Session),
     Format("opencode", opencode.recognises, opencode.Loose),
     Format("claude", claude_transcripts.is_record, claude_transcripts.Transcript),
+    Format("cursor", cursor_transcripts.recognises, cursor_transcripts.Conversation),
 )
 # Objects that hold many records: a name that they have, and what takes one apart (None: it is none of them).
 CONTAINERS: "tuple[tuple[str, Callable[[Record], Iterable[object] | None]], ...]" = (
