@@ -10,14 +10,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from eyelet_ingest.errors import BadInput
-from eyelet_ingest.store import pairs
 from eyelet_ingest.store.answers import Partitions, text
-from eyelet_ingest.store.calls import Listing
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.fanout import Lent
+from eyelet_ingest.store.listing import Listing
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.search import Search
 from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store.sweep import sweep
 from eyelet_ingest.store.witnesses import ANSWER, IS_UNNAMED, PHASE, QUESTION, Fold, Key
 
 # Why a call is missing, in the order in which it is asked.
@@ -190,8 +190,8 @@ class _Judge:
         self.calls: list[Missing] = []
 
     def verdict(self) -> Completeness:
-        for _, key, fold in self.listing.walk():
-            if not key[1].startswith(pairs.MARK) and any(name.startswith("transcript:") for name in fold.names):
+        for key, fold in sweep(self.listing):
+            if any(name.startswith("transcript:") for name in fold.names):
                 self._take(key, fold)
         sessions = list(self.sessions.values())
         missing = sum((one.missing for one in sessions), Counter[str]())
