@@ -43,6 +43,7 @@ class Format:
 FORMATS = (
     Format("otlp", otlp.is_record, otlp.Logs, is_hooks=True),
     Format("eyelet", old_eyelet.is_envelope, hook_records.Envelopes, is_hooks=True),
+    Format("wrapped", hook_records.is_wrapped, hook_records.Wrapped, is_hooks=True),
     Format("hooks", hook_records.recognises, hook_records.Hooks, is_hooks=True),
     Format("codex", codex_rollouts.recognises, codex_rollouts.Rollout),
     Format("gemini", gemini_chats.recognises, gemini_chats.Chat),
