@@ -17,6 +17,7 @@ import tempfile
 import time
 
 WORDS = ["layout", "partition", "search", "def", "return", "import", "test", "row", "assert", "the", "of", "a", "is"]
+LONG = 10_000_001  # the number of the long one
 CODE = (
     "import resource, sys\n"
     "from eyelet_ingest.cli import cli\n"
@@ -52,13 +53,12 @@ def generate(path: str, size_bytes: int, line_bytes: int = 0) -> int:
     written = at = 0
     with open(path, "w", encoding="utf-8") as out:
         if line_bytes:
-            written += out.write(record(chance, 1, "some words to read " * (line_bytes // 19)))
-            at = 1
+            written += out.write(record(chance, LONG, "some words to read " * (line_bytes // 19)))
         while written < size_bytes:
             written += out.write(record(chance, at))
             at += 1
     os.utime(path, (time.time() - 86_400, time.time() - 86_400))
-    return at
+    return at + (line_bytes > 0)
 
 
 def run(home: str) -> tuple[dict[str, int], float, float]:
@@ -84,7 +84,7 @@ def measure(title: str, size_bytes: int, line_bytes: int = 0) -> None:
         counts, again_s, _ = run(home)
         assert not counts["read"], counts
         with open(path, "a", encoding="utf-8") as out:
-            out.write(record(random.Random(12), count + 1))
+            out.write(record(random.Random(12), count))
         counts, grown_s, grown_mb = run(home)
         assert counts["stored"] == 1, counts
         print(
