@@ -128,19 +128,20 @@ def completeness(
         raise BadInput("tell how complete", reason=reason, hint="leave out the other conditions")
     listing = Listing(roots, where, deadline_ms, now_us)
     with listing:
-        hooks = _Hooks(roots, where)
+        hooks = _Hooks(roots, where, listing.until)
         return _Judge(listing, hooks, rests, faults, now_us).verdict()
 
 
 class _Hooks:
     """What the hooks of each session say of themselves, whatever the range is."""
 
-    def __init__(self, roots: Roots, where: Filter) -> None:
+    def __init__(self, roots: Roots, where: Filter, until: float | None) -> None:
         self.spans: dict[str, tuple[int, int]] = {}  # session → the first and last hook
         self.of_subagents: set[str] = set()  # sessions
         self.unnamed: Counter[tuple[str, str]] = Counter()  # (session, tool) → calls without a tool_use_id
         self.first_of: dict[str, int] = {}  # agent → its first hook
         question = Search(roots, Filter(contexts=where.contexts, session_id=where.session_id))
+        question.until = until
         with question:
             for _, (spans, unnamed) in question.each(question.parts, partial(_hooks, question=question)):
                 for session, first, last, subagents in spans:
@@ -148,6 +149,7 @@ class _Hooks:
                 for session, tool, calls in unnamed:
                     self.unnamed[text(session), text(tool)] += calls
         with Search(roots, Filter(contexts=where.contexts)) as everything:
+            everything.until = until
             for _, firsts in everything.each(everything.parts, _first_of_agents):
                 for agent, first in firsts:
                     self.first_of.setdefault(text(agent), first)
