@@ -76,3 +76,17 @@ def test_no_record_raises(record: dict[str, object], inner: object) -> None:
             hold_to_columns(reader.event(one, "{}"))
         except BadInput:
             continue
+
+
+def test_a_number_beyond_json_around_a_payload_is_quarantined_and_the_rest_is_read(tmp_path: Path, root: str) -> None:
+    inner = '{"session_id": "s", "hook_event_name": "Stop"}'
+    lines = [
+        f'{{"timestamp": "{AT}", "x": 1e999, "payload": {inner}}}',
+        f'{{"timestamp": "{AT}", "x": 1e999, "hook_type": "Stop", "input_data": {inner}}}',
+        f'{{"timestamp": "{AT}", "x": 1e999, "hook_type": "Stop", "input_data": {{"session_id": "s"}}}}',
+        inner,
+    ]
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    done = ingest([str(path)], root)
+    assert (done.stored, done.quarantined) == (1, 3)

@@ -72,11 +72,12 @@ class Wrapped(Hooks):
 
     def event(self, record: Record, text: str) -> Event:
         name, payload = _inside(record) or ("", record)
+        around = {key: value for key, value in record.items() if key != name}
         try:
             event = registry.normalise(payload, dumps(payload), "", self.src_of)
+            dumps(around)
         except ValueError as bad:  # a number beyond what JSON text can hold again
             raise BadInput("read a record", reason=f"it cannot be JSON: {bad}") from bad
-        around = {key: value for key, value in record.items() if key != name}
         if around:
             event.meta["recorded"] = around
         return event
