@@ -1,13 +1,12 @@
 """Any bytes through every source: they become events, or reasons, and never a traceback.
 
 `take` is the law. `test_fuzz.py` holds the samples of the documentation to it, and in soak has atheris (libFuzzer for
-Python, github.com/google/atheris) look for what breaks it: `python -m tests.sources.fuzzed CORPUS… -runs=N`.
+Python, github.com/google/atheris) look for what breaks it: `python -m tests.sources.fuzzing CORPUS… -runs=N`.
 """
 
 import ast
 import io
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,15 +117,3 @@ def words() -> set[str]:
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and 1 < len(node.value) <= 40:
                 found.add(node.value)
     return {word for word in found if word.isascii() and word.isprintable()}
-
-
-def _one(raw: bytes) -> None:
-    take(raw)
-
-
-if __name__ == "__main__":
-    import atheris  # type: ignore[import-not-found]
-
-    atheris.instrument_all()
-    atheris.Setup(sys.argv, _one)
-    atheris.Fuzz()

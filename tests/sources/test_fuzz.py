@@ -45,7 +45,7 @@ def test_nothing_that_atheris_finds_raises(tmp_path: Path) -> None:
     escaped = (word.replace("\\", "\\\\").replace('"', '\\"') for word in sorted(words()))
     (tmp_path / "words").write_text("".join(f'"{word}"\n' for word in escaped), encoding="utf-8")
     runs = os.environ.get("EYELET_FUZZ_RUNS", RUNS)
-    command = [sys.executable, "-m", "tests.sources.fuzzed", str(corpus), f"-runs={runs}", f"-dict={tmp_path}/words"]
+    command = [sys.executable, "-m", "tests.sources.fuzzing", str(corpus), f"-runs={runs}", f"-dict={tmp_path}/words"]
     command += ["-max_len=4096", "-timeout=60", f"-artifact_prefix={tmp_path}/"]
     path = os.pathsep.join((str(REPOSITORY / "ingest"), str(REPOSITORY), *filter(None, sys.path)))
     done = subprocess.run(
