@@ -21,6 +21,7 @@ from eyelet_ingest.store.store import Store
 
 BY = ("session", "agent", "model", "day")
 _EVENTS = ("question", "answer")
+DEADLINE_MS = 20_000  # an answer says what it left out for want of time; nobody waits longer at the other end
 
 Body = Callable[[Store, Query], str]
 
@@ -28,7 +29,7 @@ Body = Callable[[Store, Query], str]
 def calls(store: Store, query: Query) -> str:
     """A page of calls, each with its question and its answer."""
     cut_chars = None if query.full else CUT_CHARS
-    found = store.calls(query.where, limit=query.size, after=query.after, cut_chars=cut_chars)
+    found = store.calls(query.where, limit=query.size, after=query.after, cut_chars=cut_chars, deadline_ms=DEADLINE_MS)
     rows = ", ".join(_call(call, store.root, query.full) for call in found.rows)
     rest = {
         "next": query.cursor(found.next) if found.next else None,
@@ -40,7 +41,7 @@ def calls(store: Store, query: Query) -> str:
 
 def usage(store: Store, query: Query) -> str:
     """Tokens by session, agent, model and day, and the sum."""
-    found = store.usage(query.where, BY)
+    found = store.usage(query.where, BY, deadline_ms=DEADLINE_MS)
     rows = [
         {**{name: getattr(row, name) for name in BY}, "answers": row.answers, **row.tokens._asdict()}
         for row in found.rows
@@ -53,7 +54,7 @@ def usage(store: Store, query: Query) -> str:
 def completeness(store: Store, query: Query) -> str:
     """What hooks caught of what transcripts know."""
     rests, faults = lapses.known()
-    found = store.completeness(query.where, rests=rests, faults=faults)
+    found = store.completeness(query.where, rests=rests, faults=faults, deadline_ms=DEADLINE_MS)
     return json.dumps({"ok": True, **found.as_json()})
 
 

@@ -15,18 +15,17 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
-from eyelet_ingest import intake, quarantine, reading, recordings, redaction_gate, redactors
+from eyelet_ingest import intake, quarantine, reading, recordings, redaction_gate, redactors, rotation
 from eyelet_ingest.batch import Batch
 from eyelet_ingest.databases import Database
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
 from eyelet_ingest.head import Head
 from eyelet_ingest.jsontext import canonical
-from eyelet_ingest.ledger import Ledger, Quarantined, Seen
+from eyelet_ingest.ledger import Ledger, Quarantined
 from eyelet_ingest.reading import Found
 from eyelet_ingest.recorded_file import RecordedFile, Theirs
 from eyelet_ingest.redaction import Redactor
@@ -201,7 +200,7 @@ class Run:
         shown = shown_path(path, self.redactor)
         mtime_us = self.clock.usable(there.st_mtime_ns // 1_000) if there else None
         fallback = (self.clock.now_us, "receipt") if mtime_us is None else (mtime_us, "file")
-        seen, is_new_content = self._recognise(path, shown, head)
+        seen, is_new_content = rotation.recognise(self.ledger, self.key, self.clock, path, shown, head, self.begun_anew)
         file = RecordedFile(seen, head, fallback, self.redactor, self.safe_context)
         if there and head.digests:
             self.ledger.saw(seen, head.digests[0], there.st_size, fallback[0])
@@ -253,41 +252,10 @@ class Run:
             self._settle(file)
         self.read_whole = []
 
-    def _recognise(self, path: str, shown: str, head: Head) -> tuple[Seen, bool]:
-        """Which content the file holds, as far as payloads without a time are concerned, and whether it is a new one.
-
-        The same beginning is the same content, wherever it lies. A path whose content was replaced, while a sibling
-        has what it held before, was rotated: equal payloads in it are new events.
-        """
-        digests = head.digests
-        digest = digests[-1] if digests else b""
-        same = self.ledger.same_content(digests, shown)
-        if same is not None:
-            return Seen(shown, same.generation, len(digests), digest), False
-        before = self.ledger.at_path(shown) if path != recordings.STDIN and digests else None
-        if before is None:
-            return Seen(shown, b"", len(digests), digest), False
-        for sibling in recordings.siblings(path):
-            if self._begins_like(sibling, before):
-                parts = before.generation + before.head_digest
-                generation = blake2b(parts, key=self.key, digest_size=8).digest()
-                return Seen(shown, generation, len(digests), digest), True
-        self.begun_anew[shown] = 0
-        return Seen(shown, before.generation, len(digests), digest), False
-
     def _note_known(self, event: Event) -> None:
         source = event.meta["source"]
         if isinstance(source, dict) and source["file"] in self.begun_anew:
             self.begun_anew[source["file"]] += 1
-
-    def _begins_like(self, path: str, before: Seen) -> bool:
-        try:
-            with open(path, "rb") as raw:
-                found = formats.each(reading.records(reading.open_stream(raw)))
-                digests = Head(found, self.key, self.clock).digests
-        except OSError:
-            return False
-        return len(digests) >= before.head_records and digests[before.head_records - 1] == before.head_digest
 
     def _take(self, found: Found, is_suspect: bool, file: RecordedFile, occurrence_of: Callable[[int], int]) -> None:
         value = found.value

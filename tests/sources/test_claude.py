@@ -12,6 +12,24 @@ from eyelet_ingest.sources.claude_transcripts import TOOLS_REMEMBERED, Transcrip
 from tests.sources.shapes import EXAMPLES, JSON, hold_to_columns, hold_to_table, said, table
 
 
+@pytest.mark.parametrize(
+    ("payload", "event", "status"),
+    [
+        ({"tool_name": "Bash", "tool_input": {}, "tool_response": {"exit_code": 2}}, "PostToolUse", "error"),
+        ({"tool_name": "Bash", "tool_input": {}}, "PreToolUse", "pending"),
+        ({"stop_hook_active": False}, "Stop", "ok"),
+        ({"prompt": "hello"}, "UserPromptSubmit", "ok"),
+        ({"tool_name": "Bash"}, "unknown", "ok"),
+        ({"tool_input": {}, "hook_event_name": "Stop"}, "Stop", "ok"),
+    ],
+)
+def test_a_payload_of_the_first_versions_is_of_the_event_that_its_fields_tell(
+    payload: dict[str, object], event: str, status: str
+) -> None:
+    found = claude_hooks.normalise({"session_id": "s", **payload}, "{}")
+    assert (found.hook_type, found.status) == (event, status)
+
+
 @pytest.mark.parametrize("line", table("Claude Code hooks"), ids=lambda line: f"{line['event']} {line['says'][:60]}")
 def test_a_hook_is_what_the_table_says(line: dict[str, str]) -> None:
     event = claude_hooks.normalise({"hook_event_name": line["event"], **said(line)}, "{}")
@@ -98,6 +116,7 @@ HOOK_FIELDS = (
 )
 HOOK_TYPES = st.sampled_from(["PreToolUse", "PostToolUse", "PostToolUseFailure", "PermissionDenied", "StopFailure"])
 RECORD_FIELDS = (
+    "toolDenialKind",
     *("type", "uuid", "sessionId", "message", "toolUseResult", "cwd", "version", "gitBranch", "level", "content"),
     *("isApiErrorMessage", "error", "durationMs", "attachment", "agentId"),
 )

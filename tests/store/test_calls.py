@@ -17,8 +17,10 @@ from eyelet_ingest.events import Event
 from eyelet_ingest.pipeline import ingest
 from eyelet_ingest.store import connect, layout
 from eyelet_ingest.store.calls import Call
+from eyelet_ingest.store.listing import Listing
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
+from eyelet_ingest.store.sweep import sweep
 
 MakeEvent = Callable[..., Event]
 NOON = 1_773_964_800_000_000  # 2026-03-20 00:00 UTC: midnight is where calls are cut in two
@@ -324,7 +326,9 @@ def test_a_deadline_that_is_over_leaves_a_cursor_that_goes_on(store: Store) -> N
     assert [call.tool_use_id for call in store.calls(Filter(), after=page.next).rows] == ["t2", "t1"]
 
 
-@pytest.mark.parametrize("after", ["x", "1.default~", "1.default~x", "~1", "1~1"])
+@pytest.mark.parametrize(
+    "after", ["x", "1.default~", "1.default~x~1", "~1~1", "1.default~1", "1~1~1", "1.default~0~" + "9" * 19]
+)
 def test_a_cursor_that_is_none_is_refused(store: Store, after: str) -> None:
     with pytest.raises(BadInput, match="cursor"):
         store.calls(Filter(), after=after)
@@ -377,3 +381,110 @@ def test_a_condition_on_a_session_is_asked_of_its_index(store: Store) -> None:
     plan = " / ".join(row[3] for row in conn.execute("explain query plan select * from calls where session_id = 's'"))
     conn.close()
     assert "SCAN hooks" not in plan, plan
+
+
+@pytest.mark.parametrize("oldest_first", [False, True], ids=["newest first", "oldest first"])
+@pytest.mark.parametrize("limit", [1, 7, 100])
+def test_every_call_comes_once_while_others_answer_what_is_listed(store: Store, limit: int, oldest_first: bool) -> None:
+    ids = [f"t{number}" for number in range(20)]
+    store.append(asked(NOON + at * 10, use_id) for at, use_id in enumerate(ids))
+    found: list[str | None] = []
+    after: str | None = None
+    for at in range(25):
+        page = store.calls(Filter(), limit=limit, after=after, oldest_first=oldest_first)
+        found += [call.tool_use_id for call in page.rows]
+        after = page.next
+        if after is None:
+            break
+        answers = [answered(NOON + 5_000 + 100 * at + n, use_id) for n, use_id in enumerate(ids)]
+        store.append([*answers, asked(NOON + 5 + at * 10, f"later {at}"), asked(NOON + DAY_US + at, f"new {at}")])
+    assert found == (ids if oldest_first else ids[::-1])
+
+
+def test_what_arrived_in_times_to_come_is_listed_all_the_same(store: Store) -> None:
+    store.append([asked(NOON), answered(NOON + 1), asked(NOON + 2, "t2")])
+    by_hand(store, "update hooks set arrived = 1 << 61 where tool_use_id = 't2'")
+    by_hand(store, "update hooks set arrived = null where status = 'ok'")
+    assert [call.tool_use_id for call in everything(store, limit=1)] == ["t2", "t1"]
+
+
+def by_hand(store: Store, sql: str, *values: object) -> None:
+    """Change the day as another program may."""
+    conn = connect.driver().connect(layout.db_path(store.root, layout.key_for("default", NOON)), isolation_level=None)
+    conn.execute("pragma ignore_check_constraints = 1")
+    conn.execute(sql, values)
+    conn.close()
+
+
+def test_a_call_is_found_under_each_name_that_its_witnesses_have_for_the_tool(store: Store) -> None:
+    store.append([asked(NOON), answered(NOON + 1, tool_name="run_shell"), asked(NOON + 2, "t2", tool_name="Read")])
+    for name in ("Bash", "run_shell"):
+        assert [call.tool_use_id for call in everything(store, Filter(tool_name=(name,)))] == ["t1"]
+
+
+def test_a_call_is_found_under_its_tool_where_its_record_is_of_several(store: Store) -> None:
+    calls = [{"id": f"t{n}", "tool": tool, "phase": "question"} for n, tool in enumerate(("Bash", "Read", "Edit"))]
+    store.append([asked(NOON, "t0", origin="transcript", meta={"calls": calls}), asked(NOON + 1, "t9")])
+    assert [call.tool_use_id for call in everything(store, Filter(tool_name=("Read", "Edit")))] == ["t1", "t2"]
+    assert [call.tool_use_id for call in everything(store, Filter(tool_name=("Bash",)))] == ["t9", "t0"]
+
+
+@pytest.mark.parametrize("said", [-5.0, float("inf"), 1e300, "slow", b"3"])
+def test_a_duration_that_cannot_be_is_not_believed(store: Store, said: object) -> None:
+    store.append([asked(NOON), answered(NOON + 3_000)])
+    by_hand(store, "update hooks set duration_ms = ? where status = 'ok'", said)
+    assert [call.duration_ms for call in everything(store)] == [3.0]
+    assert views(store) == [as_view(call) for call in everything(store)]
+
+
+@pytest.mark.parametrize("use_id", ["", "\0", "\0" + str(NOON), "x" * 1_000_000, "12", "'; --", "\u202e"], ids=repr)
+def test_any_identifier_names_a_call_of_its_session(store: Store, use_id: str) -> None:
+    store.append([asked(NOON, use_id), answered(NOON + 1, use_id), asked(NOON + 2, None)])
+    store.append([asked(NOON + 3, use_id, session_id="t")])
+    found = [(call.session_id, call.tool_use_id, call.events) for call in everything(store, limit=1)]
+    assert found == [("t", use_id, 1), ("s", None, 1), ("s", use_id, 2)]
+
+
+SEVERAL = {
+    '{"calls": "x"}': ["t1"],
+    '{"calls": []}': ["t1"],
+    '{"calls": [5, {"id": "a"}]}': ["t1"],
+    '{"calls": {"id": "a"}}': ["t1"],
+    '{"calls": [{"id": "a"}, "b", 7, null, {"id": 5}, {"id": ["c"]}]}': ["a"],
+    '{"calls": [{"id": "a", "tool": 5, "phase": {"a": 1}, "status": [1], "duration_ms": "x"}, {"id": "b"}]}': [
+        "b",
+        "a",
+    ],
+    "5": ["t1"],
+    "[]": ["t1"],
+    "null": ["t1"],
+}
+
+
+@pytest.mark.parametrize("meta", SEVERAL)
+def test_a_record_is_of_several_calls_where_it_names_them_and_else_of_its_own(store: Store, meta: str) -> None:
+    store.append([asked(NOON, origin="transcript", hook_type="assistant", role="assistant")])
+    by_hand(store, "update hooks set meta = ?", meta)
+    assert {call.tool_use_id for call in everything(store)} == set(SEVERAL[meta])
+    assert {row[2] for row in views(store)} == set(SEVERAL[meta])
+
+
+def test_an_identifier_that_no_text_can_hold_hides_no_other(store: Store) -> None:
+    store.append([asked(NOON, "a", origin="transcript", hook_type="assistant", role="assistant")])
+    by_hand(store, "update hooks set meta = ?", '{"calls": [{"id": "a"}, {"id": "\\ud800"}, {"id": "b"}]}')
+    assert {call.tool_use_id for call in everything(store)} == {"a", "b"}
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    histories(), st.sampled_from([Filter(), Filter(since_us=NOON), Filter(until_us=NOON), Filter(session_id=("s",))])
+)
+def test_going_through_the_days_meets_the_calls_that_pages_list(events: list[tuple[str, Event]], where: Filter) -> None:
+    with Store.in_memory() as store:
+        store.append_many(events)
+        store.append([asked(NOON - 3 * DAY_US, "far"), answered(NOON + DAY_US, "far"), asked(NOON - 9 * DAY_US, "old")])
+        listed = [(call.session_id, call.tool_use_id, call.status, call.events) for call in everything(store, where)]
+        listing = Listing(store.roots, where, None, LATER)
+        with listing:
+            met = [(*key, fold.status(LATER), fold.events) for key, fold in sweep(listing)]
+        assert sorted(met) == sorted(one for one in listed if one[1] is not None)

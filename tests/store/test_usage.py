@@ -222,3 +222,43 @@ def test_the_tokens_of_real_transcripts_are_those_that_their_lines_say(real: Pat
         found = store.usage(Filter(), ("session", "model", "day"))
     assert {(row.session, row.model, row.day): [row.answers, *row.tokens] for row in found.rows} == dict(sums)
     assert found.answers == len(largest) > 300
+
+
+@pytest.mark.parametrize("request_name", ["r", None], ids=["named", "unnamed"])
+def test_what_telemetry_said_before_midnight_is_one_with_what_a_transcript_says_after_it(
+    store: Store, request_name: str | None
+) -> None:
+    midnight = NOON + DAY_US // 2
+    store.append([telemetry(midnight - 1, 9, request_name), line(midnight + 1, "a", 9)])
+    assert total(store)[1].output == 9
+
+
+def test_where_a_transcript_names_no_requests_telemetry_adds_nothing(store: Store) -> None:
+    store.append([line(NOON, "a", 9, None), telemetry(NOON + 1, 9, "r"), telemetry(NOON + 2, 4, "q", session_id="t")])
+    assert total(store)[1].output == 9 + 4
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"message": {"usage": {"output_tokens": ' + "9" * 5_000 + "}}}",
+        '{"message": {"usage": ' + "[" * 990 + "]" * 990 + "}}",
+        '{"message": {"usage": {"output_tokens": -3, "input_tokens": 1e999, "cache_read_input_tokens": "12.5"}}}',
+        '{"message": {"id": ["a"], "usage": {"output_tokens": [4], "cache_creation": 5}}, "requestId": {"a": 1}}',
+        '{"message": 5}',
+        "5",
+        "null",
+        "not JSON",
+    ],
+    ids=lambda said: str(said)[:40],
+)
+def test_what_no_count_can_be_counts_nothing_and_hides_no_other(store: Store, said: str) -> None:
+    from eyelet_ingest.store import connect, layout
+
+    store.append([line(NOON, "a", 7), record(NOON + 1, {}, hook_type="assistant", model="m", tool_use_id="x")])
+    conn = connect.driver().connect(layout.db_path(store.root, layout.key_for("default", NOON)), isolation_level=None)
+    conn.execute("pragma ignore_check_constraints = 1")
+    conn.execute("update hooks set data = ? where tool_use_id = 'x'", (said,))
+    conn.close()
+    assert total(store)[1] == Tokens(3, 7, 0, 0, 10)
+    assert store.usage(Filter()).partitions.unreadable == ()

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from datasette_eyelet.pages import calls_json
+
 ALL = {"range": "all"}
 
 
@@ -39,6 +41,27 @@ async def test_tokens_and_completeness_are_those_of_the_library(site: Any, recor
 async def test_what_cannot_be_meant_is_refused_with_the_reason(site: Any, asked: str) -> None:
     done = await site.get(f"/-/eyelet/{asked}")
     assert done.status_code == 400 and done.json()["error"]
+
+
+async def test_pages_go_on_where_the_last_one_ended(site: Any, recorded: int, record: Any) -> None:
+    record(recorded + 9_000, hook_type="PreToolUse", status="pending", tool_use_id="t2", session_id="s")
+    first = await site.json("/-/eyelet/calls.json?range=1h&_size=1")
+    record(recorded + 10_000, hook_type="PostToolUse", tool_use_id="t1", session_id="s")
+    second = await site.json(f"/-/eyelet/calls.json?range=1h&_size=1&_next={first['next']}")
+    assert [call["tool_use_id"] for page in (first, second) for call in page["rows"]] == ["t2", "t1"]
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize("name", ["calls", "usage", "completeness"])
+async def test_what_there_was_no_time_for_is_said(
+    site: Any, recorded: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls_json, "DEADLINE_MS", 0)
+    found = await site.json(f"/-/eyelet/{name}.json?range=all")
+    assert found["partitions"]["unasked"] == 1
+    if name == "calls":
+        monkeypatch.undo()
+        assert len((await site.json(f"/-/eyelet/calls.json?range=all&_next={found['next']}"))["rows"]) == 1
 
 
 @pytest.mark.parametrize("name", ["calls", "usage", "completeness"])

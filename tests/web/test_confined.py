@@ -50,7 +50,12 @@ class Other:
 def other(root: str, record: Any, noon_us: int) -> Other:
     secrets = {"session_id": SESSION, "src": f"claude.{ROW_SECRET}", "tool_name": ROW_SECRET}
     record(noon_us, context=CONTEXT, data=json.dumps({"said": ROW_SECRET}), **secrets)
-    record(noon_us + 1, context="mine", src="my.own", data='{"said": "nothing"}')
+    call = {"tool_use_id": "toolu_1", "session_id": "shared", "agent": "claude"}
+    record(noon_us + 1, context="mine", src="my.own", data='{"said": "nothing"}', status="pending", **call)
+    usage = json.dumps({"message": {"id": ROW_SECRET, "usage": {"output_tokens": 7}}})
+    told = {"hook_type": "assistant", "origin": "transcript", "model": ROW_SECRET, "data": usage, **secrets}
+    record(noon_us + 2, context=CONTEXT, **{**told, **call, "session_id": SESSION})
+    record(noon_us + 3, context=CONTEXT, **{**told, **call})
     conn = connect.open_writer(layout.db_path(root, layout.key_for(CONTEXT, noon_us)))
     conn.execute(f"create table {TABLE} (id integer primary key, bytes blob)")
     conn.execute(f"insert into {TABLE} values (1, ?)", [ROW_SECRET.encode()])
@@ -169,6 +174,11 @@ def questions(other: Other) -> list[str]:
         "/-/eyelet?range=all", "/-/eyelet.json?range=all&full=1", f"/-/eyelet?range=all&context={CONTEXT}",
         f"/-/eyelet.json?range=all&context={CONTEXT}", f"/-/eyelet.json?range=all&session={SESSION}",
         f"/-/eyelet/days?context={CONTEXT}", "/-/eyelet/days.json?year=2026",
+        *(
+            f"/-/eyelet/{name}.json?range=all{one}"
+            for name in ("calls", "usage", "completeness")
+            for one in ("", f"&context={CONTEXT}", f"&session={SESSION}")
+        ),
         *(f"/-/eyelet/api/{name}?from=2000{one}" for name in API_READS for one in ("", f"&context={CONTEXT}")),
         f"/-/eyelet/api/query?from=2000&session={SESSION}", "/_internal", "/_internal.json", f"/eyelet-{CONTEXT}",
         "/-/jump.json?q=z", "/-/jump.json?q=hooks", f"/-/jump.json?q={CONTEXT}",

@@ -217,9 +217,9 @@ def _size(size_bytes: int) -> str:
 def _report(done: "Brought", as_json: bool) -> None:
     ingested = done.ingested
     if as_json:
-        files = {name: getattr(done, name) for name in ("read", "known", "off", "awaited")}
+        of_files = {name: getattr(done, name) for name in ("read", "known", "off", "awaited")}
         counts = {name: getattr(ingested, name) for name in COUNTS}
-        _say(json.dumps({"files": {**files, "unreadable": len(done.passed)}, "records": counts}))
+        _say(json.dumps({"files": {**of_files, "unreadable": len(done.passed)}, "records": counts}))
         return
     if ingested.deleted:
         _say(

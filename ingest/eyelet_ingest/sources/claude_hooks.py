@@ -16,6 +16,13 @@ AGENT = "claude"
 UNKNOWN = "unknown"
 
 LEVELS = {"error": "error", "interrupted": "warn", "denied": "warn"}
+# Fields that only one event has, for payloads of the first versions, which do not name it; in the order to ask in.
+_TOLD_BY = (
+    ("tool_response", "PostToolUse"),
+    ("tool_input", "PreToolUse"),
+    ("stop_hook_active", "Stop"),
+    ("prompt", "UserPromptSubmit"),
+)
 _EXIT_CODES = ("exit_code", "exitCode", "returncode", "return_code", "returnCode")
 
 
@@ -40,7 +47,7 @@ def normalise(
     get = payload.get
     tool_input = get("tool_input")
     command = tool_input.get("command") if isinstance(tool_input, dict) else None
-    hook_type = plain(get("hook_event_name")) or UNKNOWN
+    hook_type = plain(get("hook_event_name")) or _event_of(payload)
     tool_name = optional(get("tool_name"))
     status, code, message = _outcome(hook_type, payload)
     level = LEVELS.get(status)
@@ -65,6 +72,14 @@ def normalise(
         data=data,
         meta=meta,
     )
+
+
+def _event_of(payload: "dict[str, object]") -> str:
+    """The event of a payload that does not name it; `unknown` where nothing tells."""
+    for field, event in _TOLD_BY:
+        if field in payload:
+            return event
+    return UNKNOWN
 
 
 def execution(status: str, code: str | None, message: str) -> "dict[str, object]":

@@ -3,6 +3,8 @@
 hook_type is the record's own type; what its status and src are stands in docs/events.md, and a test reads that table.
 """
 
+import re
+
 from eyelet_ingest.events import Event
 from eyelet_ingest.sources.claude_hooks import AGENT, UNKNOWN, execution
 from eyelet_ingest.sources.failure import INTERRUPTED, REJECTED, api_error_name, code_of, message_of
@@ -42,6 +44,11 @@ _HOOKS = {
     "hook_blocking_error": "denied",
     "hook_cancelled": "interrupted",
 }
+# Values of `toolDenialKind` that deny nothing; others are user-rejected, permission-rule, automode-blocked.
+_STOPPED_KINDS = ("interrupted", "cancelled")
+# What an answer begins with where a rule, a hook or the automatic mode denied the call, in versions without that field.
+_DENIED = ("Permission for this action has been denied", "Hook PreToolUse:")
+_BY_RULE = re.compile(r"Permission to use \S{1,200} has been denied|PreToolUse:\S{1,200} hook (?:blocking )?error")
 _LEVELS = {"error": "error", "interrupted": "warn", "denied": "warn"}
 _SYSTEM_LEVELS = {"error": "error", "warning": "warn", "warn": "warn", "debug": "debug"}
 
@@ -75,7 +82,7 @@ class Transcript(Reader):
         kind = plain(get("type")) or UNKNOWN
         message = get("message")
         parts = message if isinstance(message, dict) else {}
-        tool_name, tool_use_id, several = self._calls(parts.get("content"))
+        tool_name, tool_use_id, several = self._calls(parts.get("content"), get("toolDenialKind"))
         if kind in _NOTES:
             tool_use_id = self._noted(record)
         status, code, said = _outcome(kind, record, parts)
@@ -110,7 +117,7 @@ class Transcript(Reader):
             meta=meta,
         )
 
-    def _calls(self, content: object) -> "tuple[str | None, str | None, list[dict[str, object]]]":
+    def _calls(self, content: object, denial: object) -> "tuple[str | None, str | None, list[dict[str, object]]]":
         """Name and id of the first tool call of a message, or of the call that its first answer belongs to; and what
         `meta.calls` says of each where there are several."""
         found: list[dict[str, object]] = []
@@ -124,7 +131,7 @@ class Transcript(Reader):
             elif kind == "tool_result":
                 use_id = optional(block.get("tool_use_id"))
                 one = {"id": use_id, "tool": self._tools.get(use_id) if use_id else None, "phase": "answer"}
-                one["status"], code, _ = _content_outcome([block], None)
+                one["status"], code, _ = _content_outcome([block], None, denial)
                 if code:
                     one["error_code"] = code
             else:
@@ -165,7 +172,9 @@ def _outcome(kind: str, record: "dict[str, object]", message: "dict[str, object]
         return "error", api_error_name(record.get("error")) or code_of(text), text
     if kind == "attachment":
         return _hook_outcome(record.get("attachment"))
-    return _content_outcome(message.get("content"), record.get("toolUseResult")) if kind == "user" else ("ok", None, "")
+    if kind != "user":
+        return "ok", None, ""
+    return _content_outcome(message.get("content"), record.get("toolUseResult"), record.get("toolDenialKind"))
 
 
 def _hook_outcome(attached: object) -> "tuple[str, str | None, str]":
@@ -181,21 +190,36 @@ def _hook_outcome(attached: object) -> "tuple[str, str | None, str]":
     return status, "interrupted" if status == "interrupted" else code_of(text) if status == "error" else None, text
 
 
-def _content_outcome(content: object, result: object) -> "tuple[str, str | None, str]":
-    """Of what a `user` record holds: a tool's answer, or the note that the user has stopped it."""
+def _content_outcome(content: object, result: object, denial: object) -> "tuple[str, str | None, str]":
+    """Of what a `user` record holds: a tool's answer, or the note that the user has stopped it. `denial` is what the
+    record says of why a call did not run, as versions since 2.1.205 do (the record says it, not the answer)."""
     if isinstance(content, str):
         return _stopped(content) or ("ok", None, "")
     for block in content if isinstance(content, list) else ():
         if not isinstance(block, dict):
             continue
-        if block.get("type") == "tool_result" and block.get("is_error") is True:
+        if block.get("type") == "tool_result" and _has_failed(block, result, denial):
             text = message_of(block.get("content"))
-            return _stopped(text) or ("error", code_of(text), text)
+            return _refused(text, denial) or _stopped(text) or ("error", code_of(text), text)
         if block.get("type") == "text" and (stopped := _stopped(block.get("text"))):
             return stopped
     if isinstance(result, dict) and (result.get("interrupted") is True or result.get("wasInterrupted") is True):
         return "interrupted", "interrupted", message_of(result.get("stderr"))
     return "ok", None, ""
+
+
+def _has_failed(block: Record, result: object, denial: object) -> bool:
+    """Whether an answer is none: it says so itself, or where it says nothing, what stands beside it."""
+    if "is_error" in block:
+        return block["is_error"] is True
+    return (isinstance(result, str) and result.startswith("Error: ")) or (isinstance(denial, str) and denial != "")
+
+
+def _refused(text: str, denial: object) -> "tuple[str, str | None, str] | None":
+    """Of a call that somebody or a rule did not let run; None where nothing tells of that."""
+    if isinstance(denial, str) and denial:
+        return ("interrupted", "interrupted", text) if denial in _STOPPED_KINDS else ("denied", None, text)
+    return ("denied", None, text) if text.startswith(_DENIED) or _BY_RULE.match(text) else None
 
 
 def _stopped(text: object) -> "tuple[str, str | None, str] | None":

@@ -13,6 +13,7 @@ from eyelet_ingest.sources import (
     claude_transcripts,
     codex_rollouts,
     copilot_sessions,
+    cursor_transcripts,
     gemini_chats,
     hook_records,
     old_eyelet,
@@ -38,16 +39,19 @@ class Format:
     is_hooks: bool = False
 
 
+_CLAUDE = Format("claude", claude_transcripts.is_record, claude_transcripts.Transcript)
 # In the order in which they are asked.
 FORMATS = (
     Format("otlp", otlp.is_record, otlp.Logs, is_hooks=True),
     Format("eyelet", old_eyelet.is_envelope, hook_records.Envelopes, is_hooks=True),
+    Format("wrapped", hook_records.is_wrapped, hook_records.Wrapped, is_hooks=True),
     Format("hooks", hook_records.recognises, hook_records.Hooks, is_hooks=True),
     Format("codex", codex_rollouts.recognises, codex_rollouts.Rollout),
     Format("gemini", gemini_chats.recognises, gemini_chats.Chat),
     Format("copilot", copilot_sessions.recognises, copilot_sessions.Session),
     Format("opencode", opencode.recognises, opencode.Loose),
-    Format("claude", claude_transcripts.is_record, claude_transcripts.Transcript),
+    _CLAUDE,
+    Format("cursor", cursor_transcripts.recognises, cursor_transcripts.Conversation),
 )
 # Objects that hold many records: a name that they have, and what takes one apart (None: it is none of them).
 CONTAINERS: "tuple[tuple[str, Callable[[Record], Iterable[object] | None]], ...]" = (
@@ -58,6 +62,8 @@ CONTAINERS: "tuple[tuple[str, Callable[[Record], Iterable[object] | None]], ...]
 
 def of(record: Record, usual: Format | None = None) -> Format | None:
     """The format of a record, None where it is of none; `usual` is that of its file."""
+    if "parentUuid" in record and "hook_event_name" not in record:  # most records there are; asking all costs 9 µs
+        return _CLAUDE
     for one in FORMATS:
         if one.recognises(record):
             return one

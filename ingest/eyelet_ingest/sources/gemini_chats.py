@@ -31,7 +31,7 @@ CALLS_MOST = 1_000  # of one message that `meta` names
 UUID_CHARS = 16  # an identifier of at least so many is nobody else's; a shorter one is its session's only
 TYPES = frozenset(("user", "gemini", "info", "warning", "error"))
 _ROLES = {"user": "user", "gemini": "assistant"}
-_DONE = frozenset(("success", "error", "cancelled"))
+_DONE = frozenset(("success", "completed", "error", "failed", "cancelled"))
 _OK = ("ok", None, "")
 
 
@@ -216,9 +216,9 @@ def _calls(record: Record) -> "list[dict[str, object]]":
 def _of_call(call: Record) -> "tuple[str, str | None, str]":
     status = plain(call.get("status"))
     said = _answer(call.get("result"))
-    if status == "success":
+    if status in ("success", "completed"):
         return shell_outcome(said) if call.get("name") == SHELL else _OK
-    if status == "error":
+    if status in ("error", "failed"):
         message = message_of(said) or message_of(call.get("resultDisplay"))
         return ("denied", None, message) if denied(message) else ("error", code_of(message), message)
     if status == "cancelled":

@@ -88,6 +88,7 @@ def normalise(
         event.meta["git"] = {**_object(metadata.get("git")), "branch": branch}
     if around:
         event.meta["eyelet"] = _kept(around)
+        dumps(event.meta)  # who stores it cannot ask any more
     return event
 
 

@@ -7,8 +7,9 @@
 | gemini | google-gemini/gemini-cli, packages/core/src/utils/paths.ts (GEMINI_CLI_HOME), config/storage.ts and projectRegistry.ts (`.project_root`) |
 | copilot | github/copilot-sdk, docs/features/session-persistence.md |
 | opencode | anomalyco/opencode, packages/opencode/src/global/index.ts and storage/db.ts (a database for each channel) |
+| cursor | getagentseal/codeburn, docs/providers/cursor-agent.md |
 
-Cursor keeps its sessions in databases of its editor, which no source here reads.
+What Cursor's editor keeps in its own databases no source here reads.
 """  # noqa: E501  a table's line is a line
 
 import os
@@ -94,6 +95,13 @@ PLACES = {
                 Files("session-state", LINES),
                 Files("history-session-state", ("*.json",)),
             ),
+        ),
+        Place(
+            agent="cursor",
+            title="Cursor",
+            homes=(".cursor",),
+            variable="",
+            files=(Files("projects/*/agent-transcripts/**", LINES, at_depth=4),),
         ),
         Place(
             agent="opencode",

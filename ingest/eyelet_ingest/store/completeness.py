@@ -10,14 +10,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from eyelet_ingest.errors import BadInput
-from eyelet_ingest.store import pairs
 from eyelet_ingest.store.answers import Partitions, text
-from eyelet_ingest.store.calls import Listing
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.fanout import Lent
+from eyelet_ingest.store.listing import Listing
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.search import Search
 from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store.sweep import sweep
 from eyelet_ingest.store.witnesses import ANSWER, IS_UNNAMED, PHASE, QUESTION, Fold, Key
 
 # Why a call is missing, in the order in which it is asked.
@@ -128,19 +128,20 @@ def completeness(
         raise BadInput("tell how complete", reason=reason, hint="leave out the other conditions")
     listing = Listing(roots, where, deadline_ms, now_us)
     with listing:
-        hooks = _Hooks(roots, where)
+        hooks = _Hooks(roots, where, listing.until)
         return _Judge(listing, hooks, rests, faults, now_us).verdict()
 
 
 class _Hooks:
     """What the hooks of each session say of themselves, whatever the range is."""
 
-    def __init__(self, roots: Roots, where: Filter) -> None:
+    def __init__(self, roots: Roots, where: Filter, until: float | None) -> None:
         self.spans: dict[str, tuple[int, int]] = {}  # session → the first and last hook
         self.of_subagents: set[str] = set()  # sessions
         self.unnamed: Counter[tuple[str, str]] = Counter()  # (session, tool) → calls without a tool_use_id
         self.first_of: dict[str, int] = {}  # agent → its first hook
         question = Search(roots, Filter(contexts=where.contexts, session_id=where.session_id))
+        question.until = until
         with question:
             for _, (spans, unnamed) in question.each(question.parts, partial(_hooks, question=question)):
                 for session, first, last, subagents in spans:
@@ -148,6 +149,7 @@ class _Hooks:
                 for session, tool, calls in unnamed:
                     self.unnamed[text(session), text(tool)] += calls
         with Search(roots, Filter(contexts=where.contexts)) as everything:
+            everything.until = until
             for _, firsts in everything.each(everything.parts, _first_of_agents):
                 for agent, first in firsts:
                     self.first_of.setdefault(text(agent), first)
@@ -190,8 +192,8 @@ class _Judge:
         self.calls: list[Missing] = []
 
     def verdict(self) -> Completeness:
-        for _, key, fold in self.listing.walk():
-            if not key[1].startswith(pairs.MARK) and any(name.startswith("transcript:") for name in fold.names):
+        for key, fold in sweep(self.listing):
+            if any(name.startswith("transcript:") for name in fold.names):
                 self._take(key, fold)
         sessions = list(self.sessions.values())
         missing = sum((one.missing for one in sessions), Counter[str]())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 AROUND_US = 7 * DAY_US  # how far from an event the other half of its call is looked for
 ASK = 500
 EVENTS_MOST = 200_000  # of one partition's that are looked at to find the halves of a page's calls
-MARK = "\0"  # begins the name of a call that has none, so that no tool_use_id is like it
+MARK = "\ud800"  # begins the name of a call that has none: no text that SQLite gives holds a surrogate
 
 _Same = tuple[str, str, bytes, bool]  # session, tool, digest of the input, whether times are known
 _At = tuple[Place, Part, bool]  # where an event is, and whether it asks

@@ -277,7 +277,7 @@ _STEP_5 = (
         status, error_code, duration_ms, origin, hook_type, agent, agent_id, model, project_dir,
         json_type(meta, '$.timestamp_from') is null as timed
     from hooks
-    where tool_use_id is not null and (origin = 'hook' or json_type(meta, '$.calls') is null)
+    where tool_use_id is not null and (origin = 'hook' or json_type(meta, '$.calls[0].id') is not 'text')
     union all
     select hooks.id, hooks.session_id, json_extract(one.value, '$.id'), json_extract(one.value, '$.id'),
         json_extract(one.value, '$.tool'), json_extract(one.value, '$.phase'), json_extract(one.value, '$.status'),
@@ -285,8 +285,8 @@ _STEP_5 = (
         hooks.origin, hooks.hook_type, hooks.agent, hooks.agent_id, hooks.model, hooks.project_dir,
         json_type(hooks.meta, '$.timestamp_from') is null
     from hooks, json_each(hooks.meta, '$.calls') as one
-    where hooks.origin <> 'hook' and json_type(hooks.meta, '$.calls') = 'array'
-        and one.type = 'object' and json_type(one.value, '$.id') = 'text'
+    where hooks.origin <> 'hook' and json_type(hooks.meta, '$.calls[0].id') = 'text'
+        and case one.type when 'object' then json_type(one.value, '$.id') end = 'text'
     union all
     select * from (
         select id, session_id, 'at:' || min(id) over (partition by session_id, tool_name, input, timed, alone, number),
@@ -343,7 +343,7 @@ _STEP_5 = (
                 case status when 'denied' then 4 when 'interrupted' then 3 when 'error' then 2 else 1 end
             end) over whole as how,
             max(iif(phase = 'answer', error_code, null)) over whole as error_code,
-            max(iif(phase = 'answer', duration_ms, null)) over whole as said_ms,
+            max(iif(phase = 'answer' and duration_ms between 0 and 1e12, duration_ms, null)) over whole as said_ms,
             max(agent) over whole as agent, max(model) over whole as model, count(*) over whole as events,
             min(origin) over whole as first, max(origin) over whole as last
         from call_witnesses

@@ -51,6 +51,8 @@ class Search(FanOut):
     After `deadline_ms` it asks no further and interrupts what runs: the answer is what there was by then, and says so.
     """
 
+    READ: frozenset[str] | None = None  # the columns that a page reads, all where None; the others are null in it
+
     def __init__(self, roots: Roots, where: Filter, deadline_ms: float | None = None) -> None:
         super().__init__(roots, deadline_ms)
         self.where = select.bindable(where)
@@ -224,7 +226,7 @@ class Search(FanOut):
             if len(row) == 1:
                 wanted.setdefault(part, []).append(event_id)
         fetched: dict[tuple[Part, int], tuple[Any, ...]] = {}
-        columns = _columns(cut_chars)
+        columns = _columns(cut_chars, self.READ)
         for part, ids in wanted.items():
             for _, rows in self.each([part], partial(_fetch, ids=ids, columns=columns)):
                 fetched.update({(part, row[0]): row for row in rows})
@@ -247,7 +249,7 @@ class _Page:
     ) -> None:
         self.search, self.limit, self.beyond, self.oldest_first = search, limit, beyond, oldest_first
         self.only_src = bool(search.where.src) and len(search.clauses) == 1
-        self.columns = _columns(cut_chars)
+        self.columns = _columns(cut_chars, search.READ)
         self.found: list[_Match] = []
         self.alone = False  # the day that is asked has only one partition
         self.stopped_at: Cursor | None = None  # where the deadline came first
@@ -372,9 +374,11 @@ def _until_late(conn: Any, sql: str, params: list[object]) -> list[tuple[Any, ..
     return rows
 
 
-def _columns(cut_chars: int | None) -> str:
+def _columns(cut_chars: int | None, read: frozenset[str] | None = None) -> str:
     """What a row is read as: every column, the payload cut to `cut_chars` where given, and then its length. Where text
     belongs there is text, though others may have put bytes there: a cast of what is text costs nothing."""
+    if read is not None:
+        return ", ".join(name if name in read else "null" for name in _NAMES[1:-1])
     columns = ", ".join(name if name in _NO_TEXT else f"cast({name} as text)" for name in _NAMES[1:-1])
     if cut_chars is None:
         return columns

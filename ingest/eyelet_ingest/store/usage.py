@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
+from math import inf
 from typing import Any, NamedTuple
 
 from eyelet_ingest.errors import BadInput
@@ -112,6 +113,8 @@ class _Counting(Search):
         self.answers: dict[tuple[str, ...], _Answer] = {}
         self.said_before: dict[tuple[str, str], Tokens] = {}  # a thread of Codex → its sum
         self.told: set[str] = set()  # sessions with a witness of their own
+        self.nameless: set[str] = set()  # those whose answers name no request
+        self.guessed: dict[str, list[tuple[str, ...]]] = {}  # session → answers of telemetry alone, so far
         self.requests: set[str] = set()
         self.sums: dict[_Group, tuple[int, Tokens]] = {}
         self.by: tuple[str, ...] = ()
@@ -127,6 +130,7 @@ class _Counting(Search):
                 continue
             self._day(list(day))
             self._settle(first_us)  # what began before this day is over
+            self.guessed = {session: kept for session, keys in self.guessed.items() if (kept := self._open(keys))}
             self.requests = {key[2] for key in self.answers if key[0] == "claude"}
         self._settle(None)
         rows = [_used(group, *self.sums[group]) for group in sorted(self.sums)]
@@ -151,7 +155,8 @@ class _Counting(Search):
         by_index = f" indexed by {index}" if index in lent.indexes else ""
         places = ", ".join(f"'{place}'" for place in shape.places)
         sql = f"""
-            select id, uid, session_id, agent, model, agent_id, hook_type, json_extract(data, {places})
+            select id, uid, session_id, agent, model, agent_id, hook_type,
+                iif(json_valid(data), json_extract(data, {places}), null)
             from hooks{by_index}{where}
         """  # noqa: S608  our own texts, bound values
         found: list[tuple[Any, ...]] = lent.conn.execute(sql, [*params, *self.params, *shape.types]).fetchall()
@@ -159,13 +164,10 @@ class _Counting(Search):
 
     def _take(self, shape: Shape, line: _Line) -> None:
         said = line.said
+        if not said:
+            return
         if shape is shapes.CLAUDE:
-            if said[3] == SYNTHETIC:
-                return
-            name = _name(said[0], line), said[1] if isinstance(said[1], str) else ""
-            self._add(("claude", *name), line, shapes.claude(said[2]))
-            if name[1]:
-                self.requests.add(name[1])
+            self._take_claude(line, *said)
         elif shape is shapes.CODEX:
             self._take_codex(line, said[0] if isinstance(said[0], dict) else said[1])
         elif shape is shapes.GEMINI:
@@ -177,6 +179,18 @@ class _Counting(Search):
             self._add(("cursor", line.session, _name(said[0], line)), line, shapes.cursor(*said[1:5]))
         else:
             self._take_otlp(line, said[0])
+
+    def _take_claude(self, line: _Line, message: object, request: object, usage: object, model: object) -> None:
+        tokens = shapes.claude(usage)
+        if model == SYNTHETIC or tokens is None:
+            return
+        name = request if isinstance(request, str) else ""
+        self._add(("claude", _name(message, line), name), line, tokens)
+        if name:
+            self.requests.add(name)
+            self.answers.pop(("otlp", name), None)  # telemetry said it on the day before
+        else:
+            self.nameless.add(line.session)
 
     def _take_codex(self, line: _Line, info: object) -> None:
         if not isinstance(info, dict):
@@ -193,7 +207,7 @@ class _Counting(Search):
                 took = total
         if took is not None and any(took):
             self._add(("codex", line.session, line.agent_id, str(line.id)), line, took)
-        self.told.add(line.session)
+        self._tell(line.session)
 
     def _take_otlp(self, line: _Line, attributes: object) -> None:
         tokens = shapes.otlp(line.hook_type, attributes)
@@ -201,22 +215,33 @@ class _Counting(Search):
             return
         request = attributes.get("request_id")
         if isinstance(request, str) and request:
-            if request not in self.requests:
+            if request not in self.requests and line.session not in self.nameless:
                 self._add(("otlp", request), line, tokens, is_own=False)
         elif line.session not in self.told:
-            self._add(("otlp", "", _name(None, line)), line, tokens, is_own=False)
+            key = ("otlp", "", _name(None, line))
+            self.guessed.setdefault(line.session, []).append(key)
+            self._add(key, line, tokens, is_own=False)
+
+    def _tell(self, session: str) -> None:
+        """A session speaks for itself: what telemetry alone said of it on the day before does not count."""
+        self.told.add(session)
+        for key in self.guessed.pop(session, ()):
+            self.answers.pop(key, None)
 
     def _add(self, key: tuple[str, ...], line: _Line, tokens: Tokens | None, is_own: bool = True) -> None:
         if tokens is None:
             return
         if is_own:
-            self.told.add(line.session)
+            self._tell(line.session)
         group = (line.session, line.agent, line.model, line.day, line.context)
         known = self.answers.get(key)
         if known is None:
             self.answers[key] = _Answer(line.id, group, tokens)
         else:
             known.take(line.id, group, tokens)
+
+    def _open(self, keys: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        return [key for key in keys if key in self.answers]
 
     def _settle(self, before_us: int | None) -> None:
         """Add up the answers that began before this time, all of them where None."""
@@ -242,8 +267,23 @@ def _used(group: _Group, answers: int, tokens: Tokens) -> Used:
 def _line(row: tuple[Any, ...], part: Part) -> _Line:
     event_id, uid, *names, hook_type, said = row
     session, agent, model, agent_id = ("" if value is None else text(value) for value in names)
-    found = json.loads(said) if isinstance(said, str) else []
+    found = _parsed(said) if isinstance(said, str) else []
     return _Line(event_id, uid, session, agent, model, agent_id, text(hook_type), found, part.context, part.key.date)
+
+
+def _parsed(said: str) -> list[Any]:
+    """The array of what a row says; empty for one so deep that only SQLite can hold it."""
+    try:
+        found: list[Any] = json.loads(said)
+    except RecursionError:
+        return []
+    except ValueError:  # of thousands of digits, which Python refuses
+        found = json.loads(said, parse_int=_number)
+    return found
+
+
+def _number(digits: str) -> float:
+    return float(digits) if len(digits) < 20 else inf
 
 
 def _name(said: object, line: _Line) -> str:

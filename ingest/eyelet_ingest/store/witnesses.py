@@ -3,6 +3,7 @@
 The views of a day say the same in SQL (`schema.py`, step 5), and a test compares them.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ UNKNOWN_AFTER_US = 3_600_000_000  # a call without an answer may still get one f
 QUESTION, ANSWER, NOTE = "question", "answer", "note"
 OUTCOMES = ("ok", "error", "interrupted", "denied")  # of several answers the last of these counts
 UNANSWERED = ("pending", "unknown")
+_LONE = re.compile("[\ud800-\udfff]")  # surrogates, which JSON can spell and no text of SQLite's holds
 
 # Which part an event has in its call. A note is one that tells of it and answers nothing: a permission was asked for,
 # a hook of the call ran, some of its output came.
@@ -33,7 +35,12 @@ IS_UNNAMED = """tool_use_id is null and tool_name is not null and origin = 'hook
     status = 'pending' or lower(hook_type) glob 'post*' or lower(hook_type) glob 'after*'
     or lower(hook_type) = 'permissiondenied'
 )"""
-IS_OF_ONE_CALL = "(origin = 'hook' or json_type(meta, '$.calls') is null)"
+IS_OF_ONE_CALL = "(origin = 'hook' or json_type(meta, '$.calls[0].id') is not 'text')"
+IS_OF_SEVERAL = """(origin <> 'hook' and json_type(meta, '$.calls') is not null
+    and json_type(meta, '$.calls[0].id') is 'text')"""
+# The tool_use_id of one of several; nothing is taken out of what is no object, as SQLite would find it malformed.
+ID_OF_ONE = "case one.type when 'object' then json_extract(one.value, '$.id') end"
+MOST_MS = 1e12  # of a duration that is believed: 31 years
 
 Place = tuple[int, str, int]  # id, context, place of the root: the order of every answer
 Key = tuple[str, str]  # session, and tool_use_id or the place of an unnamed call
@@ -61,6 +68,7 @@ class Witness(NamedTuple):
     fits: object
 
 
+_TEXTS = ("tool_name", "agent", "agent_id", "model", "project_dir", "git_branch")
 _OF_CALL = ("tool_use_id", "tool_name", PHASE, "status", "error_code", "duration_ms")
 _SHARED = ("origin", "hook_type", "agent", "agent_id", "model", "project_dir", "git_branch")
 TIMED = "json_type(meta, '$.timestamp_from') is null"  # whether the event's own time is known
@@ -77,13 +85,14 @@ class Fold:
 
     __slots__ = (
         *("answer", "codes", "events", "first_us", "fitting", "latest", "names", "question", "rank"),
-        *("said_ms", "sides", "spans", "texts"),
+        *("said_ms", "sides", "spans", "texts", "tools"),
     )
 
     def __init__(self) -> None:
         self.events = 0
         self.names: set[str] = set()
         self.codes: set[str] = set()
+        self.tools: set[str] = set()  # as its witnesses name it
         self.texts: dict[str, str] = {}
         self.rank = -1  # of OUTCOMES
         self.said_ms: float | None = None
@@ -106,10 +115,13 @@ class Fold:
             self.latest = place, part
         if one.fits and in_range and (self.fitting is None or place > self.fitting):
             self.fitting = place
-        for name in ("tool_name", "agent", "agent_id", "model", "project_dir", "git_branch"):
-            value = getattr(one, name)
-            if value is not None and (told := text(value)) > self.texts.get(name, ""):
-                self.texts[name] = told
+        texts = self.texts
+        said = (one.tool_name, one.agent, one.agent_id, one.model, one.project_dir, one.git_branch)
+        for name, value in zip(_TEXTS, said, strict=True):
+            if value is not None and value != texts.get(name) and (told := text(value)) > texts.get(name, ""):
+                texts[name] = told
+        if one.tool_name is not None and one.tool_name not in self.tools and len(self.tools) < NAMES_MOST:
+            self.tools.add(text(one.tool_name))
         if one.phase in (QUESTION, ANSWER):
             self.sides.add((_kind(origin), str(one.phase)))
         if one.phase == QUESTION:
@@ -126,6 +138,7 @@ class Fold:
         self.events += other.events
         self.names = set(sorted(self.names | other.names)[:NAMES_MOST])
         self.sides |= other.sides
+        self.tools = set(sorted(self.tools | other.tools)[:NAMES_MOST])
         self.codes = set(sorted(self.codes | other.codes)[:NAMES_MOST])
         self.rank = max(self.rank, other.rank)
         self.said_ms = max((ms for ms in (self.said_ms, other.said_ms) if ms is not None), default=None)
@@ -161,7 +174,7 @@ class Fold:
         if one.error_code is not None and len(self.codes) < NAMES_MOST:
             self.codes.add(text(one.error_code))
         ms = one.duration_ms
-        if isinstance(ms, (int, float)) and (self.said_ms is None or ms > self.said_ms):
+        if isinstance(ms, (int, float)) and 0 <= ms <= MOST_MS and (self.said_ms is None or ms > self.said_ms):
             self.said_ms = ms
 
     def _span(self, what: str, one: Witness) -> None:
@@ -191,7 +204,7 @@ def folded(rows: Iterable[tuple[Any, ...]], part: Part, since_us: int, until_us:
 
 
 def named(meta: object) -> Iterator[str]:
-    """The tool_use_ids in `meta.calls`, each once, in order; nothing where it has none."""
+    """The tool_use_ids in `meta.calls`, each once, in order; nothing where it has none, or its first has none."""
     from eyelet_ingest.errors import BadInput
     from eyelet_ingest.jsontext import parse
 
@@ -202,5 +215,8 @@ def named(meta: object) -> Iterator[str]:
     except BadInput:
         return
     calls = said.get("calls") if isinstance(said, dict) else None
-    ids = [one.get("id") for one in calls if isinstance(one, dict)] if isinstance(calls, list) else []
-    yield from dict.fromkeys(use_id for use_id in ids if isinstance(use_id, str))
+    if not isinstance(calls, list):
+        return
+    ids = [one.get("id") if isinstance(one, dict) else None for one in calls]
+    if isinstance(ids[0] if ids else None, str):
+        yield from dict.fromkeys(use_id for use_id in ids if isinstance(use_id, str) and not _LONE.search(use_id))
