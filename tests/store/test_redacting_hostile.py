@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,22 @@ def test_a_column_that_hides_the_ids_of_a_table_mixes_no_rows(store: Store, make
     assert [body[:2] for (body,) in conn.execute("select body from notes order by oid")] == ["1 ", "2 ", "3 "]
     assert conn.execute("select count(*) from notes where body like '%Zq9%'").fetchone()[0] == 0
     conn.close()
+
+
+def test_a_row_that_its_check_refuses_hinders_no_other(store: Store, make_event: MakeEvent) -> None:
+    """Written by a program that checks nothing: no JSON, or nested deeper than SQLite reads."""
+    store.append([said(make_event, 1)])
+    conn = opened(store.root)
+    conn.execute("pragma ignore_check_constraints = on")
+    deep = "[" * 5_000 + f'"{SECRET}"' + "]" * 5_000
+    for n, data in enumerate((f'{{"n": NaN, "p": "{SECRET}"}}', deep), 2):
+        sql = "insert into hooks (uid, timestamp, hook_type, data) values (?, ?, 'X', ?)"
+        conn.execute(sql, (os.urandom(16), (NOON_US + n) / 1e6, data))
+    conn.close()
+    done = store.redact(WHAT)
+    assert (done.events, done.failed, holding(store.root)) == (3, [], [])
+    raw = [json.loads(str(row["data"])).get("_raw", "") for row in store.export(Filter())]
+    assert sum(b"[redacted:custom:" in b64decode(one) for one in raw) == 2
 
 
 @pytest.mark.parametrize("archived", [False, True])

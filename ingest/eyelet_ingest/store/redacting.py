@@ -18,7 +18,7 @@ from eyelet_ingest.errors import EyeletError, PartitionError, PartitionUnreadabl
 from eyelet_ingest.store import copies, erasing, foreign_tables, identity, layout, manifest, removal, schema, sealing
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
-from eyelet_ingest.store.cleaning import Cleaned, Cleaning, cleaned, text_columns
+from eyelet_ingest.store.cleaning import JSON_COLUMNS, Cleaned, Cleaning, cleaned, kept_raw, text_columns
 from eyelet_ingest.store.connect import FileLock, is_there, open_reader, open_writer, remedy, transaction
 from eyelet_ingest.store.digests import rows_digest
 from eyelet_ingest.store.layout import PartitionKey
@@ -313,7 +313,12 @@ def rewrite_rows(work: Work, conn: Any, day: DayRedacted, found: "_Looked | None
 
 def _update(conn: Any, id: int, values: dict[str, object]) -> None:
     sets = ", ".join(f'"{name}" = ?' for name in values)
-    conn.execute(f"update hooks set {sets} where id = ?", [*values.values(), id])  # noqa: S608  columns of the table
+    sql = f"update hooks set {sets} where id = ?"  # noqa: S608  columns of the table
+    try:
+        conn.execute(sql, [*values.values(), id])
+    except conn.IntegrityError:  # the row is older than its check, or somebody wrote it without
+        kept = {name: kept_raw(str(one)) if name in JSON_COLUMNS else one for name, one in values.items()}
+        conn.execute(sql, [*kept.values(), id])
 
 
 def _erase(work: Work, conn: Any, key: PartitionKey, path: str) -> bool:
