@@ -142,6 +142,7 @@ def _in_runs(data: bytes, ends: list[int]) -> Iterator[int]:
                     or data[end - 4] == 45
                     or data[end - 4] == 95
                     or data[end - 5] == 45
+                    or data[end - 9] == 45
                     or end - at >= LONG_CHARS
                     or data[end + 7 : end + 8] == b"."
                 )

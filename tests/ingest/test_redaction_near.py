@@ -34,6 +34,10 @@ GOES = [
     f"API key: {VALUE}",
     f"TOKEN=`{VALUE}`",
     "secret:" + VALUE,
+    "https://b.s3.amazonaws.com/k?X-Amz-Date=1&X-Amz-Signature=" + "0f3a" * 16,
+    "https://x.blob.core.windows.net/c?sig=" + VALUE * 3,
+    "\x1b[1;33mkey-" + "0f3a" * 8 + "\x1b[0m",
+    "a\\n" + "0f3a" * 8 + "-" + "0f3a" * 2 + "-" + "0f3a" * 2,
 ]
 
 
