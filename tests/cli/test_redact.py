@@ -133,7 +133,14 @@ def test_the_patterns_of_the_settings_go_over_the_past(three: Store) -> None:
 def test_what_names_a_session_is_said_with_what_removes_it(store: Store, make_event: MakeEvent) -> None:
     store.append([make_event(NOON_US, session_id=SECRET)])
     done = run(store.root, "--pattern", SECRET, "--yes")
-    assert "1 time it is the name of a session, a call or an agent, and stays: `eyelet delete`" in done.stderr
+    said = "1 time it is the name of a context, a session, a call or an agent, and stays: `eyelet delete`"
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("chosen", [(), ("--since", "2026-03-01")])
+def test_what_names_a_context_is_said_once_a_day(store: Store, make_event: MakeEvent, chosen: tuple[str, ...]) -> None:
+    store.append([make_event(NOON_US, data=json.dumps({"p": SECRET})), make_event(NOON_US + 1)], f"of {SECRET}")
+    assert "1 time it is the name of a context" in run(store.root, "--pattern", SECRET, *chosen, "--yes").stderr
 
 
 def test_nothing_is_called_redacted_where_a_day_cannot_be(three: Store) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from eyelet_ingest.events import Event
 from eyelet_ingest.past import Pattern, Rules
-from eyelet_ingest.store import archives, connect, layout, sealing, spool, writer
+from eyelet_ingest.store import archives, connect, layout, schema, sealing, spool, writer
 from eyelet_ingest.store.cleaning import Cleaning
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -205,3 +205,24 @@ def test_a_disk_that_a_redaction_fills_has_its_room_again_and_all_is_as_it_was(
     assert shutil.disk_usage(small_disk).free > free - 100_000
     with Store(root) as store:
         assert sum(SECRET in str(row["data"]) for row in store.export(Filter())) == 60
+
+
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
+def test_a_day_of_an_older_version_is_brought_up_and_redacted(
+    root: str, store: Store, make_event: MakeEvent, version: int
+) -> None:
+    path = Path(layout.db_path(root, DAY))
+    path.parent.mkdir(parents=True, mode=0o700)
+    conn = connect.open_writer(str(path))
+    for step in schema.STEPS[:version]:
+        for statement in step:
+            conn.execute(statement)
+    facts = {"context": "default", "given": "default", "start_us": DAY.bounds_us[0], "end_us": DAY.bounds_us[1]}
+    conn.executemany("insert into eyelet_partition values (?, ?)", list(facts.items()))
+    for n in range(20):
+        sql = "insert into hooks (timestamp, hook_type, project_dir, data) values (?, 'X', ?, ?)"
+        conn.execute(sql, ((NOON_US + n) / 1e6, f"/{SECRET}", json.dumps({"p": f"{SECRET} {n}"})))
+    conn.execute(f"pragma user_version = {version}")
+    conn.close()
+    planned, done = store.redact(WHAT, dry_run=True), store.redact(WHAT)
+    assert (planned.events, done.events, done.failed, holding(root)) == (20, 20, [], [])

@@ -143,7 +143,8 @@ def _report(done: "Redacted", as_json: bool) -> None:
     if done.kept:
         number = f"{done.kept:,} time" + ("" if done.kept == 1 else "s")
         _err(
-            f"{number} it is the name of a session, a call or an agent, and stays: `eyelet delete` removes such events"
+            f"{number} it is the name of a context, a session, a call or an agent, and stays:"
+            " `eyelet delete` removes such events"
         )
 
 

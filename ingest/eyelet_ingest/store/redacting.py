@@ -196,11 +196,20 @@ def _looked(work: Work, key: PartitionKey, path: str) -> _Looked:
         for name in of_others:
             day.columns[f"{OTHERS}: {work.cleaner.text(name)}"] += 1
         say_spelt(work, conn, key)
+        if (day.columns or not work.wanted.chooses) and _is_named(work, conn, key):
+            day.kept["context"] += 1
         return _Looked(day, changes, newest, bool(of_others))
     except conn.DatabaseError as bad:
         raise PartitionUnreadable("read", path, *schema.diagnosis(conn, path, bad)) from bad
     finally:
         conn.close()
+
+
+def _is_named(work: Work, conn: Any, key: PartitionKey) -> bool:
+    """Whether the context of the day is called so, as it was given or as its folder."""
+    sql = "select value from eyelet_partition where key = 'given' and typeof(value) = 'text'"
+    names = [key.context, *(name for (name,) in conn.execute(sql))]
+    return any(work.cleaner.text(name) is not name for name in names)
 
 
 def _rows(
