@@ -160,7 +160,9 @@ def _lines(done: "Redacted") -> list[str]:
             found.append(f"  {place:10} … and {len(some) - DAYS_SHOWN:,} more days")
     found += [f"  receipt    {path}" for path in done.receipts]
     if not done.dry_run:
-        found.append("Copies elsewhere still hold it: recordings of agents, backups, exports, roots of other machines.")
+        found.append(
+            "Copies elsewhere still hold it: recordings of agents, backups, exports, roots of projects and other machines."
+        )
         found.append("If it is a secret that works, have it made worthless where it was given out.")
     return found
 
