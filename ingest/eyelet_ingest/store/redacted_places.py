@@ -193,7 +193,7 @@ class Faults:
 
 
 def say_what_others_hold(work: Work, days: Iterable[PartitionKey]) -> None:
-    """Name the files under the root that are no place of events and hold what goes: copies of days, notes, the audit."""
+    """Name the files under the root that are no place of events and hold what goes: copies of days, notes, audit."""
     for path in beside.files(work.root, days):
         name = os.path.relpath(path, work.root)
         if name.split(os.sep)[0] in (*FAULTS, alongside.FOLDER, *_OF_NO_TEXT) or os.path.basename(path) in _OF_NO_TEXT:
