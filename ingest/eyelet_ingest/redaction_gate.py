@@ -71,7 +71,7 @@ def suspects(texts: "Sequence[str]", redactor: Redactor) -> set[int]:
     raw = raw.lower()
     for pattern in _LOW:
         found.update(_found(pattern, raw, ends))
-    found.update(_found_literal(b"identified ", raw, ends))
+    found.update(_found_literal(b"identified ", raw, ends, b"bw"))
     found.update(_found_rare(*_LOW_RARE, raw, ends))
     return {at for at in found if may_hold_secret(texts[at])} | redactor.own_suspects(texts)
 

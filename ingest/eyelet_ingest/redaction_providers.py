@@ -260,6 +260,8 @@ def _by_beginning(rows: "tuple[tuple[str, str, str], ...]") -> "dict[str, list[t
     return found
 
 
+# Words of shapes that nearly every text has: these shapes are looked for only where a run is that may be their end.
+_COMMON = (":", ".", "pat", "at.", "-")
 _ENDS = _by_end(BEFORE_RUNS)
 _BEGINNINGS = _by_beginning(AT_RUNS)
 
@@ -267,10 +269,12 @@ _BEGINNINGS = _by_beginning(AT_RUNS)
 def redact_tokens(text: str, mark: "Mark") -> str:
     """`text` with the tokens of these tables replaced."""
     raw = text.encode("ascii", "replace")  # one byte a character, whatever it is
-    spans = list(_in_runs(text, raw))
+    found = list(runs(raw))
+    spans = list(_in_runs(text, raw, found))
     text = _replaced(text, spans, mark) if spans else text
+    words = {word for at, end in found for word in _words_at(raw, at, end)}
     for kind, word, pattern in SHAPES:
-        if word in text:
+        if word in (words if word in _COMMON else text):
             text = compiled(pattern, A).sub(_keeping_first(kind, mark), text)
     if "aws-access-key-id" in text:
         text = compiled(_AWS_PAIR, A).sub(_keeping_first("aws-secret-key", mark), text)
@@ -279,6 +283,23 @@ def redact_tokens(text: str, mark: "Mark") -> str:
     if "Signature=" in text:
         text = compiled(_SIGNED, A).sub(_keeping_first("url-signature", mark), text)
     return text
+
+
+def _words_at(raw: bytes, at: int, end: int) -> "Iterator[str]":
+    """Which of the shapes with a common word may end in the run there, by the signs that stand where theirs do."""
+    if raw[end - 9] == 45 == raw[end - 18]:
+        yield "-"
+    before = raw[at - 1] if at else 32
+    if before == 58:
+        if 48 <= raw[at - 2] <= 57:
+            yield ":"
+    elif before == 46:
+        if raw[at - 8] == 46:
+            yield "."
+        if raw[at - 18 : at - 15] == b"pat":
+            yield "pat"
+        if at > 25 and raw[at - 26] == 46:
+            yield "at."
 
 
 def _replaced(text: str, spans: "list[tuple[int, int, str]]", mark: "Mark") -> str:
@@ -299,9 +320,9 @@ def _keeping_first(kind: str, mark: "Mark") -> "Callable[[re.Match[str]], str]":
     return replaced
 
 
-def _in_runs(text: str, raw: bytes) -> "Iterator[tuple[int, int, str]]":
+def _in_runs(text: str, raw: bytes, found: "list[tuple[int, int]]") -> "Iterator[tuple[int, int, str]]":
     """Begin, end and kind of the tokens in runs and with what stands before them. The longest prefix is asked first."""
-    for at, stop in runs(raw):
+    for at, stop in found:
         for prefix, kind, rest in _ENDS.get(text[max(0, at - KEY_CHARS) : at], ()):
             if text.endswith(prefix, 0, at) and (match := compiled(rest, A).match(text, at)):
                 yield at - len(prefix), match.end(), kind
