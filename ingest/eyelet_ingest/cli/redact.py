@@ -161,7 +161,7 @@ def _lines(done: "Redacted") -> list[str]:
     found += [f"  receipt    {path}" for path in done.receipts]
     if not done.dry_run:
         found.append(
-            "Copies elsewhere still hold it: agents' recordings, backups, exports, roots of projects and other machines."
+            "Copies elsewhere still hold it: recordings of agents, backups, exports, other roots, other machines."
         )
         found.append("If it is a secret that works, have it made worthless where it was given out.")
     return found
