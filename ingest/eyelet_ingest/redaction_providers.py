@@ -322,17 +322,20 @@ def _keeping_first(kind: str, mark: "Mark") -> "Callable[[re.Match[str]], str]":
 
 def _in_runs(text: str, raw: bytes, found: "list[tuple[int, int]]") -> "Iterator[tuple[int, int, str]]":
     """Begin, end and kind of the tokens in runs and with what stands before them. The longest prefix is asked first."""
+    done = 0  # what is in a token is asked no more: a token may be all of a run, and a run full of beginnings
     for at, stop in found:
         for prefix, kind, rest in _ENDS.get(text[max(0, at - KEY_CHARS) : at], ()):
-            if text.endswith(prefix, 0, at) and (match := compiled(rest, A).match(text, at)):
+            if at >= done and text.endswith(prefix, 0, at) and (match := compiled(rest, A).match(text, at)):
                 yield at - len(prefix), match.end(), kind
+                done = match.end()
                 break
-        for begin in (*begins(raw, at), *joints(raw, at, stop)):
+        for begin in sorted((*begins(raw, at), *joints(raw, at, stop))):
             for prefix, kind, rest in _BEGINNINGS.get(text[begin : begin + KEY_CHARS], ()):
-                if not text.startswith(prefix, begin):
+                if begin < done or not text.startswith(prefix, begin):
                     continue
                 if match := compiled(rest, A).match(text, begin + len(prefix)):
                     yield begin, match.end(), kind
+                    done = match.end()
                     break
 
 
