@@ -26,9 +26,12 @@ _BEHIND_STEM = compiled(
     r"|[ \t]{1,4}[vV]alue[ ]{0,2}=[ ]{0,2}(?=\\{0,7}[\"'])"  # an attribute beside it: `key="token" value="…"`
     r"|[ ]{0,2}\{[ ]{0,2}get[^{}\n]{0,40}\}[ ]{0,2}=[ ]{0,2}"  # a property
     r"|[ ]{1,2}(?:to|as)[ ]{1,2}(?=\\{0,7}[\"'`])|[ ]{1,2}is:?[ ]{1,2}"  # prose
+    r"|[ \t]{0,4}(?:\|\||\?\?)[ \t]{0,4}(?=\\{0,7}[\"'`])"  # what is taken where it is not set
+    r"|[ ]{0,2}:?=[ ]{0,2}[A-Za-z_][\w:.]{0,40}\((?=\\{0,7}[\"'])|\((?=\\{0,7}[\"'])"  # a call
+    r"|[ \t]{0,16}\|[ \t]{1,16}|[ ]{1,2}->[ ]{1,2}"  # the next cell of a table
     r"|[ \t]{0,8}(?:===?|!==?|=>|[:?+]=|[=>]|:(?!:))\*{0,2}[ \t]{0,8}"
     r"|[ \t]{0,4},\s{0,40}"
-    r"|[ \t]{1,4})"
+    r"|[ \t]{1,24})"
     r"(?P<open>[fFrRbBuU]{0,2}\\{0,7}[\"'`])?",
     I | A,
 )
@@ -41,7 +44,7 @@ _JUDGED_MAX_CHARS = 256
 _BARE = compiled(
     rf"(?:{MARKED}|"
     r"\$\{\{[^}\n]{0,80}\}\}|\{\{[^}\n]{0,80}\}\}|<[^<>\n]{1,80}>)(?![\w-])"
-    r"|(?:[^\s\"'`\\<&;,]|\\(?!\\{0,7}[nrtu\"'`\s])|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
+    r"|(?:[^\s\0\"'`\\<&;,]|\\(?!\\{0,7}[nrtu\"'`\s])|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
     r"|[;,](?![\s\"'`\\]|[\w.-]{1,40}[=:]|$)){1,200}",
     A,
 )
@@ -67,6 +70,10 @@ _PAIR_VALUE = compiled(
     r"(?P<open>\\{0,7}[\"']|(?=[\[{]))",
     I,
 )
+
+
+# `password = "…" -> "…"`, as Terraform tells of a change
+_REPLACED = compiled(r"\\{0,7}\"[ ]->[ ](?P<open>\\{0,7}\")")
 
 
 class _Text:
@@ -131,7 +138,14 @@ def _found(
     span = _value_span(known, match, kind, name, start)
     if span is not None:
         begin, end, is_gone = span
-        return end, [(begin, end, kind)] if is_gone else []
+        if not is_gone:
+            return end, []
+        new = _REPLACED.match(text, end) if match["open"] else None
+        if new is None:
+            return end, [(begin, end, kind)]
+        stop = closing(text, new.end(), new["open"])
+        is_gone = is_secret(Candidate(kind, name, text[new.end() : stop], "quoted"))
+        return stop, [(begin, end, kind), (new.end(), stop, kind)] if is_gone else [(begin, end, kind)]
     begin = match.end()
     sep = match["sep"].strip()
     if sep == "," and match["close"] and _PAIR_HEAD.search(text[max(0, start - 32) : start]):
@@ -142,7 +156,7 @@ def _found(
         if pair["open"]:
             end = closing(text, begin, pair["open"])
             return 0, [(begin, end, kind)] if is_secret(Candidate(kind, name, text[begin:end], "quoted")) else []
-    elif sep in ("", ",", ">") or match["open"]:
+    elif sep in ("", ",", ">", "|", "->") or match["open"]:
         return 0, []
     is_container = text[begin : begin + 1] == "[" or (match["close"] and text[begin : begin + 1] == "{")
     if not is_container or begin in known.seen:
@@ -215,7 +229,7 @@ def _value_span(
     if kind == "cookie":
         if "=" not in text[begin : begin + 80]:
             return None
-        end = _matched(_REST_OF_LINE, text, begin)
+        end = _matched(_SCHEMED if style == "flag" else _REST_OF_LINE, text, begin)
         return begin, end, is_secret(Candidate(kind, name, text[begin:end], style))
     scheme = SCHEME.match(text, begin) if kind == "authorization" else None
     secret_begin = scheme.end() if scheme else begin
@@ -244,20 +258,23 @@ def _style(text: str, match: "re.Match[str]", kind: str, name: str, name_start: 
             return "flag"
         if name.startswith("_auth") or (text.endswith("configure set ", 0, name_start) and "secret" in name.lower()):
             return "flag"  # `npm config set …:_authToken …`, `aws configure set …`
+        if match["open"] and text.endswith("#define ", 0, name_start):
+            return "quoted"
         is_word = name.lower() == "pass"
         if name.lower() == "password" and not match["close"]:
             is_quoted = (match["open"] or "").endswith("`")
             if is_quoted or (not match["open"] and text.endswith(", ", 0, name_start)):
                 return "prose"
-        return (
-            "quoted"
-            if kind == "password" and not is_word and (match["open"] or "").endswith("'") and not match["close"]
-            else ""
-        )
+        is_quoted = kind == "password" and not is_word and (match["open"] or "").endswith("'") and not match["close"]
+        return "quoted" if is_quoted else "spoken"
     if core in ("to", "as"):
         return "said" if match["close"] and match["open"] else ""
     if core in ("is", "is:"):
-        return "prose" if kind == "password" else ""
+        return "prose" if kind == "password" else "spoken"
+    if core in ("|", "->") or core.endswith("("):
+        return "spoken"
+    if core in ("||", "??"):
+        return "quoted"
     if core.endswith("="):
         if core[:1] in "vV" and not match["close"]:
             return ""

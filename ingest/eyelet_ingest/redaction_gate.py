@@ -30,7 +30,7 @@ from eyelet_ingest.redaction_runs import (
 )
 
 # What may stand behind a telling name, as `redaction_probes._ends_name` has it.
-_ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%])"
+_ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%|?(])"
 # On the text in ASCII lower case.
 _LOW = tuple(
     re.compile(pattern)
@@ -71,6 +71,7 @@ def suspects(texts: "Sequence[str]", redactor: Redactor) -> set[int]:
     raw = raw.lower()
     for pattern in _LOW:
         found.update(_found(pattern, raw, ends))
+    found.update(_found_literal(b"identified ", raw, ends, b"bw"))
     found.update(_found_rare(*_LOW_RARE, raw, ends))
     return {at for at in found if may_hold_secret(texts[at])} | redactor.own_suspects(texts)
 
@@ -142,6 +143,7 @@ def _in_runs(data: bytes, ends: list[int]) -> Iterator[int]:
                     or data[end - 4] == 45
                     or data[end - 4] == 95
                     or data[end - 5] == 45
+                    or data[end - 9] == 45
                     or end - at >= LONG_CHARS
                     or data[end + 7 : end + 8] == b"."
                 )

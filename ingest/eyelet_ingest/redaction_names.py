@@ -176,6 +176,11 @@ _LETTER = compiled(r"[^\W\d_]")
 _IDENTIFIER = compiled(r"[A-Za-z_][\w-]*", A)
 _RANDOM = compiled(r"[A-Za-z0-9+/_.=-]+", A)
 _PACKED = compiled(r"[A-Za-z0-9+/]{12,}={1,2}", A)
+_SPOKEN_KINDS = ("token", "secret", "api-key", "access-key", "secret-key")
+# What stands behind such a name in code and prose: SHA256, oauth2, DB_PASSWORD_2, ctx.tokens[1], /run/token1
+_PLAIN = compiled(
+    r"[A-Za-z]+[0-9]{0,3}|[A-Z0-9_]+_[A-Z0-9_]+|[\w.]*[\[({].*|(?:\.{0,2}|~)/.*|[a-z0-9]+(?:[-_][a-z]+)+", A | S
+)
 _SIGNS = compiled(r"[^\w\s.,:;?!'()-]|_")  # no label has one
 _SPOKEN = ("passw", "passphrase", "secret", "token", "api key", "credential")
 _SIGN = compiled(r"[^\w\s.:/@{}()<>$-]", A)
@@ -215,6 +220,8 @@ def is_secret(found: Candidate) -> bool:
         return False
     if kind == "cookie":
         return _has_cookie(value)
+    if found.style == "spoken":
+        return _is_spoken(value, kind)
     if found.style == "said" and not _is_random(value, 6):
         return kind == "password" and not any(sign in value for sign in "./ ")
     if found.style in ("prose", "block"):
@@ -280,6 +287,15 @@ def _is_bare_secret(found: Candidate, value: str) -> bool:
     ):
         return False
     return found.ends_line or (found.style == "equals" and found.after not in (",", ")"))
+
+
+def _is_spoken(value: str, kind: str) -> bool:
+    """A value that only stands behind the name, in `ENV API_KEY …`, a table or prose: random enough to tell."""
+    if kind == "password":
+        return _is_random(value, 8) and " " not in value and _PLAIN.fullmatch(value) is None
+    if kind not in _SPOKEN_KINDS or len(value) < 16 or _PLAIN.fullmatch(value):
+        return False
+    return _is_high_entropy(value, kind)
 
 
 def _words_of(name: str) -> "list[str]":

@@ -4,11 +4,15 @@ No string here is a credential.
 """
 
 import json
+import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eyelet_ingest.intake import clean
 from eyelet_ingest.redaction import Redactor
+from eyelet_ingest.redaction_gate import suspects
 
 pytestmark = pytest.mark.store
 
@@ -34,6 +38,50 @@ GOES = [
     f"API key: {VALUE}",
     f"TOKEN=`{VALUE}`",
     "secret:" + VALUE,
+    "https://b.s3.amazonaws.com/k?X-Amz-Date=1&X-Amz-Signature=" + "0f3a" * 16,
+    "https://x.blob.core.windows.net/c?sig=" + VALUE * 3,
+    "\x1b[1;33mkey-" + "0f3a" * 8 + "\x1b[0m",
+    "a\\n" + "0f3a" * 8 + "-" + "0f3a" * 2 + "-" + "0f3a" * 2,
+]
+SPOKEN = [
+    f"ENV API_KEY {VALUE}",
+    f"set -x API_TOKEN {VALUE}",
+    f"| `API_KEY` | `{VALUE}` |",
+    f"api_key    | {VALUE} |",
+    f"the token is {VALUE}",
+    f"my api key is: {VALUE}",
+    f"using token {VALUE} now",
+    f"nuget push -ApiKey {VALUE} x",
+    f"process.env.API_KEY || '{VALUE}'",
+    f'process.env["TOKEN"] ?? "{VALUE}"',
+    f'let token = String::from("{VALUE}");',
+    f'client.setApiKey("{VALUE}")',
+    f'.password("{VALUE}")',
+    f'#define WIFI_PASSWORD "{VALUE}"',
+    f'Use password "{VALUE}" for staging',
+    f"Map(apiKey -> {VALUE})",
+    f'~ master_password = "{VALUE[::-1]}" -> "{VALUE}"',
+    f"echo {VALUE} | docker login -u bob --password-stdin",
+    f"echo 'bob:{VALUE}' | chpasswd",
+    f"CREATE USER 'a'@'%' IDENTIFIED WITH mysql_native_password BY '{VALUE}';",
+    f"requests.get(u, auth=('bob', '{VALUE}'))",
+    f'HTTPBasicAuth("bob", "{VALUE}")',
+    f"gh secret set DB_PASSWORD --body {VALUE}",
+]
+SPOKEN_OF = [
+    "ENV TOKEN_HEADER x",
+    "the token is 32 characters, the api key is in config/settings_2024.yaml",
+    "the token is user_id_12345 and the api key is test-fixture-two",
+    "| `token` | string | The access token |",
+    "| API_KEY | AWS_SECRETS_MANAGER_V2 |",
+    "const t = token || null, u = password ?? undefined",
+    "password = hash('sha256', x); secret(name='db')",
+    'getpass("Password 2: ")',
+    "token kubernetes.io/service-account-token",
+    "gh secret set NAME --body $VALUE",
+    "identified by 'the first of them",
+    "auth=(user, password)",
+    "echo $TOKEN | docker login --password-stdin",
 ]
 
 
@@ -51,3 +99,108 @@ def test_what_only_speaks_of_a_secret_stays(text: str) -> None:
 @pytest.mark.parametrize("text", GOES)
 def test_what_stands_in_the_same_words_goes(text: str) -> None:
     assert "[redacted:" in recorded(text)
+
+
+@pytest.mark.parametrize("text", SPOKEN)
+def test_what_is_random_goes_behind_a_name_without_a_sign(text: str) -> None:
+    for one in (text, f"see:\n{text}\n", json.dumps({"a": json.dumps({"b": text})})):
+        assert VALUE not in recorded(one)
+
+
+@pytest.mark.parametrize("text", SPOKEN_OF)
+def test_what_is_not_random_stays_there(text: str) -> None:
+    assert recorded(text) == text
+
+
+PARTS = [
+    *(
+        "token",
+        "API_KEY",
+        "password",
+        "secret",
+        "auth",
+        "TOKEN_PROD",
+        " is ",
+        " | ",
+        " || ",
+        " ?? ",
+        "(",
+        "=f(",
+        " -> ",
+        "#define ",
+    ),
+    *(
+        VALUE,
+        "a/b" + VALUE,
+        "'",
+        '"',
+        "`",
+        "\\",
+        "\t",
+        "\n",
+        "\0",
+        " ",
+        "-",
+        "**",
+        ":",
+        "=",
+        "->",
+        ")",
+        "identified by ",
+        "auth=('a', '",
+    ),
+    *(
+        "IDENTIFIED WITH x BY ",
+        "echo ",
+        " --password-stdin",
+        "X-Amz-Signature=",
+        "?sig=",
+        "A3T",
+        "0f3a" * 8,
+        "-0f3a0f3a",
+        "...",
+        "arn:",
+        "é",
+    ),
+]
+
+
+@settings(max_examples=400)
+@given(st.lists(st.sampled_from(PARTS), max_size=8).map("".join), st.booleans(), st.booleans())
+def test_no_of_the_probes_is_certain_of_these_too(text: str, ascii_only: bool, twice: bool) -> None:
+    value = {"a": json.dumps([text]) if twice else text}
+    raw = json.dumps(value, ensure_ascii=ascii_only)
+    safe = REDACTOR.value(value)
+    assert REDACTOR.may_hold(raw) or safe == value
+    assert REDACTOR.value(safe) == safe
+    for escaped in (raw, raw.replace("/", "\\/")):
+        if not REDACTOR.may_hold(escaped):
+            assert REDACTOR.value(json.loads(escaped)) == value
+            assert not suspects([escaped], REDACTOR)
+        elif REDACTOR.text(text) != text:
+            assert suspects(["x", escaped], REDACTOR) == {1}
+
+
+GROWING = [
+    "ghu_",
+    "tfp_",
+    "gldt-",
+    "pscale_pw_whsec_r8_",
+    "token | ",
+    'password("',
+    "token ?? '",
+    "identified with x by ",
+    "| ",
+]
+
+
+@pytest.mark.parametrize("part", GROWING)
+def test_work_grows_as_the_text_does(part: str) -> None:
+    """Four times as much takes four times as long; sixteen times would be quadratic."""
+    spent = []
+    for size in (15_000, 60_000):
+        text = 'AK key "' + part * (size // len(part))
+        start = time.process_time()
+        REDACTOR.text(text)
+        spent.append(time.process_time() - start)
+    assert spent[1] < max(0.3, spent[0] * 10)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 from eyelet_ingest.events import Event
 from eyelet_ingest.past import Pattern, Rules
-from eyelet_ingest.store import archives, connect, layout, sealing, spool, writer
+from eyelet_ingest.store import archives, connect, layout, schema, sealing, spool, writer
 from eyelet_ingest.store.cleaning import Cleaning
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -76,6 +77,22 @@ def test_a_column_that_hides_the_ids_of_a_table_mixes_no_rows(store: Store, make
     conn.close()
 
 
+def test_a_row_that_its_check_refuses_hinders_no_other(store: Store, make_event: MakeEvent) -> None:
+    """Written by a program that checks nothing: no JSON, or nested deeper than SQLite reads."""
+    store.append([said(make_event, 1)])
+    conn = opened(store.root)
+    conn.execute("pragma ignore_check_constraints = on")
+    deep = "[" * 5_000 + f'"{SECRET}"' + "]" * 5_000
+    for n, data in enumerate((f'{{"n": NaN, "p": "{SECRET}"}}', deep), 2):
+        sql = "insert into hooks (uid, timestamp, hook_type, data) values (?, ?, 'X', ?)"
+        conn.execute(sql, (os.urandom(16), (NOON_US + n) / 1e6, data))
+    conn.close()
+    done = store.redact(WHAT)
+    assert (done.events, done.failed, holding(store.root)) == (3, [], [])
+    raw = [json.loads(str(row["data"])).get("_raw", "") for row in store.export(Filter())]
+    assert sum(b"[redacted:custom:" in b64decode(one) for one in raw) == 2
+
+
 @pytest.mark.parametrize("archived", [False, True])
 @pytest.mark.parametrize("secret", [SECRET, "nothing"])
 def test_a_definition_that_spells_it_is_named_without_it(
@@ -93,6 +110,19 @@ def test_a_definition_that_spells_it_is_named_without_it(
         (bad,) = done.failed
         assert bad.error.startswith("its view of [redacted:custom:") and "drop it" in bad.error
         assert SECRET not in bad.error + "".join(Path(one).read_text() for one in done.receipts)
+
+
+def test_a_copy_that_somebody_left_under_the_root_is_named(root: str, store: Store, make_event: MakeEvent) -> None:
+    store.append([said(make_event, 1)])
+    copy = Path(f"{layout.db_path(root, DAY)}.bak")
+    copy.write_bytes(Path(layout.db_path(root, DAY)).read_bytes() + SECRET.encode())
+    Path(root, "eyelet.yaml").write_text(f"redaction:\n  patterns:\n    acme: {SECRET}\n")
+    for dry_run in (True, False):
+        (bad,) = store.redact(WHAT, dry_run=dry_run).failed
+        assert bad.error.startswith(f"{os.path.relpath(copy, root)} holds it, and is no place of events")
+    assert store.redact(WHAT, Filter(since_us=1)).failed == []
+    copy.unlink()
+    assert store.redact(WHAT).failed == []
 
 
 def test_the_reason_why_an_event_waits_is_clean_where_only_it_holds_the_secret(
@@ -188,3 +218,24 @@ def test_a_disk_that_a_redaction_fills_has_its_room_again_and_all_is_as_it_was(
     assert shutil.disk_usage(small_disk).free > free - 100_000
     with Store(root) as store:
         assert sum(SECRET in str(row["data"]) for row in store.export(Filter())) == 60
+
+
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
+def test_a_day_of_an_older_version_is_brought_up_and_redacted(
+    root: str, store: Store, make_event: MakeEvent, version: int
+) -> None:
+    path = Path(layout.db_path(root, DAY))
+    path.parent.mkdir(parents=True, mode=0o700)
+    conn = connect.open_writer(str(path))
+    for step in schema.STEPS[:version]:
+        for statement in step:
+            conn.execute(statement)
+    facts = {"context": "default", "given": "default", "start_us": DAY.bounds_us[0], "end_us": DAY.bounds_us[1]}
+    conn.executemany("insert into eyelet_partition values (?, ?)", list(facts.items()))
+    for n in range(20):
+        sql = "insert into hooks (timestamp, hook_type, project_dir, data) values (?, 'X', ?, ?)"
+        conn.execute(sql, ((NOON_US + n) / 1e6, f"/{SECRET}", json.dumps({"p": f"{SECRET} {n}"})))
+    conn.execute(f"pragma user_version = {version}")
+    conn.close()
+    planned, done = store.redact(WHAT, dry_run=True), store.redact(WHAT)
+    assert (planned.events, done.events, done.failed, holding(root)) == (20, 20, [], [])

@@ -27,6 +27,13 @@ def holding(conn: Any, cleaner: Cleaner) -> list[str]:
     return [table.name for table in _tables(conn) if any(True for _ in _changes(conn, cleaner, table))]
 
 
+def found(conn: Any, cleaner: Cleaner) -> Iterator[tuple[str, str]]:
+    """(table, column) of every text of others in this day that would change, as the cleaner meets it."""
+    for table in _tables(conn):
+        for _, column, _ in _changes(conn, cleaner, table):
+            yield table.name, column
+
+
 def clean(conn: Any, cleaner: Cleaner, *, changed: bool) -> tuple[list[str], list[str]]:
     """Inside a transaction: clean the tables of others, and make their text indexes anew where anything `changed`, here
     or in our table. The names of the tables that were cleaned, and of the indexes that cannot be made anew. What a

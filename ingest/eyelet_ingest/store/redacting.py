@@ -18,7 +18,7 @@ from eyelet_ingest.errors import EyeletError, PartitionError, PartitionUnreadabl
 from eyelet_ingest.store import copies, erasing, foreign_tables, identity, layout, manifest, removal, schema, sealing
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
-from eyelet_ingest.store.cleaning import Cleaned, Cleaning, cleaned, text_columns
+from eyelet_ingest.store.cleaning import JSON_COLUMNS, Cleaned, Cleaning, cleaned, kept_raw, text_columns
 from eyelet_ingest.store.connect import FileLock, is_there, open_reader, open_writer, remedy, transaction
 from eyelet_ingest.store.digests import rows_digest
 from eyelet_ingest.store.layout import PartitionKey
@@ -113,6 +113,10 @@ def redact(
     _walk(before, work)
     _days(catalog, work, let_go)
     _walk(after, work)
+    if not root.startswith(layout.MEMORY) and not wanted.chooses:
+        from eyelet_ingest.store.redacted_places import say_what_others_hold
+
+        say_what_others_hold(work, catalog.partitions())
     if receipt is not None:
         _say_what_is_left(work, receipt)
     return result
@@ -196,11 +200,20 @@ def _looked(work: Work, key: PartitionKey, path: str) -> _Looked:
         for name in of_others:
             day.columns[f"{OTHERS}: {work.cleaner.text(name)}"] += 1
         say_spelt(work, conn, key)
+        if (day.columns or not work.wanted.chooses) and _is_named(work, conn, key):
+            day.kept["context"] += 1
         return _Looked(day, changes, newest, bool(of_others))
     except conn.DatabaseError as bad:
         raise PartitionUnreadable("read", path, *schema.diagnosis(conn, path, bad)) from bad
     finally:
         conn.close()
+
+
+def _is_named(work: Work, conn: Any, key: PartitionKey) -> bool:
+    """Whether the context of the day is called so, as it was given or as its folder."""
+    sql = "select value from eyelet_partition where key = 'given' and typeof(value) = 'text'"
+    names = [key.context, *(name for (name,) in conn.execute(sql))]
+    return any(work.cleaner.text(name) is not name for name in names)
 
 
 def _rows(
@@ -313,7 +326,12 @@ def rewrite_rows(work: Work, conn: Any, day: DayRedacted, found: "_Looked | None
 
 def _update(conn: Any, id: int, values: dict[str, object]) -> None:
     sets = ", ".join(f'"{name}" = ?' for name in values)
-    conn.execute(f"update hooks set {sets} where id = ?", [*values.values(), id])  # noqa: S608  columns of the table
+    sql = f"update hooks set {sets} where id = ?"  # noqa: S608  columns of the table
+    try:
+        conn.execute(sql, [*values.values(), id])
+    except conn.IntegrityError:  # the row is older than its check, or somebody wrote it without
+        kept = {name: kept_raw(str(one)) if name in JSON_COLUMNS else one for name, one in values.items()}
+        conn.execute(sql, [*kept.values(), id])
 
 
 def _erase(work: Work, conn: Any, key: PartitionKey, path: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from eyelet_ingest.errors import BadInput, EyeletError, PartitionUnreadable
 from eyelet_ingest.jsontext import parse
-from eyelet_ingest.store import archives, layout, places, schema, spool, writer
+from eyelet_ingest.store import archives, beside, foreign_tables, layout, places, schema, spool, writer
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.cleaning import JSON_COLUMNS, cleaned, text_columns
@@ -27,11 +27,8 @@ from eyelet_ingest.store.wanted import Wanted
 DAYS, ARCHIVE, SPOOL, JSON, QUARANTINE, FILES = "days", "archive", "spool", "json", "quarantine", "files"
 SUSPECTED = "high-entropy"
 ROWS_AT_ONCE = 200
-FILE_MAX_BYTES = 1 << 24  # of a small file of the root: more is looked at up to here
 PATH_MAX_CHARS = 120
 _MARKER = re.compile(r"\[redacted:([a-z0-9_-]+)")
-# What is a place of its own, or holds nothing that was recorded: the key, programs.
-_ELSEWHERE = ("logs", "archive", "spool", "json", "ingest.sqlite", "secret.key", "bin", "plugins")
 
 
 class Looker(Protocol):
@@ -106,6 +103,7 @@ class Scan:
                 try:
                     if schema.is_ready(conn):
                         yield from self._rows(conn, key, DAYS)
+                        yield from self._of_others(conn, key, DAYS)
                 except conn.DatabaseError as bad:
                     raise PartitionUnreadable("read", path, *schema.diagnosis(conn, path, bad)) from bad
                 finally:
@@ -123,6 +121,7 @@ class Scan:
                 try:
                     with opened(root, key) as (conn, _, _):
                         yield from self._rows(conn, key, ARCHIVE)
+                        yield from self._of_others(conn, key, ARCHIVE)
                 except EyeletError as bad:
                     self.failed.append(Unreadable(key.context, key.date, f"its archive: {bad.reason} ({bad.hint})"))
 
@@ -138,6 +137,18 @@ class Scan:
                     self.looked += 1
                     for where, kind, count, is_sure in self._row(names, row):
                         yield Finding(place, key.context, key.date, id, "", where, kind, count, is_sure)
+
+    def _of_others(self, conn: Any, key: PartitionKey, place: str) -> Iterator[Finding]:
+        """What is found in the tables that other programs made in a day, and in how they are defined."""
+        self.looker.kinds.clear()
+        for table, column in foreign_tables.found(conn, self.looker):
+            for kind, count in self.looker.kinds.items():
+                yield Finding(
+                    place, key.context, key.date, None, "", f"{self.looker.text(table)}.{column}", kind, count
+                )
+            self.looker.kinds.clear()
+        for what in foreign_tables.spelling(conn, self.looker):
+            yield Finding(place, key.context, key.date, None, "", what, "secret", 1)
 
     def _row(self, names: Sequence[str], row: Sequence[Any]) -> Iterator[tuple[str, str, int, bool]]:
         """(field, kind, count, is sure) of what is found in one row."""
@@ -167,12 +178,14 @@ class Scan:
                 key, given, row, _ = spool.read(path)
             except BadInput:
                 yield from self._file(root, path, SPOOL)
+                yield from self._file(root, path + ".why", SPOOL)
                 continue
             except OSError:
                 continue  # drained meanwhile
             if places.matching([(key, given, row)], self.wanted):
                 self.looked += 1
-                for where, kind, count, is_sure in self._row(writer.ROW_COLUMNS, row[2:]):
+                names, texts = (*writer.ROW_COLUMNS, "why"), (*row[2:], spool.why(path))
+                for where, kind, count, is_sure in self._row(names, texts):
                     name = os.path.relpath(path, root)
                     yield Finding(SPOOL, key.context, key.date, row[1], name, where, kind, count, is_sure)
 
@@ -217,51 +230,21 @@ class Scan:
         """The root's own files (audit, receipts, seals, settings, …), where all of the root is asked for."""
         if self.wanted != Wanted(Filter(), None):
             return
-        for folder, folders, names in os.walk(root):
-            if folder == root:
-                folders[:] = [name for name in folders if name not in _ELSEWHERE]
-                names = [name for name in names if not name.startswith(_ELSEWHERE)]
-            folders.sort()
-            for name in sorted(names):
-                yield from self._file(root, os.path.join(folder, name), FILES)
+        for path in beside.files(root, self.catalog.partitions()):
+            yield from self._file(root, path, FILES)
 
     def _file(self, root: str, path: str, place: str) -> Iterator[Finding]:
         """What is found in one file that is no event: in its text or, where it is a database, in every value."""
         name = os.path.relpath(path, root)
         if os.path.islink(path) or not os.path.isfile(path):
             return
-        try:
-            with open(path, "rb") as file:
-                raw = file.read(FILE_MAX_BYTES)
-        except OSError as bad:
-            self.failed.append(Unreadable("", "", f"{name}: {bad.strerror or bad} (does it belong to you?)"))
-            return
-        texts = _values(path) if raw.startswith(b"SQLite format 3\0") else [("text", raw)]
-        for where, value in texts:
+        troubles: list[str] = []
+        for where, content in beside.texts(path, troubles):
             self.looker.kinds.clear()
-            content = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
             if self.looker.bytes(content) is not content:
                 for kind, count in self.looker.kinds.items():
                     yield Finding(place, "", "", None, name, where, kind, count)
-
-
-def _values(path: str) -> "Iterator[tuple[str, str | bytes]]":
-    """Every text and every blob of a database that is no day: (table.column, value)."""
-    conn = open_reader(path)
-    try:
-        tables = [name for (name,) in conn.execute("select name from sqlite_master where type = 'table'")]
-        for table in tables:
-            named = table.replace('"', '""')
-            rows = conn.execute(f'select * from "{named}"')  # noqa: S608  a name out of its own schema, quoted
-            columns = [one[0] for one in rows.description]
-            for row in rows:
-                for column, value in zip(columns, row, strict=True):
-                    if isinstance(value, (str, bytes)):
-                        yield f"{table}.{column}", value
-    except conn.DatabaseError as bad:
-        raise EyeletError("read", path, str(bad), "is it damaged?") from bad
-    finally:
-        conn.close()
+        self.failed += [Unreadable("", "", f"{name}: {trouble}") for trouble in troubles]
 
 
 def _fields(name: str, before: object, after: object) -> "Counter[tuple[str, str]]":

@@ -138,6 +138,15 @@ def set_aside(root: str) -> "list[str]":
     return sorted(found)
 
 
+def why(path: str) -> str:
+    """Why the event in this file waits; "" where nobody can say."""
+    try:
+        record = parse(_content(path, EVENT_MAX_BYTES).decode("utf-8", "replace"))
+    except (BadInput, OSError):
+        return ""
+    return str(record.get("why", "")) if isinstance(record, dict) else ""
+
+
 def remove(path: str) -> None:
     """Remove a file that waits or was set aside, and the reason beside it."""
     for one in (path, path + ".why"):
