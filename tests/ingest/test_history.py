@@ -21,6 +21,7 @@ from eyelet_ingest.store import connect
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from tests.cli.test_import_history import SESSION, record, transcript
+from tests.ingest.test_opencode_import import AT_MS, OpenCode
 from tests.sources.test_codex import META, item, line
 from tests.sources.test_gemini import HEAD, TOKENS, message
 
@@ -291,6 +292,22 @@ def test_what_a_database_s_log_holds_is_a_change_of_it(home: Path) -> None:
     (after,) = history.find().left
     conn.close()
     assert before.mark != after.mark and after.size_bytes > before.size_bytes
+
+
+def test_each_session_of_a_database_goes_into_the_context_of_its_project(home: Path, root: str) -> None:
+    put(home / ".eyelet" / "eyelet.yaml").write_text("context: project\n", encoding="utf-8")
+    folder = home / ".local" / "share" / "opencode"
+    folder.mkdir(parents=True)
+    opencode = OpenCode(folder / "opencode.db")
+    opencode.session("ses_2")
+    opencode.conn.execute("update session set directory = '/work/other' where id = 'ses_2'")
+    opencode.message("msg_other", {"role": "user", "time": {"created": AT_MS}}, "ses_2")
+    assert bring(root).read == 1
+    assert contexts(root) == {"other": 1, "repo": 4}
+    assert stored(bring(root)) == (0, 1, 0, 0)
+    opencode.message("msg_more", {"role": "user", "time": {"created": AT_MS + 5}}, "ses_2")
+    assert stored(bring(root)) == (1, 0, 1, 0)
+    assert contexts(root) == {"other": 2, "repo": 4}
 
 
 def test_a_ledger_of_before_is_brought_up_and_keeps_what_it_knows(root: str) -> None:
