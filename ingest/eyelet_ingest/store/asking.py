@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
 
 
 class Asking:
-    """Part of `Store`. Days that cannot be read are named in answers about several, and raised for the one of `event`."""
+    """Part of `Store`. Days that cannot be read are named in the answer; `event` raises what its day does."""
 
     roots: Roots
     _only: frozenset[str] | None
