@@ -30,7 +30,7 @@ check: .venv/installed-test $(VENV_1)/installed-test
 
 # The long proofs in full: hours of processes and kills where `make test` runs a short seeded form.
 soak: .venv/installed-test $(VENV_1)/installed-test
-	EYELET_SOAK=1 .venv/bin/python -m pytest tests/store tests/ingest tests/web/test_churn.py
+	EYELET_SOAK=1 .venv/bin/python -m pytest tests/store tests/ingest tests/sources tests/cli/test_import_history.py tests/web/test_churn.py
 	EYELET_SOAK=1 $(VENV_1)/bin/python -m pytest tests/web/test_churn.py
 
 bench: .venv/installed-test $(VENV_1)/installed-test
@@ -39,6 +39,7 @@ bench: .venv/installed-test $(VENV_1)/installed-test
 	.venv/bin/python benchmarks/writing.py
 	.venv/bin/python benchmarks/ingest.py
 	-.venv/bin/python benchmarks/redaction.py
+	.venv/bin/python benchmarks/history.py
 	.venv/bin/python benchmarks/search.py
 	.venv/bin/python benchmarks/aggregates.py
 	.venv/bin/python benchmarks/scale.py

@@ -178,7 +178,8 @@ class Database:
             own_us = other_us if own_us is None else own_us
         clean, clean_text = intake.cleaned(text, record, self.redactor, is_suspect)
         event = opencode.normalise(clean if isinstance(clean, dict) else {}, clean_text, message, session)
-        context = self.context_of(event.project_dir or "")
+        folder = session.get("directory")
+        context = self.context_of(folder if isinstance(folder, str) else event.project_dir or "")
         if context is None:
             self.read -= 1
             return

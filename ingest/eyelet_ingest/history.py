@@ -7,6 +7,7 @@ one comes from is gone once; a root of ours is none of theirs.
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -144,7 +145,7 @@ class _Looking:
             self._pass(path, f"no file but {_KINDS.get(stat.S_IFMT(there.st_mode), 'something else')}")
             return
         if not os.access(path, os.R_OK):
-            self._pass(path, "permission denied")
+            self._pass(path, "permission denied (is it yours?)")
             return
         sessions = int(not files.at_depth or depth == files.at_depth)
         project = _project(place, path)
@@ -160,14 +161,13 @@ def _of_file(agent: str, path: str, there: os.stat_result, sessions: int, projec
     """A file; a database with the log beside it, in which the newest is."""
     size_bytes, mtime_ns, mark = there.st_size, there.st_mtime_ns, _mark_of(there)
     if path.endswith(".db"):
-        try:
+        with suppress(OSError):
             beside = os.stat(path + "-wal")
-        except OSError:
-            pass
-        else:
-            size_bytes += beside.st_size
-            mtime_ns = max(mtime_ns, beside.st_mtime_ns if beside.st_size else 0)
-            mark += " " + _mark_of(beside)
+            if beside.st_size:
+                size_bytes += beside.st_size
+                mtime_ns = max(mtime_ns, beside.st_mtime_ns)
+                # Not its ctime: SQLite, run by root, gives it the owner of the database whenever it reads.
+                mark += f" {beside.st_size} {beside.st_mtime_ns} {beside.st_ino}"
     return Left(agent, path, size_bytes, mtime_ns, mark, sessions, project)
 
 

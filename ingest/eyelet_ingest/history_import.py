@@ -86,8 +86,10 @@ class _Bringing:
 
     def take(self, one: Left) -> None:
         """One recording: pass it over, or read it."""
-        path = blake2b(os.fsencode(one.path), key=self.run.key, digest_size=16).digest()
-        known = self.ledger.recording(path, self.context)
+        # What was brought into a context that somebody named is another copy, and remembered apart.
+        name = os.fsencode(one.path) + b"\0" + (self.context or "").encode("utf-8", "surrogatepass")
+        path = blake2b(name, key=self.run.key, digest_size=16).digest()
+        known = self.ledger.recording(path)
         if known is not None and not self.force and self._is_same(known, one):
             self.brought.known += 1
             self.run.progress(one.size_bytes)

@@ -14,7 +14,8 @@ def known() -> tuple[list[Rest], list[Fault]]:
     """All that is remembered beside the settings."""
     home = os.path.dirname(settings.global_file())
     rests = [
-        Rest(int(begun_s * 1e6), WITHOUT_END_US if end_s == inf else int(end_s * 1e6), project)
+        Rest(int(begun_s * 1e6), WITHOUT_END_US if end_s == inf else int(end_s * 1e6), name)
         for begun_s, end_s, project in pause.history(home)
+        for name in pause.names(project)
     ]
     return rests, [Fault(one.time_us, one.kind) for one in faults.read(home) if one.kind in KINDS]

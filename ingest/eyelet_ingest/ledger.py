@@ -62,13 +62,11 @@ create index quarantine_file on quarantine (file, line);
 # `mark` is empty until all of it is stored; `days` are the partitions where it is.
 _SCHEMA_2 = """
 create table recordings (
-    path blob not null,
+    path blob primary key,
     context text not null,
     mark text not null,
     awaited integer not null,
-    days text not null,
-    at_us integer not null,
-    primary key (path, context)
+    days text not null
 ) without rowid
 """
 _STEPS = (_SCHEMA, _SCHEMA_2)
@@ -226,24 +224,19 @@ class Ledger:
                 "update files set records = ? where path = ? and generation = ?", (records, seen.path, seen.generation)
             )
 
-    def recording(self, path: bytes, context: "str | None") -> "Recording | None":
-        """What is known of a recording in this context, or in that of its newest import; `path` is its digest."""
-        sql = (
-            "select context, mark, awaited, days from recordings where path = ? and (? is null or context = ?)"
-            " order by at_us desc limit 1"
-        )
+    def recording(self, path: bytes) -> "Recording | None":
+        """What is known of a recording by the digest of its path."""
         with self._work("read", writes=False):
-            row = self._conn.execute(sql, (path, context, context)).fetchone()
+            sql = "select context, mark, awaited, days from recordings where path = ?"
+            row = self._conn.execute(sql, (path,)).fetchone()
         return Recording(row[0], row[1], bool(row[2]), row[3]) if row else None
 
     def note_recordings(self, found: "Sequence[tuple[bytes, Recording]]") -> None:
         """Remember what is known of recordings from now on."""
-        now_us = time.time_ns() // 1_000
         with self._work("write to"):
             self._conn.executemany(
-                "insert or replace into recordings (path, context, mark, awaited, days, at_us)"
-                " values (?, ?, ?, ?, ?, ?)",
-                [(path, one.context, one.mark, one.is_awaited, one.days, now_us) for path, one in found],
+                "insert or replace into recordings (path, context, mark, awaited, days) values (?, ?, ?, ?, ?)",
+                [(path, one.context, one.mark, one.is_awaited, one.days) for path, one in found],
             )
 
     def quarantine(self, entries: "Sequence[tuple[bytes, Quarantined]]") -> None:

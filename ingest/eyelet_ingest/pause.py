@@ -51,8 +51,9 @@ def read(home: str) -> "list[tuple[float, str]]":
 
 def rest(home: str, project: str, until_s: float) -> None:
     """Record nothing for work in `project` ("": anywhere) until that time (0: until somebody resumes)."""
-    _remember(home, "pause", until_s, project)
-    _change(home, lambda kept: [*(one for one in kept if one[1] not in _names(project)), *_rests(project, until_s)])
+    begun_s = time.time()
+    _change(home, lambda kept: [*(one for one in kept if one[1] not in names(project)), *_rests(project, until_s)])
+    _remember(home, begun_s, "pause", until_s, project)
 
 
 def resume(home: str, project: str) -> "list[tuple[float, str]]":
@@ -60,11 +61,11 @@ def resume(home: str, project: str) -> "list[tuple[float, str]]":
     ended: list[tuple[float, str]] = []
 
     def without(kept: "list[tuple[float, str]]") -> "list[tuple[float, str]]":
-        ended.extend(one for one in kept if not project or one[1] in _names(project))
+        ended.extend(one for one in kept if not project or one[1] in names(project))
         return [one for one in kept if one not in ended]
 
     _change(home, without)
-    _remember(home, "resume", 0.0, project)
+    _remember(home, time.time(), "resume", 0.0, project)
     return ended
 
 
@@ -80,7 +81,7 @@ def history(home: str) -> "list[tuple[float, float, str]]":
     open_ones: dict[str, tuple[float, float]] = {}  # project → beginning, end
     for line in lines:
         parts = line.split("\t", 3)
-        if len(parts) < 4 or not (parts[0].isdigit() and parts[2].isdigit()):
+        if len(parts) < 4 or not (_is_number(parts[0]) and _is_number(parts[2])):
             continue
         at_s, what, until_s, project = float(parts[0]), parts[1], float(parts[2]), parts[3]
         for name in [name for name in open_ones if name == project or (what == "resume" and not project)]:
@@ -91,7 +92,11 @@ def history(home: str) -> "list[tuple[float, float, str]]":
     return [*found, *((begun_s, end_s, name) for name, (begun_s, end_s) in open_ones.items())]
 
 
-def _remember(home: str, what: str, until_s: float, project: str) -> None:
+def _is_number(text: str) -> bool:
+    return len(text) <= 32 and text.isascii() and text.replace(".", "", 1).isdigit()
+
+
+def _remember(home: str, at_s: float, what: str, until_s: float, project: str) -> None:
     """Add a line to the history; one `os.write` that appends."""
     from eyelet_ingest.store.identity import make_private_dir
 
@@ -99,17 +104,17 @@ def _remember(home: str, what: str, until_s: float, project: str) -> None:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(os.path.join(home, HISTORY_NAME), flags, 0o600)
     try:
-        line = f"{time.time():.0f}\t{what}\t{until_s:.0f}\t{os.path.abspath(project) if project else ''}\n"
+        line = f"{at_s:.6f}\t{what}\t{until_s:.0f}\t{os.path.abspath(project) if project else ''}\n"
         os.write(handle, line.encode("utf-8", "surrogateescape"))
     finally:
         os.close(handle)
 
 
 def _rests(project: str, until_s: float) -> "list[tuple[float, str]]":
-    return [(until_s, name) for name in _names(project)]
+    return [(until_s, name) for name in names(project)]
 
 
-def _names(project: str) -> "tuple[str, ...]":
+def names(project: str) -> "tuple[str, ...]":
     """The folder's path, and where links on it lead to: a hook may be told either."""
     return tuple(dict.fromkeys((os.path.abspath(project), os.path.realpath(project)))) if project else ("",)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from eyelet_ingest import history
+from eyelet_ingest import history, history_import, pipeline
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.history_import import Brought, bring_in
 from eyelet_ingest.history_watch import REST_PART, Watch
@@ -21,6 +21,7 @@ from eyelet_ingest.store import connect
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from tests.cli.test_import_history import SESSION, record, transcript
+from tests.ingest.test_opencode_import import AT_MS, OpenCode
 from tests.sources.test_codex import META, item, line
 from tests.sources.test_gemini import HEAD, TOKENS, message
 
@@ -212,14 +213,18 @@ def test_a_line_without_its_end_waits_until_it_has_one_or_nobody_writes_any_more
         assert stored(bring(root)) == (1, 0, 0, 1)
 
 
-def test_what_was_awaited_is_taken_when_the_file_is_still(home: Path, root: str) -> None:
+def test_what_was_awaited_is_taken_when_the_file_is_still(
+    home: Path, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = home / ".gemini" / "tmp" / "x" / "chats" / "session-1.jsonl"
     put(path, HEAD, message(1, "user"), message(2))
     assert stored(bring(root)) == (1, 0, 2, 0)
     assert stored(bring(root)) == (0, 1, 0, 0)
-    aged(path, STILL_S + 60)
-    assert stored(bring(root)) == (1, 0, 1, 0)
-    assert stored(bring(root)) == (0, 1, 0, 0)
+    with monkeypatch.context() as later:
+        for module in (pipeline, history_import):
+            later.setattr(module, "STILL_US", 0)
+        assert stored(bring(root)) == (1, 0, 1, 0)
+        assert stored(bring(root)) == (0, 1, 0, 0)
     put(path, HEAD, message(1, "user"), message(2, tokens=TOKENS), message(3, "user"))
     assert stored(bring(root)) == (1, 0, 1, 0)
 
@@ -256,6 +261,10 @@ def test_each_session_goes_into_the_context_of_its_project_and_stays_there(
     assert stored(bring(root))[2] == 1
     assert contexts(root) == {**expected, "one" if is_git else "src": 3}
     assert bring(root, context="all").ingested.stored == 9
+    with path.open("a", encoding="utf-8") as out:
+        out.write(json.dumps(record(10, 1, cwd=str(project))) + "\n")
+    bring(root)
+    assert contexts(root) == {**expected, "one" if is_git else "src": 4, "all": 9}
 
 
 def test_nothing_is_brought_in_of_a_project_that_says_so(home: Path, root: str, tmp_path: Path) -> None:
@@ -285,6 +294,22 @@ def test_what_a_database_s_log_holds_is_a_change_of_it(home: Path) -> None:
     assert before.mark != after.mark and after.size_bytes > before.size_bytes
 
 
+def test_each_session_of_a_database_goes_into_the_context_of_its_project(home: Path, root: str) -> None:
+    put(home / ".eyelet" / "eyelet.yaml").write_text("context: project\n", encoding="utf-8")
+    folder = home / ".local" / "share" / "opencode"
+    folder.mkdir(parents=True)
+    opencode = OpenCode(folder / "opencode.db")
+    opencode.session("ses_2")
+    opencode.conn.execute("update session set directory = '/work/other' where id = 'ses_2'")
+    opencode.message("msg_other", {"role": "user", "time": {"created": AT_MS}}, "ses_2")
+    assert bring(root).read == 1
+    assert contexts(root) == {"other": 1, "repo": 4}
+    assert stored(bring(root)) == (0, 1, 0, 0)
+    opencode.message("msg_more", {"role": "user", "time": {"created": AT_MS + 5}}, "ses_2")
+    assert stored(bring(root)) == (1, 0, 1, 0)
+    assert contexts(root) == {"other": 2, "repo": 4}
+
+
 def test_a_ledger_of_before_is_brought_up_and_keeps_what_it_knows(root: str) -> None:
     with Ledger(root) as ledger:
         path = ledger.path
@@ -295,7 +320,7 @@ def test_a_ledger_of_before_is_brought_up_and_keeps_what_it_knows(root: str) -> 
     conn.commit()
     conn.close()
     with Ledger(root) as ledger:
-        assert ledger.recording(b"x", None) is None
+        assert ledger.recording(b"x") is None
         assert ledger.times("x", [(b"\0", 9)])[0] == {b"\0": 5}
 
 

@@ -105,6 +105,19 @@ def test_the_quarantine_holds_no_secret(root: str, tmp_path: Path) -> None:
             assert TOKEN.encode() not in file.read_bytes(), file
 
 
+@pytest.mark.parametrize(
+    "whole",
+    [
+        {"sessionId": "g", "projectHash": "p", "messages": ["--password", ["hunter2"]]},
+        {"resourceLogs": [{"scopeLogs": [{"logRecords": ["--password", ["hunter2"]]}]}]},
+        {"sessionId": "c", "chatMessages": [], "resourceLogs": ["--password", ["hunter2"]]},
+    ],
+)
+def test_what_stood_in_a_list_of_records_is_withheld(root: str, tmp_path: Path, whole: dict[str, object]) -> None:
+    assert take(root, tmp_path / "a.json", json.dumps(whole).encode()).quarantined == 2
+    assert not [path for path in Path(root).rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]
+
+
 def test_a_secret_where_the_kept_part_ends_is_no_secret_cut_in_half(root: str, tmp_path: Path) -> None:
     before = b'{"x": "' + b"y" * (ledger.CONTENT_MAX_CHARS - 7 - 20)
     take(root, tmp_path / "a.jsonl", before + b" " + TOKEN.encode() + b'"\n')

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eyelet_ingest import redaction
 from eyelet_ingest.events import Event
 from eyelet_ingest.jsontext import canonical, dumps
 from eyelet_ingest.sources import otlp
@@ -105,11 +106,15 @@ def test_what_the_record_says_is_whole_and_readable_by_name() -> None:
     assert found["scope"]["name"] == "com.anthropic.claude_code.events"
 
 
-def test_what_is_no_pair_or_comes_twice_is_kept_as_it_was_sent() -> None:
+def test_what_is_no_pair_or_comes_twice_is_kept_as_a_pair_whose_value_can_be_looked_into() -> None:
     odd = [{"key": "a", "value": {"intValue": "1"}}, {"key": "a", "value": {"intValue": "2"}}, "x", {"value": 1}]
     (found,) = taken(request({"attributes": odd}))
     assert found["attributes"] == {"a": 1}
-    assert found["fields"] == {"attributes": [odd[1], "x", {"value": 1}]}
+    assert found["fields"] == {"attributes": [{"key": "a", "value": 2}, "x", {"value": 1}]}
+    words = {"arrayValue": {"values": [{"stringValue": "--password"}, {"stringValue": "hunter2"}]}}
+    twice = [{"key": "args", "value": words}, {"key": "args", "value": words}]
+    (found,) = taken(request({"attributes": twice, "body": {"kvlistValue": {"values": twice}}}))
+    assert "hunter2" not in json.dumps(redaction.redact_value(found))
     strange = {"bytesValue": "AAEC"}, {"intValue": "1e400"}, {"stringValue": "a", "intValue": 1}, {"newValue": 1}, None
     (found,) = taken(request({"attributes": [{"key": str(at), "value": one} for at, one in enumerate(strange)]}))
     assert list(found["attributes"].values()) == [strange[0], "1e400", *strange[2:]]

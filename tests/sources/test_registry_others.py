@@ -49,6 +49,24 @@ def test_a_payload_is_its_agents_whatever_settings_ran_the_hook(
     assert registry.normalise(payload, "{}", said).agent == agent
 
 
+@pytest.mark.parametrize(
+    ("said", "event", "status"),
+    [
+        ({"reason": "complete"}, "sessionEnd", "ok"),
+        ({"reason": "timeout"}, "sessionEnd", "error"),
+        ({"source": "resume"}, "sessionStart", "ok"),
+        ({"error": {"message": "Network timeout", "name": "TimeoutError"}}, "errorOccurred", "error"),
+    ],
+)
+def test_copilots_first_payloads_are_known_by_their_one_field(said: dict[str, object], event: str, status: str) -> None:
+    payload: dict[str, object] = {"timestamp": 1704618000000, "cwd": "/p", **said}
+    assert registry.is_hook(payload)
+    found = registry.normalise(payload, "{}")
+    assert (found.agent, found.hook_type, found.status) == ("copilot", event, status)
+    assert not registry.is_hook({**payload, "level": "info"})
+    assert not registry.is_hook({**payload, "timestamp": "2026-01-01"})
+
+
 def test_a_record_in_camel_case_is_a_hook_and_a_transcripts_is_none() -> None:
     assert registry.is_hook(CAMEL)
     assert registry.is_hook({"timestamp": 1, "cwd": "/", "source": "new", "initialPrompt": "x"})

@@ -17,7 +17,7 @@ from eyelet_ingest.events import Event
 from eyelet_ingest.pipeline import ingest
 from eyelet_ingest.store import connect, layout
 from eyelet_ingest.store.calls import Call
-from eyelet_ingest.store.listing import Listing
+from eyelet_ingest.store.listing import Listing, Start
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from eyelet_ingest.store.sweep import sweep
@@ -488,3 +488,14 @@ def test_going_through_the_days_meets_the_calls_that_pages_list(events: list[tup
         with listing:
             met = [(*key, fold.status(LATER), fold.events) for key, fold in sweep(listing)]
         assert sorted(met) == sorted(one for one in listed if one[1] is not None)
+
+
+def test_only_days_around_a_call_are_asked_for_its_witnesses(store: Store) -> None:
+    far = 40 * DAY_US
+    store.append([asked(NOON), answered(NOON + 1), asked(NOON + far, "t2"), answered(NOON + far + 1, "t2")])
+    store.append(asked(NOON + day * DAY_US, f"other {day}", session_id="t") for day in range(40))
+    listing = Listing(store.roots, Filter(session_id=("s",)), None, LATER)
+    with listing:
+        found, _ = listing.found(10, Start(LATER), False)
+    assert [key[1] for _, key, _ in found] == ["t2", "t1"]
+    assert len(listing.around.scanned) == 4

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from eyelet_ingest import faults, pause, surroundings
+from eyelet_ingest import faults, lapses, pause, surroundings
 from eyelet_ingest.cli import cli
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
@@ -152,6 +152,27 @@ def test_a_pause_that_is_over_explains_what_is_missing(store: Store, monkeypatch
     store.append([*BETWEEN, *told(NOON, "a")])
     done = run(store.root)
     assert done.exit_code == 0 and "paused" in done.stdout
+
+
+def test_a_short_pause_explains_only_what_was_called_in_it(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, link, home = tmp_path / "project", tmp_path / "link", surroundings.home()
+    project.mkdir()
+    link.symlink_to(project)
+    clock = [NOON / 1e6 + 0.25]
+    with monkeypatch.context() as patched:
+        patched.setattr(pause.time, "time", lambda: clock[0])
+        pause.rest(home, str(link), 0.0)
+        clock[0] += 0.25
+        pause.resume(home, str(link))
+    rests, _ = lapses.known()
+    assert all((rest.from_us, rest.to_us) == (NOON + 250_000, NOON + 500_000) for rest in rests)
+    for name, at_us in (("before", 240_000), ("in it", 300_000), ("after", 510_000)):
+        store.append(told(NOON + at_us, name, project_dir=str(project)))
+    store.append(BETWEEN)
+    reasons = {call.tool_use_id: call.reason for call in store.completeness(Filter(), rests=rests).calls}
+    assert reasons == {"before": "unknown", "in it": "paused", "after": "unknown"}
 
 
 def test_a_fault_at_that_time_explains_what_is_missing(store: Store) -> None:

@@ -28,7 +28,7 @@ RELEASED = (
     "8b39d655a17991fe",
     "207a2b029bc97c9f",
     "c61c0bab5838a1e7",
-    "df620f658dfd317e",
+    "a374e17162fec879",
 )
 
 

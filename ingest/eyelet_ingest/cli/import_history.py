@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eyelet_ingest.cli import INTERRUPTED, output, recorded
-from eyelet_ingest.cli.ingest import COUNTS, _list_troubles, _settle
+from eyelet_ingest.cli.ingest import COUNTS, list_troubles, settle
 from eyelet_ingest.cli.options import maintain, now_us, root_option
 from eyelet_ingest.sources.places import PLACES
 
@@ -136,13 +136,13 @@ def _bring_in(
                 left, root, context or None, progress=bar.update, force=force, plugins=plugins
             )
     ingested = done.ingested
-    _settle(plugins, root, ingested)
+    settle(plugins, root, ingested)
     if not watching:
         _say_passed(done.passed)
     for note in ingested.notes:
         _say(note, err=True)
     if ingested.troubles:
-        _list_troubles(ingested.troubles, ingested.quarantined, root)
+        list_troubles(ingested.troubles, ingested.quarantined, root)
     if not watching:
         _report(done, as_json)
     elif ingested.stored or ingested.quarantined:

@@ -117,13 +117,13 @@ def _import(
             done = pipeline.ingest(
                 files, root, context, mapping=mapping, progress=bar.update, force=force, plugins=plugins
             )
-    _settle(plugins, root, done)
+    settle(plugins, root, done)
     if files and not done.read:
         _say(f"there is no record in {files[0] if len(files) == 1 else f'any of {len(files):,} files'}", err=True)
     for note in done.notes:
         _say(note, err=True)
     if done.troubles:
-        _list_troubles(done.troubles, done.quarantined, root)
+        list_troubles(done.troubles, done.quarantined, root)
     return done
 
 
@@ -190,7 +190,7 @@ def quarantine(root: str, limit: int, file: str | None, clear: bool, yes: bool, 
             _say(f"    {entry.content[:CONTENT_SHOWN_CHARS]}")
 
 
-def _settle(plugins: "Plugins", root: str, done: "Ingested") -> None:
+def settle(plugins: "Plugins", root: str, done: "Ingested") -> None:
     """The columns of plugins for the days that were written; and what went wrong in plugins, on stderr."""
     from eyelet_ingest.store.store import Store
 
@@ -248,7 +248,7 @@ def _report(done: "Ingested", context: str, as_json: bool) -> None:
     )
 
 
-def _list_troubles(troubles: "Sequence[Quarantined]", count: int, root: str) -> None:
+def list_troubles(troubles: "Sequence[Quarantined]", count: int, root: str) -> None:
     for entry in troubles:
         _say(f"{_place(entry)}: {entry.reason}", err=True)
     if count > len(troubles):

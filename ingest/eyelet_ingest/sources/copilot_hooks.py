@@ -36,6 +36,7 @@ _TOLD_BY = (
     ("notification_type", "notification"),
     ("reason", "sessionEnd"),
     ("source", "sessionStart"),
+    ("error", "errorOccurred"),
 )
 _FAILED = {"failure": "error", "error": "error", "timeout": "error", "denied": "denied", "rejected": "denied"}
 

@@ -190,7 +190,7 @@ def _attributes(given: object, level: int) -> "tuple[Record, list[object]]":
     for pair in _list(given):
         key = pair.get("key") if isinstance(pair, dict) else None
         if not isinstance(pair, dict) or not isinstance(key, str) or key in found or set(pair) > {"key", "value"}:
-            odd.append(pair)
+            odd.append(_pair(pair, level))
         else:
             found[key] = _value(pair.get("value"), level + 1)
     return found, odd
@@ -210,8 +210,15 @@ def _value(given: object, level: int) -> object:
         return [_value(one, level + 1) for one in value["values"]]
     if kind == "kvlistValue" and isinstance(value, dict) and isinstance(value.get("values"), list) and len(value) == 1:
         found, odd = _attributes(value["values"], level + 1)
-        return given if odd else found
+        return {kind: {"values": [_pair(pair, level) for pair in value["values"]]}} if odd else found
     return given
+
+
+def _pair(given: object, level: int) -> object:
+    """A pair that stays a pair. Its value is opened all the same: redaction asks of lists what stands before what."""
+    if not isinstance(given, dict) or "value" not in given:
+        return given
+    return {**given, "value": _value(given["value"], level + 1)}
 
 
 def _named(record: Record, attributes: Record, resource: Record) -> "tuple[str | None, str]":

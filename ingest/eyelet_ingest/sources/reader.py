@@ -42,4 +42,4 @@ def part_of(whole: Found, part: object) -> Found:
         return Found(whole.line, "", None, "a number in it is too long", whole.is_utf8)
     if isinstance(part, dict):
         return Found(whole.line, text, part, "", whole.is_utf8)
-    return Found(whole.line, text, None, "a part of it is no object", whole.is_utf8)
+    return Found(whole.line, text, None, "a part of it is no object", whole.is_utf8, is_element=True)

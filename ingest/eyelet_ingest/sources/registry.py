@@ -101,4 +101,12 @@ def _is_camel(record: "dict[str, object]") -> bool:
         return "sessionId" in record and "notification_type" in record
     if "type" in record or "uuid" in record or "cwd" not in record or not isinstance(record.get("timestamp"), int):
         return False
-    return not _CAMEL.isdisjoint(record)
+    if not _CAMEL.isdisjoint(record):
+        return True
+    # Before payloads had a `sessionId`, some had one field beside the two that all have.
+    error = record.get("error")
+    return len(record) == 3 and (
+        record.get("reason") in ("complete", "error", "abort", "timeout", "user_exit")
+        or record.get("source") in ("new", "resume", "startup")
+        or (isinstance(error, dict) and "message" in error)
+    )

@@ -5,7 +5,7 @@ in all that came later.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -20,7 +20,7 @@ from eyelet_ingest.store.fanout import Lent
 from eyelet_ingest.store.layout import DAY_US
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.search import Search
-from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store.select import TIME_MOST_US, Filter
 from eyelet_ingest.store.witnesses import (
     COLUMNS,
     COLUMNS_OF_SEVERAL,
@@ -34,6 +34,7 @@ from eyelet_ingest.store.witnesses import (
     Place,
     folded,
     named,
+    within,
 )
 
 NEAR_US = DAY_US  # how far from an event the other witnesses of its call are looked for
@@ -135,21 +136,22 @@ class Listing(Search):
             size = min(CHUNK_ROWS, 2 * size)
         return found, following
 
-    def folds(
-        self, keys: Iterable[Key], span_us: tuple[int, int], *, only_week_after: bool = False
-    ) -> dict[Key, Fold] | None:
-        """What is known of these calls, of which events lie within the span; None where the time ran out."""
+    def folds(self, times_us: Mapping[Key, int], *, only_week_after: bool = False) -> dict[Key, Fold] | None:
+        """What is known of these calls, each with the time of an event of it; None where the time ran out."""
         found: dict[Key, Fold] = {}
-        keys, parts = list(keys), self.around.parts
-        low, high = span_us[0] - (0 if only_week_after else NEAR_US), span_us[1] + NEAR_US
-        near = [part for part in parts if part.end_us > low and part.first_us <= high]
-        if not self._gather(near, keys, found):
+        behind_us = 0 if only_week_after else NEAR_US
+        near = within(self.around.parts, times_us.values(), behind_us, NEAR_US)
+        if not self._gather(near, list(times_us), found):
             return None
-        lacking = [key for key in keys if key not in found or None in (found[key].question, found[key].answer)]
-        first, last = span_us[0] - AROUND_US, span_us[1] + AROUND_US
-        before = [part for part in parts if first < part.end_us <= low and not only_week_after]
-        after = [part for part in parts if high < part.first_us and (part.first_us <= last or not only_week_after)]
+        lacking = [key for key in times_us if key not in found or None in (found[key].question, found[key].answer)]
+        before = [] if only_week_after else within(self.around.parts, [times_us[key] for key in lacking], AROUND_US, 0)
+        seen = set(near)
+        before = [part for part in before if part not in seen]
+        seen.update(before)
         unanswered = [key for key in lacking if key not in found or found[key].answer is None]
+        ahead_us = AROUND_US if only_week_after else TIME_MOST_US
+        after = within(self.around.parts, [times_us[key] for key in unanswered], 0, ahead_us)
+        after = [part for part in after if part not in seen]
         if not (self._gather(before, lacking, found) and self._gather(after, unanswered, found)):
             return None
         return found
@@ -189,9 +191,9 @@ class Listing(Search):
 
     def outcomes(self, rows: list[Row]) -> list[str]:
         """For each of these pending events how its call ended."""
-        span = min(_id(row) for row in rows), max(_id(row) for row in rows)
         keys = [[(text(row["session_id"]), use_id) for use_id in _ids(row)] for row in rows]
-        known = self.folds({key: None for some in keys for key in some}, span, only_week_after=True) or {}
+        times = {key: _id(row) for row, some in zip(rows, keys, strict=True) for key in some}
+        known = self.folds(times, only_week_after=True) or {}
         alone = {self.place(row): row for row in rows if _is_unnamed(row) and row["tool_name"] is not None}
         unnamed = pairs.of(self.around, self.fits, self.fit_params, self.where, alone) or {}
         found: list[str] = []
@@ -207,9 +209,8 @@ class Listing(Search):
         if not rows:
             return []
         keys = [[(text(row["session_id"]), use_id) for use_id in _ids(row)] for row in rows]
-        span = min(_id(row) for row in rows), max(_id(row) for row in rows)
-        fresh = dict.fromkeys(key for some in keys for key in some if key not in self.known)
-        told = self.folds(fresh, span)
+        both = zip(rows, keys, strict=True)
+        told = self.folds({key: _id(row) for row, some in both for key in some if key not in self.known})
         alone = {self.place(row): row for row in rows if _is_unnamed(row)}
         unnamed = pairs.of(self.around, self.fits, self.fit_params, self.where, alone)
         if told is None or unnamed is None:

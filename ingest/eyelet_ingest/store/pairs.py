@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Any
 from eyelet_ingest.store.answers import Row, text
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.layout import DAY_US
-from eyelet_ingest.store.witnesses import COLUMNS, INPUT, IS_UNNAMED, PHASE, QUESTION, TIMED, Fold, Key, Place, Witness
+from eyelet_ingest.store.witnesses import (
+    COLUMNS,
+    INPUT,
+    IS_UNNAMED,
+    PHASE,
+    QUESTION,
+    TIMED,
+    Fold,
+    Key,
+    Place,
+    Witness,
+    within,
+)
 
 if TYPE_CHECKING:
     from eyelet_ingest.store.fanout import Lent
@@ -74,8 +86,7 @@ def in_order(events: Sequence[_At]) -> Iterator[list[_At]]:
 
 def _find(around: "Search", wanted: dict[_Same, dict[Place, _At]], at_us: list[int]) -> None:
     """Fill in the events of the same session, tool and input, a week before and after."""
-    low, high = min(at_us) - AROUND_US, max(at_us) + AROUND_US
-    near = [part for part in around.parts if part.end_us > low and part.first_us <= high]
+    near = within(around.parts, at_us, AROUND_US, AROUND_US)
     sessions = sorted({same[0] for same in wanted})
     for first in range(0, len(sessions), ASK):
         ask = partial(_events, sessions=sessions[first : first + ASK], wanted=frozenset(wanted))

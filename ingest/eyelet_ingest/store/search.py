@@ -9,17 +9,17 @@ is bounded by the page, whatever is recorded.
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby, islice
-from math import inf
 from operator import itemgetter, lt
 from typing import Any
 
 from eyelet_ingest.errors import BadInput, PartitionUnreadable
-from eyelet_ingest.store import choice, layout, schema, select, tally
+from eyelet_ingest.store import choice, layout, select, tally
 from eyelet_ingest.store.answers import CountResult, ErrorCodes, Row, SearchResult, Summary, ranked, text
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.connect import remedy
 from eyelet_ingest.store.cursor import Cursor
 from eyelet_ingest.store.fanout import Answer, FanOut, Lent, OutOfTime, is_interruption
+from eyelet_ingest.store.fetched import read_as, row_of
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.select import Filter
 
@@ -29,16 +29,7 @@ LIMIT_MOST = 2**32  # of a page: what is more is all there is, and an integer of
 # full of payloads (an entry of an index is 1/16 of the cost of a row).
 INDEX_SHARE = 16
 
-_NAMES = ("context_name", *schema.COLUMNS, *schema.DERIVED, "data_chars")
-_EMPTY = dict.fromkeys(_NAMES)  # a copy of it is filled a fifth faster than a dictionary that grows
 _PLACE = itemgetter(0, 1, 2)
-_LENGTH_LEFT_OUT = len(_NAMES) - 2
-_UID, _DATA, _ARRIVED, _TIMESTAMP, _ERROR, _DURATION = map(
-    schema.COLUMNS.index, ("uid", "data", "arrived", "timestamp", "error", "duration_ms")
-)
-_NO_TEXT = ("id", "uid", "arrived", "timestamp", "error", "duration_ms")
-_INFINITE = frozenset((inf, -inf))  # what JSON cannot hold, and only another program can have left
-
 
 # One event that matches: its id, context and place of its root, which make the order of the answer; its partition; and
 # (id,) or the whole row. Plain tuples: there are thousands.
@@ -124,14 +115,14 @@ class Search(FanOut):
             in_range, params = self.in_range(part)
             by_index = " indexed by hooks_arrived" if "hooks_arrived" in lent.indexes else ""
             where = select.where_sql(["arrived > ?", *in_range, *self.clauses])
-            sql = f"select {_columns(cut_chars)} from hooks{by_index}{where} order by arrived limit ?"  # noqa: S608
+            sql = f"select {read_as(cut_chars)} from hooks{by_index}{where} order by arrived limit ?"  # noqa: S608
             found: list[tuple[Any, ...]] = lent.conn.execute(
                 sql, [after[part], *params, *self.params, limit]
             ).fetchall()
             return found
 
         for part, rows in self.each(list(after), ask):
-            made = [_row(part.context, row) for row in rows]
+            made = [row_of(part.context, row) for row in rows]
             if self.roots.several:
                 made = [{**row, "root": part.root} for row in made]
             yield part, made
@@ -226,7 +217,7 @@ class Search(FanOut):
             if len(row) == 1:
                 wanted.setdefault(part, []).append(event_id)
         fetched: dict[tuple[Part, int], tuple[Any, ...]] = {}
-        columns = _columns(cut_chars, self.READ)
+        columns = read_as(cut_chars, self.READ)
         for part, ids in wanted.items():
             for _, rows in self.each([part], partial(_fetch, ids=ids, columns=columns)):
                 fetched.update({(part, row[0]): row for row in rows})
@@ -235,7 +226,7 @@ class Search(FanOut):
         for event_id, context, _, part, row in found:
             whole = row if len(row) > 1 else fetched.get((part, event_id))
             if whole is not None:
-                made.append(_row(context, whole))
+                made.append(row_of(context, whole))
                 if several:
                     made[-1]["root"] = part.root
         return made
@@ -249,7 +240,7 @@ class _Page:
     ) -> None:
         self.search, self.limit, self.beyond, self.oldest_first = search, limit, beyond, oldest_first
         self.only_src = bool(search.where.src) and len(search.clauses) == 1
-        self.columns = _columns(cut_chars, search.READ)
+        self.columns = read_as(cut_chars, search.READ)
         self.found: list[_Match] = []
         self.alone = False  # the day that is asked has only one partition
         self.stopped_at: Cursor | None = None  # where the deadline came first
@@ -372,39 +363,6 @@ def _until_late(conn: Any, sql: str, params: list[object]) -> list[tuple[Any, ..
             raise OutOfTime(rows) from bad
         raise
     return rows
-
-
-def _columns(cut_chars: int | None, read: frozenset[str] | None = None) -> str:
-    """What a row is read as: every column, the payload cut to `cut_chars` where given, and then its length. Where text
-    belongs there is text, though others may have put bytes there: a cast of what is text costs nothing."""
-    if read is not None:
-        return ", ".join(name if name in read else "null" for name in _NAMES[1:-1])
-    columns = ", ".join(name if name in _NO_TEXT else f"cast({name} as text)" for name in _NAMES[1:-1])
-    if cut_chars is None:
-        return columns
-    data = "cast(data as text)"
-    return columns.replace(data, f"substr({data}, 1, {int(cut_chars)})") + f", length({data})"
-
-
-def _row(context: str, row: tuple[Any, ...]) -> Row:
-    made: Row = _EMPTY.copy()
-    made.update(zip(_NAMES, (context, *row)))  # noqa: B905  the length is left out where the payload is whole
-    if isinstance(uid := row[_UID], bytes):
-        made["uid"] = uid.hex()
-    duration = row[_DURATION]
-    kinds = type(row[_ARRIVED]), type(row[_ERROR]), type(duration)
-    if bytes in kinds or duration in _INFINITE or row[_TIMESTAMP] in _INFINITE:
-        made.update((name, _for_json(made[name])) for name in ("arrived", "timestamp", "error", "duration_ms"))
-    if len(row) == _LENGTH_LEFT_OUT:
-        made["data_chars"] = len(row[_DATA] or "")
-    return made
-
-
-def _for_json(value: object) -> object:
-    """What another program left where a number belongs."""
-    if isinstance(value, bytes):
-        return text(value)
-    return None if value in _INFINITE else value
 
 
 def _fetch(lent: Lent, part: Part, *, ids: list[int], columns: str) -> list[tuple[Any, ...]]:

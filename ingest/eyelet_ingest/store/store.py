@@ -13,40 +13,33 @@ from typing import TYPE_CHECKING, Literal
 from eyelet_ingest.errors import PartitionError, RootError
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import identity, layout, roles, spool, writer
-from eyelet_ingest.store.answers import CountResult, ErrorCodes, Row, SearchResult, Summary, Unreadable
-from eyelet_ingest.store.catalog import Catalog, Part
+from eyelet_ingest.store.answers import Unreadable
+from eyelet_ingest.store.asking import Asking
+from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.counters import Asked, Counters
 from eyelet_ingest.store.cursor import ROOTS_MAX
 from eyelet_ingest.store.handles import IDLE_S, Handles
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.roots import Roots
-from eyelet_ingest.store.search import Search
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.tending import Tending
 
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
     from eyelet_ingest.store.backup import Made
-    from eyelet_ingest.store.calls import Calls
     from eyelet_ingest.store.checkpoint import Checkpointed
     from eyelet_ingest.store.cleaning import Cleaning
     from eyelet_ingest.store.columns import Column
-    from eyelet_ingest.store.completeness import Completeness, Fault, Rest
     from eyelet_ingest.store.deletion import BeforeRemoval, Deleted
-    from eyelet_ingest.store.export import Export, ExportLines
-    from eyelet_ingest.store.facets import Facets
-    from eyelet_ingest.store.histogram import Histogram
+    from eyelet_ingest.store.export import ExportLines
     from eyelet_ingest.store.importing import Imported
     from eyelet_ingest.store.maintenance import Maintained, Maintenance
     from eyelet_ingest.store.redacted import Redacted
     from eyelet_ingest.store.restoring import Restored
     from eyelet_ingest.store.retention import Retained, Rules
     from eyelet_ingest.store.scanning import Looker, Scan
-    from eyelet_ingest.store.sources import Sources
     from eyelet_ingest.store.sync import Synced
-    from eyelet_ingest.store.tail import Tail
     from eyelet_ingest.store.tombstones import Sieve
     from eyelet_ingest.store.transfer import Clean
-    from eyelet_ingest.store.usage import Usage
     from eyelet_ingest.store.wanted import Wanted
     from eyelet_ingest.store.writers import Writers
 
@@ -81,7 +74,7 @@ class Appended:
     dead: int = 0
 
 
-class Store(Tending):
+class Store(Tending, Asking):
     """The partitions under `root`, which is written and read, and under the roots `also`, which are read with it.
 
     A root is a folder, by its path or as a `file:` URI; `file:NAME?mode=memory` is one in memory (`in_memory`).
@@ -267,150 +260,6 @@ class Store(Tending):
 
         return checkpoint(self.root, self.catalog.partitions() if key is None else [key], mode, only_with_wal=not key)
 
-    def search(
-        self,
-        where: Filter,
-        *,
-        limit: int = 100,
-        after: str | None = None,
-        oldest_first: bool = False,
-        cut_chars: int | None = None,
-        deadline_ms: float | None = None,
-    ) -> SearchResult:
-        """One page of what matches, newest first; `after` is the `next` of the page before.
-
-        Partitions that cannot be read are named in the result, never raised. After `deadline_ms` the page is what was
-        found by then: its `partitions` are not `complete`, and `next` goes on where it stopped. BadInput for a
-        cursor or limit that cannot be; RootError where the root itself cannot be read.
-        """
-        with Search(self.roots, where, deadline_ms) as question:
-            return question.page(limit, after, oldest_first, cut_chars)
-
-    def calls(
-        self,
-        where: Filter,
-        *,
-        limit: int = 100,
-        after: str | None = None,
-        oldest_first: bool = False,
-        cut_chars: int | None = None,
-        deadline_ms: float | None = None,
-        now_us: int | None = None,
-    ) -> "Calls":
-        """One page of calls, newest first, each once, where the latest of its events that fit the filter is.
-
-        `status`, `errors` and `error_code` are asked of the call, whose status is resolved (as of `now_us`, else now);
-        all else of its events. Paging, deadline and what cannot be read as for `search`.
-        """
-        from eyelet_ingest.store.calls import calls
-
-        return calls(
-            self.roots,
-            where,
-            limit=limit,
-            after=after,
-            oldest_first=oldest_first,
-            cut_chars=cut_chars,
-            deadline_ms=deadline_ms,
-            now_us=now_us,
-        )
-
-    def resolve(self, rows: Sequence[Row], *, now_us: int | None = None) -> None:
-        """Give each of these events, as a search gave them, its `outcome`: its status, but of a pending one how its
-        call ended, or `unknown` after an hour without an answer. The stored `status` stays."""
-        from eyelet_ingest.store.calls import resolve
-
-        resolve(self.roots, rows, now_us)
-
-    def usage(
-        self, where: Filter, by: Sequence[str] = ("session", "agent", "model"), *, deadline_ms: float | None = None
-    ) -> "Usage":
-        """Tokens of the answers that began in the range, each counted once, by some of session, agent, model, day and
-        context; a deadline as for `count`. BadInput for a condition beyond range, contexts, sessions, agents, models.
-        """
-        from eyelet_ingest.store.usage import usage
-
-        return usage(self.roots, where, by, deadline_ms)
-
-    def completeness(
-        self,
-        where: Filter,
-        *,
-        rests: "Sequence[Rest]" = (),
-        faults: "Sequence[Fault]" = (),
-        deadline_ms: float | None = None,
-        now_us: int | None = None,
-    ) -> "Completeness":
-        """Of the calls that transcripts know, how many the hooks caught, which are missing, and why: `rests` and
-        `faults` are when recording was paused, and when hooks failed. BadInput for a condition beyond range, contexts,
-        sessions and agents; a deadline as for `count`.
-        """
-        from eyelet_ingest.store.completeness import completeness
-
-        now_us = time.time_ns() // 1_000 if now_us is None else now_us
-        return completeness(self.roots, where, rests=rests, faults=faults, deadline_ms=deadline_ms, now_us=now_us)
-
-    def count(self, where: Filter, *, deadline_ms: float | None = None) -> CountResult:
-        """How many events match; after `deadline_ms`, in the partitions that were asked by then."""
-        with Search(self.roots, where, deadline_ms) as question:
-            return question.count()
-
-    def summary(self, where: Filter, *, deadline_ms: float | None = None) -> Summary:
-        """Totals, and counts by type, tool, status and context; a deadline as for `count`."""
-        with Search(self.roots, where, deadline_ms) as question:
-            return question.summary()
-
-    def error_codes(self, where: Filter, *, deadline_ms: float | None = None) -> ErrorCodes:
-        """Failures by code, most frequent first; '' for those without one; a deadline as for `count`."""
-        with Search(self.roots, where, deadline_ms) as question:
-            return question.error_codes()
-
-    def sources(self, where: Filter, *, limit: int = 1_000, after: str | None = None) -> "Sources":
-        """One page of the src there are, in order of name; BadInput for a condition beyond range, contexts and src."""
-        from eyelet_ingest.store.sources import sources
-
-        return sources(self.roots, where, limit, after)
-
-    def histogram(
-        self,
-        where: Filter,
-        *,
-        bucket_us: int | None = None,
-        buckets: int = 60,
-        bounds: Sequence[int] | None = None,
-        by: str | None = None,
-        deadline_ms: float | None = None,
-    ) -> "Histogram":
-        """How many events match in each stretch of time; for each value of `by` (status, hook_type, loglevel) if given.
-
-        The stretches are `bounds`, rising, in µs; or `bucket_us` wide; or of a round width of which the range has at
-        most `buckets`, and begin at multiples of that width. An open range is as long as there are days. A deadline as
-        for `count`. BadInput for stretches that cannot be.
-        """
-        from eyelet_ingest.store.histogram import histogram
-
-        return histogram(
-            self.roots, where, bucket_us=bucket_us, buckets=buckets, bounds=bounds, by=by, deadline_ms=deadline_ms
-        )
-
-    def facets(
-        self,
-        where: Filter,
-        fields: Sequence[str],
-        *,
-        limit: int = 20,
-        src_below: str = "",
-        deadline_ms: float | None = None,
-    ) -> "Facets":
-        """The most frequent values of each field, `limit` at most, with how many events have them.
-
-        Each field obeys the conditions on the others, not those on itself. Of src there is one level of its tree, the
-        names one dot below `src_below`. A deadline as for `count`. BadInput for a field that has no facet.
-        """
-        from eyelet_ingest.store.facets import facets
-
-        return facets(self.roots, where, fields, limit=limit, src_below=src_below, deadline_ms=deadline_ms)
-
     def maintain(self, deadline_ms: float, first: Iterable[PartitionKey] = ()) -> "Maintained":
         """Give finished days what makes questions about them cheap, those of `first` before others, for about
         `deadline_ms`: statistics and what SQLite's planner wants to know. It yields to whoever writes, and may be
@@ -434,18 +283,6 @@ class Store(Tending):
         from eyelet_ingest.store.columns import make
 
         return make(self.root, self.catalog.partitions() if days is None else sorted(days), columns)
-
-    def export(self, where: Filter) -> "Export":
-        """Every whole row that matches, oldest first, in bounded memory: to be iterated once."""
-        from eyelet_ingest.store.export import Export
-
-        return Export(self.roots, where)
-
-    def tail(self, where: Filter, *, cut_chars: int | None = None) -> "Tail":
-        """What arrives from now on, late events and new days included: to be asked again and again."""
-        from eyelet_ingest.store.tail import Tail
-
-        return Tail(self.roots, where, cut_chars)
 
     def export_lines(self, where: Filter, progress: "Callable[[int, int], object] | None" = None) -> "ExportLines":
         """The lines that `import_files` takes, exact to the byte, of the first root alone: to be iterated once.
@@ -702,43 +539,11 @@ class Store(Tending):
         for root in alongside.roots_of(self.root):
             yield Store(root).limited_to(self._only)
 
-    def event(self, context: str, id: int) -> Row | None:
-        """One whole event, of the first root that has it; None where there is none; PartitionError where its day cannot
-        be read."""
-        try:
-            key = layout.key_for(layout.safe_context(context), id)
-        except (ValueError, OverflowError, OSError):
-            return None
-        if self._only is not None and key.context not in self._only:
-            return None
-        with Search(self.roots, Filter(contexts=(key.context,))) as question:
-            for catalog in self.roots.catalogs:
-                row = question.event(Part(catalog.root, catalog.at, key), id)
-                if row is not None:
-                    return row
-        for part, bad in question.unreadable.items():
-            raise PartitionError("read", part.path, bad.error)
-        return None
-
     def ids_of(self, context: str, events: Iterable[tuple[bytes, int]]) -> dict[bytes, int]:
         """The ids that events of the safe context, by uid and time in µs, were given when they were stored."""
         from eyelet_ingest.store.ids import ids_of
 
         return ids_of(self.root, context, events)
-
-    def contexts(self) -> list[str]:
-        """The safe names of the contexts that have a partition, in order."""
-        return sorted({key.context for key in self.roots.days()})
-
-    def newest_day(self, contexts: Sequence[str] = ()) -> PartitionKey | None:
-        """The newest partition there is, of these contexts where some are given."""
-        parts, _, _ = self.roots.between(None, None, [layout.safe_context(context) for context in contexts])
-        return parts[-1].key if parts else None
-
-    def newest_event_us(self, where: Filter) -> int | None:
-        """The time of the newest event that matches, or None."""
-        rows = self.search(where, limit=1, cut_chars=0).rows
-        return int(str(rows[0]["id"])) if rows else None
 
     def drain_spool(self) -> spool.Drained:
         """Store what captures had to leave in the spool; at once done where nothing waits."""

@@ -58,10 +58,9 @@ def _ripe(listing: Listing, held: dict[Key, Fold], given: set[Key], day_us: int 
             if fold.question is None and day_us is not None:
                 given.add(key)
     ripe = {key: fold for key, fold in ripe.items() if fold.fitting is not None}
-    unanswered = [key for key, fold in ripe.items() if fold.answer is None]
+    unanswered = {key: fold.first_us for key, fold in ripe.items() if fold.answer is None}
     if unanswered and listing.where.until_us is not None:  # an answer may lie beyond the days that were read
-        times = [ripe[key].first_us for key in unanswered]
-        ripe.update(listing.folds(unanswered, (min(times), max(times))) or {})
+        ripe.update(listing.folds(unanswered) or {})
     yield from sorted(ripe.items(), key=lambda one: one[1].first_us, reverse=True)
 
 

@@ -4,6 +4,7 @@ The views of a day say the same in SQL (`schema.py`, step 5), and a test compare
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -220,3 +221,14 @@ def named(meta: object) -> Iterator[str]:
     ids = [one.get("id") if isinstance(one, dict) else None for one in calls]
     if isinstance(ids[0] if ids else None, str):
         yield from dict.fromkeys(use_id for use_id in ids if isinstance(use_id, str) and not _LONE.search(use_id))
+
+
+def within(parts: Iterable[Part], times_us: Iterable[int], behind_us: int, ahead_us: int) -> list[Part]:
+    """The parts that hold one of these times, or lie so far behind one or ahead of it."""
+    times = sorted(times_us)
+    found: list[Part] = []
+    for part in parts:
+        at = bisect_left(times, part.first_us - ahead_us)
+        if at < len(times) and times[at] < part.end_us + behind_us:
+            found.append(part)
+    return found
