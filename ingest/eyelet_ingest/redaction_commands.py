@@ -55,6 +55,8 @@ _COMMANDS = (
     ("url-password", "@tcp(", r"((?:^|[^\w.@:\[-])[\w.-]{1,64}:)([^\s\"'`\\/@]{1,128})(?=@tcp\()"),
     ("url-password", "@unix(", r"((?:^|[^\w.@:\[-])[\w.-]{1,64}:)([^\s\"'`\\/@]{1,128})(?=@unix\()"),
 )  # fmt: skip
+# What such a command begins with, where its word stands in many texts: found many times as fast as the whole.
+_PARTS = {"http": r"https?[ \t]", "login": r"login\b", "ldap": r"ldap[a-z]{2,8}\b", "pass": r"pass[ =]"}
 _PUTTY = r"Private-Lines:[ \t]*[0-9]{1,4}"
 _PUTTY_BODY = r"(?:[A-Za-z0-9+/=\s]|\\{1,8}[nr])*"
 _PUTTY_END = "Private-"
@@ -65,7 +67,7 @@ _BASE64_LINE = r"[A-Za-z0-9+/=]{16}"
 def redact_commands(text: str, mark: "Mark") -> str:
     """`text` with the passwords that commands are told replaced."""
     for kind, literal, pattern in _COMMANDS:
-        if literal in text:
+        if literal in text and (literal not in _PARTS or compiled(_PARTS[literal], A).search(text)):
             text = compiled(pattern, A).sub(_unless_placeholder(kind, mark), text)
     return _redact_putty(text, mark) if _PUTTY_END in text else text
 
@@ -105,5 +107,5 @@ def _stripped(text: str, end: int) -> int:
 
 def compile_all() -> None:
     """Compile every pattern of these rules, for a bundle to write them down."""
-    for pattern in (*(row[-1] for row in _COMMANDS), _PUTTY, _PUTTY_BODY, _LINE_ENDS, _BASE64_LINE):
+    for pattern in (*(row[-1] for row in _COMMANDS), *_PARTS.values(), _PUTTY, _PUTTY_BODY, _LINE_ENDS, _BASE64_LINE):
         compiled(pattern, A)

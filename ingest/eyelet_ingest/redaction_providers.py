@@ -228,6 +228,18 @@ SHAPES = (
     ("age-key", "AGE-SECRET-KEY-", r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
     ("mapbox-token", "sk.eyJ", rf"{EDGE}sk\.eyJ{_W}{{20,}}\.{_W}{{20,}}"),
 )
+# Part of such a shape, of those whose word many texts have. It begins with a character as it is, for which `search` is
+# many times as fast as for the shape: where this is not found, that is not there.
+PARTS = {
+    "twilio-key": rf"SK{_X}{{32}}",
+    "mailgun-key": rf"key-{_X}{{32}}",
+    "mailchimp-key": rf"-us[0-9](?<={_X}{{32}}-us[0-9])",
+    "airtable-token": rf"pat{_N}{{14}}\.",
+    "harness-token": rf"at\.{_W}{{22}}\.",
+    "discord-token": rf"\.{_W}{{6}}\.{_W}{{27}}",
+    "asana-token": rf":{_X}{{32}}",
+    "google-oauth-token": rf"/0{_W}{{30}}",
+}
 # What stands behind another secret: the key of an AWS key id.
 _AWS_PAIR = (
     r"(\[redacted:aws-access-key-id(?::[0-9a-f]{6})?\][\s,:;|\"'\\]{1,20})"
@@ -260,7 +272,7 @@ def redact_tokens(text: str, mark: "Mark") -> str:
     spans = list(_in_runs(text, raw))
     text = _replaced(text, spans, mark) if spans else text
     for kind, word, pattern in SHAPES:
-        if word in text:
+        if word in text and (kind not in PARTS or compiled(PARTS[kind], A).search(text)):
             text = compiled(pattern, A).sub(_keeping_first(kind, mark), text)
     if "aws-access-key-id" in text:
         text = compiled(_AWS_PAIR, A).sub(_keeping_first("aws-secret-key", mark), text)
@@ -306,5 +318,5 @@ def _in_runs(text: str, raw: bytes) -> "Iterator[tuple[int, int, str]]":
 def compile_all() -> None:
     """Compile every pattern of these tables, for a bundle to write them down."""
     rows = (*BEFORE_RUNS, *AT_RUNS, *SHAPES)
-    for pattern in (*(row[-1] for row in rows), _AWS_PAIR, _SAS):
+    for pattern in (*(row[-1] for row in rows), *PARTS.values(), _AWS_PAIR, _SAS):
         compiled(pattern, A)
