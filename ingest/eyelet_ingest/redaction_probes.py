@@ -68,12 +68,6 @@ _COMMANDS = (
 _COMMAND_MAX_CHARS = 400
 _ASKED_OFTEN = 8
 _DIGITS = b"0123456789abcdefABCDEF"
-_PERCENT = {  # of printable ASCII, tabs and line ends
-    bytes((left, right)): int(bytes((left, right)), 16)
-    for left in b"0234567"
-    for right in _DIGITS
-    if left != 48 or right in b"9adAD"
-}
 
 
 def may_hold_secret(text: str, depth: int = FORMS) -> bool:
@@ -268,9 +262,15 @@ def _spelled_in_percents(raw: bytes, depth: int) -> bool:
 def _unescaped(raw: bytes) -> bytes:
     """`raw` with percent-encoded ASCII as it is."""
     pieces = raw.split(b"%")
-    return pieces[0] + b"".join(
-        bytes((_PERCENT[piece[:2]],)) + piece[2:] if piece[:2] in _PERCENT else b"%" + piece for piece in pieces[1:]
-    )
+    return pieces[0] + b"".join([_percent_char(piece[:2]) + piece[2:] for piece in pieces[1:]])
+
+
+def _percent_char(code: bytes) -> bytes:
+    """What `%` and this code spell: printable ASCII, tabs and line ends; anything else as it is."""
+    first, second = code[:1], code[1:]
+    if second and ((first in b"234567" and second in _DIGITS) or (first == b"0" and second in b"9adAD")):
+        return bytes((int(code, 16),))
+    return b"%" + code
 
 
 def holds_userinfo(text: str) -> bool:
