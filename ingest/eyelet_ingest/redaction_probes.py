@@ -52,7 +52,8 @@ _TRAILING = (
     *(b"master", b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"),
 )
 _PRINTABLE_ESCAPES = (b"\\u002", b"\\u003", b"\\u004", b"\\u005", b"\\u006", b"\\u007")
-_KEY_WINDOW = 64
+KEY_WINDOW = 64
+KEY_MAX_CHARS = 83  # `key`, what separates it from its value, and of that as much as is looked at
 FORMS = 2  # base64 of what is percent-encoded
 # A random value behind any name that ends in `key`.
 KEY_VALUE_CHARS = 20
@@ -107,7 +108,7 @@ def may_tell(name: str) -> bool:
 def _names_secret(raw: bytes, low: bytes) -> bool:
     """Whether a telling name may be there, but for those that a probe of their own finds."""
     return (
-        _holds_key(low)
+        holds_key(low)
         or (b"token" in low and any(_ends_name(low, b"token")))
         or (b"pass" in low and _holds_pass(raw, low))
         or (b"auth" in low and _holds_auth(low))
@@ -115,14 +116,14 @@ def _names_secret(raw: bytes, low: bytes) -> bool:
     )
 
 
-def _holds_key(low: bytes) -> bool:
+def holds_key(low: bytes) -> bool:
     """`apikey` and its kin, with whatever joins their words."""
     at = low.find(b"key")
     while at >= 0:
-        if low[max(0, at - _KEY_WINDOW) : at + 3].translate(None, b"_-. ").endswith(_KEY_NAMES):
+        if low[max(0, at - KEY_WINDOW) : at + 3].translate(None, b"_-. ").endswith(_KEY_NAMES):
             return True
         if low[at + 3 : at + 4] in _BEHIND_KEY:
-            value = low[at + 3 : at + 83].lstrip(_TO_VALUE)[:40]
+            value = low[at + 3 : at + KEY_MAX_CHARS].lstrip(_TO_VALUE)[:40]
             value = value[: len(value) - len(value.lstrip(_VALUE_CHARS))]
             if len(value) >= KEY_VALUE_CHARS and value.translate(None, b"0123456789") != value:
                 return True
