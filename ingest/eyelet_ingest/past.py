@@ -197,7 +197,10 @@ class Cleaner(Redactor):
         return raw if safe is text else safe.encode("utf-8", "surrogateescape")
 
     def _number(self, number: "int | float") -> object:
-        spelt = dumps(number)
+        try:
+            spelt = dumps(number)
+        except ValueError:  # beyond what Python holds
+            return number
         safe = self.text(spelt)
         return number if safe is spelt else safe
 

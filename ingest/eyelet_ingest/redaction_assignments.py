@@ -26,9 +26,12 @@ _BEHIND_STEM = compiled(
     r"|[ \t]{1,4}[vV]alue[ ]{0,2}=[ ]{0,2}(?=\\{0,7}[\"'])"  # an attribute beside it: `key="token" value="…"`
     r"|[ ]{0,2}\{[ ]{0,2}get[^{}\n]{0,40}\}[ ]{0,2}=[ ]{0,2}"  # a property
     r"|[ ]{1,2}(?:to|as)[ ]{1,2}(?=\\{0,7}[\"'`])|[ ]{1,2}is:?[ ]{1,2}"  # prose
-    r"|[ \t]{0,8}(?:===?|!==?|=>|[:?+]=|[=:>])\*{0,2}[ \t]{0,8}"
+    r"|[ \t]{0,4}(?:\|\||\?\?)[ \t]{0,4}(?=\\{0,7}[\"'`])"  # what is taken where it is not set
+    r"|[ ]{0,2}:?=[ ]{0,2}[A-Za-z_][\w:.]{0,40}\((?=\\{0,7}[\"'])|\((?=\\{0,7}[\"'])"  # a call
+    r"|[ \t]{0,16}\|[ \t]{1,16}|[ ]{1,2}->[ ]{1,2}"  # the next cell of a table
+    r"|[ \t]{0,8}(?:===?|!==?|=>|[:?+]=|[=>]|:(?!:))\*{0,2}[ \t]{0,8}"
     r"|[ \t]{0,4},\s{0,40}"
-    r"|[ \t]{1,4})"
+    r"|[ \t]{1,24})"
     r"(?P<open>[fFrRbBuU]{0,2}\\{0,7}[\"'`])?",
     I | A,
 )
@@ -41,7 +44,7 @@ _JUDGED_MAX_CHARS = 256
 _BARE = compiled(
     rf"(?:{MARKED}|"
     r"\$\{\{[^}\n]{0,80}\}\}|\{\{[^}\n]{0,80}\}\}|<[^<>\n]{1,80}>)(?![\w-])"
-    r"|(?:[^\s\"'`\\<&;,]|\\(?!\\{0,7}[nrtu\"'`\s])|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
+    r"|(?:[^\s\0\"'`\\<&;,]|\\(?!\\{0,7}[nrtu\"'`\s])|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
     r"|[;,](?![\s\"'`\\]|[\w.-]{1,40}[=:]|$)){1,200}",
     A,
 )
@@ -53,6 +56,7 @@ _BLOCK_HEAD = compiled(
 _OUTER_END = compiled(r"[\"\n]")
 _BARE_MORE = compiled(r"[A-Za-z0-9+/=_.~%-]*")
 _SCHEMED = compiled(r"[^\s\"'`\\,;]{1,200}", A)
+_SHOWN_MAX_CHARS = 16  # of a token that is shown in part
 _SIGNED = "AWS4-HMAC-SHA256"
 _ELEMENT_END = compiled(r"<\\{0,7}/")
 _LINE_END = compiled(r"[ \t]{0,8}(?:$|[\n\r]|\\[nr]|[\"'`#]|\\{1,7}[\"'`]|//)")
@@ -66,6 +70,10 @@ _PAIR_VALUE = compiled(
     r"(?P<open>\\{0,7}[\"']|(?=[\[{]))",
     I,
 )
+
+
+# `password = "…" -> "…"`, as Terraform tells of a change
+_REPLACED = compiled(r"\\{0,7}\"[ ]->[ ](?P<open>\\{0,7}\")")
 
 
 class _Text:
@@ -130,7 +138,14 @@ def _found(
     span = _value_span(known, match, kind, name, start)
     if span is not None:
         begin, end, is_gone = span
-        return end, [(begin, end, kind)] if is_gone else []
+        if not is_gone:
+            return end, []
+        new = _REPLACED.match(text, end) if match["open"] else None
+        if new is None:
+            return end, [(begin, end, kind)]
+        stop = closing(text, new.end(), new["open"])
+        is_gone = is_secret(Candidate(kind, name, text[new.end() : stop], "quoted"))
+        return stop, [(begin, end, kind), (new.end(), stop, kind)] if is_gone else [(begin, end, kind)]
     begin = match.end()
     sep = match["sep"].strip()
     if sep == "," and match["close"] and _PAIR_HEAD.search(text[max(0, start - 32) : start]):
@@ -141,7 +156,7 @@ def _found(
         if pair["open"]:
             end = closing(text, begin, pair["open"])
             return 0, [(begin, end, kind)] if is_secret(Candidate(kind, name, text[begin:end], "quoted")) else []
-    elif sep in ("", ",", ">") or match["open"]:
+    elif sep in ("", ",", ">", "|", "->") or match["open"]:
         return 0, []
     is_container = text[begin : begin + 1] == "[" or (match["close"] and text[begin : begin + 1] == "{")
     if not is_container or begin in known.seen:
@@ -178,7 +193,8 @@ def _name(text: str, stem: int, end: int) -> tuple[str, str, int]:
     name = prefix + text[stem:end]
     if not prefix and before.endswith(" ") and text[stem : stem + 3].lower() == "key":
         words = before.rsplit(None, 1)
-        name = f"{words[-1]} {name}" if words else name
+        if words and words[-1].lstrip("\"'`*(").isalpha():  # `API key: …`, but not `<Item key=…`
+            name = f"{words[-1]} {name}"
     if name.lower() == "pwd" and before.endswith(";") and text[end : end + 1] == "=":
         return "password", name, stem  # in a connection string; elsewhere it is a folder
     return kind_of_name(name), name, stem - len(prefix)
@@ -193,10 +209,14 @@ def _value_span(
     begin = match.end()
     if not style:
         return None
+    if match["sep"] == ":" and text[max(0, name_start - 1) : name_start] == ":" and _is_arn(text, name_start):
+        return None
     if match["open"]:
         if _is_closing_quote(text, begin, match["open"][-1]):
             return None
         end = closing(text, begin, match["open"])
+        if match["open"][-1] == "`" and match["sep"].strip() == "=" and " " in text[begin:end]:
+            return None  # a command of a shell
         scheme = SCHEME.match(text, begin, end) if kind == "authorization" else None
         found = Candidate(kind, name, text[begin:end], style)
         return (scheme.end() if scheme else begin, end, True) if is_secret(found) else None
@@ -209,13 +229,15 @@ def _value_span(
     if kind == "cookie":
         if "=" not in text[begin : begin + 80]:
             return None
-        end = _matched(_REST_OF_LINE, text, begin)
+        end = _matched(_SCHEMED if style == "flag" else _REST_OF_LINE, text, begin)
         return begin, end, is_secret(Candidate(kind, name, text[begin:end], style))
     scheme = SCHEME.match(text, begin) if kind == "authorization" else None
     secret_begin = scheme.end() if scheme else begin
     end = _bare_end(known, secret_begin, kind)
     if end == secret_begin:
         return None
+    if text.startswith("...", end) and end - secret_begin <= _SHOWN_MAX_CHARS:
+        return None  # `sk-...`
     is_whole = _ELEMENT_END.match(text, end) or (end == len(text) and text[begin] not in "@:/")
     if style == "element" and not is_whole:
         return None
@@ -236,20 +258,23 @@ def _style(text: str, match: "re.Match[str]", kind: str, name: str, name_start: 
             return "flag"
         if name.startswith("_auth") or (text.endswith("configure set ", 0, name_start) and "secret" in name.lower()):
             return "flag"  # `npm config set …:_authToken …`, `aws configure set …`
+        if match["open"] and text.endswith("#define ", 0, name_start):
+            return "quoted"
         is_word = name.lower() == "pass"
         if name.lower() == "password" and not match["close"]:
             is_quoted = (match["open"] or "").endswith("`")
             if is_quoted or (not match["open"] and text.endswith(", ", 0, name_start)):
                 return "prose"
-        return (
-            "quoted"
-            if kind == "password" and not is_word and (match["open"] or "").endswith("'") and not match["close"]
-            else ""
-        )
+        is_quoted = kind == "password" and not is_word and (match["open"] or "").endswith("'") and not match["close"]
+        return "quoted" if is_quoted else "spoken"
     if core in ("to", "as"):
         return "said" if match["close"] and match["open"] else ""
     if core in ("is", "is:"):
-        return "prose" if kind == "password" else ""
+        return "prose" if kind == "password" else "spoken"
+    if core in ("|", "->") or core.endswith("("):
+        return "spoken"
+    if core in ("||", "??"):
+        return "quoted"
     if core.endswith("="):
         if core[:1] in "vV" and not match["close"]:
             return ""
@@ -293,6 +318,12 @@ def _block(text: str, begin: int, most: int) -> "tuple[int, int] | None":
     if not head["sign"] and end - start > 1 and text[start] in "\"'" and text[end - 1] == text[start]:
         start, end = start + 1, end - 1
     return (start, end) if end > start else None
+
+
+def _is_arn(text: str, name_start: int) -> bool:
+    """Whether a name is a part of `arn:aws:secretsmanager:…:secret:prod/db`."""
+    head = text[max(0, name_start - 100) : name_start].split()
+    return bool(head) and "arn:" in head[-1]
 
 
 def _bare_end(known: _Text, begin: int, kind: str) -> int:

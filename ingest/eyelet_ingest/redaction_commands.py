@@ -5,7 +5,7 @@ print or are told on lines of their own, as PostgreSQL's .pgpass, stands here to
 same commands and letters.
 """
 
-from eyelet_ingest.patterns import A, compiled
+from eyelet_ingest.patterns import A, I, compiled
 from eyelet_ingest.redaction_names import MARKED, is_placeholder
 
 TYPE_CHECKING = False  # as typing has it, without its import
@@ -49,6 +49,15 @@ _COMMANDS = (
     ("password", "pass", r"(-(?:store|key|deststore|srcstore)pass[ =]{1,2}" + _ARGUMENT),
     ("password", "sudo", r"(\becho[ \t]{1,4}(?:-n[ \t]{1,4})?\\{0,7}[\"']?)([^\s\"'\\|;&]{4,128})"
      r"(?=\\{0,7}[\"']?[ \t]{0,4}\|[ \t]{0,4}sudo[ \t][^\n|;&]{0,40}?-S)"),
+    ("password", "--password-stdin", r"(\becho[ \t]{1,4}(?:-n[ \t]{1,4})?\\{0,7}[\"']?)([^\s\"'\\|;&]{4,256})"
+     r"(?=\\{0,7}[\"']?[ \t]{0,4}\|[^\n|;&]{0,120}?--password-stdin)"),
+    ("password", "chpasswd", r"(\becho[ \t]{1,4}(?:-n[ \t]{1,4})?\\{0,7}[\"']?[\w.-]{1,64}:)([^\s\"'\\|;&]{4,128})"
+     r"(?=\\{0,7}[\"']?[ \t]{0,4}\|[^\n|;&]{0,40}?chpasswd)"),
+    ("secret", "gh secret set", rf"(\bgh[ \t]secret[ \t]set\b{_ON}(?:-b|--body)[ =]{{0,2}}" + _ARGUMENT),
+    ("basic-auth", "uth", r"(\b(?:auth[ ]?=[ ]?|HTTP(?:Basic|Digest)Auth)\(\\{0,7}[\"'][^\s\"'\\]{1,80}\\{0,7}[\"']"
+     r",[ ]?\\{0,7}[\"'])([^\s\"'\\]{3,128})(?=\\{0,7}[\"'][ ]?\))"),
+    ("password", "NetworkCredential", r"(\bNetworkCredential\(\\{0,7}\"[^\s\"\\]{1,80}\\{0,7}\",[ ]?\\{0,7}\")"
+     r"([^\s\"\\]{3,128})"),
     ("password", "<<<", r"(\bkinit\b[^\n|;&]{0,120}?<<<[ ]{0,2}" + _ARGUMENT),
     ("password", "pgpass", r"((?:^|[\n\s]|\\n)[\w.*-]{1,80}:(?:[0-9]{2,5}|\*):[\w*-]{1,64}:[\w.*-]{1,64}:)"
      r"(?!\[redacted:)([^\s:\\\"']+)"),
@@ -56,7 +65,17 @@ _COMMANDS = (
     ("url-password", "@unix(", r"((?:^|[^\w.@:\[-])[\w.-]{1,64}:)([^\s\"'`\\/@]{1,128})(?=@unix\()"),
 )  # fmt: skip
 # What such a command begins with, where its word stands in many texts: found many times as fast as the whole.
-_PARTS = {"http": r"https?[ \t]", "login": r"login\b", "ldap": r"ldap[a-z]{2,8}\b", "pass": r"pass[ =]"}
+_PARTS = {
+    "http": r"https?[ \t]",
+    "login": r"login\b",
+    "ldap": r"ldap[a-z]{2,8}\b",
+    "pass": r"pass[ =]",
+    "uth": r"uth(?:[ ]?=[ ]?)?\(",
+}
+# MySQL's and MariaDB's, Oracle's and ClickHouse's
+_IDENTIFIED = (
+    r"(\bidentified[ ](?:with[ ]\S{1,64}[ ])?by[ ](?:password[ ])?\\{0,7}[\"'])([^\s\"'\\]{1,128})(?=\\{0,7}[\"'])"
+)
 _PUTTY = r"Private-Lines:[ \t]*[0-9]{1,4}"
 _PUTTY_BODY = r"(?:[A-Za-z0-9+/=\s]|\\{1,8}[nr])*"
 _PUTTY_END = "Private-"
@@ -69,6 +88,8 @@ def redact_commands(text: str, mark: "Mark") -> str:
     for kind, literal, pattern in _COMMANDS:
         if literal in text and (literal not in _PARTS or compiled(_PARTS[literal], A).search(text)):
             text = compiled(pattern, A).sub(_unless_placeholder(kind, mark), text)
+    if "identified" in text.lower():
+        text = compiled(_IDENTIFIED, A | I).sub(_unless_placeholder("password", mark), text)
     return _redact_putty(text, mark) if _PUTTY_END in text else text
 
 
@@ -109,3 +130,4 @@ def compile_all() -> None:
     """Compile every pattern of these rules, for a bundle to write them down."""
     for pattern in (*(row[-1] for row in _COMMANDS), *_PARTS.values(), _PUTTY, _PUTTY_BODY, _LINE_ENDS, _BASE64_LINE):
         compiled(pattern, A)
+    compiled(_IDENTIFIED, A | I)

@@ -29,10 +29,10 @@ from eyelet_ingest.redaction_runs import (
 )
 
 # What may stand behind a telling name, as `redaction_probes._ends_name` has it.
-_ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%])"
+_ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%|?(])"
 _OPTION = re.compile(rb"-(?<= -)[paAPwUbSu]")
-# On the text in ASCII lower case. The first group is certain: `may_hold_secret` asks no more. What the
-# second has may be a name.
+# On the text in ASCII lower case. What the first group has is certain: `may_hold_secret` asks no more. What the second
+# has may be a name.
 _LOW = tuple(
     re.compile(pattern)
     for pattern in (
@@ -47,6 +47,7 @@ _LOW = tuple(
         rb"b(earer|2(?<=webhookb2))",
     )
 )  # fmt: skip
+_IDENTIFIED = re.compile(rb"(identified )")
 _FLY = re.compile(rb"(fm2_)")
 _PERCENT = re.compile(rb"%(?:[2-7][0-9a-fA-F]|0[9adAD])")
 _KEY = 2
@@ -75,6 +76,8 @@ def suspects(texts: "Sequence[str]", redactor: Redactor) -> set[int]:
     raw = raw.lower()
     for pattern in _LOW:
         _find(pattern, raw, ends, found, certain)
+    if b"identified " in raw:
+        _find(_IDENTIFIED, raw, ends, found, certain)
     found.update(_found_rare(*_LOW_RARE, raw, ends))
     certain.update([at for at in found - certain if may_hold_secret(texts[at])])
     return certain | redactor.own_suspects(texts)
@@ -150,6 +153,7 @@ def _in_runs(data: bytes, ends: list[int]) -> set[int]:
                         or run[-4] == 45
                         or run[-4] == 95
                         or run[-5] == 45
+                        or run[-9] == 45
                         or end - at >= LONG_CHARS
                         or data[end + 7 : end + 8] == b"."
                     )

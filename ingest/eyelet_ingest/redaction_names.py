@@ -131,12 +131,13 @@ class Candidate:
 
 _MARKED = compiled(r"(?:(?:bearer|basic|token|apikey|digest) {1,4})?" + MARKED, I | A)
 _PLACEHOLDER = compiled(
-    r"\$[A-Za-z_]\w*|\$[0-9@*#?!]|\$\{.*|\$\(.*|\$env:\w+|%\w+%|%[sdrv](?::%[sdrv])?|%\(\w+\)s|@\w+@"
+    r"\${1,2}[A-Za-z_]\w*|\$[0-9@*#?!]|\$\{.*|\$\(.*|\$env:\w+|%\w+%|%[sdrv](?::%[sdrv])?|%\(\w+\)s|@\w+@"
     r"|\{\{.*\}\}|\{[\w.!:\"'\[\]() -]*\}|<[^<>]*>|\[[A-Za-z _-]+\]|#\{.*\}"
-    r"|([*.xX•_-])\1+\w{0,4}|\W?[*•]{3,}\W?|\w{1,4}(?:[*•]{3,}|\.\.\.|…)\w{0,4}|\.\.\.|…"
+    r"|([*.xX•_-])\1+\w{0,4}|\W?[*•]{3,}\W?|[\w-]{1,12}(?:[*•]{3,}|\.\.\.|…)[\w-]{0,6}|\.\.\.|…"
     r"|~|\*{1,2}|change[ _-]?(?:me|it|this).*|(?:\\{1,8}u2022)+|sha(?:1|224|256|384|512)[-:][A-Za-z0-9+/=]{20,}"
     r"|(?:your|insert|enter|replace|example|dummy)[ _-].*"
-    r"|(?:[a-z]+[_-])*(?:here|goes-here|placeholder)",
+    r"|(?:[a-z]+[_-])*(?:here|goes-here|placeholder)"
+    r"|(?:required|nullable|sometimes|bail|string|confirmed)\|[\w|:,]*",  # rules that a value is checked by
     I | A | S,
 )
 _HARMLESS = _words(
@@ -146,10 +147,16 @@ _HARMLESS = _words(
     " enabled password passwd passphrase pass pw secret secrets token tokens apikey accesskey privatekey key keys"
     " credential credentials auth authorization cookie const let var self this"
 )
+# What labels in other languages call a secret; those with other letters than ASCII tell it by these.
+_LABELS = _words(
+    "kennwort passwort clave senha mot parola wachtwoord adgangskode passord salasana heslo sifre parole geheimnis"
+    " secreto segredo segreto chiave chave sleutel jeton ficha"
+)
 _VERSION = compiled(r"(?:npm:\S+@|workspace:)?[\^~<>=v ]{0,4}[0-9]{1,5}(?:\.(?:[0-9]{1,5}|[x*])){1,3}(?:[-+][\w.]+)?")
 _CODE = compiled(
     r"[A-Za-z_$][\w$]*(?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*)*[\[({].*"
     r"|[A-Za-z_$][A-Za-z_$]*(?:(?:\.|->|::|\?\.)[A-Za-z_$][A-Za-z_$]*)+[!?]?"
+    r"|[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+(?:\?\?|\|\||&&).*"
     r"|(?:self|this|cls|args|req|request|process|os|config|cfg|settings|props|state|env|var|local|data)\.[\w.\[\]]+"
     r"|![A-Za-z].*|:\w[\w:]*|[&*][A-Za-z_]\w*|[\[({].*|(?:await|new|not|lambda|async|function|return)",
     A | S,
@@ -169,6 +176,13 @@ _LETTER = compiled(r"[^\W\d_]")
 _IDENTIFIER = compiled(r"[A-Za-z_][\w-]*", A)
 _RANDOM = compiled(r"[A-Za-z0-9+/_.=-]+", A)
 _PACKED = compiled(r"[A-Za-z0-9+/]{12,}={1,2}", A)
+_SPOKEN_KINDS = ("token", "secret", "api-key", "access-key", "secret-key")
+# What stands behind such a name in code and prose: SHA256, oauth2, DB_PASSWORD_2, ctx.tokens[1], /run/token1
+_PLAIN = compiled(
+    r"[A-Za-z]+[0-9]{0,3}|[A-Z0-9_]+_[A-Z0-9_]+|[\w.]*[\[({].*|(?:\.{0,2}|~)/.*|[a-z0-9]+(?:[-_][a-z]+)+", A | S
+)
+_SIGNS = compiled(r"[^\w\s.,:;?!'()-]|_")  # no label has one
+_SPOKEN = ("passw", "passphrase", "secret", "token", "api key", "credential")
 _SIGN = compiled(r"[^\w\s.:/@{}()<>$-]", A)
 _CASES = compiled(r"[a-z][A-Z]|[A-Z][A-Z][a-z]", A)
 _PARTS = compiled(r"[^A-Za-z]+", A)
@@ -206,6 +220,8 @@ def is_secret(found: Candidate) -> bool:
         return False
     if kind == "cookie":
         return _has_cookie(value)
+    if found.style == "spoken":
+        return _is_spoken(value, kind)
     if found.style == "said" and not _is_random(value, 6):
         return kind == "password" and not any(sign in value for sign in "./ ")
     if found.style in ("prose", "block"):
@@ -273,6 +289,15 @@ def _is_bare_secret(found: Candidate, value: str) -> bool:
     return found.ends_line or (found.style == "equals" and found.after not in (",", ")"))
 
 
+def _is_spoken(value: str, kind: str) -> bool:
+    """A value that only stands behind the name, in `ENV API_KEY …`, a table or prose: random enough to tell."""
+    if kind == "password":
+        return _is_random(value, 8) and " " not in value and _PLAIN.fullmatch(value) is None
+    if kind not in _SPOKEN_KINDS or len(value) < 16 or _PLAIN.fullmatch(value):
+        return False
+    return _is_high_entropy(value, kind)
+
+
 def _words_of(name: str) -> "list[str]":
     return [word.lower() for word in _WORD.findall(name)]
 
@@ -282,12 +307,15 @@ def _letters(text: str) -> str:
 
 
 def _is_prose(value: str) -> bool:
-    """Words about a secret, such as a label or a message: `Enter your password`."""
-    return (
-        " " in value
-        and not _DIGIT.search(value)
-        and any(stem in value.lower() for stem in ("passw", "passphrase", "secret", "token", "api key", "credential"))
-    )
+    """Words about a secret, such as a label or a message: `Enter your password`, `Mot de passe`, `Пароль`."""
+    if _DIGIT.search(value):
+        return False
+    low = value.lower()
+    if " " in value and any(stem in low for stem in _SPOKEN):
+        return True
+    if _SIGNS.search(value):
+        return False
+    return not _LABELS.isdisjoint(low.split()) if value.isascii() else _LETTER.search(value) is not None
 
 
 def _is_random(value: str, least: int) -> bool:

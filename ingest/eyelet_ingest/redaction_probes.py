@@ -57,6 +57,8 @@ KEY_MAX_CHARS = 83  # `key`, what separates it from its value, and of that as mu
 FORMS = 2  # base64 of what is percent-encoded
 # A random value behind any name that ends in `key`.
 KEY_VALUE_CHARS = 20
+SPOKEN_CHARS = 16
+_SPOKEN_WINDOW = 128
 _BEHIND_KEY = tuple(bytes((code,)) for code in b"\"'`:=>\\ *")
 _TO_VALUE = b" \"'`:=>\\*+"
 _VALUE_CHARS = _NAME_BYTES + b"/+="
@@ -91,6 +93,7 @@ def may_hold_secret(text: str, depth: int = FORMS) -> bool:
         or (b"<" in low and b"<<<" in low and b"kinit" in low)
         or (b"hooks" in low and (b"hooks.slack.com" in low or b"/webhooks" in low or b"hooks.zapier.com" in low))
         or b"webhookb2" in low
+        or b"identified " in low
         or (b"curl" in low and (b"-u" in low or b"-b" in low or b"--user" in low))
         or (b"q" in low and b"mysql" in low and b"-p" in low)  # one character is found 20 times as fast
         or (depth > 0 and b"%" in raw and _spelled_in_percents(raw, depth))
@@ -146,7 +149,11 @@ def _holds_pass(raw: bytes, low: bytes) -> bool:
 
 
 def _holds_auth(low: bytes) -> bool:
-    return b"authorization" in low or any(_ends_name(low, b"auth"))
+    return (
+        b"authorization" in low
+        or any(_ends_name(low, b"auth"))
+        or any(call in low for call in (b"auth('", b'auth("', b"auth(\\"))
+    )
 
 
 def _holds_pwd(low: bytes) -> bool:
@@ -174,7 +181,7 @@ def _ends_name(low: bytes, stem: bytes) -> "Iterator[int]":
             or (behind == b"\\" and (low[end + 1 : end + 2] in _QUOTES or b"value:" in low[end : end + 96]))
             or (behind == b"\n" and b"value:" in low[end : end + 48])
             or (behind in b"_-" and low.startswith(_TRAILING, end + 1))
-            or ((behind in b" \t" or low.startswith(b"\\t", end)) and _is_separated(low, at, end))
+            or ((behind in b" \t|?(-" or low.startswith(b"\\t", end)) and _is_separated(low, at, end))
         ):
             yield end
         at = low.find(stem, end)
@@ -182,11 +189,25 @@ def _ends_name(low: bytes, stem: bytes) -> "Iterator[int]":
 
 def _is_separated(low: bytes, at: int, end: int) -> bool:
     """Whether a sign stands behind the spaces, or the name is an option: `token = …`, `--token …`."""
-    behind = low[end : end + 18].replace(b"\\t", b" ").lstrip(b" \t")
+    behind = low[end : end + _SPOKEN_WINDOW].replace(b"\\t", b" ").replace(b"\\/", b"/").lstrip(b" \t")
+    if behind[:2] in (b"||", b"??") and behind[2:8].lstrip(b" \t")[:1] in _QUOTES:
+        return True
+    if _is_spoken(behind):
+        return True
     if (behind and behind[:1] in _SEPARATES) or behind.startswith((b"{ get", b"{get")):
         return True
     head = low[max(0, at - 40) : at]
     return head[len(head.rstrip(_NAME_BYTES)) :].startswith(b"-") or head.endswith(b":_auth")
+
+
+def _is_spoken(behind: bytes) -> bool:
+    """Whether what is random may stand there: `token is …`, `ENV TOKEN …`, the next cell of a table, a call."""
+    value = behind.lstrip(b" \t|>-(")
+    if value.startswith(b"is"):
+        value = value[2:].lstrip(b": ")
+    value = value.lstrip(b"*\"'`\\")[:40]
+    value = value[: len(value) - len(value.lstrip(_VALUE_CHARS))]
+    return len(value) >= SPOKEN_CHARS and value.translate(None, b"0123456789") != value
 
 
 def _holds_sign(raw: bytes) -> bool:

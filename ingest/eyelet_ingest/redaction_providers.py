@@ -31,6 +31,7 @@ _UUID = rf"{_X}{{8}}-{_X}{{4}}-{_X}{{4}}-{_X}{{4}}-{_X}{{12}}"
 # A run begins with it. (prefix, kind, the rest)
 AT_RUNS = (
     *((name, "aws-access-key-id", r"[A-Z0-9]{16,}") for name in ("AKIA", "ASIA", "ABIA", "ACCA")),
+    ("A3T", "aws-access-key-id", r"[A-Z0-9][A-Z2-7]{16}(?!\w)"),
     ("dapi", "databricks-token", rf"{_X}{{32}}(?:-[0-9]{{1,2}})?"),
     ("AKCp", "artifactory-key", rf"{_N}{{60,}}"),
     ("cmVmd", "artifactory-token", rf"{_N}{{59}}"),
@@ -85,7 +86,7 @@ AT_RUNS = (
     ("gsk_", "groq-key", rf"{_N}{{48,}}"),
     ("r8_", "replicate-token", rf"{_N}{{37,}}"),
     ("pplx-", "perplexity-key", rf"{_N}{{40,}}"),
-    ("xai-", "xai-key", rf"{_N}{{60,}}"),
+    ("xai-", "xai-key", r"\w{60,}"),
     ("csk-", "cerebras-key", rf"{_N}{{40,}}"),
     ("tvly-", "tavily-key", rf"{_N}{{28,}}"),
     ("tvly-dev-", "tavily-key", rf"{_N}{{28,}}"),
@@ -98,7 +99,7 @@ AT_RUNS = (
     ("whsec_", "webhook-secret", rf"{_N}{{16}}[A-Za-z0-9+/]{{16,}}={{0,2}}"),
     ("shippo_live_", "shippo-token", rf"{_X}{{40}}"),
     ("shippo_test_", "shippo-token", rf"{_X}{{40}}"),
-    *((f"{which}k_{mode}_", "stripe-key", rf"{_N}{{20,}}") for which in "sr" for mode in ("live", "test")),
+    *((f"{which}k_{mode}_", "stripe-key", rf"{_N}{{16,}}") for which in "sr" for mode in ("live", "test")),
     ("sk_prod_", "stripe-key", rf"{_N}{{20,}}"),
     ("rk_prod_", "stripe-key", rf"{_N}{{20,}}"),
     ("sk_", "api-key", rf"{_X}{{48}}(?!\w)"),
@@ -108,7 +109,7 @@ AT_RUNS = (
     ("API-", "octopus-key", r"[A-Z0-9]{25,27}(?![A-Za-z0-9])"),
     ("ico-", "infracost-key", rf"{_N}{{32}}"),
     ("FLWSECK-", "flutterwave-key", rf"{_X}{{32}}-X"),
-    ("FLWSECK_TEST-", "flutterwave-key", rf"{_N}{{32}}-X"),
+    ("FLWSECK_TEST-", "flutterwave-key", rf"(?:{_N}{{32}}-X|{_N}{{12}}(?!\w))"),
     ("key_", "cursor-key", rf"{_X}{{64}}"),
     ("crsr_", "cursor-key", rf"{_X}{{64}}"),
     ("napi_", "neon-key", r"[a-z0-9]{60,}"),
@@ -178,8 +179,8 @@ BEFORE_RUNS = (
     ("hvr.", "vault-token", rf"{_W}{{26,}}"),
     ("sha256~", "openshift-token", rf"{_W}{{43}}(?![\w-])"),
     *((f"ya29.{part}", "google-oauth-token", rf"{_W}{{20}}[A-Za-z0-9_.-]*") for part in ("", "a.", "c.", "d.")),
-    ("sl.", "dropbox-token", rf"{_W}{{100,}}=?"),
-    ("sl.u.", "dropbox-token", rf"{_W}{{100,}}=?"),
+    ("sl.", "dropbox-token", rf"{_W}{{20}}[\w=-]{{80,}}"),
+    ("sl.u.", "dropbox-token", rf"{_W}{{20}}[\w=-]{{80,}}"),
     *((f"dp.{what}.", "doppler-token", rf"{_N}{{40,}}") for what in ("pt", "ct", "sa", "st", "scim", "audit")),
     ("v1.", "cloudflare-token", rf"0-{_X}{{24}}-{_X}{{100,}}"),
     ("dt0c01.", "dynatrace-token", rf"{_N}{{24}}\.{_N}{{64}}"),
@@ -188,7 +189,8 @@ BEFORE_RUNS = (
 # What no run begins. A word of it is in every text that has one; a group is kept in front of the marker.
 EDGE = (  # escapes and terminal colours end in letters, and are an edge too
     r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"
-    r"|(?<=%[0-9A-Fa-f]{2})|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m))"
+    r"|(?<=%[0-9A-Fa-f]{2})|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m)"
+    r"|(?<=;[0-9]m)|(?<=;[0-9]{2}m)|(?<=;[0-9]{3}m))"
 )
 SHAPES = (
     (
@@ -209,17 +211,22 @@ SHAPES = (
     ),
     ("sendgrid-key", "SG.", rf"SG\.{_W}{{16,40}}\.{_W}{{24,}}"),
     ("twilio-key", "SK", rf"{EDGE}SK{_X}{{32}}(?![0-9A-Za-z])"),
-    ("mailgun-key", "key-", rf"(?<![\w-])key-{_X}{{32}}(?!\w)"),
+    ("mailgun-key", "key-", rf"(?<!-){EDGE}(?<!_)key-{_X}{{32}}(?!\w)"),
+    ("mailgun-key", "-", rf"{EDGE}[0-9a-h]{{32}}-[0-9a-h]{{8}}-[0-9a-h]{{8}}(?![\w-])"),
     ("mailchimp-key", "-us", rf"{EDGE}{_X}{{32}}-us[0-9]{{1,2}}(?!\w)"),
     ("azure-key", "JQQJ99", rf"{_N}{{44,52}}JQQJ99{_N}{{26,}}"),
-    ("azure-secret", "Q~", r"(?<![\w~.])[\w~.-]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~.-])"),
+    (
+        "azure-secret",
+        "Q~",
+        r"(?:(?<![\w~.])|(?<=\\[nrt])|(?<=\[[0-9]m)|(?<=[\[;][0-9]{2}m))[\w~.-]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~.-])",
+    ),
     ("airtable-token", "pat", rf"{EDGE}pat{_N}{{14}}\.{_X}{{64}}"),
     ("harness-token", "at.", rf"{EDGE}[ps]at\.{_W}{{22}}\.{_X}{{24}}\.{_N}{{20}}"),
     ("doppler-token", "dp.st.", rf"dp\.st\.[a-z0-9_-]{{2,35}}\.{_N}{{40,}}"),
     ("discord-token", ".", rf"{EDGE}[MNO]{_N}{{22,27}}\.{_W}{{6}}\.{_W}{{27,40}}(?![\w-])"),
     ("telegram-token", ":AA", rf"(?<![0-9])[0-9]{{6,12}}:AA{_W}{{32,}}"),
     ("terraform-token", ".atlasv1.", rf"(?:{EDGE}{_N}{{14}})?\.atlasv1\.{_W}{{50,}}"),
-    ("asana-token", ":", rf"(?<!\w)[0-9]\\{{0,7}}/[0-9]{{10,20}}(?:\\{{0,7}}/[0-9]{{10,20}})?:{_X}{{32}}(?!\w)"),
+    ("asana-token", ":", rf"{EDGE}[0-9]\\{{0,7}}/[0-9]{{10,20}}(?:\\{{0,7}}/[0-9]{{10,20}})?:{_X}{{32}}(?!\w)"),
     ("maxmind-key", "_mmk", rf"{EDGE}{_N}{{6}}_{_N}{{29}}_mmk(?![\w-])"),
     ("grafana-token", "glc_", r"glc_[A-Za-z0-9+/]{32,}={0,3}"),
     ("firebase-key", ":APA91", rf"(?<![\w-]){_W}{{11,22}}:APA91{_W}{{80,}}"),
@@ -228,17 +235,18 @@ SHAPES = (
     ("age-key", "AGE-SECRET-KEY-", r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
     ("mapbox-token", "sk.eyJ", rf"{EDGE}sk\.eyJ{_W}{{20,}}\.{_W}{{20,}}"),
 )
-# Part of such a shape, of those whose word many texts have. It begins with a character as it is, for which `search` is
-# many times as fast as for the shape: where this is not found, that is not there.
+# Part of such a shape, by its word, where many texts have that. It begins with a character as it is, for which `search`
+# is many times as fast as for the shape: where this is not found, that is not there.
 PARTS = {
-    "twilio-key": rf"SK{_X}{{32}}",
-    "mailgun-key": rf"key-{_X}{{32}}",
-    "mailchimp-key": rf"-us[0-9](?<={_X}{{32}}-us[0-9])",
-    "airtable-token": rf"pat{_N}{{14}}\.",
-    "harness-token": rf"at\.{_W}{{22}}\.",
-    "discord-token": rf"\.{_W}{{6}}\.{_W}{{27}}",
-    "asana-token": rf":{_X}{{32}}",
-    "google-oauth-token": rf"/0{_W}{{30}}",
+    "SK": rf"SK{_X}{{32}}",
+    "key-": rf"key-{_X}{{32}}",
+    "-": r"-[0-9a-h]{8}-[0-9a-h]{8}",
+    "-us": rf"-us[0-9](?<={_X}{{32}}-us[0-9])",
+    "pat": rf"pat{_N}{{14}}\.",
+    "at.": rf"at\.{_W}{{22}}\.",
+    ".": rf"\.{_W}{{6}}\.{_W}{{27}}",
+    ":": rf":{_X}{{32}}",
+    "/0": rf"/0{_W}{{30}}",
 }
 # What stands behind another secret: the key of an AWS key id.
 _AWS_PAIR = (
@@ -246,6 +254,9 @@ _AWS_PAIR = (
     r"([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
 )
 _SAS = r"((?:[?&;]|\\u0026)sig=)([A-Za-z0-9+/%_-]{40,}={0,2})"
+# Of an address that is signed, which is all that one needs: docs.aws.amazon.com (SigV4 in query strings),
+# cloud.google.com/storage/docs/authentication/signatures
+_SIGNED = rf"((?:[?&;]|\\u0026|X-Amz-|X-Goog-)Signature=)({_W}{{20}}[A-Za-z0-9%~_-]{{12,}})"
 
 
 def _by_end(rows: "tuple[tuple[str, str, str], ...]") -> "dict[str, list[tuple[str, str, str]]]":
@@ -272,12 +283,14 @@ def redact_tokens(text: str, mark: "Mark") -> str:
     spans = list(_in_runs(text, raw))
     text = _replaced(text, spans, mark) if spans else text
     for kind, word, pattern in SHAPES:
-        if word in text and (kind not in PARTS or compiled(PARTS[kind], A).search(text)):
+        if word in text and (word not in PARTS or compiled(PARTS[word], A).search(text)):
             text = compiled(pattern, A).sub(_keeping_first(kind, mark), text)
     if "aws-access-key-id" in text:
         text = compiled(_AWS_PAIR, A).sub(_keeping_first("aws-secret-key", mark), text)
-    if "&" in text and "sig=" in text:
+    if "sig=" in text:
         text = compiled(_SAS, A).sub(_keeping_first("azure-signature", mark), text)
+    if "Signature=" in text:
+        text = compiled(_SIGNED, A).sub(_keeping_first("url-signature", mark), text)
     return text
 
 
@@ -318,5 +331,5 @@ def _in_runs(text: str, raw: bytes) -> "Iterator[tuple[int, int, str]]":
 def compile_all() -> None:
     """Compile every pattern of these tables, for a bundle to write them down."""
     rows = (*BEFORE_RUNS, *AT_RUNS, *SHAPES)
-    for pattern in (*(row[-1] for row in rows), *PARTS.values(), _AWS_PAIR, _SAS):
+    for pattern in (*(row[-1] for row in rows), *PARTS.values(), _AWS_PAIR, _SAS, _SIGNED):
         compiled(pattern, A)

@@ -42,7 +42,7 @@ AT_RUNS = tuple(
     b" sq0atp- sq0csp- figd_ tfp_ fio-u- tk-us- duffel_live_ duffel_test_ dnkey- fo1_ fm1a_ fm1r_ tskey-"
     b" pat-na pat-eu access-sandbox- access-development- access-production- CFPAT- CCIPAT_ CCIPRJ_ AQVN"
     b" lip_live_ re_ AVNS_ s-s4t2ud- s-s4t2af- sm_aat_ sm_pat_ sm_sat_"
-    b" AGE-PLUGIN-"
+    b" AGE-PLUGIN- A3T"
     b" SK0 SK1 SK2 SK3 SK4 SK5 SK6 SK7 SK8 SK9 SKa SKb SKc SKd SKe SKf SKA SKB SKC SKD SKE SKF".split()  # Twilio's
 )
 BEFORE_RUNS = tuple(
@@ -50,12 +50,13 @@ BEFORE_RUNS = tuple(
     b" dp.scim. dp.audit. v1. dt0c01. dt0s01.".split()
 )
 BEGINNINGS = frozenset([prefix[:3] for prefix in AT_RUNS])
-JOINTS = b".~:"  # what stands before the run of a token that is more than the run
+JOINTS = b".~:="  # what stands before the run of a token that is more than the run
 SHIFTING = b"\\%[;"  # what a token may be glued to
 # One where a run with such a character before it, or at its beginning, has to be looked at.
 ODD_BEFORE = _table(JOINTS + SHIFTING)
 ODD_FIRST = _table(b"S0")
 LONG_CHARS = 76
+_MAILGUN_CHARS = 50
 UUID_CHARS = 36
 _PREFIX_MAX_CHARS = 24
 # Where in base64 of ASCII text a character can be: each carries bits that are zero there.
@@ -119,7 +120,7 @@ def run_tells(raw: bytes, at: int, end: int) -> bool:
         return True
     before = raw[at - 1] if at else 32
     if ODD_BEFORE[before] or ODD_FIRST[raw[at]]:
-        if before in b".~:/" and _is_joined(raw, at, before):
+        if before in b".~:/=" and _is_joined(raw, at, before):
             return True
         for begin in begins(raw, at):
             if raw.startswith(b"SK", begin) or (
@@ -131,6 +132,8 @@ def run_tells(raw: bytes, at: int, end: int) -> bool:
     if raw[end + 7 : end + 8] == b"." and raw[end] == 46:  # Discord's
         return True
     if raw[end - 4] == 95 and raw[end - 3 : end] == b"mmk":  # MaxMind's
+        return True
+    if raw[end - 9] == 45 and end - at >= _MAILGUN_CHARS and raw[end - 18] == 45:
         return True
     return ((raw[end - 4] == 45 or raw[end - 5] == 45) and b"-us" in raw[end - 5 : end]) or (
         end - at >= LONG_CHARS and b"JQQJ99" in raw[at:end]
@@ -144,6 +147,8 @@ def _is_joined(raw: bytes, at: int, before: int) -> bool:
         return True
     if before == 58:  # a colon: Telegram's and Firebase's
         return raw.startswith((b"AA", b"APA91"), at) or (at > 9 and raw[at - 9 : at - 1].isdigit())  # and Asana's
+    if before == 61:  # an address that is signed
+        return head.endswith(b"Signature=")
     if before == 47:  # Google's 1//0…
         return head.translate(None, b"\\").endswith(b"1//")
     head = raw[max(0, at - 48) : at]  # a point: Airtable's, Harness', Doppler's with an environment, SendGrid's

@@ -92,6 +92,7 @@ def test_a_pattern_is_read_from_standard_input_or_a_file(three: Store, tmp_path:
         (("--pattern-file", "-"), "abcd\nefgh\n", "more than one line"),
         (("--pattern-file", "/nowhere/at/all"), None, "No such file"),
         (("--pattern", "abcd", "--name", "No Kind"), None, "no kind"),
+        (("--rules", "--name", "acme-key"), None, "--name belongs to a pattern"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_one_line_and_nothing_changes(
@@ -132,7 +133,23 @@ def test_the_patterns_of_the_settings_go_over_the_past(three: Store) -> None:
 def test_what_names_a_session_is_said_with_what_removes_it(store: Store, make_event: MakeEvent) -> None:
     store.append([make_event(NOON_US, session_id=SECRET)])
     done = run(store.root, "--pattern", SECRET, "--yes")
-    assert "1 time it is the name of a session, a call or an agent, and stays: `eyelet delete`" in done.stderr
+    said = "1 time it is the name of a context, a session, a call or an agent, and stays: `eyelet delete`"
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("chosen", [(), ("--since", "2026-03-01")])
+def test_what_names_a_context_is_said_once_a_day(store: Store, make_event: MakeEvent, chosen: tuple[str, ...]) -> None:
+    store.append([make_event(NOON_US, data=json.dumps({"p": SECRET})), make_event(NOON_US + 1)], f"of {SECRET}")
+    assert "1 time it is the name of a context" in run(store.root, "--pattern", SECRET, *chosen, "--yes").stderr
+
+
+def test_nothing_is_called_redacted_where_a_day_cannot_be(three: Store) -> None:
+    path = layout.db_path(three.root, layout.key_for("default", NOON_US))
+    three.close()
+    Path(path).write_bytes(b"this is no database" * 500)
+    done = run(three.root, "--pattern", SECRET, "--until", "2026-03-20", "--yes")
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (1, "Nothing was redacted.")
+    assert "default 2026-03-20: " in done.stderr
 
 
 def test_a_slow_search_is_stopped_by_ctrl_c_and_all_is_as_it_was(store: Store, make_event: MakeEvent) -> None:

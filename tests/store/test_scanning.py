@@ -16,7 +16,7 @@ from eyelet_ingest.cli import cli
 from eyelet_ingest.events import Event
 from eyelet_ingest.ledger import Ledger, Quarantined
 from eyelet_ingest.looking import Looker, suspicions
-from eyelet_ingest.store import audit, layout, spool, writer
+from eyelet_ingest.store import audit, connect, layout, spool, writer
 from eyelet_ingest.store.scanning import Finding
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -117,6 +117,43 @@ def test_every_place_is_looked_into_and_nothing_is_said_or_changed(everywhere: s
     assert "github-token" in table.stdout and "redact --rules" in table.stderr
     assert traces([Planted("it", TOKEN, TOKEN)], [], done.output, table.output) == []
     assert {str(path): path.read_bytes() for path in Path(everywhere).rglob("*.json") if path.is_file()} == before
+
+
+def test_a_broken_file_hides_no_other_and_a_long_one_is_named(everywhere: str) -> None:
+    Path(everywhere, "a.sqlite").write_bytes(b"SQLite format 3\0" + TOKEN.encode() + b"x" * 5_000)
+    Path(everywhere, "b.log").write_bytes(b"x" * (1 << 24) + TOKEN.encode())
+    told = json.loads(scan(everywhere, "--json").stdout)
+    assert {one["name"] for one in told["findings"] if one["place"] == "files"} == {
+        *("a.sqlite", "audit.sqlite", "notes.txt")
+    }
+    assert [one["error"].split(": ")[0] for one in told["failed"]] == ["a.sqlite", "b.log"]
+
+
+def test_what_others_keep_in_a_day_and_beside_it_is_looked_at(store: Store, root: str, make_event: Make) -> None:
+    store.append([make_event(AT_US)])
+    path = layout.db_path(root, layout.key_for("default", AT_US))
+    conn = connect.open_writer(path)
+    conn.execute("create table notes (body text)")
+    conn.execute("insert into notes values (?)", (f"it is {TOKEN}",))
+    conn.execute(f"create view asked as select * from hooks where data like '%{TOKEN}%'")
+    conn.close()
+    Path(f"{path}.bak").write_text(TOKEN)
+    told = json.loads(scan(root, "--json").stdout)
+    name = os.path.relpath(f"{path}.bak", root)
+    assert [(one["place"], one["field"], one["name"]) for one in told["findings"]] == [
+        *(("days", "notes.body", ""), ("days", "view asked", ""), ("files", "text", name))
+    ]
+    assert "change or remove these files yourself" in scan(root).stderr
+
+
+def test_why_something_waits_is_looked_at(store: Store, root: str, make_event: Make) -> None:
+    spool.put(root, KEY, "default", writer.row_of(make_event(AT_US)), f"busy with {TOKEN}")
+    bad = Path(root, "spool", "bad")
+    bad.mkdir(mode=0o700)
+    (bad / "1-1-default-2026-001.json").write_text("no event")
+    (bad / "1-1-default-2026-001.json.why").write_text(TOKEN)
+    told = json.loads(scan(root, "--json").stdout)
+    assert sorted(one["field"] for one in told["findings"]) == ["text", "why"]
 
 
 def test_a_scan_after_the_remedy_finds_nothing_there(everywhere: str) -> None:

@@ -36,7 +36,7 @@ PATTERN_FILE_BYTES = 1 << 20
     "--pattern-file", metavar="FILE", help="The pattern is the first line of this file; `-` is standard input."
 )
 @click.option("--rules", is_flag=True, help="What the rules and patterns of the settings find now.")
-@click.option("--name", "kind", metavar="KIND", default="custom", help="What markers call it: [redacted:KIND:…].")
+@click.option("--name", "kind", metavar="KIND", help="What markers call it: [redacted:KIND:…]; else `custom`.")
 @filter_options()
 @click.option("--project", "projects", multiple=True, metavar="DIR", help="Only this folder and what is below it.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
@@ -47,7 +47,7 @@ def redact(
     pattern: str | None,
     pattern_file: str | None,
     rules: bool,
-    kind: str,
+    kind: str | None,
     chosen: Chosen,
     projects: tuple[str, ...],
     dry_run: bool,
@@ -94,15 +94,17 @@ def _done(store: "Store", what: "Cleaning", chosen: Chosen, folders: tuple[str, 
     return done
 
 
-def _asked(pattern: str | None, pattern_file: str | None, rules: bool, kind: str) -> "Cleaning":
+def _asked(pattern: str | None, pattern_file: str | None, rules: bool, kind: str | None) -> "Cleaning":
     from eyelet_ingest import past
 
     if sum((pattern is not None, pattern_file is not None, rules)) != 1:
         raise click.UsageError("say one of --pattern, --pattern-file and --rules.")
     if rules:
+        if kind is not None:
+            raise click.UsageError("--name belongs to a pattern: the rules name what they find themselves.")
         return past.Rules()
     given = pattern if pattern is not None else _read(pattern_file or "")
-    return past.Pattern(utf8("pattern", given), kind)
+    return past.Pattern(utf8("pattern", given), past.CUSTOM if kind is None else kind)
 
 
 def _read(path: str) -> str:
@@ -137,18 +139,19 @@ def _report(done: "Redacted", as_json: bool) -> None:
         _err(f"{' '.join(filter(None, (bad.context, bad.day)))}: {bad.error}".removeprefix(": "))
     if done.unerased:
         names = ", ".join(done.unerased)
-        _err(f"a reader still needs what {names} held: the last bytes go with the next command once it is done")
+        _err(f"{names} may hold bytes of what went: the next command that writes erases them, when no reader is left")
     if done.kept:
         number = f"{done.kept:,} time" + ("" if done.kept == 1 else "s")
         _err(
-            f"{number} it is the name of a session, a call or an agent, and stays: `eyelet delete` removes such events"
+            f"{number} it is the name of a context, a session, a call or an agent, and stays:"
+            " `eyelet delete` removes such events"
         )
 
 
 def _lines(done: "Redacted") -> list[str]:
     """Place by place, day by day, then what else is to be done."""
     if not done.days:
-        return ["Nothing to redact."]
+        return ["Nothing was redacted." if done.failed and not done.dry_run else "Nothing to redact."]
     found = [f"{'Would redact' if done.dry_run else 'Redacted'} {', '.join(_totals(done.days))}."]
     for place in UNITS:
         some = [one for one in done.days if one.place == place]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from eyelet_ingest.store.modes import Widened
     from eyelet_ingest.store.scanning import Finding, Scan
 
+FILES = "files"  # scanning.FILES
 FOUND = 1  # the exit status: secrets, files that others may use, or something that could not be looked at
 LIMIT = 100
 WIDENED_SHOWN = 20
@@ -68,12 +69,13 @@ class _Counted:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.shown = self.sure = self.suspected = 0
+        self.shown = self.sure = self.suspected = self.elsewhere = 0
 
     def first(self, scanned: "Scan") -> "Iterator[Finding]":
         for one in scanned:
             if one.is_sure:
                 self.sure += one.count
+                self.elsewhere += one.place == FILES
             else:
                 self.suspected += one.count
             if not self.limit or self.shown < self.limit:
@@ -105,6 +107,8 @@ def _say(counted: _Counted, scanned: "Scan", open_ones: "list[Widened]", root: s
     _err(f"{' and '.join(found)} in {scanned.looked:,} events")
     if counted.sure:
         _err(f"take them out with: {runnable('redact --rules', root)}")
+    if counted.elsewhere:
+        _err("what stands in `files` is no place of events: change or remove these files yourself")
     for bad in scanned.failed:
         _err(f"{' '.join(filter(None, (bad.context, bad.day)))}: {bad.error}".removeprefix(": "))
     for one in open_ones[:WIDENED_SHOWN]:

@@ -26,7 +26,7 @@ class Archives:
             try:
                 day = self._of_day(work, key)
             except EyeletError as bad:
-                work.failed(key, f"its archive: {bad.reason} ({bad.hint})")
+                work.gave_up(key, f"its archive: {bad.reason} ({bad.hint})")
                 continue
             if day.columns or day.kept:
                 yield day
@@ -44,6 +44,7 @@ class Archives:
                 redacting.rewrite_rows(work, conn, day)
                 _, day.after = rows_digest(conn, schema.COLUMNS, None)
                 redacting.clean_others(work, conn, day)
+                redacting.say_spelt(work, conn, key)
             if work.receipt is not None and day.columns:
                 make_indexes(conn, facts["without"])
                 conn.close()

@@ -152,8 +152,13 @@ def _still_json(text: str) -> str:
         parse(text)
         return text
     except (BadInput, RecursionError):
-        raw = b64encode(text.encode("utf-8", "surrogatepass")).decode()
-        return dumps({"_why": "it was redacted as text, and is no JSON since", "_raw": raw})
+        return kept_raw(text)
+
+
+def kept_raw(text: str) -> str:
+    """What was cleaned and is no JSON for SQLite, kept as such a payload is."""
+    raw = b64encode(text.encode("utf-8", "surrogatepass")).decode()
+    return dumps({"_why": "it was redacted as text, and is no JSON since", "_raw": raw})
 
 
 def text_columns(conn: Any) -> tuple[str, ...]:

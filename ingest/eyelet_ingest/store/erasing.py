@@ -42,8 +42,16 @@ def erase(conn: Any, path: str) -> None:
     `is_erased` says, when the connection is closed, whether nothing is left.
     """
     compact(conn, path)
+    empty_wal(conn)
+
+
+def empty_wal(conn: Any) -> None:
+    """Bring what stands in the WAL into the file, as far as readers let it. Before a large transaction, too: where that
+    fills the disk, an empty WAL goes with its connection, and a full one would keep the room it took."""
+    waits_ms = conn.execute("pragma busy_timeout").fetchone()[0]
     conn.execute(f"pragma busy_timeout = {CHECKPOINT_WAIT_MS}")
     connect.checkpoint(conn, "truncate", driver().sqlite_version)
+    conn.execute(f"pragma busy_timeout = {waits_ms}")
 
 
 def is_erased(path: str) -> bool:

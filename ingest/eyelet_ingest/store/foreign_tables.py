@@ -12,18 +12,26 @@ from eyelet_ingest.store import schema
 from eyelet_ingest.store.cleaning import Cleaner
 
 ROWS_AT_ONCE = 200
+_ROWIDS = ("rowid", "_rowid_", "oid")  # a column of one of these names hides the id behind it
 _SHADOWS = ("_data", "_idx", "_docsize", "_config", "_segments", "_segdir", "_stat")
 
 
 class _Table(NamedTuple):
     name: str
     columns: list[str]
-    has_rowid: bool
+    rowid: str  # what its rows' ids are called, where no column has that name; "" where there are none
 
 
 def holding(conn: Any, cleaner: Cleaner) -> list[str]:
     """The tables of others in this day of which anything would change."""
     return [table.name for table in _tables(conn) if any(True for _ in _changes(conn, cleaner, table))]
+
+
+def found(conn: Any, cleaner: Cleaner) -> Iterator[tuple[str, str]]:
+    """(table, column) of every text of others in this day that would change, as the cleaner meets it."""
+    for table in _tables(conn):
+        for _, column, _ in _changes(conn, cleaner, table):
+            yield table.name, column
 
 
 def clean(conn: Any, cleaner: Cleaner, *, changed: bool) -> tuple[list[str], list[str]]:
@@ -32,8 +40,8 @@ def clean(conn: Any, cleaner: Cleaner, *, changed: bool) -> tuple[list[str], lis
     table refuses stays."""
     cleaned, refused = [], []
     for table in list(_tables(conn)):
-        changes = list(_changes(conn, cleaner, table)) if table.has_rowid else []
-        if changes and _done(conn, partial(_update, conn, table.name, changes)):
+        changes = list(_changes(conn, cleaner, table)) if table.rowid else []
+        if changes and _done(conn, partial(_update, conn, table, changes)):
             cleaned.append(table.name)
     for name in _text_indexes(conn) if cleaned or changed else ():
         sql = f"insert into {_named(name)} ({_named(name)}) values ('rebuild')"  # noqa: S608  quoted
@@ -42,9 +50,17 @@ def clean(conn: Any, cleaner: Cleaner, *, changed: bool) -> tuple[list[str], lis
     return cleaned, refused
 
 
-def _update(conn: Any, name: str, changes: "list[tuple[int, str, object]]") -> None:
+def spelling(conn: Any, cleaner: Cleaner) -> list[str]:
+    """What others made in this day whose definition spells what goes, by kind and name, without it: a view that asks
+    for it, a default value."""
+    others = schema.names_of_others(conn)
+    found = conn.execute("select type, name, sql from sqlite_master where sql is not null order by name").fetchall()
+    return [f"{kind} {cleaner.text(name)}" for kind, name, sql in found if name in others and cleaner.text(sql) != sql]
+
+
+def _update(conn: Any, table: _Table, changes: "list[tuple[int, str, object]]") -> None:
     for rowid, column, value in changes:
-        sql = f"update {_named(name)} set {_named(column)} = ? where rowid = ?"  # noqa: S608  quoted
+        sql = f"update {_named(table.name)} set {_named(column)} = ? where {table.rowid} = ?"  # noqa: S608  quoted
         conn.execute(sql, (value, rowid))
 
 
@@ -71,14 +87,15 @@ def _tables(conn: Any) -> Iterator[_Table]:
             continue
         listed = conn.execute("select name, hidden from pragma_table_xinfo(?)", (name,)).fetchall()
         has_rowid = "withoutrowid" not in "".join(sql.lower().rpartition(")")[2].split())
-        yield _Table(name, [column for column, hidden in listed if not hidden], has_rowid)
+        taken = {column.lower() for column, _ in listed}
+        free = [one for one in _ROWIDS if one not in taken] if has_rowid else []
+        yield _Table(name, [column for column, hidden in listed if not hidden], free[0] if free else "")
 
 
 def _changes(conn: Any, cleaner: Cleaner, table: _Table) -> Iterator[tuple[int, str, object]]:
     """Row by row the texts that change: rowid (0 where there is none), column, what it becomes."""
     listed = ", ".join(_named(column) for column in table.columns)
-    which = "rowid" if table.has_rowid else "0"
-    rows = conn.execute(f"select {which}, {listed} from {_named(table.name)}")  # noqa: S608  quoted
+    rows = conn.execute(f"select {table.rowid or 0}, {listed} from {_named(table.name)}")  # noqa: S608  quoted
     while some := rows.fetchmany(ROWS_AT_ONCE):
         for rowid, *values in some:
             for column, value in zip(table.columns, values, strict=True):

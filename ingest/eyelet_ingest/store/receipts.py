@@ -2,8 +2,8 @@
 
 A receipt says who asked for what and when, which day of which place was rewritten, how many events and which columns,
 and the digest over the day's rows before and after, as seals have it (`digests.rows_digest`). It is written whole at
-each step, 0600: a day stands in it as "about" before it is committed, as "done" after that; `finished_us` is null in
-that of a run that was stopped, or still goes on.
+each step, 0600: a day stands in it as "about" before it is committed, as "done" after that, as "failed" where that went
+wrong; `finished_us` is null in that of a run that was stopped, or still goes on.
 """
 
 import os
@@ -30,6 +30,7 @@ class Receipt:
             **what,
             "days": [],
         }
+        self.announced: list[dict[str, Any]] = []
         self.path = ""
         if not root.startswith(layout.MEMORY):
             identity.make_private_dir(os.path.join(root, FOLDER))
@@ -40,13 +41,23 @@ class Receipt:
 
     def about(self, day: Mapping[str, object]) -> None:
         """This is committed next."""
-        self.said["days"].append({"state": "about", **day})
+        self.announced.append({"state": "about", **day})
+        self.said["days"].append(self.announced[-1])
         self._write()
 
     def done(self) -> None:
         """What was announced is committed."""
-        for day in self.said["days"]:
-            day["state"] = "done"
+        self._have_become("done")
+
+    def failed(self) -> None:
+        """Of what was announced nobody can say that all of it is committed."""
+        if self.announced:
+            self._have_become("failed")
+
+    def _have_become(self, state: str) -> None:
+        for day in self.announced:
+            day["state"] = state
+        self.announced.clear()
         self._write()
 
     def finish(self, end: Mapping[str, object]) -> None:

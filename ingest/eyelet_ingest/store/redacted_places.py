@@ -94,6 +94,7 @@ class Spool:
             try:
                 change = self._changed(work, path, days)
                 if change is None:
+                    self._clean_reason(work, path, days, go)
                     continue
                 if path in being_written and time.time() - os.lstat(path).st_mtime < spool.ADOPTED_AFTER_S:
                     # Its writer may still be there, and would give the name to what we put in its place.
@@ -113,7 +114,10 @@ class Spool:
             key, given, row, _ = spool.read(path)
         except BadInput:
             return self._changed_text(work, path, days)
-        one = work.clean(writer.ROW_COLUMNS, row[2:])
+        with open(path, "rb") as file:
+            record = parse(file.read().decode("utf-8", "replace"))
+        assert isinstance(record, dict)
+        one = work.clean((*writer.ROW_COLUMNS, "why"), (*row[2:], str(record.get("why", ""))))
         if not one.values and not one.kept:
             return None
         if not matching([(key, given, row)], work.wanted):
@@ -121,17 +125,12 @@ class Spool:
         days.of(key).add(one)
         if not one.values:
             return None
-        with open(path, "rb") as file:
-            record = parse(file.read().decode("utf-8", "replace"))
-        assert isinstance(record, dict)
         values = dict(zip(writer.ROW_COLUMNS, row[2:], strict=True)) | one.values
-        safe = record | {"row": list(values.values()), "why": work.cleaner.text(str(record.get("why", "")))}
-        return key, dumps(safe).encode("utf-8", "replace")
+        why = values.pop("why", record.get("why", ""))
+        return key, dumps(record | {"row": list(values.values()), "why": why}).encode("utf-8", "replace")
 
     def _changed_text(self, work: Work, path: str, days: Days) -> tuple[PartitionKey, bytes] | None:
-        at_us = met_us(path)
-        name = os.path.basename(path).removesuffix(".json").split("-", 2)[-1]
-        key = layout.key_from_mount_name(name) or layout.key_for(layout.DEFAULT_CONTEXT, at_us)
+        key, at_us = _day_of(path)
         with open(path, "rb") as file:
             raw = file.read()
         safe = work.text_of_no_event(raw, key.context, at_us)
@@ -139,6 +138,27 @@ class Spool:
             return None
         days.counted(key, "file")
         return key, safe
+
+    def _clean_reason(self, work: Work, path: str, days: Days, go: bool) -> None:
+        """The reason beside a file in which nothing goes."""
+        try:
+            with open(path + ".why", "rb") as file:
+                raw = file.read()
+        except FileNotFoundError:
+            return
+        key, at_us = _day_of(path)
+        safe = work.text_of_no_event(raw, key.context, at_us)
+        if safe is not raw:
+            days.counted(key, "why")
+            if go:
+                replace(path + ".why", safe)
+
+
+def _day_of(path: str) -> tuple[PartitionKey, int]:
+    """Of a file in the spool that holds no event: the day in its name, and the time."""
+    at_us = met_us(path)
+    name = os.path.basename(path).removesuffix(".json").split("-", 2)[-1]
+    return layout.key_from_mount_name(name) or layout.key_for(layout.DEFAULT_CONTEXT, at_us), at_us
 
 
 class Faults:

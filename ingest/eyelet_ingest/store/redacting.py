@@ -18,7 +18,7 @@ from eyelet_ingest.errors import EyeletError, PartitionError, PartitionUnreadabl
 from eyelet_ingest.store import copies, erasing, foreign_tables, identity, layout, manifest, removal, schema, sealing
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
-from eyelet_ingest.store.cleaning import Cleaned, Cleaning, cleaned, text_columns
+from eyelet_ingest.store.cleaning import JSON_COLUMNS, Cleaned, Cleaning, cleaned, kept_raw, text_columns
 from eyelet_ingest.store.connect import FileLock, is_there, open_reader, open_writer, remedy, transaction
 from eyelet_ingest.store.digests import rows_digest
 from eyelet_ingest.store.layout import PartitionKey
@@ -66,8 +66,17 @@ class Work:
         self.result.took(self.cleaner)
         return safe
 
-    def failed(self, key: PartitionKey, reason: str) -> None:
-        self.result.failed.append(Unreadable(key.context, key.date, reason))
+    def failed(self, key: PartitionKey | None, reason: str) -> None:
+        """A day, or a place, in trouble; without what goes, where a name or another program says it."""
+        context, day = (key.context, key.date) if key else ("", "")
+        self.result.failed.append(Unreadable(context, day, self.cleaner.text(reason)))
+
+    def gave_up(self, key: PartitionKey | None, reason: str) -> None:
+        """`failed`, and what the receipt announced of it did not come about."""
+        self.failed(key, reason)
+        if self.receipt is not None:
+            with suppress(EyeletError):  # a full disk: the next that is written has it
+                self.receipt.failed()
 
 
 def _key(root: str, makes: bool) -> bytes:
@@ -124,7 +133,7 @@ def _walk(places: list[Place], work: Work) -> None:
             for day in place.redact(work):
                 work.result.days.append(day)
         except EyeletError as bad:
-            work.result.failed.append(Unreadable("", "", f"{place.name}: {bad}"))
+            work.gave_up(None, f"{place.name}: {bad}")
 
 
 def _days(catalog: Catalog, work: Work, let_go: LetGo) -> None:
@@ -137,7 +146,7 @@ def _days(catalog: Catalog, work: Work, let_go: LetGo) -> None:
             let_go(key)
             day = redact_day(work, key)
         except EyeletError as bad:
-            work.failed(key, f"{bad.reason} ({bad.hint})")
+            work.gave_up(key, f"{bad.reason} ({bad.hint})")
             continue
         if day is not None:
             work.result.days.append(day)
@@ -185,12 +194,22 @@ def _looked(work: Work, key: PartitionKey, path: str) -> _Looked:
                     changes.append(id)
         of_others = foreign_tables.holding(conn, work.cleaner)
         for name in of_others:
-            day.columns[f"{OTHERS}: {name}"] += 1
+            day.columns[f"{OTHERS}: {work.cleaner.text(name)}"] += 1
+        say_spelt(work, conn, key)
+        if (day.columns or not work.wanted.chooses) and _is_named(work, conn, key):
+            day.kept["context"] += 1
         return _Looked(day, changes, newest, bool(of_others))
     except conn.DatabaseError as bad:
         raise PartitionUnreadable("read", path, *schema.diagnosis(conn, path, bad)) from bad
     finally:
         conn.close()
+
+
+def _is_named(work: Work, conn: Any, key: PartitionKey) -> bool:
+    """Whether the context of the day is called so, as it was given or as its folder."""
+    sql = "select value from eyelet_partition where key = 'given' and typeof(value) = 'text'"
+    names = [key.context, *(name for (name,) in conn.execute(sql))]
+    return any(work.cleaner.text(name) is not name for name in names)
 
 
 def _rows(
@@ -215,6 +234,7 @@ def _rewritten(work: Work, key: PartitionKey, path: str, found: _Looked) -> DayR
         try:
             schema.bring_up(conn, path, key.context, key.context, key.bounds_us)
             erasing.prepare(conn)
+            erasing.empty_wal(conn)
             with transaction(conn):
                 day = _rewrite(work, conn, key, found)
                 if day.columns:
@@ -252,11 +272,20 @@ def _rewrite(work: Work, conn: Any, key: PartitionKey, found: _Looked) -> DayRed
 def clean_others(work: Work, conn: Any, day: DayRedacted) -> None:
     """Inside a transaction: the same in the tables of others, once ours are clean; what refuses is named."""
     cleaned, refused = foreign_tables.clean(conn, work.cleaner, changed=bool(day.events))
-    day.columns.update(f"{OTHERS}: {name}" for name in cleaned)
+    safe = work.cleaner.text
+    day.columns.update(f"{OTHERS}: {safe(name)}" for name in cleaned)
     for name in refused if work.go else ():
-        work.failed(day.key, f"its text index {name} of another program cannot be made anew: it may still hold it")
+        work.failed(
+            day.key, f"its text index {safe(name)} of another program cannot be made anew: it may still hold it"
+        )
     for name in foreign_tables.holding(conn, work.cleaner) if work.go else ():
-        work.failed(day.key, f"its table {name} of another program still holds it: change it there")
+        work.failed(day.key, f"its table {safe(name)} of another program still holds it: change it there")
+
+
+def say_spelt(work: Work, conn: Any, key: PartitionKey) -> None:
+    """Name what of others says in its definition what goes; that stays."""
+    for what in foreign_tables.spelling(conn, work.cleaner):
+        work.failed(key, f"its {what} of another program has it in its definition: drop it, or make it anew without")
 
 
 def rewrite_rows(work: Work, conn: Any, day: DayRedacted, found: "_Looked | None" = None) -> None:
@@ -293,7 +322,12 @@ def rewrite_rows(work: Work, conn: Any, day: DayRedacted, found: "_Looked | None
 
 def _update(conn: Any, id: int, values: dict[str, object]) -> None:
     sets = ", ".join(f'"{name}" = ?' for name in values)
-    conn.execute(f"update hooks set {sets} where id = ?", [*values.values(), id])  # noqa: S608  columns of the table
+    sql = f"update hooks set {sets} where id = ?"  # noqa: S608  columns of the table
+    try:
+        conn.execute(sql, [*values.values(), id])
+    except conn.IntegrityError:  # the row is older than its check, or somebody wrote it without
+        kept = {name: kept_raw(str(one)) if name in JSON_COLUMNS else one for name, one in values.items()}
+        conn.execute(sql, [*kept.values(), id])
 
 
 def _erase(work: Work, conn: Any, key: PartitionKey, path: str) -> bool:
@@ -346,6 +380,9 @@ def _say_what_is_left(work: Work, receipt: Receipt) -> None:
         with suppress(EyeletError):
             work.result.unerased.extend(work.stones.to_erase())
     failed = [{"context": bad.context, "day": bad.day, "error": bad.error} for bad in work.result.failed]
-    receipt.finish({"events": work.result.events, "failed": failed, "unerased": work.result.unerased})
+    try:
+        receipt.finish({"events": work.result.events, "failed": failed, "unerased": work.result.unerased})
+    except EyeletError as bad:  # what was done, and what was not, is said all the same
+        work.failed(None, str(bad))
     if receipt.path:
         work.result.receipts.append(receipt.path)

@@ -9,13 +9,13 @@ import os
 import re
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from eyelet_ingest.errors import BadInput, EyeletError, PartitionUnreadable
 from eyelet_ingest.jsontext import parse
-from eyelet_ingest.store import archives, layout, places, schema, spool, writer
+from eyelet_ingest.store import archives, foreign_tables, layout, places, schema, spool, writer
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.cleaning import JSON_COLUMNS, cleaned, text_columns
@@ -29,9 +29,10 @@ SUSPECTED = "high-entropy"
 ROWS_AT_ONCE = 200
 FILE_MAX_BYTES = 1 << 24  # of a small file of the root: more is looked at up to here
 PATH_MAX_CHARS = 120
+_OF_A_DATABASE = ("", "-wal", "-shm", "-journal")
 _MARKER = re.compile(r"\[redacted:([a-z0-9_-]+)")
 # What is a place of its own, or holds nothing that was recorded: the key, programs.
-_ELSEWHERE = ("logs", "archive", "spool", "json", "ingest.sqlite", "secret.key", "bin", "plugins")
+_ELSEWHERE = ("archive", "spool", "json", "ingest.sqlite", "secret.key", "bin", "plugins")
 
 
 class Looker(Protocol):
@@ -106,6 +107,7 @@ class Scan:
                 try:
                     if schema.is_ready(conn):
                         yield from self._rows(conn, key, DAYS)
+                        yield from self._of_others(conn, key, DAYS)
                 except conn.DatabaseError as bad:
                     raise PartitionUnreadable("read", path, *schema.diagnosis(conn, path, bad)) from bad
                 finally:
@@ -123,6 +125,7 @@ class Scan:
                 try:
                     with opened(root, key) as (conn, _, _):
                         yield from self._rows(conn, key, ARCHIVE)
+                        yield from self._of_others(conn, key, ARCHIVE)
                 except EyeletError as bad:
                     self.failed.append(Unreadable(key.context, key.date, f"its archive: {bad.reason} ({bad.hint})"))
 
@@ -138,6 +141,18 @@ class Scan:
                     self.looked += 1
                     for where, kind, count, is_sure in self._row(names, row):
                         yield Finding(place, key.context, key.date, id, "", where, kind, count, is_sure)
+
+    def _of_others(self, conn: Any, key: PartitionKey, place: str) -> Iterator[Finding]:
+        """What is found in the tables that other programs made in a day, and in how they are defined."""
+        self.looker.kinds.clear()
+        for table, column in foreign_tables.found(conn, self.looker):
+            for kind, count in self.looker.kinds.items():
+                yield Finding(
+                    place, key.context, key.date, None, "", f"{self.looker.text(table)}.{column}", kind, count
+                )
+            self.looker.kinds.clear()
+        for what in foreign_tables.spelling(conn, self.looker):
+            yield Finding(place, key.context, key.date, None, "", what, "secret", 1)
 
     def _row(self, names: Sequence[str], row: Sequence[Any]) -> Iterator[tuple[str, str, int, bool]]:
         """(field, kind, count, is sure) of what is found in one row."""
@@ -167,12 +182,14 @@ class Scan:
                 key, given, row, _ = spool.read(path)
             except BadInput:
                 yield from self._file(root, path, SPOOL)
+                yield from self._file(root, path + ".why", SPOOL)
                 continue
             except OSError:
                 continue  # drained meanwhile
             if places.matching([(key, given, row)], self.wanted):
                 self.looked += 1
-                for where, kind, count, is_sure in self._row(writer.ROW_COLUMNS, row[2:]):
+                names, texts = (*writer.ROW_COLUMNS, "why"), (*row[2:], spool.why(path))
+                for where, kind, count, is_sure in self._row(names, texts):
                     name = os.path.relpath(path, root)
                     yield Finding(SPOOL, key.context, key.date, row[1], name, where, kind, count, is_sure)
 
@@ -217,13 +234,16 @@ class Scan:
         """The root's own files (audit, receipts, seals, settings, …), where all of the root is asked for."""
         if self.wanted != Wanted(Filter(), None):
             return
+        days = {layout.db_path(root, key) + end for key in self.catalog.partitions() for end in _OF_A_DATABASE}
         for folder, folders, names in os.walk(root):
             if folder == root:
                 folders[:] = [name for name in folders if name not in _ELSEWHERE]
                 names = [name for name in names if not name.startswith(_ELSEWHERE)]
             folders.sort()
             for name in sorted(names):
-                yield from self._file(root, os.path.join(folder, name), FILES)
+                path = os.path.join(folder, name)
+                if path not in days:
+                    yield from self._file(root, path, FILES)
 
     def _file(self, root: str, path: str, place: str) -> Iterator[Finding]:
         """What is found in one file that is no event: in its text or, where it is a database, in every value."""
@@ -233,10 +253,18 @@ class Scan:
         try:
             with open(path, "rb") as file:
                 raw = file.read(FILE_MAX_BYTES)
+                if file.read(1):
+                    shown = f"only its first {FILE_MAX_BYTES:,} bytes were looked at"
+                    self.failed.append(Unreadable("", "", f"{name}: {shown} (look at the rest yourself)"))
         except OSError as bad:
             self.failed.append(Unreadable("", "", f"{name}: {bad.strerror or bad} (does it belong to you?)"))
             return
-        texts = _values(path) if raw.startswith(b"SQLite format 3\0") else [("text", raw)]
+        texts: Iterable[tuple[str, str | bytes]] = [("text", raw)]
+        if raw.startswith(b"SQLite format 3\0"):
+            try:
+                texts = list(_values(path))
+            except EyeletError as bad:  # its bytes, then
+                self.failed.append(Unreadable("", "", f"{name}: {bad.reason} ({bad.hint})"))
         for where, value in texts:
             self.looker.kinds.clear()
             content = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")

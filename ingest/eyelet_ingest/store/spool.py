@@ -139,6 +139,15 @@ def set_aside(root: str) -> "list[str]":
     return sorted(found)
 
 
+def why(path: str) -> str:
+    """Why the event in this file waits; "" where nobody can say."""
+    try:
+        record = parse(_content(path, EVENT_MAX_BYTES).decode("utf-8", "replace"))
+    except (BadInput, OSError):
+        return ""
+    return str(record.get("why", "")) if isinstance(record, dict) else ""
+
+
 def remove(path: str) -> None:
     """Remove a file that waits or was set aside, and the reason beside it."""
     for one in (path, path + ".why"):
@@ -242,7 +251,7 @@ def _store(
 
     until_ns = min(deadline_ns, time.monotonic_ns() + PARTITION_DEADLINE_MS * 1_000_000)
     try:
-        sift = _sieve(root, key.context, chosen)
+        sift = _sieve(root, key, chosen)
         stored = writer.insert(root, key, given, [row for _, row in batch], until_ns, chosen=chosen, sift=sift)
     except (PartitionError, RootError) as bad:
         result.reasons.append(str(bad))
@@ -261,13 +270,14 @@ def _store(
     return True
 
 
-def _sieve(root: str, context: str, chosen: "Any") -> "Sieve | None":
-    """What keeps deleted events out, where any were ever deleted: a hook that drains loads nothing for it else."""
+def _sieve(root: str, key: layout.PartitionKey, chosen: "Any") -> "Sieve | None":
+    """What keeps out what was deleted, and what was redacted where its day is away; nothing where there was neither: a
+    hook that drains loads nothing for it then."""
     if not os.path.exists(os.path.join(root, layout.TOMBSTONES)):
         return None
     from eyelet_ingest.store.tombstones import Sieve, Tombstones
 
-    return Sieve(Tombstones.of(root, chosen), context, by_age=False)
+    return Sieve(Tombstones.of(root, chosen), key.context, by_age=False, day=layout.db_path(root, key))
 
 
 def _is_own(folder: str) -> bool:

@@ -194,7 +194,7 @@ class Sieve:
         dead = self.stones.dead(self.context, [(row[0], row[1]) for row in rows], self.by_age)
         redacted = self.stones.redacted(self.context, [row[0] for row in rows]) if self.day else set()
         if redacted:
-            dead |= redacted - _held(self.day, list(redacted))
+            dead |= redacted - _held(self.day, list(redacted), self.stones.chosen)
         if not dead:
             return rows
         alive = [row for row in rows if row[0] not in dead]
@@ -260,11 +260,13 @@ def _among(conn: "Any", table: str, context: str, uids: "Sequence[bytes]") -> "s
     return found
 
 
-def _held(path: str, uids: "Sequence[bytes]") -> "set[bytes]":
+def _held(path: str, uids: "Sequence[bytes]", chosen: "Any") -> "set[bytes]":
     """Those of these uids that the day at `path` holds."""
     if not connect.is_there(path):
         return set()
-    conn = connect.open_reader(path)
+    conn = (
+        connect.open_writer(path, busy_ms=BUSY_MS, chosen=chosen, small=True) if chosen else connect.open_reader(path)
+    )
     try:
         found: set[bytes] = set()
         for start in range(0, len(uids), CHUNK):
