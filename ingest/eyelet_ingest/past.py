@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 CUSTOM = "custom"
 GROUP = "secret"
 LEVELS = 4  # of escapes within escapes
+WITHIN = 2  # of other forms within each other: base64 of a URL
 SHORT_CHARS, MOST_SHORT = 64, 8_192  # texts that are remembered to be clean
 PASSES = 16  # a text is asked again until nothing matches: what goes can bring together what stood around it
 
@@ -146,11 +147,15 @@ class Cleaner(Redactor):
             return True
         if not self.literal:
             return self.sees_around or bool(self._found(text, LEVELS + 1)) or _ODD_NUMBER.search(text) is not None
+        return self._may_hold_literal(text, WITHIN)
+
+    def _may_hold_literal(self, text: str, within: int) -> bool:
         if self._has_literal(text) or "\\u00" in text or "\\/" in text:
             return True
         if "%" in text and PERCENT.search(text):
             return True
-        return any(self._has_literal(decoded(run.group())) for run in BASE64.finditer(text))
+        inner = (decoded(run.group()) for run in BASE64.finditer(text)) if within else ()
+        return any(self._may_hold_literal(one, within - 1) for one in inner if one)
 
     def _has_literal(self, text: str) -> bool:
         if self.is_cased:
@@ -204,7 +209,7 @@ class Cleaner(Redactor):
         safe = self.text(spelt)
         return number if safe is spelt else safe
 
-    def _found(self, text: str, levels: int = LEVELS) -> Spans:
+    def _found(self, text: str, levels: int = LEVELS, within: int = WITHIN) -> Spans:
         """What matches, in the text as it is and behind what it is written in, with places in the text as it is."""
         spans = self._matches(text)
         plain, views = text, [text]
@@ -212,12 +217,14 @@ class Cleaner(Redactor):
             views.append(plain := meant)
             if found := self._matches(plain):
                 spans += _placed(found, [View(one, ESCAPE, unescaped) for one in views[:-1]])
-        if "%" in text and (found := self._matches(PERCENT.sub(lambda run: unquoted(run.group()), text))):
+        meant = PERCENT.sub(lambda run: unquoted(run.group()), text) if within and "%" in text else text
+        if meant != text and (found := self._found(meant, levels, within - 1)):
             spans += _placed(found, [View(text, PERCENT, unquoted)])
-        for run in BASE64.finditer(text):
+        for run in BASE64.finditer(text) if within else ():
             if run.end() - run.start() >= self.packed_chars and not text.endswith(_BEFORE_KIND, 0, run.start()):
                 inner = decoded(run.group())
-                spans += [(*run.span(), secret) for _, _, secret in self._matches(inner)[:1]]
+                found = self._found(inner, levels, within - 1) if inner else []
+                spans += [(*run.span(), secret) for _, _, secret in found[:1]]
         return spans
 
     def _matches(self, text: str) -> Spans:

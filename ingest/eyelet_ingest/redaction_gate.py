@@ -47,7 +47,7 @@ _LOW = tuple(
         rb"b(earer|2(?<=webhookb2))",
     )
 )  # fmt: skip
-_IDENTIFIED = re.compile(rb"(identified )")
+_IDENTIFIED = re.compile(rb"(identified (?:by|with))")
 _FLY = re.compile(rb"(fm2_)")
 _PERCENT = re.compile(rb"%(?:[2-7][0-9a-fA-F]|0[9adAD])")
 _KEY = 2

@@ -280,7 +280,8 @@ _BEGINNINGS = _by_beginning(AT_RUNS)
 def redact_tokens(text: str, mark: "Mark") -> str:
     """`text` with the tokens of these tables replaced."""
     raw = text.encode("ascii", "replace")  # one byte a character, whatever it is
-    spans = list(_in_runs(text, raw))
+    found = list(runs(raw))
+    spans = list(_in_runs(text, raw, found))
     text = _replaced(text, spans, mark) if spans else text
     for kind, word, pattern in SHAPES:
         if word in text and (word not in PARTS or compiled(PARTS[word], A).search(text)):
@@ -312,19 +313,22 @@ def _keeping_first(kind: str, mark: "Mark") -> "Callable[[re.Match[str]], str]":
     return replaced
 
 
-def _in_runs(text: str, raw: bytes) -> "Iterator[tuple[int, int, str]]":
+def _in_runs(text: str, raw: bytes, found: "list[tuple[int, int]]") -> "Iterator[tuple[int, int, str]]":
     """Begin, end and kind of the tokens in runs and with what stands before them. The longest prefix is asked first."""
-    for at, stop in runs(raw):
+    done = 0  # what is in a token is asked no more: a token may be all of a run, and a run full of beginnings
+    for at, stop in found:
         for prefix, kind, rest in _ENDS.get(text[max(0, at - KEY_CHARS) : at], ()):
-            if text.endswith(prefix, 0, at) and (match := compiled(rest, A).match(text, at)):
+            if at >= done and text.endswith(prefix, 0, at) and (match := compiled(rest, A).match(text, at)):
                 yield at - len(prefix), match.end(), kind
+                done = match.end()
                 break
-        for begin in (*begins(raw, at), *joints(raw, at, stop)):
+        for begin in sorted((*begins(raw, at), *joints(raw, at, stop))):
             for prefix, kind, rest in _BEGINNINGS.get(text[begin : begin + KEY_CHARS], ()):
-                if not text.startswith(prefix, begin):
+                if begin < done or not text.startswith(prefix, begin):
                     continue
                 if match := compiled(rest, A).match(text, begin + len(prefix)):
                     yield begin, match.end(), kind
+                    done = match.end()
                     break
 
 

@@ -25,7 +25,7 @@ DAY_US = 86_400_000_000
 SECRET = "hunter22-of-acme"
 
 
-def run(root: str, *args: str, given: str | None = None) -> Result:
+def run(root: str, *args: str, given: str | bytes | None = None) -> Result:
     return CliRunner().invoke(cli, ["redact", *args, "--root", root], input=given)
 
 
@@ -89,6 +89,7 @@ def test_a_pattern_is_read_from_standard_input_or_a_file(three: Store, tmp_path:
         (("--pattern", "ab(cd"), None, "at character 3"),
         (("--pattern", "(hunter+)+22"), None, "repeat"),
         (("--pattern-file", "-"), "", "it is empty"),
+        (("--pattern-file", "-"), b"hunter22\xff", "the pattern is not UTF-8"),
         (("--pattern-file", "-"), "abcd\nefgh\n", "more than one line"),
         (("--pattern-file", "/nowhere/at/all"), None, "No such file"),
         (("--pattern", "abcd", "--name", "No Kind"), None, "no kind"),
@@ -96,7 +97,7 @@ def test_a_pattern_is_read_from_standard_input_or_a_file(three: Store, tmp_path:
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_one_line_and_nothing_changes(
-    three: Store, args: tuple[str, ...], given: str | None, said: str
+    three: Store, args: tuple[str, ...], given: str | bytes | None, said: str
 ) -> None:
     done = run(three.root, *args, "--yes", given=given)
     assert done.exit_code in (1, 2) and said in done.output and "Traceback" not in done.output

@@ -174,3 +174,30 @@ def test_where_a_pattern_may_not_be_held_nothing_would_change(
 @given(st.text(st.sampled_from('\\\\\\u00dD83"e/nbx1'), max_size=40))
 def test_escapes_mean_the_same_all_at_once_and_one_by_one(text: str) -> None:
     assert unescaped_all(text) == View(text, ESCAPE, unescaped).plain
+
+
+@pytest.mark.parametrize("flags", ["", "(?i)"])
+def test_two_forms_within_each_other_are_read(flags: str) -> None:
+    secret = 'Zq9 "plant"/7Kd3'
+    cleaner = Pattern(flags + re.escape(secret)).cleaner(KEY)
+
+    def packed(text: str) -> str:
+        return base64.b64encode(text.encode()).decode()
+
+    def url(text: str) -> str:
+        return quote(text, safe="")
+
+    written = [
+        packed(url(secret)),
+        url(packed(secret)),
+        packed(packed(secret)),
+        url(url(secret)),
+        url(json.dumps(secret)),
+    ]
+    for one in [*written, packed(json.dumps({"a": secret}))]:
+        text = f"it is {one} here"
+        assert cleaner.may_hold(json.dumps({"p": text})) and cleaner.may_hold(text)
+        safe = cleaner.text(text)
+        assert "[redacted:custom:" in safe and one not in safe and cleaner.text(safe) is safe
+        assert list(cleaner.taken) == [secret]
+        cleaner.taken.clear()

@@ -4,6 +4,7 @@ No string here is a credential.
 """
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -178,3 +179,28 @@ def test_no_of_the_probes_is_certain_of_these_too(text: str, ascii_only: bool, t
             assert not suspects([escaped], REDACTOR)
         elif REDACTOR.text(text) != text:
             assert suspects(["x", escaped], REDACTOR) == {1}
+
+
+GROWING = [
+    "ghu_",
+    "tfp_",
+    "gldt-",
+    "pscale_pw_whsec_r8_",
+    "token | ",
+    'password("',
+    "token ?? '",
+    "identified with x by ",
+    "| ",
+]
+
+
+@pytest.mark.parametrize("part", GROWING)
+def test_work_grows_as_the_text_does(part: str) -> None:
+    """Four times as much takes four times as long; sixteen times would be quadratic."""
+    spent = []
+    for size in (15_000, 60_000):
+        text = 'AK key "' + part * (size // len(part))
+        start = time.process_time()
+        REDACTOR.text(text)
+        spent.append(time.process_time() - start)
+    assert spent[1] < max(0.3, spent[0] * 10)

@@ -112,6 +112,19 @@ def test_a_definition_that_spells_it_is_named_without_it(
         assert SECRET not in bad.error + "".join(Path(one).read_text() for one in done.receipts)
 
 
+def test_a_copy_that_somebody_left_under_the_root_is_named(root: str, store: Store, make_event: MakeEvent) -> None:
+    store.append([said(make_event, 1)])
+    copy = Path(f"{layout.db_path(root, DAY)}.bak")
+    copy.write_bytes(Path(layout.db_path(root, DAY)).read_bytes() + SECRET.encode())
+    Path(root, "eyelet.yaml").write_text(f"redaction:\n  patterns:\n    acme: {SECRET}\n")
+    for dry_run in (True, False):
+        (bad,) = store.redact(WHAT, dry_run=dry_run).failed
+        assert bad.error.startswith(f"{os.path.relpath(copy, root)} holds it, and is no place of events")
+    assert store.redact(WHAT, Filter(since_us=1)).failed == []
+    copy.unlink()
+    assert store.redact(WHAT).failed == []
+
+
 def test_the_reason_why_an_event_waits_is_clean_where_only_it_holds_the_secret(
     root: str, store: Store, make_event: MakeEvent
 ) -> None:

@@ -157,7 +157,11 @@ def test_why_something_waits_is_looked_at(store: Store, root: str, make_event: M
 
 
 def test_a_scan_after_the_remedy_finds_nothing_there(everywhere: str) -> None:
-    assert CliRunner().invoke(cli, ["redact", "--rules", "--yes", "--root", everywhere]).exit_code == 0
+    done = CliRunner().invoke(cli, ["redact", "--rules", "--yes", "--root", everywhere])
+    assert [line.split(" holds it")[0] for line in done.stderr.splitlines() if "holds it" in line][-2:] == [
+        *("eyelet: audit.sqlite", "eyelet: notes.txt")
+    ]
+    assert done.exit_code == 1
     told = json.loads(scan(everywhere, "--json").stdout)
     assert {one["place"] for one in told["findings"]} <= {"files"}
 

@@ -104,7 +104,9 @@ def _asked(pattern: str | None, pattern_file: str | None, rules: bool, kind: str
             raise click.UsageError("--name belongs to a pattern: the rules name what they find themselves.")
         return past.Rules()
     given = pattern if pattern is not None else _read(pattern_file or "")
-    return past.Pattern(utf8("pattern", given), past.CUSTOM if kind is None else kind)
+    if any("\ud800" <= char <= "\udfff" for char in given):  # `utf8` would quote it
+        raise BadInput("redact", reason="the pattern is not UTF-8", hint="write it in UTF-8")
+    return past.Pattern(given, past.CUSTOM if kind is None else kind)
 
 
 def _read(path: str) -> str:
@@ -160,7 +162,9 @@ def _lines(done: "Redacted") -> list[str]:
             found.append(f"  {place:10} … and {len(some) - DAYS_SHOWN:,} more days")
     found += [f"  receipt    {path}" for path in done.receipts]
     if not done.dry_run:
-        found.append("Copies elsewhere still hold it: recordings of agents, backups, exports, roots of other machines.")
+        found.append(
+            "Copies elsewhere still hold it: recordings of agents, backups, exports, other roots, other machines."
+        )
         found.append("If it is a secret that works, have it made worthless where it was given out.")
     return found
 

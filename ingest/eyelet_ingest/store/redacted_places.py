@@ -5,12 +5,12 @@ A file is written anew beside itself and takes its own place in one step: whoeve
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from eyelet_ingest.errors import BadInput, EyeletError, PartitionBusy
 from eyelet_ingest.jsontext import dumps, parse
-from eyelet_ingest.store import identity, layout, spool, writer
+from eyelet_ingest.store import alongside, beside, identity, layout, spool, writer
 from eyelet_ingest.store.connect import FileLock, is_there
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.places import DEADLINE_MS, matching, met_us
@@ -18,6 +18,8 @@ from eyelet_ingest.store.redacted import DayRedacted
 from eyelet_ingest.store.redacting import Place, Work
 
 FAULTS = ("faults", "faults.old")  # faults.py
+# Files of ours without recorded text, which a wide pattern would match; and the settings, which may hold the pattern.
+_OF_NO_TEXT = ("redactions", "seals", "manifest.json", "retention.json", "sealing.json", "tokens.json", "eyelet.yaml")
 MADE = ".redacted"  # how the name of a file ends that is being made
 
 
@@ -188,6 +190,18 @@ class Faults:
                 replace(path, safe)
             work.receipt.done()
         yield from days.all()
+
+
+def say_what_others_hold(work: Work, days: Iterable[PartitionKey]) -> None:
+    """Name the files under the root that are no place of events and hold what goes: copies of days, notes, audit."""
+    for path in beside.files(work.root, days):
+        name = os.path.relpath(path, work.root)
+        if name.split(os.sep)[0] in (*FAULTS, alongside.FOLDER, *_OF_NO_TEXT) or os.path.basename(path) in _OF_NO_TEXT:
+            continue
+        troubles: list[str] = []
+        held = [where for where, content in beside.texts(path, troubles) if work.cleaner.bytes(content) is not content]
+        if held:
+            work.failed(None, f"{name} holds it, and is no place of events: change it, or remove it, yourself")
 
 
 def alone(root: str) -> FileLock:

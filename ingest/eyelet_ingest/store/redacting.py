@@ -113,6 +113,10 @@ def redact(
     _walk(before, work)
     _days(catalog, work, let_go)
     _walk(after, work)
+    if not root.startswith(layout.MEMORY) and not wanted.chooses:
+        from eyelet_ingest.store.redacted_places import say_what_others_hold
+
+        say_what_others_hold(work, catalog.partitions())
     if receipt is not None:
         _say_what_is_left(work, receipt)
     return result

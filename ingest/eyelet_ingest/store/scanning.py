@@ -9,13 +9,13 @@ import os
 import re
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from eyelet_ingest.errors import BadInput, EyeletError, PartitionUnreadable
 from eyelet_ingest.jsontext import parse
-from eyelet_ingest.store import archives, foreign_tables, layout, places, schema, spool, writer
+from eyelet_ingest.store import archives, beside, foreign_tables, layout, places, schema, spool, writer
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.cleaning import JSON_COLUMNS, cleaned, text_columns
@@ -27,12 +27,8 @@ from eyelet_ingest.store.wanted import Wanted
 DAYS, ARCHIVE, SPOOL, JSON, QUARANTINE, FILES = "days", "archive", "spool", "json", "quarantine", "files"
 SUSPECTED = "high-entropy"
 ROWS_AT_ONCE = 200
-FILE_MAX_BYTES = 1 << 24  # of a small file of the root: more is looked at up to here
 PATH_MAX_CHARS = 120
-_OF_A_DATABASE = ("", "-wal", "-shm", "-journal")
 _MARKER = re.compile(r"\[redacted:([a-z0-9_-]+)")
-# What is a place of its own, or holds nothing that was recorded: the key, programs.
-_ELSEWHERE = ("archive", "spool", "json", "ingest.sqlite", "secret.key", "bin", "plugins")
 
 
 class Looker(Protocol):
@@ -234,62 +230,21 @@ class Scan:
         """The root's own files (audit, receipts, seals, settings, …), where all of the root is asked for."""
         if self.wanted != Wanted(Filter(), None):
             return
-        days = {layout.db_path(root, key) + end for key in self.catalog.partitions() for end in _OF_A_DATABASE}
-        for folder, folders, names in os.walk(root):
-            if folder == root:
-                folders[:] = [name for name in folders if name not in _ELSEWHERE]
-                names = [name for name in names if not name.startswith(_ELSEWHERE)]
-            folders.sort()
-            for name in sorted(names):
-                path = os.path.join(folder, name)
-                if path not in days:
-                    yield from self._file(root, path, FILES)
+        for path in beside.files(root, self.catalog.partitions()):
+            yield from self._file(root, path, FILES)
 
     def _file(self, root: str, path: str, place: str) -> Iterator[Finding]:
         """What is found in one file that is no event: in its text or, where it is a database, in every value."""
         name = os.path.relpath(path, root)
         if os.path.islink(path) or not os.path.isfile(path):
             return
-        try:
-            with open(path, "rb") as file:
-                raw = file.read(FILE_MAX_BYTES)
-                if file.read(1):
-                    shown = f"only its first {FILE_MAX_BYTES:,} bytes were looked at"
-                    self.failed.append(Unreadable("", "", f"{name}: {shown} (look at the rest yourself)"))
-        except OSError as bad:
-            self.failed.append(Unreadable("", "", f"{name}: {bad.strerror or bad} (does it belong to you?)"))
-            return
-        texts: Iterable[tuple[str, str | bytes]] = [("text", raw)]
-        if raw.startswith(b"SQLite format 3\0"):
-            try:
-                texts = list(_values(path))
-            except EyeletError as bad:  # its bytes, then
-                self.failed.append(Unreadable("", "", f"{name}: {bad.reason} ({bad.hint})"))
-        for where, value in texts:
+        troubles: list[str] = []
+        for where, content in beside.texts(path, troubles):
             self.looker.kinds.clear()
-            content = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
             if self.looker.bytes(content) is not content:
                 for kind, count in self.looker.kinds.items():
                     yield Finding(place, "", "", None, name, where, kind, count)
-
-
-def _values(path: str) -> "Iterator[tuple[str, str | bytes]]":
-    """Every text and every blob of a database that is no day: (table.column, value)."""
-    conn = open_reader(path)
-    try:
-        tables = [name for (name,) in conn.execute("select name from sqlite_master where type = 'table'")]
-        for table in tables:
-            named = table.replace('"', '""')
-            rows = conn.execute(f'select * from "{named}"')  # noqa: S608  a name out of its own schema, quoted
-            columns = [one[0] for one in rows.description]
-            for row in rows:
-                for column, value in zip(columns, row, strict=True):
-                    if isinstance(value, (str, bytes)):
-                        yield f"{table}.{column}", value
-    except conn.DatabaseError as bad:
-        raise EyeletError("read", path, str(bad), "is it damaged?") from bad
-    finally:
-        conn.close()
+        self.failed += [Unreadable("", "", f"{name}: {trouble}") for trouble in troubles]
 
 
 def _fields(name: str, before: object, after: object) -> "Counter[tuple[str, str]]":
