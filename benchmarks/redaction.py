@@ -102,9 +102,10 @@ def throughput(rounds: int) -> None:
             start = time.perf_counter()
             values = [json.loads(line) for line in lines]
             parsed.append(time.perf_counter() - start)
+            redactor = Redactor(b"k" * 32)  # each round its own: it remembers strings
             start = time.perf_counter()
             for line, value in zip(lines, values, strict=True):
-                clean(line, value, REDACTOR)
+                clean(line, value, redactor)
             cleaned.append(time.perf_counter() - start)
         ratio = statistics.median(b / a for a, b in zip(parsed, cleaned, strict=True))
         speed = megabytes / statistics.median(cleaned)

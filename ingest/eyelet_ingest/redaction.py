@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HASH_BYTES = 3
 PERSON = b"eyelet-redact"  # so that no other use of the root's key makes the same hash
-MOST_KEYS = 8_192  # of objects, whose redaction is remembered
+MOST_KEYS = 8_192  # of objects, whose redaction is remembered; and as many texts without a secret
 KEY_MAX_CHARS = 200
 WITHHELD = "[redacted:withheld]"  # where something that could not be looked at stood
 
@@ -34,7 +34,7 @@ class Redactor:
     May be used by many threads at once.
     """
 
-    __slots__ = ("_key", "_keys", "_own")
+    __slots__ = ("_harmless", "_key", "_keys", "_own")
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Redactor:
     ) -> None:
         self._key = key
         self._keys: dict[str, str] = {}
+        self._harmless: set[str] = set()  # paths, names of tools and their like: payloads have the same ones
         self._own: OwnRules | None = None
         if patterns or allowed:
             from eyelet_ingest import redaction_own
@@ -61,11 +62,18 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """`text` with every secret replaced by its marker; the same object where there is none. Idempotent."""
-        if not self.may_hold(text):
+        if text in self._harmless:
             return text
-        from eyelet_ingest import redaction_rules
+        safe = text
+        if self.may_hold(text):
+            from eyelet_ingest import redaction_rules
 
-        return redaction_rules.redact(text, self.marker, self._users())
+            safe = redaction_rules.redact(text, self.marker, self._users())
+        if safe is text and len(text) <= KEY_MAX_CHARS:
+            if len(self._harmless) >= MOST_KEYS:
+                self._harmless = set()
+            self._harmless.add(text)
+        return safe
 
     def value(self, value: object) -> object:
         """Parsed JSON with every string redacted, keys too, and whole values under telling keys.

@@ -64,6 +64,14 @@ _COMMANDS = (
     ("url-password", "@tcp(", r"((?:^|[^\w.@:\[-])[\w.-]{1,64}:)([^\s\"'`\\/@]{1,128})(?=@tcp\()"),
     ("url-password", "@unix(", r"((?:^|[^\w.@:\[-])[\w.-]{1,64}:)([^\s\"'`\\/@]{1,128})(?=@unix\()"),
 )  # fmt: skip
+# What such a command begins with, where its word stands in many texts: found many times as fast as the whole.
+_PARTS = {
+    "http": r"https?[ \t]",
+    "login": r"login\b",
+    "ldap": r"ldap[a-z]{2,8}\b",
+    "pass": r"pass[ =]",
+    "uth": r"uth(?:[ ]?=[ ]?)?\(",
+}
 # MySQL's and MariaDB's, Oracle's and ClickHouse's
 _IDENTIFIED = (
     r"(\bidentified[ ](?:with[ ]\S{1,64}[ ])?by[ ](?:password[ ])?\\{0,7}[\"'])([^\s\"'\\]{1,128})(?=\\{0,7}[\"'])"
@@ -78,7 +86,7 @@ _BASE64_LINE = r"[A-Za-z0-9+/=]{16}"
 def redact_commands(text: str, mark: "Mark") -> str:
     """`text` with the passwords that commands are told replaced."""
     for kind, literal, pattern in _COMMANDS:
-        if literal in text:
+        if literal in text and (literal not in _PARTS or compiled(_PARTS[literal], A).search(text)):
             text = compiled(pattern, A).sub(_unless_placeholder(kind, mark), text)
     if "identified" in text.lower():
         text = compiled(_IDENTIFIED, A | I).sub(_unless_placeholder("password", mark), text)
@@ -120,6 +128,6 @@ def _stripped(text: str, end: int) -> int:
 
 def compile_all() -> None:
     """Compile every pattern of these rules, for a bundle to write them down."""
-    for pattern in (*(row[-1] for row in _COMMANDS), _PUTTY, _PUTTY_BODY, _LINE_ENDS, _BASE64_LINE):
+    for pattern in (*(row[-1] for row in _COMMANDS), *_PARTS.values(), _PUTTY, _PUTTY_BODY, _LINE_ENDS, _BASE64_LINE):
         compiled(pattern, A)
     compiled(_IDENTIFIED, A | I)

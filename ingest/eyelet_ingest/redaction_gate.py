@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from eyelet_ingest.redaction import Redactor
-from eyelet_ingest.redaction_probes import holds_userinfo, may_hold_secret
+from eyelet_ingest.redaction_probes import KEY_MAX_CHARS, KEY_WINDOW, holds_key, holds_userinfo, may_hold_secret
 from eyelet_ingest.redaction_runs import (
     BEGINNINGS,
     LONG_CHARS,
@@ -20,7 +20,6 @@ from eyelet_ingest.redaction_runs import (
     ODD_FIRST,
     PACKED_CHARS,
     RUN,
-    RUN_CHARS,
     RUN_SHAPE,
     UUID_CHARS,
     hex_at,
@@ -31,75 +30,82 @@ from eyelet_ingest.redaction_runs import (
 
 # What may stand behind a telling name, as `redaction_probes._ends_name` has it.
 _ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%|?(])"
-# On the text in ASCII lower case.
+_OPTION = re.compile(rb"-(?<= -)[paAPwUbSu]")
+# On the text in ASCII lower case. What the first group has is certain: `may_hold_secret` asks no more. What the second
+# has may be a name.
 _LOW = tuple(
     re.compile(pattern)
     for pattern in (
-        rb"k(?:ey(?:(?<=[istegnrdhpkycl_\-. ]key)|[\"'`:=>* \\+]{1,40}(?=[a-z0-9+/=_.-]{0,39}[0-9])[a-z0-9+/=_.-]{20})"
-        rb"|en(?<=token)" + _ENDS
-        + rb"|init|ie(?<=cookie)|s(?<=hooks)(?:\.slack\.com|\.zapier\.com|(?<=/webhooks)))",
-        rb"c(?:redential|ret(?<=secret)|_(?<=glc_))",
-        rb"p(?:rivate>|ass(?:w(?!(?<=/passw)d)|phrase|code|(?<=sshpass)|(?<=pgpass)|" + _ENDS + rb")"
-        rb"|wd(?<=[a-z0-9_.;-]pwd)" + _ENDS + rb")",
-        rb"u(?:th(?<=auth)(?:orization|" + _ENDS + rb")|rl(?<=curl)|00[2-7](?<=\\u00.))",
-        rb"b(?:earer|2(?<=webhookb2))",
+        rb"k(?:(ie(?<=cookie)|s(?<=hooks)(?:\.slack\.com|\.zapier\.com|(?<=/webhooks)))"
+        rb"|(ey(?:(?<=[istegnrdhpkycl_\-. ]key)"
+        rb"|[\"'`:=>* \\+]{1,40}(?=[a-z0-9+/=_.-]{0,39}[0-9])[a-z0-9+/=_.-]{20}))"
+        rb"|en(?<=token)" + _ENDS + rb"|init)",
+        rb"c(?:(redential|ret(?<=secret))|url|_(?<=glc_))",
+        rb"p(?:(rivate>|ass(?:w(?!(?<=/passw)d)|phrase|code|(?<=sshpass)|(?<=pgpass)))|ass" + _ENDS
+        + rb"|wd(?<=[a-z0-9_.;-]pwd)" + _ENDS + rb")",
+        rb"u(?:(th(?<=auth)orization|00[2-7](?<=\\u00.))|th(?<=auth)" + _ENDS + rb")",
+        rb"b(earer|2(?<=webhookb2))",
     )
 )  # fmt: skip
+_IDENTIFIED = re.compile(rb"(identified (?:by|with))")
+_FLY = re.compile(rb"(fm2_)")
 _PERCENT = re.compile(rb"%(?:[2-7][0-9a-fA-F]|0[9adAD])")
+_KEY = 2
 # Literals that hold a character so rare that looking at each of these is faster than a search: it, and its place.
 _LOW_RARE = (b"q", b"mysql", 3)
 _RAW_RARE = ((b"~", b"Q~", 1), (b"&", b"&sig=", 0), (b"?", b"?sig=", 0))
-_OPTIONS = b"paAPwUbSu"
 # So many of these characters in vain, and the literal itself is searched for: they are no longer rare.
-_MISSES = 32
+_MISSES = 256
 
 
 def suspects(texts: "Sequence[str]", redactor: Redactor) -> set[int]:
     """The places of those texts of which `redactor.may_hold` says yes."""
     parts = [text.encode("utf-8", "surrogatepass") for text in texts]
-    ends = list(accumulate(len(part) + 1 for part in parts))
+    ends = list(accumulate([len(part) + 1 for part in parts]))
     raw = b"\n".join(parts)
     del parts
-    found = {at for at, text in enumerate(texts) if "@" in text and _holds_address(text)} if b"@" in raw else set()
-    found.update(_in_runs(raw, ends))
+    certain = {at for at, text in enumerate(texts) if "@" in text and _holds_address(text)} if b"@" in raw else set()
+    found = _in_runs(raw, ends)
+    _find(_OPTION, raw, ends, found, certain)
+    if b"fm2_" in raw:
+        _find(_FLY, raw, ends, found, certain)
     for rare in _RAW_RARE:
         found.update(_found_rare(*rare, raw, ends))
-    found.update(_found_literal(b"fm2_", raw, ends))
-    found.update(_found_literal(b" -", raw, ends, _OPTIONS))
     if b"%" in raw:
-        found.update(_found(_PERCENT, raw, ends))
+        _find(_PERCENT, raw, ends, found, certain)
     raw = raw.lower()
     for pattern in _LOW:
-        found.update(_found(pattern, raw, ends))
-    found.update(_found_literal(b"identified ", raw, ends, b"bw"))
+        _find(pattern, raw, ends, found, certain)
+    if b"identified " in raw:
+        _find(_IDENTIFIED, raw, ends, found, certain)
     found.update(_found_rare(*_LOW_RARE, raw, ends))
-    return {at for at in found if may_hold_secret(texts[at])} | redactor.own_suspects(texts)
+    certain.update([at for at in found - certain if may_hold_secret(texts[at])])
+    return certain | redactor.own_suspects(texts)
 
 
 def _holds_address(text: str) -> bool:
     return holds_userinfo(text) or "@tcp(" in text or "@unix(" in text
 
 
-def _found(pattern: "re.Pattern[bytes]", data: bytes, ends: list[int]) -> Iterator[int]:
-    """Which texts the pattern is found in; `ends` are the places where the next one begins."""
+def _find(pattern: "re.Pattern[bytes]", data: bytes, ends: list[int], found: set[int], certain: set[int]) -> None:
+    """Adds the texts in which the pattern is found to one of the sets; `ends` are the places where the next one begins.
+
+    Of each text what is found first counts, but for names that end in `key` and tell of nothing.
+    """
     hit = pattern.search(data)
     while hit:
-        at = bisect_right(ends, hit.start())
-        yield at
+        begin = hit.start()
+        at = bisect_right(ends, begin)
+        if hit.lastindex == _KEY and not _tells_key(data, begin, ends[at - 1] if at else 0, ends[at]):
+            hit = pattern.search(data, begin + 1)
+            continue
+        (certain if hit.lastindex else found).add(at)
         hit = pattern.search(data, ends[at])
 
 
-def _found_literal(literal: bytes, data: bytes, ends: list[int], behind: bytes = b"") -> Iterator[int]:
-    """The same for a literal, with one of the characters `behind` it where there are any."""
-    hit = data.find(literal)
-    while hit >= 0:
-        end = hit + len(literal)
-        if behind and data[end : end + 1] not in behind:
-            hit = data.find(literal, end)
-            continue
-        at = bisect_right(ends, hit)
-        yield at
-        hit = data.find(literal, ends[at])
+def _tells_key(data: bytes, begin: int, least: int, most: int) -> bool:
+    """Whether the `key` that begins there, in the text with these bounds, ends a telling name."""
+    return holds_key(data[max(least, begin - KEY_WINDOW) : min(most - 1, begin + KEY_MAX_CHARS)])
 
 
 def _found_rare(rare: bytes, literal: bytes, place: int, data: bytes, ends: list[int]) -> Iterator[int]:
@@ -125,8 +131,10 @@ def _is_packed(data: bytes, at: int, end: int) -> bool:
     return bool(packed_lines(data, at, end)) or hex_at(data, at, end) >= 0
 
 
-def _in_runs(data: bytes, ends: list[int]) -> Iterator[int]:
-    """The same for long runs that may be tokens."""
+def _in_runs(data: bytes, ends: list[int]) -> set[int]:
+    """The texts with long runs that may be tokens."""
+    found: set[int] = set()
+    plain: set[bytes] = set()  # runs without a joint: ids are the same in many texts
     shape = data.translate(RUN_SHAPE)
     at = shape.find(RUN)
     while at >= 0:
@@ -134,25 +142,30 @@ def _in_runs(data: bytes, ends: list[int]) -> Iterator[int]:
         if end < 0:
             end = len(shape)
         # Most runs are passed over by their first characters, without a call: UUIDs are no tokens.
-        if (end - at != UUID_CHARS or data[at + 8] != 45 or data[at + 13] != 45) and (
-            (
+        if end - at != UUID_CHARS or data[at + 8] != 45 or data[at + 13] != 45:
+            run = data[at:end]
+            if (
                 (
-                    data[at : at + 3] in BEGINNINGS
-                    or ODD_BEFORE[data[at - 1]]
-                    or ODD_FIRST[data[at]]
-                    or data[end - 4] == 45
-                    or data[end - 4] == 95
-                    or data[end - 5] == 45
-                    or data[end - 9] == 45
-                    or end - at >= LONG_CHARS
-                    or data[end + 7 : end + 8] == b"."
+                    (
+                        run[:3] in BEGINNINGS
+                        or ODD_BEFORE[data[at - 1]]
+                        or ODD_FIRST[run[0]]
+                        or run[-4] == 45
+                        or run[-4] == 95
+                        or run[-5] == 45
+                        or run[-9] == 45
+                        or end - at >= LONG_CHARS
+                        or data[end + 7 : end + 8] == b"."
+                    )
+                    and run_tells(data, at, end)
                 )
-                and run_tells(data, at, end)
-            )
-            or (data[at : at + PACKED_CHARS].isalnum() and _is_packed(data, at, end))
-            or (end - at > RUN_CHARS and joints(data, at, end))
-        ):
-            text = bisect_right(ends, at)
-            yield text
-            end = ends[text]
+                or (run[:PACKED_CHARS].isalnum() and _is_packed(data, at, end))
+                or (run not in plain and joints(run, 0, end - at))
+            ):
+                text = bisect_right(ends, at)
+                found.add(text)
+                end = ends[text]
+            else:
+                plain.add(run)
         at = shape.find(RUN, end)
+    return found

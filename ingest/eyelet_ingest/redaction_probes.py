@@ -52,7 +52,8 @@ _TRAILING = (
     *(b"master", b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"),
 )
 _PRINTABLE_ESCAPES = (b"\\u002", b"\\u003", b"\\u004", b"\\u005", b"\\u006", b"\\u007")
-_KEY_WINDOW = 64
+KEY_WINDOW = 64
+KEY_MAX_CHARS = 83  # `key`, what separates it from its value, and of that as much as is looked at
 FORMS = 2  # base64 of what is percent-encoded
 # A random value behind any name that ends in `key`.
 KEY_VALUE_CHARS = 20
@@ -70,12 +71,6 @@ _COMMANDS = (
 _COMMAND_MAX_CHARS = 400
 _ASKED_OFTEN = 8
 _DIGITS = b"0123456789abcdefABCDEF"
-_PERCENT = {  # of printable ASCII, tabs and line ends
-    bytes((left, right)): int(bytes((left, right)), 16)
-    for left in b"0234567"
-    for right in _DIGITS
-    if left != 48 or right in b"9adAD"
-}
 
 
 def may_hold_secret(text: str, depth: int = FORMS) -> bool:
@@ -116,7 +111,7 @@ def may_tell(name: str) -> bool:
 def _names_secret(raw: bytes, low: bytes) -> bool:
     """Whether a telling name may be there, but for those that a probe of their own finds."""
     return (
-        _holds_key(low)
+        holds_key(low)
         or (b"token" in low and any(_ends_name(low, b"token")))
         or (b"pass" in low and _holds_pass(raw, low))
         or (b"auth" in low and _holds_auth(low))
@@ -124,14 +119,14 @@ def _names_secret(raw: bytes, low: bytes) -> bool:
     )
 
 
-def _holds_key(low: bytes) -> bool:
+def holds_key(low: bytes) -> bool:
     """`apikey` and its kin, with whatever joins their words."""
     at = low.find(b"key")
     while at >= 0:
-        if low[max(0, at - _KEY_WINDOW) : at + 3].translate(None, b"_-. ").endswith(_KEY_NAMES):
+        if low[max(0, at - KEY_WINDOW) : at + 3].translate(None, b"_-. ").endswith(_KEY_NAMES):
             return True
         if low[at + 3 : at + 4] in _BEHIND_KEY:
-            value = low[at + 3 : at + 83].lstrip(_TO_VALUE)[:40]
+            value = low[at + 3 : at + KEY_MAX_CHARS].lstrip(_TO_VALUE)[:40]
             value = value[: len(value) - len(value.lstrip(_VALUE_CHARS))]
             if len(value) >= KEY_VALUE_CHARS and value.translate(None, b"0123456789") != value:
                 return True
@@ -289,9 +284,15 @@ def _spelled_in_percents(raw: bytes, depth: int) -> bool:
 def _unescaped(raw: bytes) -> bytes:
     """`raw` with percent-encoded ASCII as it is."""
     pieces = raw.split(b"%")
-    return pieces[0] + b"".join(
-        bytes((_PERCENT[piece[:2]],)) + piece[2:] if piece[:2] in _PERCENT else b"%" + piece for piece in pieces[1:]
-    )
+    return pieces[0] + b"".join([_percent_char(piece[:2]) + piece[2:] for piece in pieces[1:]])
+
+
+def _percent_char(code: bytes) -> bytes:
+    """What `%` and this code spell: printable ASCII, tabs and line ends; anything else as it is."""
+    first, second = code[:1], code[1:]
+    if second and ((first in b"234567" and second in _DIGITS) or (first == b"0" and second in b"9adAD")):
+        return bytes((int(code, 16),))
+    return b"%" + code
 
 
 def holds_userinfo(text: str) -> bool:

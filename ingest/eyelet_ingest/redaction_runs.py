@@ -15,15 +15,14 @@ if TYPE_CHECKING:
 RUN_CHARS = 20  # a UUID has 36
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ALNUM = _LETTERS + b"0123456789"
+_BYTES = bytes(range(256))
 
 
 def _table(chars: bytes, yes: int = 1, no: int = 0) -> bytes:
-    """What `translate` takes: one number for these characters and one for all others. Every event makes these: going
-    over the characters alone takes a tenth of the time."""
-    made = bytearray((no,)) * 256
-    for char in chars:
-        made[char] = yes
-    return bytes(made)
+    """What `translate` takes: one number for these characters and one for all others. Every event makes these: a loop
+    over the characters takes ten times as long."""
+    others = _BYTES.translate(None, chars)
+    return bytes.maketrans(chars + others, bytes((yes,)) * len(chars) + bytes((no,)) * len(others))
 
 
 RUN_SHAPE = _table(_ALNUM + b"_-", 97, 32)
@@ -43,14 +42,14 @@ AT_RUNS = tuple(
     b" sq0atp- sq0csp- figd_ tfp_ fio-u- tk-us- duffel_live_ duffel_test_ dnkey- fo1_ fm1a_ fm1r_ tskey-"
     b" pat-na pat-eu access-sandbox- access-development- access-production- CFPAT- CCIPAT_ CCIPRJ_ AQVN"
     b" lip_live_ re_ AVNS_ s-s4t2ud- s-s4t2af- sm_aat_ sm_pat_ sm_sat_"
-    b" AGE-PLUGIN- A3T".split()
+    b" AGE-PLUGIN- A3T"
+    b" SK0 SK1 SK2 SK3 SK4 SK5 SK6 SK7 SK8 SK9 SKa SKb SKc SKd SKe SKf SKA SKB SKC SKD SKE SKF".split()  # Twilio's
 )
-AT_RUNS += tuple([b"SK" + bytes((digit,)) for digit in b"0123456789abcdefABCDEF"])  # Twilio's
 BEFORE_RUNS = tuple(
     b"t1. xoxe. hvs. hvb. hvr. sha256~ sl. sl.u. .atlasv1. ya29. ya29.a. ya29.c. ya29.d. dp.pt. dp.ct. dp.sa. dp.st."
     b" dp.scim. dp.audit. v1. dt0c01. dt0s01.".split()
 )
-BEGINNINGS = frozenset(prefix[:3] for prefix in AT_RUNS)
+BEGINNINGS = frozenset([prefix[:3] for prefix in AT_RUNS])
 JOINTS = b".~:="  # what stands before the run of a token that is more than the run
 SHIFTING = b"\\%[;"  # what a token may be glued to
 # One where a run with such a character before it, or at its beginning, has to be looked at.

@@ -60,17 +60,20 @@ class _Frame:
 
 def redact_value(value: object, redactor: "Redactor") -> object:
     """`value` without its secrets; the same object where there are none. Does not recurse."""
+    settled: set[str] = set()
     for _ in range(_ROUNDS):
-        safe = _walked(value, redactor)
+        safe = _walked(value, redactor, settled)
         if safe is value:
             break
         value = safe
     return value
 
 
-def _walked(value: object, redactor: "Redactor") -> object:
+def _walked(value: object, redactor: "Redactor", settled: "set[str]") -> object:
+    """`settled` are the strings that `Redactor.text` gave back in this and earlier walks: redacting twice is redacting
+    once."""
     if not isinstance(value, (dict, list)):
-        return _leaf(value, _NOTHING, redactor)
+        return _leaf(value, _NOTHING, redactor, settled)
     stack = [_Frame(value, _NOTHING)]
     while True:
         frame = stack[-1]
@@ -85,14 +88,17 @@ def _walked(value: object, redactor: "Redactor") -> object:
         if isinstance(item, (dict, list)):
             stack.append(_Frame(item, told))
         else:
-            frame.made.append(_leaf(item, told, redactor))
+            frame.made.append(_leaf(item, told, redactor, settled))
 
 
-def _leaf(item: object, told: _Told, redactor: "Redactor") -> object:
+def _leaf(item: object, told: _Told, redactor: "Redactor", settled: "set[str]") -> object:
     if isinstance(item, str):
         if told.kind and is_secret(Candidate(told.kind, told.name, item, "key")):
             return redactor.marker(told.kind, item)
-        return redactor.text(item)
+        if item not in settled:
+            item = redactor.text(item)
+            settled.add(item)
+        return item
     # A PIN is a number; a number under `token` or `secret` counts or names something.
     if told.numbers and isinstance(item, (int, float)) and not isinstance(item, bool):
         digits = str(item)
