@@ -30,7 +30,7 @@ from eyelet_ingest.redaction_runs import (
 )
 
 # What may stand behind a telling name, as `redaction_probes._ends_name` has it.
-_ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%|?(])"
+_ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%|?(\x1b])"
 # On the text in ASCII lower case.
 _LOW = tuple(
     re.compile(pattern)
