@@ -179,6 +179,8 @@ def _ends_name(low: bytes, stem: bytes) -> "Iterator[int]":
         if (
             behind in _ENDS_NAME
             or (behind == b"\\" and (low[end + 1 : end + 2] in _QUOTES or b"value:" in low[end : end + 96]))
+            or behind == b"\x1b"
+            or low.startswith(b"\\u001b", end)
             or (behind == b"\n" and b"value:" in low[end : end + 48])
             or (behind in b"_-" and low.startswith(_TRAILING, end + 1))
             or ((behind in b" \t|?(-" or low.startswith(b"\\t", end)) and _is_separated(low, at, end))

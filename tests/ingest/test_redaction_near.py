@@ -45,6 +45,8 @@ GOES = [
 ]
 SPOKEN = [
     f"ENV API_KEY {VALUE}",
+    f"\x1b[36mAUTH_TOKEN\x1b[0m=\x1b[33m{VALUE}\x1b[0m",
+    f'\x1b[1;34m"password"\x1b[0m: \x1b[32m"{VALUE}"\x1b[0m',
     f"set -x API_TOKEN {VALUE}",
     f"| `API_KEY` | `{VALUE}` |",
     f"api_key    | {VALUE} |",
@@ -161,6 +163,7 @@ PARTS = [
         "...",
         "arn:",
         "é",
+        "\x1b[0m",
     ),
 ]
 
