@@ -55,7 +55,7 @@ _KEY = 2
 _LOW_RARE = (b"q", b"mysql", 3)
 _RAW_RARE = ((b"~", b"Q~", 1), (b"&", b"&sig=", 0), (b"?", b"?sig=", 0))
 # So many of these characters in vain, and the literal itself is searched for: they are no longer rare.
-_MISSES = 256
+_MISSES = 32
 
 
 def suspects(texts: "Sequence[str]", redactor: Redactor) -> set[int]:
