@@ -90,7 +90,7 @@ SPOKEN_OF = [
 def recorded(text: str) -> str:
     value = {"tool_response": {"stdout": text}}
     safe = clean(json.dumps(value), value, REDACTOR)[0]
-    return str(safe["tool_response"]["stdout"])  # type: ignore[index, call-overload]
+    return str(safe["tool_response"]["stdout"])  # type: ignore[index]
 
 
 @pytest.mark.parametrize("text", STAYS)
