@@ -29,7 +29,7 @@ from eyelet_ingest.redaction_runs import (
 )
 
 # What may stand behind a telling name, as `redaction_probes._ends_name` has it.
-_ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%|?(])"
+_ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%|?(\x1b])"
 _OPTION = re.compile(rb"-(?<= -)[paAPwUbSu]")
 # On the text in ASCII lower case. What the first group has is certain: `may_hold_secret` asks no more. What the second
 # has may be a name.
@@ -55,7 +55,7 @@ _KEY = 2
 _LOW_RARE = (b"q", b"mysql", 3)
 _RAW_RARE = ((b"~", b"Q~", 1), (b"&", b"&sig=", 0), (b"?", b"?sig=", 0))
 # So many of these characters in vain, and the literal itself is searched for: they are no longer rare.
-_MISSES = 256
+_MISSES = 32
 
 
 def suspects(texts: "Sequence[str]", redactor: Redactor) -> set[int]:

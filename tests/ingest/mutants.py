@@ -68,6 +68,7 @@ SPOKEN = (
         f"https:\\/\\/bob:{VALUE}@example.com",
         f"name: DB_PASS\nvalue: {VALUE}",
     ),
+    f"token\x1b[0m={VALUE}",
     *(f"https://hooks.zapier.com/hooks/catch/1234567/{VALUE[:7]}/", f"password\\t=\\t{VALUE}"),
     *(f'{{"{name}": "{VALUE}"}}' for name in (r"pass\u0077ord", r"p\u0061ssword", r"\u0050ASSWORD", r"\u0041PI_KEY")),
     *(f'{{"api\\u002dkey": "{VALUE}"}}', f"password\\u003d{VALUE}"),

@@ -26,7 +26,7 @@ SPARE = {
     "_KEY_NAMES: b'presharedkey'": "it ends in `sharedkey`",
     "or b'key' in low": "of names alone, where the names of keys are asked for next",
     "or b'?' in raw and b'?sig=' in raw": "a signature is a long run besides, unless it is full of escapes",
-    "or right in b'9adAD'": "line ends and tabs, beside which other characters are escaped as a rule",
+    "or first == b'0' and second in b'9adAD'": "line ends and tabs, beside which others are escaped as a rule",
     "or ':\\\\' in text": "half of `:\\/\\/`, whose other half is asked for, too",
     "or b'-u' in low": "an option behind a blank is asked for with its command",
     "or b'--user' in low": "an option behind a blank is asked for with its command",
