@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -161,7 +162,12 @@ def test_a_slow_search_is_stopped_by_ctrl_c_and_all_is_as_it_was(store: Store, m
     command = [sys.executable, "-m", "eyelet_ingest.cli", "redact", "--pattern", "[a-z]{3,900}!", "--yes"]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
     child = subprocess.Popen(
-        [*command, "--root", store.root], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--root", store.root],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     while not Path(f"{path}-shm").exists() and child.poll() is None:
         time.sleep(0.01)  # until it reads the day

@@ -138,7 +138,9 @@ def test_what_was_written_to_last_comes_first_and_sessions_are_counted(home: Pat
     assert [one.path for one in history.find(since_us=since_us).left] == [str(new), str(middle)]
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_comes_in(home: Path, root: str) -> None:
+def test_what_cannot_be_read_is_named_and_the_rest_comes_in(
+    home: Path, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = transcript(home, 1, 3)
     folder = path.parent
     (folder / "around").symlink_to(home / ".claude" / "projects")
@@ -147,7 +149,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_comes_in(home: Path, root: st
     (folder / "twice.jsonl").symlink_to(path)
     (folder / "directory.jsonl").mkdir()
     os.mkfifo(folder / "pipe.jsonl")
-    os.chdir(folder)
+    monkeypatch.chdir(folder)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket.jsonl")
         found = history.find(root=root)
