@@ -94,6 +94,16 @@ def test_a_status_is_the_calls_and_unknown_is_one_of_calls_alone(recorded: str) 
     assert (nothing.stdout, nothing.exit_code) == ("", 0) and "no calls found" in nothing.stderr
 
 
+def test_the_help_of_calls_names_the_status_that_calls_alone_have(recorded: str) -> None:
+    said = {name: " ".join(run(recorded, *name.split(), "--help").stdout.split()) for name in ("calls", "query search")}
+    assert "denied, pending, unknown." in said["calls"]
+    assert "denied, pending." in said["query search"]
+
+
+def test_the_help_of_completeness_says_that_a_session_may_be_left_out(recorded: str) -> None:
+    assert "[OPTIONS] [SESSION]" in run(recorded, "completeness", "--help").stdout
+
+
 def test_a_list_of_events_shows_what_became_of_a_pending_one(recorded: str) -> None:
     shown = [
         line.split()[4] for line in run(recorded, "query", "search", "--type", "PreToolUse").stdout.splitlines()[1:]

@@ -106,6 +106,14 @@ def test_status_says_what_records_and_whether_it_works(tmp_path: Path) -> None:
     assert (said["waiting"], said["quarantined"], said["newest_event_us"]) == (0, 0, None)
 
 
+def test_status_calls_the_users_settings_the_users_also_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("install", "--agent", "claude", "--yes")
+    monkeypatch.chdir(tmp_path / "home")
+    assert f"claude (user): {settings(tmp_path)}" in run("status").stdout
+
+
 def test_status_says_that_recording_is_off_and_by_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home" / ".eyelet"
     home.mkdir()

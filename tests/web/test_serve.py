@@ -51,6 +51,23 @@ def test_the_printed_link_signs_in_and_lands_on_the_search_page(serve: Serve) ->
         assert answer.status == 200
 
 
+def test_its_log_of_requests_holds_no_secret(root: str, tmp_path: Path) -> None:
+    token, port = "ghp_" + "a1B2c3D4e5F6" * 3, free_port()
+    command = [sys.executable, "-c", "from eyelet_ingest.cli import main; main()", "serve", "--root", root]
+    told = tmp_path / "log"
+    with told.open("wb") as log, subprocess.Popen([*command, "--port", str(port)], stdout=log, stderr=log) as process:
+        try:
+            until = time.monotonic() + 30
+            while "Ctrl-C ends" not in told.read_text() and time.monotonic() < until:
+                time.sleep(0.05)
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/-/eyelet?q={token}")
+        finally:
+            process.terminate()
+    assert "/-/eyelet?q=[redacted:github-token]" in told.read_text()
+    assert token not in told.read_text()
+
+
 def test_it_listens_to_this_machine_only(serve: Serve) -> None:
     served = serve()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/-/eyelet", served.search_url)

@@ -35,7 +35,7 @@ CALL_COLUMNS = (
 
 
 @click.command()
-@click.argument("session", metavar="SESSION", required=False, default="")
+@click.argument("session", metavar="[SESSION]", required=False, default="")
 @filter_options(only=FLAGS)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: totals, sessions, the missing calls.")
 @roots_option

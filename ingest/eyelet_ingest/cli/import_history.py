@@ -65,7 +65,8 @@ def import_history(
     context: str,
     root: str,
 ) -> None:
-    """Import what the agents of this machine left, newest first: Claude Code, Codex, Gemini CLI, Copilot, OpenCode.
+    """Import what the agents of this machine left, newest first: Claude Code, Codex, Gemini CLI, Copilot, Cursor,
+    OpenCode.
 
     Says first how much there is and how old it is. Again it imports only what is new; killed, it goes on.
     """

@@ -163,6 +163,9 @@ def filter_options(
 
         decorated: Callable[..., Any] = with_chosen
         for name, (names, said, help_text) in reversed(FILTER_FLAGS.items()):
+            if name == "status" and statuses:
+                known = (*STATUSES, *statuses)
+                said, help_text = _known(recorded.words(*known)), f"Only this status: {', '.join(known)}."
             if without not in names and (not only or name in only):
                 decorated = click.option(*names, name, help=help_text, **said)(decorated)
         return decorated

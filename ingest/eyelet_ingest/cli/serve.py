@@ -8,6 +8,7 @@ any program (Python would print where its imports were), until uvicorn handles i
 """
 
 import errno
+import logging
 import os
 import runpy
 import secrets
@@ -177,8 +178,18 @@ def _shipped(name: str) -> str:
     return next((path for path in candidates if os.path.exists(path)), "")
 
 
+def _without_secrets(record: logging.LogRecord) -> bool:
+    """A line of uvicorn's access log says its address (the third argument, uvicorn/protocols/http) redacted."""
+    from eyelet_ingest.redactors import message
+
+    if isinstance(record.args, tuple) and len(record.args) > 2:
+        record.args = (*record.args[:2], message(str(record.args[2])), *record.args[3:])
+    return True
+
+
 def _become_datasette() -> None:
     """`python -m datasette`, with the SIGINT that `serve` held back let through."""
+    logging.getLogger("uvicorn.access").addFilter(_without_secrets)  # its configuration leaves filters as they are
     sys.setswitchinterval(SWITCH_S)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a parent may have it ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -108,12 +108,11 @@ def open_to_others(root: str) -> list[str]:
 
 def where(home: str, project: str) -> list[Installed]:
     """Every settings file that runs our hook, of the user, of the project, and of those that were recorded."""
-    places = {
-        agent.path(scope, project): (agent, scope)
-        for agent in AGENTS.values()
-        for scope in SCOPES
-        if agent.path(scope, project)
-    }
+    places: dict[str, tuple[Agent, str]] = {}
+    for agent in AGENTS.values():
+        for scope in SCOPES:
+            if agent.path(scope, project):  # in the home folder the project's file is the user's: what it is first
+                places.setdefault(agent.path(scope, project), (agent, scope))
     for done in record.read(home).values():
         if done.agent in AGENTS:
             places.setdefault(done.path, (AGENTS[done.agent], done.scope))
