@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 # Behind a telling stem: the rest of its name, what separates it from its value, and the quote that opens the value.
 _STEMS = ("pass", "pwd", "secret", "token", "credential", "auth", "cookie", "key")
+_COLOURS = r"(?:(?:\x1b|\\{1,7}u001[bB])\[[0-9;]{0,12}m){0,2}"  # of a terminal, between name, sign and value
 _BEHIND_STEM = compiled(
     r"(?P<rest>[\w.-]{0,40})"
-    r"(?:(?P<close>\\{0,7}[\"'`])[\])]?)?\*{0,2}"
+    rf"(?:(?P<close>\\{{0,7}}[\"'`])[\])]?)?\*{{0,2}}{_COLOURS}"
     r"(?P<sep>:[ ]{0,2}[&A-Za-z][\w.\[\]|<>, ?&]{0,40}?[ ]{1,4}=[ ]{1,4}"  # a type between: `token: str = "…"`
     r"|[ \t]{0,4},(?:\s|\\{1,7}[nrt]){0,40}\\{0,7}[\"'][vV]alue\\{0,7}[\"'][ \t]{0,4}:[ \t]{0,4}"  # a pair
     r"|[ \t]{0,4}\\?[rn]?\r?\n?[ \t]{1,40}value:[ \t]{1,4}"  # the same in YAML
@@ -31,8 +32,7 @@ _BEHIND_STEM = compiled(
     r"|[ \t]{0,16}\|[ \t]{1,16}|[ ]{1,2}->[ ]{1,2}"  # the next cell of a table
     r"|[ \t]{0,8}(?:===?|!==?|=>|[:?+]=|[=>]|:(?!:))\*{0,2}[ \t]{0,8}"
     r"|[ \t]{0,4},\s{0,40}"
-    r"|[ \t]{1,24})"
-    r"(?P<open>[fFrRbBuU]{0,2}\\{0,7}[\"'`])?",
+    r"|[ \t]{1,24})" + _COLOURS + r"(?P<open>[fFrRbBuU]{0,2}\\{0,7}[\"'`])?",
     I | A,
 )
 _NAME_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
@@ -44,7 +44,7 @@ _JUDGED_MAX_CHARS = 256
 _BARE = compiled(
     rf"(?:{MARKED}|"
     r"\$\{\{[^}\n]{0,80}\}\}|\{\{[^}\n]{0,80}\}\}|<[^<>\n]{1,80}>)(?![\w-])"
-    r"|(?:[^\s\0\"'`\\<&;,]|\\(?!\\{0,7}[nrtu\"'`\s])|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
+    r"|(?:[^\s\0\x1b\"'`\\<&;,]|\\(?!\\{0,7}[nrtu\"'`\s])|<(?![/!A-Za-z])|&(?![\w.-]{1,40}=|[&\s]|$)"
     r"|[;,](?![\s\"'`\\]|[\w.-]{1,40}[=:]|$)){1,200}",
     A,
 )

@@ -29,7 +29,7 @@ from eyelet_ingest.redaction_runs import (
 )
 
 # What may stand behind a telling name, as `redaction_probes._ends_name` has it.
-_ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%|?(])"
+_ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%|?(\x1b])"
 _OPTION = re.compile(rb"-(?<= -)[paAPwUbSu]")
 # On the text in ASCII lower case. What the first group has is certain: `may_hold_secret` asks no more. What the second
 # has may be a name.

@@ -93,7 +93,7 @@ def may_hold_secret(text: str, depth: int = FORMS) -> bool:
         or (b"<" in low and b"<<<" in low and b"kinit" in low)
         or (b"hooks" in low and (b"hooks.slack.com" in low or b"/webhooks" in low or b"hooks.zapier.com" in low))
         or b"webhookb2" in low
-        or (b"identified " in low and (b"identified by" in low or b"identified with" in low))
+        or (b"fied " in low and (b"identified by" in low or b"identified with" in low))
         or (b"curl" in low and (b"-u" in low or b"-b" in low or b"--user" in low))
         or (b"q" in low and b"mysql" in low and b"-p" in low)  # one character is found 20 times as fast
         or (depth > 0 and b"%" in raw and _spelled_in_percents(raw, depth))
@@ -152,7 +152,7 @@ def _holds_auth(low: bytes) -> bool:
     return (
         b"authorization" in low
         or any(_ends_name(low, b"auth"))
-        or any(call in low for call in (b"auth('", b'auth("', b"auth(\\"))
+        or (b"auth(" in low and any(call in low for call in (b"auth('", b'auth("', b"auth(\\")))
     )
 
 
@@ -179,6 +179,8 @@ def _ends_name(low: bytes, stem: bytes) -> "Iterator[int]":
         if (
             behind in _ENDS_NAME
             or (behind == b"\\" and (low[end + 1 : end + 2] in _QUOTES or b"value:" in low[end : end + 96]))
+            or behind == b"\x1b"
+            or low.startswith(b"\\u001b", end)
             or (behind == b"\n" and b"value:" in low[end : end + 48])
             or (behind in b"_-" and low.startswith(_TRAILING, end + 1))
             or ((behind in b" \t|?(-" or low.startswith(b"\\t", end)) and _is_separated(low, at, end))

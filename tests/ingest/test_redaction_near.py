@@ -45,6 +45,8 @@ GOES = [
 ]
 SPOKEN = [
     f"ENV API_KEY {VALUE}",
+    f"\x1b[36mAUTH_TOKEN\x1b[0m=\x1b[33m{VALUE}\x1b[0m",
+    f'\x1b[1;34m"password"\x1b[0m: \x1b[32m"{VALUE}"\x1b[0m',
     f"set -x API_TOKEN {VALUE}",
     f"| `API_KEY` | `{VALUE}` |",
     f"api_key    | {VALUE} |",
@@ -88,7 +90,7 @@ SPOKEN_OF = [
 def recorded(text: str) -> str:
     value = {"tool_response": {"stdout": text}}
     safe = clean(json.dumps(value), value, REDACTOR)[0]
-    return str(safe["tool_response"]["stdout"])  # type: ignore[index, call-overload]
+    return str(safe["tool_response"]["stdout"])  # type: ignore[index]
 
 
 @pytest.mark.parametrize("text", STAYS)
@@ -161,6 +163,7 @@ PARTS = [
         "...",
         "arn:",
         "é",
+        "\x1b[0m",
     ),
 ]
 
