@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _ARGUMENT = r"\\{0,7}[\"']?)([^\s\"'\\]+)"
 _USER = rf"(?:{MARKED}|(?!\[redacted:)[^\s:%\"'\\]{{1,64}})"
 _ON = r"[^\n|;&]{0,200}?\s"  # the rest of the command, up to an option
+_TO_LINE_END = r"(?=\\{0,7}[\"']?[ \t]{0,8}(?:$|[\n\r\"'`#]|\\{1,7}[nr\"']))"
 # (kind, what must be there, pattern with the kept part and the secret)
 _COMMANDS = (
     ("basic-auth", "curl", rf"(\bcurl\b{_ON}(?:-u|--user)[ =]{{0,2}}\\{{0,7}}[\"']?{_USER}:)([^\s\"'\\]+)"),
@@ -61,6 +62,29 @@ _COMMANDS = (
     ("password", "<<<", r"(\bkinit\b[^\n|;&]{0,120}?<<<[ ]{0,2}" + _ARGUMENT),
     ("password", "pgpass", r"((?:^|[\n\s]|\\n)[\w.*-]{1,80}:(?:[0-9]{2,5}|\*):[\w*-]{1,64}:[\w.*-]{1,64}:)"
      r"(?!\[redacted:)([^\s:\\\"']+)"),
+    ("password", "openssl", rf"(\bopenssl\b{_ON}-k[ =]{{1,2}}" + _ARGUMENT),
+    ("token", "twine", rf"(\btwine\b{_ON}-p[ =]{{1,2}}" + _ARGUMENT),
+    ("token", "doctl", rf"(\bdoctl\b{_ON}-t[ =]{{1,2}}" + _ARGUMENT),
+    ("password", "user", rf"(\buser(?:add|mod)\b{_ON}-p[ =]{{1,2}}" + _ARGUMENT),
+    ("password", "sqlplus", r"(\bsqlplus\b[^\n|;&]{0,80}?\s\\{0,7}[\"']?"
+     r"[\w.]{1,64}\\{0,7}/)([^\s\"'\\@/]{2,128})(?=@)"),
+    ("password", "jdbc:", r"(\bjdbc:oracle:(?:thin|oci8?):[\w.]{1,64}\\{0,7}/)([^\s\"'\\@/]{2,128})(?=@)"),
+    ("password", "impacket", rf"(\bimpacket-\w{{1,32}}\b{_ON}(?:[\w.-]{{1,64}}/)?{_USER}:)([^\s\"'\\@]{{1,128}})(?=@)"),
+    ("password", "/pass:", r"(\bcmdkey\b[^\n|;&]{0,200}?\s/pass:)([^\s\"'\\]+)"),
+    ("password", "requirepass", r"((?:^|[\s\"'`]|\\n)requirepass[ \t]{1,4}" + _ARGUMENT + _TO_LINE_END),
+    ("password", "masterauth", r"((?:^|[\s\"'`]|\\n)masterauth[ \t]{1,4}" + _ARGUMENT + _TO_LINE_END),
+    ("password", "--password-command", r"(--password-command[ =]\\{0,7}[\"']echo[ ])([^\s\"'\\]+)"),
+    ("token", "-Dsonar.login=", r"(-Dsonar\.login=" + _ARGUMENT),
+    ("token", "login", r"(\b(?:wandb|cargo|heroku|railway)[ ]login[ ](?:--relogin[ ])?\\{0,7}[\"']?)"
+     r"(?=[A-Za-z_-]{0,60}[0-9])([A-Za-z0-9_+/=.-]{20,})"),
+    ("token", "snyk", r"(\bsnyk[ ]auth[ ]\\{0,7}[\"']?)(?=[A-Za-z_-]{0,60}[0-9])([A-Za-z0-9_+/=.-]{20,})"),
+    ("token", "<<<", r"(\blogin\b[^\n|;&]{0,120}?<<<[ ]{0,2}" + _ARGUMENT),
+    ("password", "SecureString", r"(\bConvertTo-SecureString[ ](?:-String[ ])?\\{0,7}[\"'])([^\s\"'\\]{3,128})"
+     r"(?=\\{0,7}[\"'][^\n]{0,40}?-AsPlainText)"),
+    ("token", "PAT=", r"((?:^|[\s\"'`;&:]|\\n|\b[A-Z0-9_]{1,40}_)PAT=\\{0,7}[\"']?)"
+     r"(?=[A-Za-z_+/-]{0,60}[0-9])([A-Za-z0-9_+/=-]{20,})"),
+    ("secret", "SALT=", r"(\b[A-Z0-9_]{0,40}SALT=\\{0,7}[\"']?)"
+     r"(?=[A-Za-z_+/-]{0,60}[0-9])([A-Za-z0-9_+/=-]{16,})"),
     ("url-password", "@tcp(", r"((?:^|[^\w.@:\[-])[\w.-]{1,64}:)([^\s\"'`\\/@]{1,128})(?=@tcp\()"),
     ("url-password", "@unix(", r"((?:^|[^\w.@:\[-])[\w.-]{1,64}:)([^\s\"'`\\/@]{1,128})(?=@unix\()"),
 )  # fmt: skip
@@ -70,6 +94,7 @@ _PARTS = {
     "login": r"login\b",
     "ldap": r"ldap[a-z]{2,8}\b",
     "pass": r"pass[ =]",
+    "user": r"user(?:add|mod)\b",
     "uth": r"uth(?:[ ]?=[ ]?)?\(",
 }
 # MySQL's and MariaDB's, Oracle's and ClickHouse's

@@ -12,7 +12,14 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from eyelet_ingest.redaction import Redactor
-from eyelet_ingest.redaction_probes import KEY_MAX_CHARS, KEY_WINDOW, holds_key, holds_userinfo, may_hold_secret
+from eyelet_ingest.redaction_probes import (
+    AT_SIGNS,
+    KEY_MAX_CHARS,
+    KEY_WINDOW,
+    holds_key,
+    holds_userinfo,
+    may_hold_secret,
+)
 from eyelet_ingest.redaction_runs import (
     BEGINNINGS,
     LONG_CHARS,
@@ -30,7 +37,7 @@ from eyelet_ingest.redaction_runs import (
 
 # What may stand behind a telling name, as `redaction_probes._ends_name` has it.
 _ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%|?(\x1b])"
-_OPTION = re.compile(rb"-(?<= -)[paAPwUbSu]")
+_OPTION = re.compile(rb"-(?<= -)[paAPwUbSuktD-]")
 # On the text in ASCII lower case. What the first group has is certain: `may_hold_secret` asks no more. What the second
 # has may be a name.
 _LOW = tuple(
@@ -41,19 +48,20 @@ _LOW = tuple(
         rb"|[\"'`:=>* \\+]{1,40}(?=[a-z0-9+/=_.-]{0,39}[0-9])[a-z0-9+/=_.-]{20}))"
         rb"|en(?<=token)" + _ENDS + rb"|init)",
         rb"c(?:(redential|ret(?<=secret))|url|_(?<=glc_))",
-        rb"p(?:(rivate>|ass(?:w(?!(?<=/passw)d)|phrase|code|(?<=sshpass)|(?<=pgpass)))|ass" + _ENDS
+        rb"p(?:rivate>|(ass(?:w(?!(?<=/passw)d)|phrase|code|(?<=sshpass)|(?<=pgpass)))|ass" + _ENDS
         + rb"|wd(?<=[a-z0-9_.;-]pwd)" + _ENDS + rb")",
         rb"u(?:(th(?<=auth)orization|00[2-7](?<=\\u00.))|th(?<=auth)" + _ENDS + rb")",
-        rb"b(earer|2(?<=webhookb2))",
+        rb"b(earer)",
     )
 )  # fmt: skip
-_IDENTIFIED = re.compile(rb"(identified (?:by|with))")
-_FLY = re.compile(rb"(fm2_)")
 _PERCENT = re.compile(rb"%(?:[2-7][0-9a-fA-F]|0[9adAD])")
 _KEY = 2
 # Literals that hold a character so rare that looking at each of these is faster than a search: it, and its place.
-_LOW_RARE = (b"q", b"mysql", 3)
-_RAW_RARE = ((b"~", b"Q~", 1), (b"&", b"&sig=", 0), (b"?", b"?sig=", 0))
+_LOW_RARE = ((b"q", b"mysql", 3), (b"q", b"sqlplus", 1))
+# Literals that are searched for as they are.
+_RAW_LITERALS = (b"fm2_", b"PAT=", b"SALT=")
+_LOW_LITERALS = (b"identified by", b"identified with", b"jwt.sign(", b"<<<")
+_RAW_RARE = ((b"~", b"Q~", 1), (b"&", b"&sig=", 0), (b"?", b"?sig=", 0), (b"&", b"&code=", 0), (b"?", b"?code=", 0))
 # So many of these characters in vain, and the literal itself is searched for: they are no longer rare.
 _MISSES = 32
 
@@ -67,8 +75,8 @@ def suspects(texts: "Sequence[str]", redactor: Redactor) -> set[int]:
     certain = {at for at, text in enumerate(texts) if "@" in text and _holds_address(text)} if b"@" in raw else set()
     found = _in_runs(raw, ends)
     _find(_OPTION, raw, ends, found, certain)
-    if b"fm2_" in raw:
-        _find(_FLY, raw, ends, found, certain)
+    for literal in _RAW_LITERALS:
+        found.update(_found(literal, raw, ends))
     for rare in _RAW_RARE:
         found.update(_found_rare(*rare, raw, ends))
     if b"%" in raw:
@@ -76,15 +84,17 @@ def suspects(texts: "Sequence[str]", redactor: Redactor) -> set[int]:
     raw = raw.lower()
     for pattern in _LOW:
         _find(pattern, raw, ends, found, certain)
-    if b"identified " in raw:
-        _find(_IDENTIFIED, raw, ends, found, certain)
-    found.update(_found_rare(*_LOW_RARE, raw, ends))
+    for rare in _LOW_RARE:
+        found.update(_found_rare(*rare, raw, ends))
+    for literal in _LOW_LITERALS:
+        found.update(_found(literal, raw, ends))
     certain.update([at for at in found - certain if may_hold_secret(texts[at])])
     return certain | redactor.own_suspects(texts)
 
 
 def _holds_address(text: str) -> bool:
-    return holds_userinfo(text) or "@tcp(" in text or "@unix(" in text
+    low = text.lower().encode("utf-8", "surrogatepass")
+    return holds_userinfo(text) or any(sign in low for sign in AT_SIGNS)
 
 
 def _find(pattern: "re.Pattern[bytes]", data: bytes, ends: list[int], found: set[int], certain: set[int]) -> None:
@@ -106,6 +116,15 @@ def _find(pattern: "re.Pattern[bytes]", data: bytes, ends: list[int], found: set
 def _tells_key(data: bytes, begin: int, least: int, most: int) -> bool:
     """Whether the `key` that begins there, in the text with these bounds, ends a telling name."""
     return holds_key(data[max(least, begin - KEY_WINDOW) : min(most - 1, begin + KEY_MAX_CHARS)])
+
+
+def _found(literal: bytes, data: bytes, ends: list[int]) -> Iterator[int]:
+    """The texts in which the literal is."""
+    hit = data.find(literal)
+    while hit >= 0:
+        at = bisect_right(ends, hit)
+        yield at
+        hit = data.find(literal, ends[at])
 
 
 def _found_rare(rare: bytes, literal: bytes, place: int, data: bytes, ends: list[int]) -> Iterator[int]:

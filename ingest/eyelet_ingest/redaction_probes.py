@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Every probe is a search through the whole text, 0.6 ns a character: the fewer, the better. So prefixes of tokens are
 # asked for only before and in long runs (`redaction_runs.py`). Texts are compared in ASCII lower case as bytes:
 # `str.lower` would also map the Kelvin sign to k, and JSON that spells it as an escape would then hide what it shows.
-_PROBES = (*(b"secret", b"bearer", b"cookie", b"credential", b"private>"),)
+_PROBES = (*(b"secret", b"bearer", b"cookie", b"credential"),)
 _NAMES = (b"secret", b"credential", b"cookie")
 _KEY_NAMES = (
     *(b"apikey", b"accesskey", b"privatekey", b"secretkey", b"signingkey", b"encryptionkey", b"masterkey"),
@@ -62,11 +62,14 @@ _SPOKEN_WINDOW = 128
 _BEHIND_KEY = tuple(bytes((code,)) for code in b"\"'`:=>\\ *")
 _TO_VALUE = b" \"'`:=>\\*+"
 _VALUE_CHARS = _NAME_BYTES + b"/+="
+# What stands before or behind an @, or has one in it, where that tells of a secret.
+AT_SIGNS = (b"@tcp(", b"@unix(", b":thin:", b"impacket", b"webhookb2")
 # Options that take a password, by their letters, and the commands before them in which they do.
 _OPTIONS = b"pawubs"
 _COMMANDS = (
     *(b"docker", b"podman", b"nerdctl", b"buildah", b"skopeo", b"oras", b"helm", b"az ", b"mongo", b"sqlcmd"),
-    *(b"redis-cli", b"ldap", b"smbclient", b"7z", b"zip", b"curl", b"http", b"sudo"),
+    *(b"redis-cli", b"ldap", b"smbclient", b"7z", b"zip", b"curl", b"http", b"sudo", b"twine", b"useradd", b"usermod"),
+    b"securestring",
 )
 _COMMAND_MAX_CHARS = 400
 _ASKED_OFTEN = 8
@@ -88,14 +91,16 @@ def may_hold_secret(text: str, depth: int = FORMS) -> bool:
         _names_secret(raw, low)
         or _holds_sign(raw)
         or _holds_run(raw, depth)
-        or ("@" in text and (holds_userinfo(text) or b"@tcp(" in raw or b"@unix(" in raw))
+        or ("@" in text and (holds_userinfo(text) or any(sign in low for sign in AT_SIGNS)))
         or _holds_option(low)
-        or (b"<" in low and b"<<<" in low and b"kinit" in low)
+        or (b"<" in low and (b"private>" in low or (b"<<<" in low and (b"kinit" in low or b"login" in low))))
+        or (b"(" in low and b"jwt.sign(" in low)
+        or (b"=" in low and (b"PAT=" in raw or b"SALT=" in raw))
         or (b"hooks" in low and (b"hooks.slack.com" in low or b"/webhooks" in low or b"hooks.zapier.com" in low))
-        or b"webhookb2" in low
-        or (b"fied " in low and (b"identified by" in low or b"identified with" in low))
-        or (b"curl" in low and (b"-u" in low or b"-b" in low or b"--user" in low))
-        or (b"q" in low and b"mysql" in low and b"-p" in low)  # one character is found 20 times as fast
+        or (b"identified " in low and (b"identified by" in low or b"identified with" in low))
+        or (
+            b"q" in low and (b"sqlplus" in low or (b"mysql" in low and b"-p" in low))
+        )  # one character is found 20 times as fast
         or (depth > 0 and b"%" in raw and _spelled_in_percents(raw, depth))
         or (b"\\u00" in low and any(escape in low for escape in _PRINTABLE_ESCAPES))
     )
@@ -138,7 +143,7 @@ def _holds_pass(raw: bytes, low: bytes) -> bool:
     """`password` and its kin, or `pass` as a name; not /etc/passwd, `bypass_all`, `tests pass`, `PASS: test_x`."""
     if low.count(b"passw") > low.count(b"/passwd"):
         return True
-    if b"pgpass" in low or b"passphrase" in low or b"passcode" in low or b"sshpass" in low:
+    if b"pgpass" in low or b"passphrase" in low or b"passcode" in low or b"sshpass" in low or b"requirepass" in low:
         return True
     for end in _ends_name(low, b"pass"):
         before = low[end - 5 : end - 4] if end > 4 else b""
@@ -151,6 +156,7 @@ def _holds_pass(raw: bytes, low: bytes) -> bool:
 def _holds_auth(low: bytes) -> bool:
     return (
         b"authorization" in low
+        or b"masterauth " in low
         or any(_ends_name(low, b"auth"))
         or (b"auth(" in low and any(call in low for call in (b"auth('", b'auth("', b"auth(\\")))
     )
@@ -218,8 +224,8 @@ def _holds_sign(raw: bytes) -> bool:
         b"fm2_" in raw
         or b"glc_" in raw
         or (b"~" in raw and b"Q~" in raw)
-        or (b"&" in raw and b"&sig=" in raw)
-        or (b"?" in raw and b"?sig=" in raw)
+        or (b"&" in raw and (b"&sig=" in raw or b"&code=" in raw))
+        or (b"?" in raw and (b"?sig=" in raw or b"?code=" in raw))
     )
 
 
@@ -229,7 +235,8 @@ def _holds_option(low: bytes) -> bool:
     asked = 0
     at = low.find(b" -")
     while at >= 0:
-        if low[at + 2 : at + 3] in _OPTIONS:
+        letter = low[at + 2 : at + 3]
+        if letter in _OPTIONS:
             head = low[max(0, at - _COMMAND_MAX_CHARS) : at]
             if any(command in head for command in commands):
                 return True
@@ -238,8 +245,22 @@ def _holds_option(low: bytes) -> bool:
                 commands = tuple(command for command in commands if command in low)
                 if not commands:
                     return False
+        elif letter in b"ktd-" and _is_rare_option(low, at, letter):
+            return True
         at = low.find(b" -", at + 2)
     return False
+
+
+def _is_rare_option(low: bytes, at: int, letter: bytes) -> bool:
+    """`curl … --user …`, `openssl … -k …`, `doctl … -t …`, `sonar-scanner -Dsonar.login=…`"""
+    if letter == b"-":
+        return low.startswith(b"user", at + 3) and b"curl" in low[max(0, at - _COMMAND_MAX_CHARS) : at]
+    if letter == b"d":
+        return low.startswith(b"sonar.login=", at + 3)
+    return (
+        low[at + 3 : at + 4] in b" ="
+        and (b"openssl" if letter == b"k" else b"doctl") in low[max(0, at - _COMMAND_MAX_CHARS) : at]
+    )
 
 
 def _holds_run(raw: bytes, depth: int) -> bool:

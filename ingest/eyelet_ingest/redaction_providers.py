@@ -62,7 +62,7 @@ AT_RUNS = (
     ("pul-", "pulumi-token", rf"{_X}{{40,}}"),
     ("sntryu_", "sentry-token", rf"{_X}{{64}}"),
     ("sntrys_", "sentry-token", rf"{_N}{{16}}[A-Za-z0-9+/]*={{0,2}}(?:_[A-Za-z0-9+/]{{20,}}={{0,2}})?"),
-    ("ops_", "1password-token", rf"eyJ{_N}{{16}}[A-Za-z0-9+/_-]{{40,}}={{0,2}}"),
+    ("ops_", "1password-token", rf"eyJ{_N}{{13}}[A-Za-z0-9+/_-]{{40,}}={{0,2}}"),
     ("rubygems_", "rubygems-key", rf"{_X}{{40,}}"),
     ("PMAK-", "postman-key", rf"{_X}{{24}}-{_X}{{34}}"),
     ("NRJS-", "newrelic-key", rf"{_X}{{19}}"),
@@ -152,8 +152,8 @@ AT_RUNS = (
     ("dnkey-", "defined-token", rf"{_W}{{20}}[\w=-]{{6}}-[\w=-]{{40,}}"),
     ("A3-", "1password-key", r"[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}"),
     ("fo1_", "fly-token", rf"{_W}{{40,}}"),
-    ("fm1a_", "fly-token", rf"{_W}{{16}}[A-Za-z0-9+/_-]{{60,}}={{0,3}}"),
-    ("fm1r_", "fly-token", rf"{_W}{{16}}[A-Za-z0-9+/_-]{{60,}}={{0,3}}"),
+    ("fm1a_", "fly-token", rf"{_W}{{15}}[A-Za-z0-9+/_-]{{60,}}={{0,3}}"),
+    ("fm1r_", "fly-token", rf"{_W}{{15}}[A-Za-z0-9+/_-]{{60,}}={{0,3}}"),
     ("tskey-", "tailscale-key", rf"[a-z]{{3,9}}-{_N}{{9,}}-{_N}{{16,}}"),
     ("pat-na", "hubspot-token", rf"[0-9]-{_UUID}"),
     ("pat-eu", "hubspot-token", rf"[0-9]-{_UUID}"),
@@ -233,6 +233,13 @@ SHAPES = (
     ("google-oauth-token", "/0", rf"(?<![0-9A-Za-z])1\\{{0,7}}/\\{{0,7}}/0{_W}{{30,}}"),
     ("fly-token", "fm2_", r"(?:FlyV1(?: |%20|\+))?fm2_[A-Za-z0-9+/_,-]{60,}={0,3}"),
     ("age-key", "AGE-SECRET-KEY-", r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
+    ("facebook-token", "|", rf"{EDGE}[0-9]{{15}}\|{_W}{{27}}(?![\w-])"),
+    (
+        "authress-key",
+        ".acc-",
+        rf"{EDGE}(?:sc|ext|scauth|authress)_[a-z0-9]{{5,30}}\.[a-z0-9]{{4,6}}\.acc-{_W}{{16,32}}\.[a-z0-9+/_=-]{{30,120}}",
+    ),
+    ("session-cookie", "_session=", rf"(_session=){_N}{{24}}[\w%+/=.-]*"),
     ("mapbox-token", "sk.eyJ", rf"{EDGE}sk\.eyJ{_W}{{20,}}\.{_W}{{20,}}"),
 )
 # Part of such a shape, by its word, where many texts have that. It begins with a character as it is, for which `search`
@@ -247,6 +254,7 @@ PARTS = {
     ".": rf"\.{_W}{{6}}\.{_W}{{27}}",
     ":": rf":{_X}{{32}}",
     "/0": rf"/0{_W}{{30}}",
+    "|": rf"\|(?<=[0-9]\|){_W}{{27}}",
 }
 # What stands behind another secret: the key of an AWS key id.
 _AWS_PAIR = (

@@ -7,11 +7,12 @@ Every pattern runs in linear time: one quantifier a run, bounded where a match c
 quantifier around another. Every rule leaves a marker where it stands, so that redacting twice is redacting once.
 """
 
-from eyelet_ingest import redaction_commands, redaction_providers
+from eyelet_ingest import redaction_commands, redaction_forms, redaction_providers
 from eyelet_ingest.patterns import A, I, compiled
 from eyelet_ingest.redaction_assignments import redact_named
 from eyelet_ingest.redaction_commands import redact_commands
 from eyelet_ingest.redaction_encoded import redact_packed, redact_views
+from eyelet_ingest.redaction_forms import redact_forms
 from eyelet_ingest.redaction_names import MARKED, is_placeholder
 from eyelet_ingest.redaction_plain import plain as plain  # every marker needs it: with the rules it comes at once
 from eyelet_ingest.redaction_private import redact_private
@@ -111,7 +112,7 @@ def _round(text: str, mark: "Mark") -> str:
     text = redact_named(text, mark)
     if "bearer" in text.lower():  # a pattern that ignores case looks at every character
         text = _compiled(_BEARER, I).sub(_unless_placeholder("bearer-token", mark), text)
-    return redact_commands(text, mark)
+    return redact_forms(redact_commands(text, mark), mark)
 
 
 def _unless_placeholder(kind: str, mark: "Mark") -> "Callable[[re.Match[str]], str]":
@@ -187,6 +188,7 @@ def compile_all() -> None:
     """Compile every pattern of these rules, for a bundle to write them down."""
     redaction_providers.compile_all()
     redaction_commands.compile_all()
+    redaction_forms.compile_all()
     patterns = (_JWT_HEAD, _JWT_TAIL, _BEGIN, _END, _KEY_BODY, _USERINFO, _LIKE_TOKEN, _SPACE)
     for pattern in patterns:
         _compiled(pattern)

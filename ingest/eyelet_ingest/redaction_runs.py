@@ -50,7 +50,7 @@ BEFORE_RUNS = tuple(
     b" dp.scim. dp.audit. v1. dt0c01. dt0s01.".split()
 )
 BEGINNINGS = frozenset([prefix[:3] for prefix in AT_RUNS])
-JOINTS = b".~:="  # what stands before the run of a token that is more than the run
+JOINTS = b".~:=|"  # what stands before the run of a token that is more than the run
 SHIFTING = b"\\%[;"  # what a token may be glued to
 # One where a run with such a character before it, or at its beginning, has to be looked at.
 ODD_BEFORE = _table(JOINTS + SHIFTING)
@@ -120,7 +120,7 @@ def run_tells(raw: bytes, at: int, end: int) -> bool:
         return True
     before = raw[at - 1] if at else 32
     if ODD_BEFORE[before] or ODD_FIRST[raw[at]]:
-        if before in b".~:/=" and _is_joined(raw, at, before):
+        if before in b".~:/=|" and _is_joined(raw, at, end, before):
             return True
         for begin in begins(raw, at):
             if raw.startswith(b"SK", begin) or (
@@ -140,17 +140,21 @@ def run_tells(raw: bytes, at: int, end: int) -> bool:
     )
 
 
-def _is_joined(raw: bytes, at: int, before: int) -> bool:
+def _is_joined(raw: bytes, at: int, end: int, before: int) -> bool:
     """Whether what stands before this run makes it a token."""
     head = raw[max(0, at - _PREFIX_MAX_CHARS) : at]
     if head.endswith(BEFORE_RUNS):
         return True
     if before == 58:  # a colon: Telegram's and Firebase's
         return raw.startswith((b"AA", b"APA91"), at) or (at > 9 and raw[at - 9 : at - 1].isdigit())  # and Asana's
-    if before == 61:  # an address that is signed
-        return head.endswith(b"Signature=")
+    if before == 61:  # an address that is signed, the cookie of a session
+        return head.endswith((b"Signature=", b"_session="))
+    if before == 124:  # Facebook's
+        return head[-16:-1].isdigit()
     if before == 47:  # Google's 1//0…
         return head.translate(None, b"\\").endswith(b"1//")
+    if raw.startswith(b"acc-", at) or (end - at == 24 and head[-2:-1] == b"s"):  # Authress', Vault's old ones
+        return True
     head = raw[max(0, at - 48) : at]  # a point: Airtable's, Harness', Doppler's with an environment, SendGrid's
     return head[-18:-15] == b"pat" or head[-27:-23] in (b"pat.", b"sat.") or b"dp.st." in head or b"SG." in head
 
