@@ -174,6 +174,16 @@ async def test_a_context_is_granted_alone(open_site: Any, record: Record, noon_u
     assert page.status_code == 200 and "other" not in page.text.replace("others", "")
 
 
+async def test_a_query_of_somebodys_that_fails_is_not_printed(
+    site: Site, record: Record, noon_us: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    record(noon_us)
+    answer = await site.get(f"/{name_of(noon_us)}/hooks.json?_where=nowhere='a-secret'")
+    assert answer.status_code in (400, 500) and "nowhere" in answer.text
+    said = capfd.readouterr()
+    assert "a-secret" not in said.out + said.err
+
+
 async def test_a_token_sees_its_contexts_on_every_page_and_no_other(
     site: Site, record: Record, root: str, noon_us: int
 ) -> None:
