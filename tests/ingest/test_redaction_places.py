@@ -46,7 +46,6 @@ COMMANDS = [
     ("gh auth login --with-token <<< {}", VALUE, "gh auth login --with-token <<< $TOKEN"),
     ('ConvertTo-SecureString "{}" -AsPlainText -Force', VALUE, 'ConvertTo-SecureString "$pw" -AsPlainText -Force'),
     ("export GH_PAT={}", LONG, "COMPAT=0123456789abcdef01234 PAT=$GH_PAT PATH=/usr/bin/a1234567890123456789"),
-    ("HASH_SALT={}", VALUE, "SALT=$SALT DEFAULT=0123456789abcdef"),
 ]
 CODE = [
     ('jwt.sign(payload, "{}")', VALUE, 'jwt.sign(payload, "HS256"); jwt.sign(a, key)'),
