@@ -60,7 +60,7 @@ _KEY = 2
 _LOW_RARE = ((b"q", b"mysql", 3), (b"q", b"sqlplus", 1))
 # Literals that are searched for as they are.
 _RAW_LITERALS = (b"fm2_", b"PAT=")
-_LOW_LITERALS = (b"identified by", b"identified with", b"jwt.sign(", b"<<<")
+_LOW_LITERALS = (b"identified ", b"jwt.sign(", b"<<<")
 _RAW_RARE = ((b"~", b"Q~", 1), (b"&", b"&sig=", 0), (b"?", b"?sig=", 0), (b"&", b"&code=", 0), (b"?", b"?code=", 0))
 # So many of these characters in vain, and the literal itself is searched for: they are no longer rare.
 _MISSES = 256
@@ -93,8 +93,10 @@ def suspects(texts: "Sequence[str]", redactor: Redactor) -> set[int]:
 
 
 def _holds_address(text: str) -> bool:
+    if holds_userinfo(text):
+        return True
     low = text.lower().encode("utf-8", "surrogatepass")
-    return holds_userinfo(text) or any(sign in low for sign in AT_SIGNS)
+    return any(sign in low for sign in AT_SIGNS)
 
 
 def _find(pattern: "re.Pattern[bytes]", data: bytes, ends: list[int], found: set[int], certain: set[int]) -> None:
