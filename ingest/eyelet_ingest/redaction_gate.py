@@ -37,7 +37,7 @@ from eyelet_ingest.redaction_runs import (
 
 # What may stand behind a telling name, as `redaction_probes._ends_name` has it.
 _ENDS = rb"(?=[\"'`:=\]>*0-9\\\n_\- \t%|?(\x1b])"
-_OPTION = re.compile(rb"-(?<= -)[paAPwUbSuktD-]")
+_OPTION = re.compile(rb"-(?<= -)(?:[paAPwUbSu]|-[uU]ser|[kKtT][ =]|[dD]sonar\.login=)")
 # On the text in ASCII lower case. What the first group has is certain: `may_hold_secret` asks no more. What the second
 # has may be a name.
 _LOW = tuple(
@@ -59,8 +59,8 @@ _KEY = 2
 # Literals that hold a character so rare that looking at each of these is faster than a search: it, and its place.
 _LOW_RARE = ((b"q", b"mysql", 3), (b"q", b"sqlplus", 1))
 # Literals that are searched for as they are.
-_RAW_LITERALS = (b"fm2_", b"PAT=", b"SALT=")
-_LOW_LITERALS = (b"identified by", b"identified with", b"jwt.sign(", b"<<<")
+_RAW_LITERALS = (b"fm2_", b"PAT=")
+_LOW_LITERALS = (b"identified ", b"jwt.sign(", b"<<<")
 _RAW_RARE = ((b"~", b"Q~", 1), (b"&", b"&sig=", 0), (b"?", b"?sig=", 0), (b"&", b"&code=", 0), (b"?", b"?code=", 0))
 # So many of these characters in vain, and the literal itself is searched for: they are no longer rare.
 _MISSES = 32
@@ -93,8 +93,10 @@ def suspects(texts: "Sequence[str]", redactor: Redactor) -> set[int]:
 
 
 def _holds_address(text: str) -> bool:
+    if holds_userinfo(text):
+        return True
     low = text.lower().encode("utf-8", "surrogatepass")
-    return holds_userinfo(text) or any(sign in low for sign in AT_SIGNS)
+    return any(sign in low for sign in AT_SIGNS)
 
 
 def _find(pattern: "re.Pattern[bytes]", data: bytes, ends: list[int], found: set[int], certain: set[int]) -> None:

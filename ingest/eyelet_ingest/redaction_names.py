@@ -181,6 +181,7 @@ _SPOKEN_KINDS = ("token", "secret", "api-key", "access-key", "secret-key")
 _PLAIN = compiled(
     r"[A-Za-z]+[0-9]{0,3}|[A-Z0-9_]+_[A-Z0-9_]+|[\w.]*[\[({].*|(?:\.{0,2}|~)/.*|[a-z0-9]+(?:[-_][a-z]+)+", A | S
 )
+_DONE = compiled(r"[A-Za-z]+[0-9]*[a-z]*-[a-z]+ed", A)  # Argon2id-hashed
 _SIGNS = compiled(r"[^\w\s.,:;?!'()-]|_")  # no label has one
 _SPOKEN = ("passw", "passphrase", "secret", "token", "api key", "credential")
 _SIGN = compiled(r"[^\w\s.:/@{}()<>$-]", A)
@@ -225,7 +226,8 @@ def is_secret(found: Candidate) -> bool:
     if found.style == "said" and not _is_random(value, 6):
         return kind == "password" and not any(sign in value for sign in "./ ")
     if found.style in ("prose", "block"):
-        is_plain = _CODE.fullmatch(value) or _PATH.fullmatch(value) or " " in value or value.endswith(":")
+        is_code = _CODE.fullmatch(value) or _DONE.fullmatch(value)
+        is_plain = is_code or _PATH.fullmatch(value) or " " in value or value.endswith(":")
         return not is_plain and _is_random(value, 6 if found.style == "prose" else 8)
     if found.style not in ("key", "quoted", "listed", "flag", "said") and _CODE.fullmatch(value):
         return False

@@ -95,7 +95,7 @@ def may_hold_secret(text: str, depth: int = FORMS) -> bool:
         or _holds_option(low)
         or (b"<" in low and (b"private>" in low or (b"<<<" in low and (b"kinit" in low or b"login" in low))))
         or (b"(" in low and b"jwt.sign(" in low)
-        or (b"=" in low and (b"PAT=" in raw or b"SALT=" in raw))
+        or (b"=" in low and b"PAT=" in raw)
         or (b"hooks" in low and (b"hooks.slack.com" in low or b"/webhooks" in low or b"hooks.zapier.com" in low))
         or (b"identified " in low and (b"identified by" in low or b"identified with" in low))
         or (
@@ -245,7 +245,7 @@ def _holds_option(low: bytes) -> bool:
                 commands = tuple(command for command in commands if command in low)
                 if not commands:
                     return False
-        elif letter in b"ktd-" and _is_rare_option(low, at, letter):
+        elif letter in b"ktd-" and low[at + 3 : at + 4] in b" =us" and _is_rare_option(low, at, letter):
             return True
         at = low.find(b" -", at + 2)
     return False

@@ -266,6 +266,12 @@ _SAS = r"((?:[?&;]|\\u0026)sig=)([A-Za-z0-9+/%_-]{40,}={0,2})"
 # cloud.google.com/storage/docs/authentication/signatures
 _SIGNED = rf"((?:[?&;]|\\u0026|X-Amz-|X-Goog-)Signature=)({_W}{{20}}[A-Za-z0-9%~_-]{{12,}})"
 
+_NEXT_LINE = (
+    rf"\\{{0,7}}(?:\r?\n|(?<=\\)[nr])[ ]{{0,8}}((?={_W}{{0,100}}[0-9])(?={_W}{{0,100}}[A-Za-z]){_W}{{6,200}})(?![\w-])"
+)
+_WRAPPED_MAX_CHARS = 160
+_MIXED = rf"(?={_W}{{0,60}}[0-9])(?={_W}{{0,60}}[A-Z]|[0-9a-f]+)(?={_W}{{0,60}}[a-z])"
+
 
 def _by_end(rows: "tuple[tuple[str, str, str], ...]") -> "dict[str, list[tuple[str, str, str]]]":
     found: dict[str, list[tuple[str, str, str]]] = {}
@@ -334,14 +340,30 @@ def _in_runs(text: str, raw: bytes, found: "list[tuple[int, int]]") -> "Iterator
             for prefix, kind, rest in _BEGINNINGS.get(text[begin : begin + KEY_CHARS], ()):
                 if begin < done or not text.startswith(prefix, begin):
                     continue
-                if match := compiled(rest, A).match(text, begin + len(prefix)):
-                    yield begin, match.end(), kind
-                    done = match.end()
+                match = compiled(rest, A).match(text, begin + len(prefix))
+                last = match.end() if match else _wrapped_end(text, prefix, rest, begin, stop)
+                if last:
+                    yield begin, last, kind
+                    done = last
                     break
+
+
+def _wrapped_end(text: str, prefix: str, rest: str, begin: int, stop: int) -> int:
+    """Where the token ends whose first part, in these bounds, is followed by the end of a line; 0 where there is none.
+
+    Both parts have digits among their letters, so that no words are joined.
+    """
+    is_short = len(prefix) > 3 and stop - begin <= _WRAPPED_MAX_CHARS
+    more = compiled(_NEXT_LINE, A).match(text, stop) if is_short else None
+    if more is None or not compiled(_MIXED, A).match(text, begin + len(prefix), stop):
+        return 0
+    match = compiled(rest, A).match(text[begin + len(prefix) : stop] + more[1])
+    whole = match.end() - (stop - begin - len(prefix)) if match else 0
+    return more.start(1) + whole if whole > 0 else 0
 
 
 def compile_all() -> None:
     """Compile every pattern of these tables, for a bundle to write them down."""
     rows = (*BEFORE_RUNS, *AT_RUNS, *SHAPES)
-    for pattern in (*(row[-1] for row in rows), *PARTS.values(), _AWS_PAIR, _SAS, _SIGNED):
+    for pattern in (*(row[-1] for row in rows), *PARTS.values(), _AWS_PAIR, _SAS, _SIGNED, _NEXT_LINE, _MIXED):
         compiled(pattern, A)

@@ -7,7 +7,7 @@ Every pattern runs in linear time: one quantifier a run, bounded where a match c
 quantifier around another. Every rule leaves a marker where it stands, so that redacting twice is redacting once.
 """
 
-from eyelet_ingest import redaction_commands, redaction_forms, redaction_providers
+from eyelet_ingest import redaction_commands, redaction_forms, redaction_providers, redaction_tables
 from eyelet_ingest.patterns import A, I, compiled
 from eyelet_ingest.redaction_assignments import redact_named
 from eyelet_ingest.redaction_commands import redact_commands
@@ -17,6 +17,7 @@ from eyelet_ingest.redaction_names import MARKED, is_placeholder
 from eyelet_ingest.redaction_plain import plain as plain  # every marker needs it: with the rules it comes at once
 from eyelet_ingest.redaction_private import redact_private
 from eyelet_ingest.redaction_providers import EDGE, redact_tokens
+from eyelet_ingest.redaction_tables import redact_tables, redact_tails
 
 TYPE_CHECKING = False  # as typing has it, without its import
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def redact_damaged(text: str, mark: "Mark", own: "Callable[[str], str] | None" =
 def _round(text: str, mark: "Mark") -> str:
     text = redact_private(text, mark)  # first: nothing within is of interest any more
     if "PRIVATE KEY" in text:
-        text = _redact_key_blocks(text, mark)
+        text = redact_tails(_redact_key_blocks(text, mark), mark)
     text = redact_tokens(text, mark)
     if ".eyJ" in text:
         text = _redact_jwts(text, mark)
@@ -112,7 +113,7 @@ def _round(text: str, mark: "Mark") -> str:
     text = redact_named(text, mark)
     if "bearer" in text.lower():  # a pattern that ignores case looks at every character
         text = _compiled(_BEARER, I).sub(_unless_placeholder("bearer-token", mark), text)
-    return redact_forms(redact_commands(text, mark), mark)
+    return redact_tables(redact_forms(redact_commands(text, mark), mark), mark)
 
 
 def _unless_placeholder(kind: str, mark: "Mark") -> "Callable[[re.Match[str]], str]":
@@ -189,6 +190,7 @@ def compile_all() -> None:
     redaction_providers.compile_all()
     redaction_commands.compile_all()
     redaction_forms.compile_all()
+    redaction_tables.compile_all()
     patterns = (_JWT_HEAD, _JWT_TAIL, _BEGIN, _END, _KEY_BODY, _USERINFO, _LIKE_TOKEN, _SPACE)
     for pattern in patterns:
         _compiled(pattern)
