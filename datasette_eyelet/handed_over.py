@@ -75,7 +75,7 @@ class HandedOver:
             work, tell = job
             try:
                 work(tell)
-            except BaseException as bad:
+            except BaseException as bad:  # whoever waits for it hears it, else he would wait for ever
                 tell(bad)
                 if not isinstance(bad, Exception):
                     raise

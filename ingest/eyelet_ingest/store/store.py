@@ -1,4 +1,7 @@
-"""The store: everything one may do with a root of partitions, behind one object that somebody opens and closes."""
+"""The store: everything one may do with a root of partitions, behind one object that somebody opens and closes.
+
+It is longer than other files because each thing one may do is a method; the work stands in the modules they call.
+"""
 
 import os
 import threading
