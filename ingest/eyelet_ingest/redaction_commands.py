@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _ARGUMENT = r"\\{0,7}[\"']?)([^\s\"'\\]+)"
 _USER = rf"(?:{MARKED}|(?!\[redacted:)[^\s:%\"'\\]{{1,64}})"
-_ON = r"[^\n|;&]{0,200}?\s"  # the rest of the command, up to an option
+# The rest of the command, up to an option: over lines that end with a backslash, and through an address with an &.
+_ON = r"(?:[^\n|;&]|(?<=\\)\n|&(?=\w)){0,200}?\s"
 _TO_LINE_END = r"(?=\\{0,7}[\"']?[ \t]{0,8}(?:$|[\n\r\"'`#]|\\{1,7}[nr\"']))"
 # (kind, what must be there, pattern with the kept part and the secret)
 _COMMANDS = (

@@ -30,6 +30,8 @@ SHAPES = [
     ("_gitlab_session={}; path=/", HEX, "user_session=none; sort_session=" + "a" * 12),
 ]
 COMMANDS = [
+    ("curl -s \\\n  -H 'x: y' \\\n  -u bob:{} https://x.io", VALUE, "curl -s x.io\nls -u a:b"),
+    ("curl 'https://x.io/?a=1&b=2' --user bob:{}", VALUE, "curl x.io && ls -u a:b"),
     ("openssl enc -aes-256-cbc -k {} -in a", VALUE, "openssl req -k $KEY -in a; curl -k https://x.io/a"),
     ("twine upload -u __token__ -p {} dist/*", VALUE, "twine upload -p $TOKEN dist/* && mkdir -p a/b"),
     ("doctl auth init -t {}", VALUE, "doctl auth init -t $TOKEN && docker build -t img:1.2.3-beta20 ."),
