@@ -86,6 +86,8 @@ def test_only_the_agents_asked_for_are_looked_at_and_only_what_is_of_late(home: 
     done = run(root, "--agent", "nobody")
     assert done.returncode == 2 and "there are claude, codex" in done.stderr and "Traceback" not in done.stderr
     assert run(root, "--since", "whenever").returncode == 2
+    done = run(root, "--dry-run", "--watch")
+    assert done.returncode == 2 and "leave out --watch" in done.stderr
 
 
 def test_nothing_left_is_said_and_is_no_failure(root: str) -> None:

@@ -72,6 +72,8 @@ def import_history(
     """
     from eyelet_ingest import history, ranges
 
+    if dry_run and watch:
+        raise click.UsageError("--dry-run only says what there is: leave out --watch.")
     since_us = ranges.parse_instant(since, now_us=now_us(), tz=ranges.zone("")) if since else 0
     found = history.find(agents, root=root, since_us=since_us)
     _say_found(found, as_json)
