@@ -4,7 +4,6 @@
 file until it is asked for, a group that is needed together as one.
 """
 
-import gc
 import sys
 
 TYPE_CHECKING = False
@@ -77,7 +76,6 @@ def make(coded: "Coded") -> None:
 
 def run(parts: "Parts", handle: int) -> None:
     """Run the hook, which ends the process. `handle`: the bundle's file."""
-    gc.disable()  # the process ends before there is anything to be collected
     hot, later, files = parts
     sys.meta_path.insert(0, Bundle(later, files, handle))  # type: ignore[arg-type]  # duck-typed, likewise
     make(hot)

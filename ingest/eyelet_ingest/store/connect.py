@@ -12,8 +12,6 @@ The journal is chosen once, when a file is made (`journal.py`); its header remem
 This file is longer than others because the hook pays for every file it loads.
 """
 
-import os
-import stat
 import sys
 import time
 from errno import EMFILE, ENFILE, ENOSPC
@@ -23,6 +21,7 @@ from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
 from eyelet_ingest.store import roles
 from eyelet_ingest.store.identity import MAKE_AGAIN, make_private_dir
 from eyelet_ingest.store.layout import MEMORY
+from eyelet_ingest.system import os
 
 try:
     import fcntl
@@ -351,8 +350,8 @@ def _expect_file(path: str) -> None:
             continue
         except OSError as bad:
             raise PartitionUnreadable("open", path, bad.strerror or str(bad), "may you look into its folder?") from bad
-        if not stat.S_ISREG(kind):
-            hint = f"it is a {'folder' if stat.S_ISDIR(kind) else 'device, pipe or socket'}: move it away"
+        if kind & 0o170000 != 0o100000:
+            hint = f"it is a {'folder' if kind & 0o170000 == 0o040000 else 'device, pipe or socket'}: move it away"
             raise PartitionUnreadable("open", path, f"{os.path.basename(one)} is no file", hint)
 
 

@@ -5,12 +5,12 @@ it tells nobody whether a guessed secret was in it. What goes in is fixed for ev
 same event made again in ten years. Every part is preceded by its length, so that no two inputs spell the same bytes.
 """
 
-import os
 import time
 from errno import EDQUOT, ENOSPC, ENOSYS, ENOTSUP, EPERM
 
 from eyelet_ingest.errors import RootError
 from eyelet_ingest.store.layout import MEMORY
+from eyelet_ingest.system import os
 
 UID_BYTES = 16
 KEY_BYTES = 32
