@@ -26,9 +26,9 @@ def light() -> "ModuleType":
     made.__dict__.update(posix.__dict__)
     made.__dict__.update(path=path, sep="/", devnull="/dev/null", name="posix", fsencode=_fsencode, __getattr__=_of_os)
     made.__dict__["environ"] = {_text(name): _text(value) for name, value in posix.environ.items()}
-    for part in (join, dirname, basename, abspath, realpath, expanduser, exists, lexists, isfile, isdir, islink):
-        setattr(path, part.__name__, part)
-    path.__dict__["__getattr__"] = _of_path
+    parts = {"join": join, "dirname": dirname, "basename": basename, "abspath": abspath, "realpath": realpath}
+    looks = {"exists": exists, "lexists": lexists, "isfile": isfile, "isdir": isdir, "islink": islink}
+    path.__dict__.update(parts, **looks, expanduser=expanduser, __getattr__=_of_path)
     return made
 
 

@@ -14,7 +14,6 @@ This file is longer than others because the hook pays for every file it loads.
 
 import sys
 import time
-from errno import EMFILE, ENFILE, ENOSPC
 
 from eyelet_ingest import place
 from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
@@ -379,6 +378,8 @@ def remedy(path: str, bad: "Exception | None") -> str:
 
 def _hint(path: str, bad: OSError, otherwise: str) -> str:
     """What helps against this error of the system's at this path."""
+    from errno import EMFILE, ENFILE, ENOSPC
+
     if bad.errno in (EMFILE, ENFILE):
         return TOO_MANY_OPEN
     if bad.errno == ENOSPC:
@@ -390,6 +391,8 @@ def _hint(path: str, bad: OSError, otherwise: str) -> str:
 
 def _are_too_many_open() -> bool:
     """Whether what one database needs can no longer be opened: SQLite does not say so."""
+    from errno import EMFILE, ENFILE
+
     handles = []
     try:
         for _ in range(3):
