@@ -118,7 +118,7 @@ class _Taking:
         plugins = self.held.plugins()
         uid, received_ns = self.named
         event, payload = live.event_of(self.raw, received_ns, redactor, around.settings, plugins, self.agent)
-        event.uid = uid
+        event.uid = uid or os.urandom(identity.UID_BYTES)  # a new one: two equal payloads are two events
         if self.is_near:
             around.settings["environment"] = ()  # the server's is not the agent's
             metadata.add(event, around)
@@ -129,12 +129,12 @@ class _Taking:
 
 def _named(request: Any) -> tuple[bytes, int]:
     """The event's uid and the nanosecond it was received, as the sender says where it would store the event itself
-    without an answer; else new ones, as two equal payloads are two events."""
+    without an answer; else b"", for a new one, and now."""
     now_ns = time.time_ns()
     uid, _, received_ns = str(request.headers.get(posting.EVENT.lower()) or "").partition(" ")
     if _UID.fullmatch(uid) and _NS.fullmatch(received_ns) and abs(int(received_ns) - now_ns) < TRUSTED_CLOCK_NS:
         return bytes.fromhex(uid), int(received_ns)
-    return os.urandom(identity.UID_BYTES), now_ns
+    return b"", now_ns
 
 
 def _folder(raw: bytes) -> str:
