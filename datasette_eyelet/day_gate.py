@@ -35,7 +35,7 @@ def guarding_days(datasette: Any) -> Callable[[Any], Any]:
                 return
             with mounts.showing():
                 spelt, rest = _parted(datasette, scope)
-                name = tilde_decode(spelt)
+                name = tilde_decode(spelt) if "~" in spelt or "+" in spelt else spelt
                 key = layout.key_from_mount_name(name)
                 if (key is None or name in datasette.databases) and not mounts.is_ours(datasette, name):
                     await app(scope, receive, send)

@@ -3,6 +3,7 @@
 Threads of one interpreter run in turn, and each hand-over makes two of them wait: with `asyncio.to_thread`, which
 wakes the loop for each by itself, that was half of what a hook over HTTP cost when 64 came at once. So one thread does
 the work as long as it gets on; only where it is stuck (a folder on a disk that does not answer) another joins it.
+What one piece of work finds out may serve those that wait behind it.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
+from typing import Any
 
 Tell = Callable[[BaseException | None], None]
 Work = Callable[[Tell], None]
@@ -23,6 +25,7 @@ class HandedOver:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
+        self.shared: dict[Any, Any] = {}  # what work of one burst may share: a new one as soon as nothing waits
         self.threads = 0  # of the loop's thread, like _begun_before and _is_watched
         self._jobs: SimpleQueue[tuple[Work, Tell] | None] = SimpleQueue()
         self._begun = 0  # how often work was begun; two threads may count it as one
@@ -50,6 +53,10 @@ class HandedOver:
             self._watch()
         await waiter
 
+    def has_more(self) -> bool:
+        """Whether more waits already."""
+        return bool(self._jobs.qsize())
+
     def close(self) -> None:
         """What was handed over is still done, and then no more."""
         for _ in range(self.threads):
@@ -70,7 +77,7 @@ class HandedOver:
             self.loop.call_later(STUCK_S, self._watch)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._next()) is not None:
             self._begun += 1
             work, tell = job
             try:
@@ -80,6 +87,11 @@ class HandedOver:
                 if not isinstance(bad, Exception):
                     raise
             del job, work, tell
+
+    def _next(self) -> tuple[Work, Tell] | None:
+        if not self._jobs.qsize():
+            self.shared = {}
+        return self._jobs.get()
 
     def _deliver(self) -> None:
         self._is_called = False

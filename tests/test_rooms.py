@@ -14,6 +14,7 @@ HOT = [
     *("capture", "live", "intake", "jsontext", "events", "errors", "redaction", "sources.claude_hooks", "store.writer"),
     *("metadata", "limits", "json_files", "project_root", "faults", "pause", "surroundings", "patterns", "posting"),
     *("store.rows", "store.spool", "hot", "plugged", "sources.registry", "redaction_probes", "redaction_runs"),
+    *("system", "store.connect", "store.identity", "store.roles", "git_facts"),
 ]
 
 
@@ -98,8 +99,9 @@ def test_the_capture_path_loads_no_heavy_module(module: str) -> None:
 import sys
 sys.path.append({str(INGEST.parent)!r})
 import eyelet_ingest.{module}
-dear = {{"json", "re", "typing", "dataclasses", "collections", "contextlib", "functools", "datetime", "pathlib", "enum",
-         "sqlite3", "hashlib", "random", "logging", "inspect", "tempfile", "shutil", "subprocess", "argparse",
+dear = {{"os", "posixpath", "stat"}}
+dear |= {{"json", "re", "typing", "dataclasses", "collections", "contextlib", "functools", "datetime", "pathlib",
+         "enum", "sqlite3", "hashlib", "random", "logging", "inspect", "tempfile", "shutil", "subprocess", "argparse",
          "click", "sqlite_utils", "pluggy", "datasette"}}
 print(" ".join(sorted(dear & set(sys.modules))))
 """

@@ -5,15 +5,17 @@ cookie counts for nothing here. docs/http-hook.md describes it.
 """
 
 import asyncio
+import itertools
 import os
 import re
 import time
+from hashlib import blake2b
 from typing import Any
 
 from datasette_eyelet import instance, permissions, responses, token_actor
 from datasette_eyelet.api import body, door, senders
 from datasette_eyelet.api.door import Problem, forbidden, room
-from datasette_eyelet.handed_over import Tell
+from datasette_eyelet.handed_over import HandedOver, Tell
 from datasette_eyelet.permissions import WRITE
 from eyelet_ingest import intake, live, metadata, pause, posting, redactors
 from eyelet_ingest.errors import BadInput, EyeletError
@@ -25,6 +27,8 @@ from eyelet_ingest.surroundings import Surroundings
 HOOK = "/-/eyelet/hook"
 BODY_MAX_BYTES = 64 * 2**20
 TRUSTED_CLOCK_NS = 60 * 10**9  # a sender's time counts when it is this near to ours
+SHARED_S = 0.05  # how long events that come together share what was found out about their folder
+_SECRET, _numbers = os.urandom(identity.KEY_BYTES), itertools.count()
 _UID, _NS = re.compile(r"[0-9a-f]{32}", re.ASCII), re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
@@ -45,7 +49,8 @@ async def view(datasette: Any, request: Any) -> Any:
             del raw
         try:
             if token_actor.is_token(request.actor):
-                await held.handed_over().done(taking.at_once)
+                taking.line = held.handed_over()
+                await taking.line.done(taking.at_once)
             else:
                 await taking.after_asking(datasette)
         except BadInput:
@@ -70,6 +75,7 @@ class _Taking:
     ) -> None:
         self.held, self.grouped, self.agent, self.actor = held, held.grouped, agent, actor
         self.raw, self.given, self.is_near, self.named = raw, given, is_near, named
+        self.line: HandedOver | None = None
 
     def at_once(self, tell: Tell) -> None:
         """All of it in one thread, and then the writer's: for a token, which says itself where it may record."""
@@ -79,7 +85,7 @@ class _Taking:
         if not token_actor.granted_by_token(self.actor, WRITE, layout.safe_context(context)):
             return tell(forbidden(WRITE))
         self.sign(event)
-        done = self.grouped.put(context, event)
+        done = self.grouped.put(context, event, more=self.line is not None and self.line.has_more())
         if done is None:
             self.grouped.spool(context, event)
             return tell(None)
@@ -109,46 +115,70 @@ class _Taking:
         Whoever asks from this machine has the settings of the folder that the payload names; where it is written, a
         payload does not say.
         """
-        around = Surroundings(_folder(self.raw) if self.is_near else os.sep)
-        if not around.settings["enabled"] or pause.rests(around.home, around.folders()):
+        around = self.around()
+        if around is None:
             return "", None
-        around.redactor = redactor = around.redactor_with(self.held.key)
+        redactor = around.redactor
         if self.given:
             redactors.check_context(self.given, redactor)
         plugins = self.held.plugins()
         uid, received_ns = self.named
         event, payload = live.event_of(self.raw, received_ns, redactor, around.settings, plugins, self.agent)
-        event.uid = uid
+        event.uid = uid or _new_uid()
         if self.is_near:
-            around.settings["environment"] = ()  # the server's is not the agent's
             metadata.add(event, around)
             plugins.redact_metadata(event)
         plugins.enrich(event, payload, redactor)
         return self.given or around.context, event
 
+    def around(self) -> Surroundings | None:
+        """The settings of the folder that the payload names; None where nothing is to be recorded there.
+
+        Agents start several hooks at once in one folder: those that wait in line together share one look.
+        """
+        said = _folder(self.raw) if self.is_near else ""
+        shared = self.line.shared if self.line is not None else {}
+        found: Surroundings | None
+        until_s, found = shared.get(said, (0.0, None))
+        now_s = time.monotonic()
+        if now_s < until_s:
+            return found
+        around = Surroundings(said if said and os.path.isdir(said) else os.sep)
+        is_wanted = around.settings["enabled"] and not pause.rests(around.home, around.folders())
+        around.redactor = around.redactor_with(self.held.key)
+        if self.is_near:
+            around.settings["environment"] = ()  # the server's is not the agent's
+        shared[said] = now_s + SHARED_S, around if is_wanted else None
+        return around if is_wanted else None
+
 
 def _named(request: Any) -> tuple[bytes, int]:
     """The event's uid and the nanosecond it was received, as the sender says where it would store the event itself
-    without an answer; else new ones, as two equal payloads are two events."""
+    without an answer; else b"", for a new one, and now."""
     now_ns = time.time_ns()
     uid, _, received_ns = str(request.headers.get(posting.EVENT.lower()) or "").partition(" ")
     if _UID.fullmatch(uid) and _NS.fullmatch(received_ns) and abs(int(received_ns) - now_ns) < TRUSTED_CLOCK_NS:
         return bytes.fromhex(uid), int(received_ns)
-    return os.urandom(identity.UID_BYTES), now_ns
+    return b"", now_ns
 
 
 def _folder(raw: bytes) -> str:
-    """The folder that the agent works in; that of the root where the payload names none that is there."""
+    """The folder that the agent works in, absolute; "" where the payload names none, in which case it is the root's."""
     try:
         payload = parse(intake.decode(raw)[0])
     except BadInput:
-        return os.sep
+        return ""
     cwd = payload.get("cwd") if isinstance(payload, dict) else None
     if isinstance(payload, dict) and not cwd:  # Cursor's name the workspace
         roots = payload.get("workspace_roots")
         cwd = roots[0] if isinstance(roots, list) and roots else None
-    is_folder = isinstance(cwd, str) and os.path.isabs(cwd) and "\0" not in cwd and os.path.isdir(cwd)
-    return str(cwd) if is_folder else os.sep
+    return cwd if isinstance(cwd, str) and os.path.isabs(cwd) and "\0" not in cwd else ""
+
+
+def _new_uid() -> bytes:
+    """For an event that nobody named: two equal payloads are two events. The system is asked for a secret once, as
+    each time costs a thread its turn."""
+    return blake2b(b"%d:%d" % (os.getpid(), next(_numbers)), digest_size=identity.UID_BYTES, key=_SECRET).digest()
 
 
 def _source(event: Event) -> "dict[str, object]":

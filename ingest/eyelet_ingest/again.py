@@ -5,6 +5,7 @@ bundle lies, and `why`. Imports nothing of ours: the package may be gone. Where 
 an event came: what it said has not been redacted, and must not reach the disk.
 """
 
+import ast
 import marshal
 import os
 import sys
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 FAULTS_BYTES = 1 << 18
+LEAN_GROUPS = 2  # what every event needs, and the store
+BOOT, USUAL = "eyelet_ingest.boot", "eyelet_ingest.usual"
 
 
 def code_name(beside: str) -> str:
@@ -27,28 +30,76 @@ def compiled(sources: "dict[str, tuple[bool, str]]", groups: "list[list[str]]", 
     """The content of that file: how long the code of `boot` and its `parts` are, in eight digits; these; the rest.
 
     `sources`: name → whether it is a package, text. `groups`: names of modules, each behind what it needs; the first
-    group is made at once. `files`: C modules → where they are.
+    group is made at once. `files`: C modules → where they are. The rest are the other groups and, of the first two, the
+    functions that no usual event calls (`usual.py`): each stays in the file until it is called.
     """
+    usual: dict[str, Any] = {}
+    exec(sources[USUAL][1], usual)
+    functions: list[bytes] = []
 
-    def coded(name: str) -> "Any":
+    def coded(name: str, is_lean: bool) -> "Any":
         is_package, text = sources[name]
-        return name, is_package, without_lines(compile(text, f"<{name}>", "exec", dont_inherit=True, optimize=2))
+        tree = ast.parse(text)
+        if is_lean:
+            put_off(tree, name, usual["FUNCTIONS"], functions)
+        return name, is_package, _code(tree, name)
 
-    boot = without_lines(compile(sources["eyelet_ingest.boot"][1], "<boot>", "exec", dont_inherit=True, optimize=2))
-    hot: Any = tuple(map(coded, groups[0]))
-    rest = [marshal.dumps(tuple(map(coded, group))) for group in groups[1:]]
+    boot = _code(ast.parse(sources[BOOT][1]), BOOT)
+    hot: Any = tuple([coded(name, True) for name in groups[0]])
+    rest = [
+        marshal.dumps(tuple([coded(name, at < LEAN_GROUPS) for name in group]))
+        for at, group in enumerate(groups[1:], 1)
+    ]
     head_bytes = 0
     while True:  # how long the head is depends on the places in it, and these on how long it is
-        at, later = 8 + head_bytes, {}
+        at, later, places = 8 + head_bytes, {}, []
         for group, content in zip(groups[1:], rest):  # noqa: B905  they are of equal length
             later.update(dict.fromkeys(group, (at, len(content))))
             at += len(content)
-        parts: Any = (boot, (hot, later, files))
+        for content in (*functions, b""):
+            places.append(at.to_bytes(4, "little"))
+            at += len(content)
+        parts: Any = (boot, (hot, later, files, b"".join(places)))
         head = marshal.dumps(parts)
         if len(head) <= head_bytes:
             break
         head_bytes = len(head) + 64
-    return b"%08d" % len(head) + head.ljust(head_bytes, b"\0") + b"".join(rest)
+    return b"%08d" % len(head) + head.ljust(head_bytes, b"\0") + b"".join(rest) + b"".join(functions)
+
+
+def put_off(tree: ast.Module, name: str, usual: "frozenset[str]", functions: "list[bytes]") -> None:
+    """Put `f = seldom(number, globals())` in place of each function and method of the module that is not `usual`, and
+    its code behind the `functions` that have a number already. Annotations go: nobody asks a hook for them.
+
+    A function stays where more than its own name is needed to make it somewhere else: with decorators, with names of
+    its class, and what Python calls by itself.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.FunctionDef):
+            node.returns = None
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    for body, within in ((tree.body, f"{name}:"), *((one.body, f"{name}:{one.name}.") for one in classes)):
+        for at, node in enumerate(body):
+            if not isinstance(node, ast.FunctionDef) or within + node.name in usual or not _stands_alone(node):
+                continue
+            (instead,) = ast.parse(f"{node.name} = seldom({len(functions)}, globals())").body
+            body[at] = instead
+            functions.append(marshal.dumps(_code(ast.Module([node], []), within + node.name)))
+
+
+def _stands_alone(function: ast.FunctionDef) -> bool:
+    names = [node.id for node in ast.walk(function) if isinstance(node, ast.Name)]
+    names += [node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)]
+    private = [name for name in names if name.startswith("__") and not name.endswith("__")]
+    return not (
+        function.decorator_list or function.name.startswith("__") or private or {"super", "__class__"} & {*names}
+    )
+
+
+def _code(tree: ast.Module, name: str) -> "CodeType":
+    return without_lines(compile(tree, f"<{name}>", "exec", dont_inherit=True, optimize=2))
 
 
 def without_lines(code: "CodeType") -> "CodeType":

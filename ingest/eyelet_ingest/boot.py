@@ -1,18 +1,18 @@
 """How the bundle's code becomes modules: the first thing that runs of it. Imports nothing of ours.
 
 `parts` of `again.compiled`: what every event needs is made at once, in the order of its imports; the rest stays in the
-file until it is asked for, a group that is needed together as one.
+file until it is asked for, a group of modules that is needed together as one, and each function that few events call.
 """
 
-import gc
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
+    from typing import Any
 
     Coded = tuple[tuple[str, bool, CodeType], ...]  # name, whether it is a package, code
-    Parts = tuple[Coded, dict[str, tuple[int, int]], dict[str, str]]
+    Parts = tuple[Coded, dict[str, tuple[int, int]], dict[str, str], bytes]
 
 ENTRY = "eyelet_ingest.capture"
 
@@ -27,17 +27,18 @@ class Bundle:
         self.later, self.files, self.handle = later, files, handle
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> object:
-        """The spec of a C module, or of one of ours that is made by now; None for all others."""
+        """The spec of a C module or of one of ours, which is made by now; None for all others."""
         if name in self.files:
-            from _frozen_importlib_external import ExtensionFileLoader
-            from posix import stat
+            import _imp
 
+            spec: Any = type(sys.__spec__)(name, Made, origin=self.files.pop(name))  # type: ignore[arg-type]
             try:
-                stat(self.files[name])
-            except OSError:
+                sys.modules[name] = _imp.create_dynamic(spec)
+                _imp.exec_dynamic(sys.modules[name])
+            except ImportError:  # it is gone, or of another version of Python
+                sys.modules.pop(name, None)
                 return None
-            loader = ExtensionFileLoader(name, self.files[name])
-            return type(sys.__spec__)(name, loader, origin=self.files[name])
+            return spec
         if name not in self.later:
             return None
         from marshal import loads
@@ -49,7 +50,7 @@ class Bundle:
 
 
 class Made:
-    """Loads a module that is there: `make` has put it into `sys.modules` together with its group."""
+    """Loads a module that is there: who found it has put it into `sys.modules`."""
 
     @staticmethod
     def create_module(spec: "object") -> object:
@@ -58,6 +59,48 @@ class Made:
     @staticmethod
     def exec_module(module: object) -> None:
         """It ran when it was made."""
+
+
+class Seldom:
+    """Stands for a function of a module, or of a class in it, until it is called for the first time.
+
+    `number`: which one of those in the file; `names`: what the module holds.
+    """
+
+    __slots__ = ("found", "names", "number", "owner")
+    places = b""  # of every number four bytes: where its code begins, which is where the one before ends
+    handle = -1
+
+    def __init__(self, number: int, names: "dict[str, object]") -> None:
+        self.number, self.names = number, names
+        self.owner: object = None
+        self.found: Any = None
+
+    def __set_name__(self, owner: object, name: str) -> None:
+        self.owner = owner
+
+    def __get__(self, one: object, owner: object = None) -> "object":
+        return self if one is None else self.real().__get__(one, owner)
+
+    def __call__(self, *given: object, **named: object) -> object:
+        return self.real()(*given, **named)
+
+    def real(self) -> "Any":
+        """The function, which takes this one's place where it is defined: one that calls itself calls itself then."""
+        if self.found is None:
+            from marshal import loads
+            from posix import pread
+
+            at = self.number * 4
+            begin, end = (int.from_bytes(self.places[one : one + 4], "little") for one in (at, at + 4))
+            made: dict[str, Any] = {}
+            exec(loads(pread(self.handle, end - begin, begin)), self.names, made)
+            ((name, self.found),) = made.items()
+            if self.owner is None:
+                self.names[name] = self.found
+            else:
+                setattr(self.owner, name, self.found)
+        return self.found
 
 
 def make(coded: "Coded") -> None:
@@ -70,6 +113,7 @@ def make(coded: "Coded") -> None:
         if is_package:
             module.__path__ = []
         sys.modules[name] = module
+        module.seldom = Seldom  # type: ignore[attr-defined]  # what `again.put_off` put there calls it
         exec(code, module.__dict__)
         if above:
             setattr(sys.modules[above], own, module)
@@ -77,8 +121,8 @@ def make(coded: "Coded") -> None:
 
 def run(parts: "Parts", handle: int) -> None:
     """Run the hook, which ends the process. `handle`: the bundle's file."""
-    gc.disable()  # the process ends before there is anything to be collected
-    hot, later, files = parts
+    hot, later, files, Seldom.places = parts
+    Seldom.handle = handle
     sys.meta_path.insert(0, Bundle(later, files, handle))  # type: ignore[arg-type]  # duck-typed, likewise
     make(hot)
     sys.modules[ENTRY].main()

@@ -31,7 +31,6 @@ LAUNCHER = "eyelet-hook.py"
 PACKAGE = Path(__file__).resolve().parent
 NAME = "eyelet_ingest"
 ENTRY = f"{NAME}.capture"
-BOOT = f"{NAME}.boot"
 # What is asked for together: the store, by an event that is not only spooled; the rules, by one with a tell-tale.
 TOGETHER = (f"{NAME}.store.writer", f"{NAME}.redaction_rules")
 ALWAYS = (f"{NAME}.metadata", f"{NAME}.store.spool")  # by nearly every event, though imported in functions
@@ -48,7 +47,7 @@ def write(home: str) -> str:
     make_private_dir(folder)
     beside = os.path.join(folder, LAUNCHER).removesuffix(".py")
     groups = _groups()
-    names = [*(name for group in groups for name in group), BOOT]
+    names = [*(name for group in groups for name in group), again.BOOT, again.USUAL]
     sources = {name: (_path_of(name).name == "__init__.py", _text_of(name, home)) for name in names}
     try:
         _put(f"{beside}.source", marshal.dumps((sources, groups), EVERYWHERE))

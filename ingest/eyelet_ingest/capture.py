@@ -8,18 +8,18 @@ What cannot be stored in time is spooled; what waited is stored by the next capt
 is counted in `faults.py`.
 """
 
-import os
 import sys
 import time
 
 if not __package__:  # run by path: the package's folder is the one above this file's
-    sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    sys.path.append(__file__.replace("\\", "/").rsplit("/", 2)[0])
 
 from eyelet_ingest import intake, live, place
 from eyelet_ingest.events import Event
 from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.store import layout, rows
 from eyelet_ingest.surroundings import Surroundings, key_of
+from eyelet_ingest.system import os
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:

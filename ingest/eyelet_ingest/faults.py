@@ -4,10 +4,10 @@ A line is the time in microseconds, the kind and the reason, separated by tabs. 
 many hooks do not mix. At MOST_BYTES the file becomes `faults.old`, and what that held goes: the newest are what counts.
 """
 
-import os
 import time
 
 from eyelet_ingest.redaction import Redactor
+from eyelet_ingest.system import os
 
 FILE_NAME = "faults"
 MOST_BYTES = 1 << 18

@@ -4,7 +4,7 @@ repository tells it to. Light: the hook imports it.
 Whether a tree is dirty stands in no file; it takes git itself to compare.
 """
 
-import os
+from eyelet_ingest.system import os
 
 MOST_LEVELS = 64
 SMALL_BYTES = 4_096

@@ -20,6 +20,7 @@ from eyelet_ingest.store.store import Store
 WAITING_MAX, WAITING_MAX_CHARS = 4_096, 64 * 2**20
 GROUP_EVENTS, GROUP_CHARS = 512, 16 * 2**20  # in one transaction
 DAY_DEADLINE_MS = 500  # for each day of a group; after that its events wait in the spool
+GATHER_EVENTS, GATHER_S = 32, 0.005  # what a group waits for where more is on its way
 LINGER_S = 0.5  # how long days stay open for the next event; what the end of the process may wait for
 
 
@@ -41,14 +42,15 @@ class Grouped:
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()  # guarded by _changed
         self._chars = 0  # guarded by _changed
-        self._running = self._closed = False  # guarded by _changed
+        self._running = self._closed = self._gathers = False  # guarded by _changed
         # Its thread ends with its work, and the interpreter waits for that, as it does for no daemon.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eyelet-hook")
 
-    def put(self, context: str, event: Event) -> "Future[None] | None":
+    def put(self, context: str, event: Event, more: bool = False) -> "Future[None] | None":
         """Store the event of the context given by name, with uid and time; done when it is safe. Never blocks.
 
-        None where too much waits already, or it was closed: `spool` then takes it.
+        None where too much waits already, or it was closed: `spool` then takes it. `more`: the next one comes at once,
+        and may go into the same transaction.
         """
         done: Future[None] = Future()
         chars = len(event.data)
@@ -64,7 +66,10 @@ class Grouped:
                 self._running = True
             self._waiting.append(_Waiting(context, event, done))
             self._chars += chars
-            self._changed.notify()
+            waiting = len(self._waiting)
+            self._gathers = more and waiting < GATHER_EVENTS
+            if waiting == 1 or not self._gathers:
+                self._changed.notify()
         return done
 
     def spool(self, context: str, event: Event, reason: str = "too many events wait to be stored") -> None:
@@ -98,6 +103,9 @@ class Grouped:
         with self._changed:
             if not self._waiting and not self._closed:
                 self._changed.wait(LINGER_S)
+            if self._gathers and not self._closed:
+                self._changed.wait(GATHER_S)
+                self._gathers = False
             group: list[_Waiting] = []
             chars = 0
             while self._waiting and len(group) < GROUP_EVENTS and chars < GROUP_CHARS:

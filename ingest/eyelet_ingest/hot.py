@@ -6,13 +6,13 @@ been noted, is remembered in files of `cache/`, as every event has a process of 
 """
 
 import marshal
-import os
 import sys
 import time
 
 from eyelet_ingest import faults, place
 from eyelet_ingest.plugged import Interrupted, Plugged, Raised, TookTooLong, called
 from eyelet_ingest.store.identity import make_private_dir
+from eyelet_ingest.system import os
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ The other format beside the days of SQLite (`logging.format: json` or `both`). A
 columns that have a value, `data` and `meta` as JSON. Light: the hook imports it where it is wanted.
 """
 
-import os
 import time
 
 from eyelet_ingest.jsontext import dumps
 from eyelet_ingest.store.identity import make_private_dir, put_whole
 from eyelet_ingest.store.layout import safe_context
+from eyelet_ingest.system import os
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:

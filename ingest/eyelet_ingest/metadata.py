@@ -4,13 +4,13 @@ No DNS, no git process: the machine's address is asked of the kernel and kept fo
 files. Each part can be switched off. Values come from outside like everything recorded, and are redacted like it.
 """
 
-import os
 import time
 
 from eyelet_ingest import git_facts
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.identity import make_private_dir
 from eyelet_ingest.surroundings import CACHE_NAME, Surroundings
+from eyelet_ingest.system import os
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:

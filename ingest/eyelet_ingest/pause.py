@@ -4,9 +4,10 @@ One file beside the settings, a line for each rest: its end in seconds since 197
 all). A folder whose name has a line break in it is none that could be paused.
 """
 
-import os
 import time
 from errno import ENOSPC
+
+from eyelet_ingest.system import os
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:

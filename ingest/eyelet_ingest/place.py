@@ -2,8 +2,9 @@
 same names say where they were when it was written: they may be gone since. Light: the hook imports it.
 """
 
-import os
 import sys
+
+from eyelet_ingest.system import os
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = sys.executable

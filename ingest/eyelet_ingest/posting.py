@@ -3,10 +3,10 @@
 For `--mode http` alone, so it is not loaded else. It asks nobody for an address: the server is named by number.
 """
 
-import os
 import time
 
 from eyelet_ingest.errors import BadInput
+from eyelet_ingest.system import os
 
 ADDRESS = "/-/eyelet/hook"
 AGENT = "X-Eyelet-Agent"  # whom the installed entry says the payload is of

@@ -6,10 +6,9 @@ that is there must be this user's and private. Git makes folders that others may
 repository is not used.
 """
 
-import os
-
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.identity import make_private_dir
+from eyelet_ingest.system import os
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:

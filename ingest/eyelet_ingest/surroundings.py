@@ -7,7 +7,6 @@ settings, and a test holds this file to it.
 """
 
 import marshal
-import os
 import sys
 import time
 
@@ -15,6 +14,7 @@ from eyelet_ingest import git_facts, place
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.redaction import WITHHELD, Redactor
 from eyelet_ingest.store.identity import load_key, make_private_dir
+from eyelet_ingest.system import os
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:

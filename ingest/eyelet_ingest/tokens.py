@@ -1,8 +1,8 @@
 """Tokens for the server's log API: made and revoked here, known by a hash alone.
 
 `tokens.json` at the root (0600) holds for each its name, the BLAKE2b of its 256 random bits, what it allows, in which
-contexts, and when it was made. Whoever reads the file learns no token. It is read whenever one is shown, so a token
-that was revoked is worth nothing from that moment on.
+contexts, and when it was made. Whoever reads the file learns no token. It is looked at whenever one is shown, and read
+when it is another than last time, so a token that was revoked is worth nothing from that moment on.
 """
 
 import hmac
@@ -32,6 +32,8 @@ FORMAT = 1
 NAME_MAX_CHARS = 64
 SHOWN_MAX_CHARS = 200  # no token of ours is longer: more is not even hashed
 LOCK_DEADLINE_MS = 5_000
+SETTLED_NS = 10**8  # a file system's clock may stand still so long: what was written twice within it looks the same
+REMEMBERED_MAX = 16
 
 _NAME = frozenset(string.ascii_letters + string.digits + "._-")
 _HINT = "restore it from a back-up, or move it away and make the tokens anew"
@@ -50,6 +52,10 @@ class Token:
     def grants(self, what: str, context: str | None) -> bool:
         """Whether it allows this in the context of this safe name; in all there are and will be where None."""
         return what in self.allow and (self.contexts is None or (context is not None and context in self.contexts))
+
+
+# By path: the file as it was, and what it said.
+_remembered: "dict[str, tuple[tuple[int, ...], list[Token]]]" = {}
 
 
 def create(
@@ -90,9 +96,9 @@ def known(root: str) -> list[Token]:
     """The tokens there are, oldest first. RootError where the file cannot be read, or others may write it."""
     path = os.path.join(root, FILE_NAME)
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe in its place is not waited for
-        with open(handle, "rb") as file:
-            there = os.fstat(handle)
+        now_ns = time.time_ns()
+        with open(_opened(path), "rb") as file:
+            there = os.fstat(file.fileno())
             if hasattr(os, "getuid") and (there.st_mode & 0o022 or there.st_uid not in (0, os.getuid())):
                 raise RootError("read the tokens", path, "others may write it", f"chmod 600 {path}, if you trust it")
             content = file.read()
@@ -101,9 +107,34 @@ def known(root: str) -> list[Token]:
     except OSError as bad:
         raise RootError("read the tokens", path, bad.strerror or str(bad), "does the root belong to you?") from bad
     try:
-        return [_token(entry) for entry in json.loads(content)["tokens"]]
+        found = [_token(entry) for entry in json.loads(content)["tokens"]]
     except (ValueError, KeyError, TypeError) as bad:
         raise RootError("read the tokens", path, f"it is no file of tokens ({bad})", _HINT) from bad
+    if there.st_ctime_ns < now_ns - SETTLED_NS:
+        if len(_remembered) >= REMEMBERED_MAX:
+            _remembered.clear()
+        _remembered[path] = _as_it_is(there), list(found)
+    return found
+
+
+def at_hand(root: str) -> "list[Token] | None":
+    """`known`, without reading the file; None where it is not as it was when it was read, or never was.
+
+    It is opened, not only looked at: a file system over the network looks anew only then.
+    """
+    path = os.path.join(root, FILE_NAME)
+    held = _remembered.get(path)
+    if held is None:
+        return None
+    try:
+        handle = _opened(path)
+        try:
+            there = os.fstat(handle)
+        finally:
+            os.close(handle)
+    except OSError:
+        return None
+    return held[1] if _as_it_is(there) == held[0] else None
 
 
 def size_bytes(root: str) -> int:
@@ -116,13 +147,32 @@ def size_bytes(root: str) -> int:
 
 def find(root: str, said: str) -> Token | None:
     """The token that was said, or None. Takes the same time for each that is wrong."""
-    if not said.startswith(PREFIX) or len(said) > SHOWN_MAX_CHARS:
+    return among(known(root), said) if _may_be(said) else None
+
+
+def among(tokens: "Iterable[Token]", said: str) -> Token | None:
+    """The token that was said, or None, likewise."""
+    if not _may_be(said):
         return None
     digest, found = _digest(said), None
-    for token in known(root):
+    for token in tokens:
         if hmac.compare_digest(token.digest, digest):
             found = token
     return found
+
+
+def _may_be(said: str) -> bool:
+    return said.startswith(PREFIX) and len(said) <= SHOWN_MAX_CHARS
+
+
+def _opened(path: str) -> int:
+    return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe in its place is not waited for
+
+
+def _as_it_is(there: os.stat_result) -> "tuple[int, ...]":
+    """What tells one state of a file from another, who may write it included."""
+    which = (there.st_dev, there.st_ino, there.st_size, there.st_mode, there.st_uid)
+    return (*which, there.st_mtime_ns, there.st_ctime_ns)
 
 
 def _digest(said: str) -> str:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,50 @@ def test_every_token_is_compared_whole_whichever_is_shown(
 def test_a_token_says_nothing_that_was_not_random_for_256_bits(root: str) -> None:
     said = {tokens.create(root, f"t{n}")[0] for n in range(20)}
     assert len(said) == 20 and {len(one) for one in said} == {len(tokens.PREFIX) + 43}
+
+
+@pytest.fixture
+def remembered(root: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A token that was shown before, by a file that was written long enough ago to be remembered."""
+    monkeypatch.setattr(tokens, "SETTLED_NS", -(10**12))
+    said, _ = tokens.create(root, "ci")
+    assert tokens.at_hand(root) is None
+    tokens.find(root, said)
+    assert [token.name for token in tokens.at_hand(root) or ()] == ["ci"]
+    return said
+
+
+def revoked(path: Path) -> None:
+    tokens.revoke(str(path.parent), "ci")
+
+
+def edited(path: Path) -> None:
+    content = path.read_text().replace('"ci"', '"co"')  # as long, and in the same file
+    path.write_text(content)
+
+
+@pytest.mark.parametrize("change", [revoked, edited, Path.unlink, lambda path: path.chmod(0o622)])
+def test_tokens_are_remembered_only_while_their_file_is_as_it_was(
+    root: str, remembered: str, change: "Callable[[Path], object]"
+) -> None:
+    change(Path(root, tokens.FILE_NAME))
+    assert tokens.at_hand(root) is None
+
+
+def test_a_file_that_was_written_just_now_is_not_remembered(root: str) -> None:
+    """Its clock may stand still while it is written once more."""
+    said, _ = tokens.create(root, "ci")
+    for _ in range(2):
+        assert tokens.find(root, said) is not None
+        assert tokens.at_hand(root) is None
+
+
+def test_what_is_remembered_finds_what_the_file_says(root: str, remembered: str) -> None:
+    held = tokens.at_hand(root)
+    assert held is not None
+    assert tokens.among(held, remembered) == tokens.find(root, remembered)
+    for wrong in ("", "eyt_" + "A" * 43, remembered + "x" * 200, remembered[:-1]):
+        assert tokens.among(held, wrong) is None
+    held_before = list(held)
+    tokens.create(root, "more")
+    assert held == held_before, "who changes the tokens changes none that are remembered"

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from datasette_eyelet import handed_over, token_actor
 from datasette_eyelet.api.hook import HOOK
 from datasette_eyelet.handed_over import HandedOver, Tell
 from eyelet_ingest import tokens
+from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store.store import Store
 from tests.web.test_hook import PAYLOAD
 
 
@@ -137,3 +140,45 @@ async def test_a_long_file_of_tokens_is_read_in_a_thread(open_site: Any, root: s
     headers = {"authorization": f"Bearer {said}", "content-type": "application/json"}
     answer = await site.datasette.client.post(HOOK, json=PAYLOAD, headers=headers)
     assert answer.status_code == 200 and where and threading.main_thread() not in where
+
+
+async def test_work_that_waits_together_shares_what_it_finds_and_no_other_does() -> None:
+    held, begun, release = HandedOver(), threading.Event(), threading.Event()
+    seen: list[Any] = []
+
+    def first(tell: Tell) -> None:
+        begun.set()
+        release.wait(5)
+        tell(None)
+
+    def work(tell: Tell) -> None:
+        seen.append((held.shared, held.has_more()))
+        tell(None)
+
+    waiting = [asyncio.ensure_future(held.done(first))]
+    await asyncio.to_thread(begun.wait, 5)
+    waiting += [asyncio.ensure_future(held.done(work)) for _ in range(3)]
+    await asyncio.sleep(0)
+    release.set()
+    await asyncio.gather(*waiting)
+    assert [more for _, more in seen] == [True, True, False]
+    assert seen[0][0] is seen[1][0]
+    for _ in range(2):
+        await held.done(work)
+    assert len({id(shared) for shared, _ in seen[2:]}) == 3, "nothing waited: each began with nothing"
+    held.close()
+
+
+async def test_a_setting_counts_from_the_next_event_on(open_site: Any, root: str, tmp_path: Path) -> None:
+    """However fast one follows the other, where it comes when the other was answered."""
+    said, _ = tokens.create(root, "agent", [], ["write"])
+    site, folder = await open_site(), tmp_path / "work"
+    folder.mkdir()
+    headers = {"authorization": f"Bearer {said}", "content-type": "application/json"}
+    for enabled in ("true", "false", "true"):
+        (folder / "eyelet.yaml").write_text(f"enabled: {enabled}\n")
+        answer = await site.datasette.client.post(HOOK, json={**PAYLOAD, "cwd": str(folder)}, headers=headers)
+        assert answer.status_code == 200
+    with Store(root) as store:
+        store.drain_spool()
+        assert store.count(Filter()).count == 2

@@ -12,17 +12,15 @@ The journal is chosen once, when a file is made (`journal.py`); its header remem
 This file is longer than others because the hook pays for every file it loads.
 """
 
-import os
-import stat
 import sys
 import time
-from errno import EMFILE, ENFILE, ENOSPC
 
 from eyelet_ingest import place
 from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
 from eyelet_ingest.store import roles
 from eyelet_ingest.store.identity import MAKE_AGAIN, make_private_dir
 from eyelet_ingest.store.layout import MEMORY
+from eyelet_ingest.system import os
 
 try:
     import fcntl
@@ -351,8 +349,8 @@ def _expect_file(path: str) -> None:
             continue
         except OSError as bad:
             raise PartitionUnreadable("open", path, bad.strerror or str(bad), "may you look into its folder?") from bad
-        if not stat.S_ISREG(kind):
-            hint = f"it is a {'folder' if stat.S_ISDIR(kind) else 'device, pipe or socket'}: move it away"
+        if kind & 0o170000 != 0o100000:
+            hint = f"it is a {'folder' if kind & 0o170000 == 0o040000 else 'device, pipe or socket'}: move it away"
             raise PartitionUnreadable("open", path, f"{os.path.basename(one)} is no file", hint)
 
 
@@ -380,6 +378,8 @@ def remedy(path: str, bad: "Exception | None") -> str:
 
 def _hint(path: str, bad: OSError, otherwise: str) -> str:
     """What helps against this error of the system's at this path."""
+    from errno import EMFILE, ENFILE, ENOSPC
+
     if bad.errno in (EMFILE, ENFILE):
         return TOO_MANY_OPEN
     if bad.errno == ENOSPC:
@@ -391,6 +391,8 @@ def _hint(path: str, bad: OSError, otherwise: str) -> str:
 
 def _are_too_many_open() -> bool:
     """Whether what one database needs can no longer be opened: SQLite does not say so."""
+    from errno import EMFILE, ENFILE
+
     handles = []
     try:
         for _ in range(3):

@@ -5,12 +5,11 @@ it tells nobody whether a guessed secret was in it. What goes in is fixed for ev
 same event made again in ten years. Every part is preceded by its length, so that no two inputs spell the same bytes.
 """
 
-import os
 import time
-from errno import EDQUOT, ENOSPC, ENOSYS, ENOTSUP, EPERM
 
 from eyelet_ingest.errors import RootError
 from eyelet_ingest.store.layout import MEMORY
+from eyelet_ingest.system import os
 
 UID_BYTES = 16
 KEY_BYTES = 32
@@ -63,6 +62,8 @@ def put_whole(handle: int, content: bytes, mine: str, path: str) -> None:
 
 def _write_key(mine: str, path: str) -> None:
     """A whole key at `path`, which never shows a half-written one; where another was first, theirs."""
+    from errno import ENOSPC, ENOSYS, ENOTSUP, EPERM  # a hook makes no key, but once
+
     handle = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         try:
@@ -121,6 +122,8 @@ def make_private_dir(path: str, again: int = MAKE_AGAIN) -> None:
 
 
 def _remedy(bad: OSError) -> str:
+    from errno import EDQUOT, ENOSPC
+
     return "the disk is full: make room" if bad.errno in (ENOSPC, EDQUOT) else _OTHER_ROOT
 
 

@@ -4,9 +4,8 @@ WAL needs memory that all who have the file open share, which the machines that 
 Loaded only for a file that is made: the hook pays for it once a day.
 """
 
-import os
-
 from eyelet_ingest.store.connect import is_passing
+from eyelet_ingest.system import os
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:

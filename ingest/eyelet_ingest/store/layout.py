@@ -5,7 +5,7 @@ Times are integer microseconds since 1970-01-01T00:00:00Z; a day is a UTC day of
 worked out here: the C library's `gmtime` counts leap seconds where TZ names one of the `right/` zones.
 """
 
-import os
+from eyelet_ingest.system import os
 
 DAY_US = 86_400_000_000
 # The folder holds four digits and an id has to stay below 2**53, so that browsers keep it exact.

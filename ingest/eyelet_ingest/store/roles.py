@@ -7,9 +7,8 @@ Read at every opening, so a process that was started with other settings has the
 takes the default where a setting is wrong, because the agent must never fail; everybody else is told.
 """
 
-import os
-
 from eyelet_ingest.errors import BadInput
+from eyelet_ingest.system import os
 
 PREFIX = "EYELET_SQLITE_"
 

@@ -8,12 +8,12 @@ Where the root's own disk is full or read-only, the event waits in a private fol
 directory, shared memory, temporary directory), and is fetched from there by the same drain.
 """
 
-import os
 import time
 
 from eyelet_ingest.errors import BadInput, PartitionBusy, PartitionError, RootError
 from eyelet_ingest.jsontext import dumps, parse
 from eyelet_ingest.store import identity, layout
+from eyelet_ingest.system import os
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ Plain code, like everything the hook imports. A row travels as a tuple: uid, tim
 `schema.COLUMNS` from `session_id` on; id, arrived and timestamp are given here, where the taken ones are known.
 """
 
-import os
 import time
 
 from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
@@ -14,6 +13,7 @@ from eyelet_ingest.store.rows import key_of as key_of
 from eyelet_ingest.store.rows import raw_payload as raw_payload
 from eyelet_ingest.store.rows import row_of as row_of
 from eyelet_ingest.store.rows import withheld_payload as withheld_payload
+from eyelet_ingest.system import os
 
 TYPE_CHECKING = False  # importing typing costs the hook more than its insert
 if TYPE_CHECKING:
@@ -187,10 +187,8 @@ def insert_whole(conn: "Any", rows: "list[tuple[Any, ...]]") -> None:
         return
     for row in rows:
         if row[1] is None or row[2] is None:
-            from os import urandom
-
             taken = conn.execute("select coalesce(min(arrived), 0) from hooks where arrived < 1").fetchone()[0]
-            uid, arrived = (urandom(16) if row[1] is None else row[1]), (taken - 1 if row[2] is None else row[2])
+            uid, arrived = (os.urandom(16) if row[1] is None else row[1]), (taken - 1 if row[2] is None else row[2])
             _insert_bytes(conn, (row[0], uid, arrived, *row[3:]))
             values, marks = _as_bytes(row[1:3])
             set_both = f"update hooks set uid = {marks[0]}, arrived = {marks[1]} where id = ?"  # noqa: S608  our marks
