@@ -98,7 +98,7 @@ _TWINS = {
 
 
 def key_rows() -> list[tuple[str, int | None, int | None, str | None]]:
-    """The rows of `eyelet_text_keys`: name, 0 where it is no text at the top of a payload, what it is elsewhere, twin."""
+    """The rows of `eyelet_text_keys`: name, 0 where it is no text at a payload's top, what it is elsewhere, twin."""
     kinds = {name: kind for kind, names in _KEYS for name in names.split()}
     tops = dict.fromkeys(_ENVELOPE.split(), NO_TEXT)
     names = sorted({*kinds, *tops, *_TWINS})
@@ -135,7 +135,7 @@ _KIND = f"""
     end
 """
 # What an agent asked a tool for may come as JSON in a text. Of other JSON in a text the escapes are undone, as `\nword`
-# would else be another word; so is the row's own error, which stands in `meta`, put in at the payload's root.
+# would else be another word. The row's own error, which stands in `meta`, is put in at the payload's root.
 _TEXT = r"""
     nullif(coalesce(case
         when t.parent is null and t.type <> 'text' then json_extract(hooks.meta, '$.execution.error_message')
@@ -143,9 +143,8 @@ _TEXT = r"""
         when t.atom not glob '[[{]*' then t.atom
         when r.kind = 9 and json_valid(t.atom)
             then (select group_concat(n.atom, char(10)) from json_tree(t.atom) as n where n.type in ('text', 'integer'))
-        when instr(t.atom, '') then
-            replace(replace(replace(replace(t.atom, '
-', char(10)), '	', char(9)), '"', '"'), '\', '')
+        when instr(t.atom, '\') then
+            replace(replace(replace(replace(t.atom, '\n', char(10)), '\t', char(9)), '\"', '"'), '\\', '\')
         else t.atom
     end, '') || iif(t.key glob '*[/ ]*', char(10) || t.key, ''), '')
 """
