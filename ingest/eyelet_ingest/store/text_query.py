@@ -7,42 +7,21 @@
     ( … )               belongs together
 
 AND, OR, NOT and NEAR are written large. NOT binds closer than AND, AND (which may be left out) closer than OR. What is
-pasted is text: `--flag`, `a/b.py`, `main()`, `https://…`, `std::x`, `12:30`. The tree is pure: it knows no SQL, no index
-and no file. FTS5's own language is never spoken to users: its mistakes have no place, and it takes `a-b` for a mistake.
+pasted is text: `--flag`, `a/b.py`, `main()`, `https://…`, `std::x`, `12:30`. The tree is pure: it knows no SQL and no
+file. FTS5's own language is never spoken to users: its mistakes have no place, and it takes `a-b` for a mistake.
 https://www.sqlite.org/fts5.html#full_text_query_syntax
 """
 
 from dataclasses import dataclass
 
 from eyelet_ingest.errors import BadInput
+from eyelet_ingest.store.text_schema import TEXT_COLUMNS, WIDE_BLOCKS
 
-COLUMNS = ("command", "path", "prompt", "answer", "output", "error", "other")
 TEXT_MAX_CHARS = 10_000
 LEAVES_MAX = 100  # words, phrases and substrings of one query
 DEPTH_MAX = 40  # of brackets; FTS5's own trees end at 256
 NEAR_WORDS = 10  # between the words of NEAR where it does not say, as in FTS5
 NEAR_MOST = 10_000
-_KEYWORDS = ("AND", "OR", "NOT")
-# Scripts written without spaces: the tokenizer takes a whole clause of them for one word, so a word within is looked
-# for as a substring. Ranges of https://www.unicode.org/Public/UCD/latest/ucd/Blocks.txt, first and last.
-WIDE = (
-    (0x0E00, 0x0EFF),  # Thai, Lao
-    (0x0F00, 0x109F),  # Tibetan, Myanmar
-    (0x1100, 0x11FF),  # Hangul Jamo
-    (0x1780, 0x17FF),  # Khmer
-    (0x2E80, 0x2FDF),  # CJK radicals
-    (0x3005, 0x3007),  # 々〆〇
-    (0x3021, 0x30FF),  # numerals, Hiragana, Katakana
-    (0x3100, 0x318F),  # Bopomofo, Hangul compatibility Jamo
-    (0x31A0, 0x31FF),  # Bopomofo extended, Katakana extensions
-    (0x3400, 0x4DBF),  # CJK extension A
-    (0x4E00, 0x9FFF),  # CJK
-    (0xA960, 0xA97F),  # Hangul Jamo extended A
-    (0xAC00, 0xD7FF),  # Hangul
-    (0xF900, 0xFAFF),  # CJK compatibility
-    (0xFF66, 0xFFDC),  # half-width Katakana and Hangul
-    (0x20000, 0x3FFFF),  # CJK extensions B and later
-)
 
 
 class BadQuery(BadInput):
@@ -119,19 +98,16 @@ def exactly(text: str) -> Node:
 
 
 def is_wide(text: str) -> bool:
-    """Whether any of it is of a script without spaces."""
-    return not text.isascii() and any(any(low <= ord(char) <= high for low, high in WIDE) for char in text)
+    """Whether any of it is of a script without spaces: the tokenizer takes a whole clause of them for one word, so a
+    word within is looked for as a substring."""
+    return not text.isascii() and any(any(low <= ord(char) <= high for low, high in WIDE_BLOCKS) for char in text)
 
 
 def word(text: str, prefix: bool, columns: tuple[str, ...] | None) -> Node:
     """The leaf of a word or phrase: what the tokenizer would not find in it is a substring."""
-    if is_wide(text) or not any(map(_may_be_token, text)):
+    if is_wide(text) or not any(map(str.isalnum, text)):
         return Substring(text, True, columns)
     return Phrase(text, prefix, columns)
-
-
-def _may_be_token(char: str) -> bool:
-    return char.isalnum()
 
 
 class _Parser:
@@ -265,8 +241,8 @@ class _Parser:
         if named is None:
             return self._quoted_or_word(columns)
         name, start = named
-        if name not in COLUMNS:
-            hint = f'there are {", ".join(COLUMNS)}; to find it as it stands, write it between quotes: "{name}:…"'
+        if name not in TEXT_COLUMNS:
+            hint = f'there are {", ".join(TEXT_COLUMNS)}; to find it as it stands, write it between quotes: "{name}:…"'
             raise self._bad(start, len(name) + 1, f"there is no column {name}", hint)
         if columns is not None and name not in columns:
             reason = f"what is in {columns[0]} is not in {name}"
@@ -284,7 +260,7 @@ class _Parser:
         name, value = text[start:end], text[end + 1 : end + 2]
         if not name or text[end : end + 1] != ":" or not value or value.isspace() or value in ":/\\)*,;":
             return None
-        if name not in COLUMNS and value.isdigit():
+        if name not in TEXT_COLUMNS and value.isdigit():
             return None  # localhost:8080
         self.at = end + 1
         return name, start
