@@ -14,7 +14,7 @@ GONE, WIDE, TERMS = "eyelet_text_gone", "eyelet_text_wide", "eyelet_text_terms"
 TRIGGERS = ("eyelet_text_put", "eyelet_text_changed", "eyelet_text_deleted")
 SHADOWS = tuple(f"{INDEX}_{part}" for part in ("data", "idx", "docsize", "config"))
 NAMES = (INDEX, *SHADOWS, VIEW, KEYS, GONE, WIDE, TERMS, *TRIGGERS)
-WATERMARK, VERSION_KEY = "text:arrived", "text:version"
+WATERMARK, VERSION_KEY, MERGED_KEY, FINISHED_KEY = "text:arrived", "text:version", "text:merged", "text:finished"
 BEFORE_ALL = -(2**63)  # the watermark of an index that holds nothing
 TOKENIZE = "unicode61 remove_diacritics 2"
 
@@ -239,7 +239,7 @@ def drop(conn: Any) -> bool:
     """
     marks = ", ".join("?" * len(NAMES))
     there = dict(conn.execute(f"select name, type from sqlite_master where name in ({marks})", NAMES))  # noqa: S608
-    conn.execute("delete from eyelet_partition where key in (?, ?)", (VERSION_KEY, WATERMARK))
+    conn.execute("delete from eyelet_partition where key glob 'text:*'")
     for name in (*TRIGGERS, INDEX, VIEW, KEYS, GONE, WIDE, TERMS):
         if name in there:
             try:
