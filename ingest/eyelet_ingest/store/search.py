@@ -6,7 +6,7 @@ the page are then read; they are read at once where nothing but time decides and
 is bounded by the page, whatever is recorded.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby, islice
@@ -69,11 +69,17 @@ class Search(FanOut):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def page(self, limit: int, after: str | None, oldest_first: bool, cut_chars: int | None) -> SearchResult:
+    def page(
+        self, limit: int, after: str | None, oldest_first: bool, cut_chars: int | None, snippets: bool = False
+    ) -> SearchResult:
         """Up to `limit` rows beyond the cursor `after`; BadInput for a cursor this software did not make."""
         if limit < 1:
             raise BadInput("search", reason=f"a page of {limit} rows", hint="1 is the least")
         rows, more = self.rows(min(limit, LIMIT_MOST), Cursor.read(after) if after else None, oldest_first, cut_chars)
+        if snippets:
+            from eyelet_ingest.store import text_answers
+
+            text_answers.show(self, rows)
         return SearchResult(rows, more.text if more else None, self.truth(), self.elapsed_ms())
 
     def rows(
@@ -115,40 +121,6 @@ class Search(FanOut):
         rows = self.rows_of([(event_id, part.context, part.at, part, (event_id,))], None)
         return rows[0] if rows else None
 
-    def arrivals(
-        self, after: Mapping[Part, int], limit: int, cut_chars: int | None
-    ) -> Iterator[tuple[Part, list[Row]]]:
-        """What matches and arrived after the `arrived` given for a partition, in that order, at most `limit`."""
-
-        def ask(lent: Lent, part: Part) -> list[tuple[Any, ...]]:
-            in_range, params = self.in_range(part)
-            by_index = " indexed by hooks_arrived" if "hooks_arrived" in lent.indexes else ""
-            clauses = ["arrived > ?", *in_range, *self.clauses]
-            values = [after[part], *params, *self.params]
-            if self.text:
-                ids = self.text.arrived(lent.conn, clauses, values, by_index, limit)
-                rows = {row[0]: row for row in _fetch(lent, part, ids=ids, columns=read_as(cut_chars))}
-                return [rows[one] for one in ids if one in rows]
-            where = select.where_sql(clauses)
-            sql = f"select {read_as(cut_chars)} from hooks{by_index}{where} order by arrived limit ?"  # noqa: S608
-            found: list[tuple[Any, ...]] = lent.conn.execute(sql, [*values, limit]).fetchall()
-            return found
-
-        for part, rows in self.each(list(after), ask):
-            made = [row_of(part.context, row) for row in rows]
-            if self.roots.several:
-                made = [{**row, "root": part.root} for row in made]
-            yield part, made
-
-    def last_arrived(self, parts: Sequence[Part]) -> Iterator[tuple[Part, int]]:
-        """The `arrived` of the newest arrival in each partition, 0 where it has none."""
-
-        def ask(lent: Lent, part: Part) -> int:
-            newest = lent.conn.execute("select max(arrived) from hooks").fetchone()[0] if lent.ready else 0
-            return int(newest or 0)
-
-        return self.each(parts, ask)
-
     def in_range(self, part: Part, low: int | None = None, high: int | None = None) -> tuple[list[str], list[object]]:
         """Conditions for the filter's range, and within it for that from low to high; always within the day, as a page
         that ended at a row of another day's time would have the next one go on from there."""
@@ -170,15 +142,12 @@ class Search(FanOut):
             return f" indexed by {self.ways[0].index}"
         return choice.for_all(lent.conn, self.ways, lent.indexes)
 
-    def asked(
-        self, lent: Lent, clauses: Sequence[str] = (), params: Sequence[object] = ()
-    ) -> tuple[list[str], list[object]]:
-        """These conditions, and those of the filter on rows, the text among them. Where there is a text, inside the
-        transaction in which they are asked."""
-        clauses, params = [*clauses, *self.clauses], [*params, *self.params]
+    def asked(self, lent: Lent, clauses: list[str], params: list[object]) -> tuple[list[str], list[object]]:
+        """These conditions and those of the filter, that on the text among them, for the transaction they are made in."""
+        clauses, params = clauses + self.clauses, params + self.params
         if self.text:
             clause, more = self.text.clause(lent.conn, clauses, params)
-            return [*clauses, clause], [*params, *more]
+            return [*clauses, clause], params + more
         return clauses, params
 
     def _count(self, lent: Lent, part: Part) -> int:

@@ -23,10 +23,12 @@ from eyelet_ingest.store.text_schema import GONE, INDEX, TERMS, TEXT_COLUMNS, TE
 Found = TypeVar("Found")
 
 CHUNK_ROWS = 200
+SHOWN_ROWS = 50  # whose texts are held at once to be shown
 CHUNK_BYTES = 2 * 2**20
 TERMS_MOST = 400  # words that hold a fragment; with more of them the rows are read
 _LIST = ", ".join(TEXT_COLUMNS)
 _BELIEVED = f"rowid not in (select id from {GONE})"  # noqa: S608  our own names
+_UNCHANGED = f"id not in (select id from {GONE})"  # noqa: S608  our own name
 # What an index does not answer for: what arrived since, what never will be in it, and what changed.
 _TAIL = f"""id in (
     select id from hooks where arrived > ? union all select id from hooks where arrived is null
@@ -83,6 +85,35 @@ class Text:
             for at in range(0, len(ids), CHUNK_ROWS):
                 found |= matcher.of(texts(conn, ids[at : at + CHUNK_ROWS], source))
         return found
+
+    def best(self, conn: Any, clauses: list[str], params: list[object], most: int) -> list[TextRow]:
+        """The texts of the rows that match and are most about it, as far as the day can tell; at most so many. Inside a
+        transaction."""
+        asked = Asked(clauses, params)
+        ids = self._tried(conn, lambda known: self._best(conn, known, asked, most))
+        return texts(conn, ids, _source(conn)) if ids else []
+
+    def shown(self, conn: Any, ids: Sequence[int]) -> dict[int, str]:
+        """Snippets of these rows."""
+        from eyelet_ingest.store.text_snippets import snippets
+
+        source, found = _source(conn), {}
+        for at in range(0, len(ids), SHOWN_ROWS):
+            found.update(snippets(self.node, texts(conn, ids[at : at + SHOWN_ROWS], source)))
+        return found
+
+    def _best(self, conn: Any, known: Known | None, asked: Asked, most: int) -> list[int]:
+        if known is None or not known.plan.exact or known.plan.without:
+            return self._first(conn, known, asked, False, most, False)
+        from eyelet_ingest.store.text_rank import BM25
+
+        sql = f"""
+            select id from (
+                select rowid as hit, bm25({INDEX}, {BM25}) as weight from {INDEX} where {INDEX} match ?
+            ) cross join hooks on id = hit {_where([*asked.clauses, _UNCHANGED])} order by weight, id desc limit ?
+        """  # noqa: S608  our own names
+        found = list(_ids(conn, sql, [known.plan.match, *asked.params, most]))
+        return found + list(islice(self._since(conn, known, asked, "id desc"), most))
 
     def arrived(self, conn: Any, clauses: list[str], params: list[object], by: str, most: int) -> list[int]:
         """The ids of the first rows that match and meet the clauses, in order of arrival; `by` is the index of that."""
@@ -148,7 +179,7 @@ class Text:
 
     def _by_index(self, conn: Any, known: Known, asked: Asked, order: str) -> Generator[int, None, None]:
         """What matches of what the index answers for: it gives ids in order, and is read only as far as wanted."""
-        plan, clauses = known.plan, [*asked.clauses, f"id not in (select id from {GONE})"]  # noqa: S608  our own name
+        plan, clauses = known.plan, [*asked.clauses, _UNCHANGED]
         if plan.match is None:
             narrowed = Asked([*clauses, f"id in (select id from {WIDE})"], asked.params, _BY_TIME)  # noqa: S608
             return self._matching(conn, narrowed, order)
