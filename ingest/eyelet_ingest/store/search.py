@@ -6,7 +6,7 @@ the page are then read; they are read at once where nothing but time decides and
 is bounded by the page, whatever is recorded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import groupby, islice
@@ -143,7 +143,7 @@ class Search(FanOut):
         return choice.for_all(lent.conn, self.ways, lent.indexes)
 
     def asked(self, lent: Lent, clauses: list[str], params: list[object]) -> tuple[list[str], list[object]]:
-        """These conditions and those of the filter, that on the text among them, for the transaction they are made in."""
+        """These conditions and those of the filter, that on the text too, for the transaction they are made in."""
         clauses, params = clauses + self.clauses, params + self.params
         if self.text:
             clause, more = self.text.clause(lent.conn, clauses, params)
