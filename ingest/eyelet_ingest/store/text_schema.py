@@ -55,7 +55,7 @@ _KEYS = (
     (
         5,
         "stdout output aggregated_output formatted_output fullOutput tool_output llmContent returnDisplay "
-        "tool_response toolUseResult tool_result toolResult result",
+        "tool_response toolUseResult tool_result toolResult result resultDisplay textResultForLlm detailedContent",
     ),
     (
         6,
@@ -130,7 +130,11 @@ _KIND = f"""
             or t.path glob '*.content[[]*].content*' then 5
         when r.kind = {NO_TEXT} then null
         when r.kind = {BY_ROLE} or typeof(t.key) = 'integer'
-            then case hooks.role when 'user' then 3 when 'assistant' then 4 else 7 end
+            then case
+                when hooks.role = 'user' then 3
+                when hooks.role = 'assistant' or hooks.hook_type glob '[aA]fterAgent*' then 4
+                else 7
+            end
         else 7
     end
 """
@@ -160,7 +164,8 @@ _SELECT = f"""
         from hooks, json_tree(iif(json_valid(hooks.data), hooks.data, '""')) as t
             left join {KEYS} as r on r.key = t.key, json_each({_KIND}) as k
         where t.type = 'text' or t.parent is null or t.key glob '*[/ ]*'
-            or t.type in ('integer', 'real') and r.kind in ({CODE}, {NUMBER})
+            or t.type in ('integer', 'real')
+                and (r.kind in ({CODE}, {NUMBER}) or t.path glob '*nput*' or hooks.origin = 'log')
     )
     group by id
 """  # noqa: S608  our own names
@@ -201,7 +206,7 @@ DDL = (
     end
     """,  # noqa: S608  our own names
     f"""
-    create trigger {TRIGGERS[1]} after update of id, arrived, role, data, meta on hooks
+    create trigger {TRIGGERS[1]} after update of id, arrived, hook_type, origin, role, data, meta on hooks
     when old.arrived <= {_UPTO} or new.arrived <= {_UPTO}
     begin
         insert or ignore into {GONE} values (old.id), (new.id);
