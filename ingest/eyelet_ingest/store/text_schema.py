@@ -150,7 +150,7 @@ _TEXT = r"""
         when instr(t.atom, '\') then
             replace(replace(replace(replace(t.atom, '\n', char(10)), '\t', char(9)), '\"', '"'), '\\', '\')
         else t.atom
-    end, '') || iif(t.key glob '*[/ ]*', char(10) || t.key, ''), '')
+    end || iif(t.key glob '*[/ ]*', char(10) || t.key, ''), iif(t.key glob '*[/ ]*', t.key, '')), '')
 """
 _LISTED = ", ".join(
     f"group_concat(said, char(10)) filter (where kind = {number}) as {name}"
