@@ -1,4 +1,4 @@
-"""Which words of a payload are text, and in which column: the same for the day's view and without it, by every SQLite."""
+"""Which words of a payload are text, and in which column: with the day's view and without it, by every SQLite."""
 
 import json
 import os
@@ -38,9 +38,9 @@ def texts_of() -> Callable[..., Texts]:
         data = payload if isinstance(payload, str) else json.dumps(payload)
         row = {"id": 7, "uid": b"0" * 16, "arrived": 7, "hook_type": "x", "origin": "hook", "data": data, **columns}
         names = ", ".join(row)
-        sql = f"insert into hooks ({names}) values ({', '.join('?' * len(row))})"  # noqa: S608  names of this file
+        sql = f"insert into hooks ({names}) values ({', '.join('?' * len(row))})"
         conn.execute(sql, list(row.values()))
-        (found,) = conn.execute(f"select * from {VIEW}").fetchall()  # noqa: S608  our own name
+        (found,) = conn.execute(f"select * from {VIEW}").fetchall()
         assert conn.execute(TEXT_SELECT).fetchall() == [found]
         assert found[0] == 7
         return dict(zip(TEXT_COLUMNS, found[1:], strict=True))
@@ -281,7 +281,7 @@ def test_a_payload_that_is_no_json_any_more_has_no_text_and_stops_nothing() -> N
     conn = day()
     conn.execute("pragma ignore_check_constraints = on")
     conn.execute("insert into hooks (id, uid, arrived, hook_type, data) values (1, x'00', 1, 'x', '{\"a\": ')")
-    assert conn.execute(f"select * from {VIEW}").fetchall() == [(1, *[None] * len(TEXT_COLUMNS))]  # noqa: S608
+    assert conn.execute(f"select * from {VIEW}").fetchall() == [(1, *[None] * len(TEXT_COLUMNS))]
 
 
 WORD = st.text("abcdefgäöüß日本", min_size=1, max_size=12).map(lambda word: f"w{word}")

@@ -5,9 +5,18 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from eyelet_ingest.errors import PartitionUnreadable
+from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
 from eyelet_ingest.store import layout, text_schema
-from eyelet_ingest.store.connect import FileLock, driver, file_of, open_reader, open_writer, remedy, transaction
+from eyelet_ingest.store.connect import (
+    FileLock,
+    driver,
+    file_of,
+    is_passing,
+    open_reader,
+    open_writer,
+    remedy,
+    transaction,
+)
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.statistics import snapshot
 from eyelet_ingest.store.text_index import watermark
@@ -27,19 +36,21 @@ def check(root: str, key: PartitionKey) -> list[str]:
         return []
     reader = open_reader(path)
     try:
+        if watermark(reader) is None:
+            return []
+        wrong = list(_of_structure(root, key, path))
         with snapshot(reader):
             upto = watermark(reader)
-            if upto is None:
-                return []
-            try:
-                wrong = [*_of_structure(root, key, path), *_of_words(reader, upto)]
-            except reader.DatabaseError as bad:
-                wrong = [f"the index cannot be read: {bad}"]
+            if upto is not None:
+                try:
+                    wrong += _of_words(reader, upto)
+                except reader.DatabaseError as bad:
+                    wrong.append(f"it cannot be read: {bad}")
+        return wrong
     except reader.DatabaseError as bad:
         raise PartitionUnreadable("read", path, str(bad), remedy(path, bad)) from bad
     finally:
         reader.close()
-    return wrong
 
 
 def _of_structure(root: str, key: PartitionKey, path: str) -> Iterator[str]:
@@ -50,7 +61,9 @@ def _of_structure(root: str, key: PartitionKey, path: str) -> Iterator[str]:
             with transaction(conn):
                 conn.execute(f"insert into {INDEX} ({INDEX}) values ('integrity-check')")  # noqa: S608  our own name
         except conn.DatabaseError as bad:
-            yield f"the index is damaged: {bad}"
+            if is_passing(str(bad)):
+                raise PartitionBusy("check", path, str(bad), "another program writes there: try again") from bad
+            yield f"it is damaged: {bad}"
         finally:
             conn.close()
 

@@ -128,8 +128,8 @@ def catch_up(root: str, key: PartitionKey, deadline_ms: float, *, wait_ms: int =
     if is_sealed(root, key):
         return CaughtUp(0, seen.is_current, True)
     with _writing(root, key, file, wait_ms) as write:
-        rows, is_done, most = 0, False, FIRST_ROWS
-        while not is_done and time.perf_counter() < until:
+        rows, is_done, most = 0, False, min(FIRST_ROWS, MOST_ROWS)
+        while not is_done and (not rows or time.perf_counter() < until):  # some come in, however little time there is
             began = time.perf_counter()
             done, is_done = write(_slice, most)
             took_ms = (time.perf_counter() - began) * 1000
@@ -280,8 +280,8 @@ def _sliced(conn: Any, most: int) -> tuple[int, bool]:
             text_schema.create(conn)
             upto = text_schema.BEFORE_ALL
         found = _bounded(conn.execute(_NEXT, (upto, ARRIVED_END, most)))
+        conn.execute(_UNPLACED)
         if not found:
-            conn.execute(_UNPLACED)
             return 0, True
         numbered = [(id, arrived) for id, arrived in found if type(arrived) is int]
         marked = [(id,) for id, arrived in found if type(arrived) is not int]  # no place in the order of arrival
@@ -290,7 +290,7 @@ def _sliced(conn: Any, most: int) -> tuple[int, bool]:
         conn.execute(f"drop table if exists {TERMS}")
         if numbered:
             conn.execute("update eyelet_partition set value = ? where key = ?", (numbered[-1][1], WATERMARK))
-    return len(numbered), not numbered
+        return len(numbered), not numbered or not conn.execute(_IS_BEHIND, (numbered[-1][1], ARRIVED_END)).fetchone()[0]
 
 
 def _bounded(rows: Any) -> list[tuple[int, Any]]:
