@@ -114,7 +114,9 @@ def others(conn: Any, chance: random.Random) -> None:
     elif what == 7:
         insert(conn, chance, "insert or replace", uid=None, arrived=None)
     else:
-        conn.execute("update or ignore hooks set arrived = ? where id = ?", (chance.choice([None, 7.5, "x", 3]), id))
+        (newest,) = conn.execute("select id from hooks order by typeof(arrived) <> 'integer', arrived desc").fetchone()
+        when = chance.choice([None, 7.5, "x", chance.randrange(9)])
+        conn.execute("update or ignore hooks set arrived = ? where id = ?", (when, chance.choice([id, newest])))
 
 
 @pytest.mark.parametrize("seed", range(60 if IS_SOAK else 6))
