@@ -250,6 +250,8 @@ class _Parser:
         if self.text[self.at] == "(":
             at, self.at = self.at, self.at + 1
             return self._group(at, (name,))
+        if self.text.startswith("NEAR(", self.at):
+            return self._near(self.at, (name,))
         return self._quoted_or_word((name,))
 
     def _name(self) -> tuple[str, int] | None:
