@@ -23,7 +23,7 @@ TABLE_PATHS = ("/hooks", "/hooks.json", "/hooks.csv")
 # What FTS5 says of a text it cannot read: https://sqlite.org/src/file/ext/fts5/fts5_expr.c, fts5_index.c, fts5parse.y
 _OF_FTS5 = ("fts5:", "fts5 expression", "unterminated string", "unknown special query", "expected integer")
 _OF_FTS5_RAW = (*_OF_FTS5, "no such column")
-_BEHIND = "eyelet_text_behind"  # in the scope of a request: its day's index lacks events
+_LACKS = "eyelet_text_lacks"  # in the scope of a request: what its day's index does not hold, in words
 
 
 def asks(scope: dict[str, Any]) -> bool:
@@ -45,18 +45,13 @@ async def made_current(datasette: Any, scope: dict[str, Any], key: PartitionKey,
     held = instance.of(datasette)
     deadline_ms = LOOK_MS if not is_asked else ASKED_MS if is_page else PROGRAM_MS
     try:
-        current = await held.apart(_catch_up, held.root, key, deadline_ms)
+        lacks = await held.apart(_caught_up, held.root, key, deadline_ms, is_asked)
     except EyeletError:  # why a day cannot be read is said where it is mounted; one that takes no index has none
         return ""
-    if is_asked and not current:
-        scope[_BEHIND] = True
-        if not is_page:
-            return f"the text index of {key.date} is still being built: ask again, or with _q, which does without it"
-    return ""
-
-
-def _catch_up(root: str, key: PartitionKey, deadline_ms: float) -> bool:
-    return text_index.catch_up(root, key, deadline_ms).is_current
+    if not lacks:
+        return ""
+    scope[_LACKS] = lacks
+    return "" if is_page else f"{lacks}: ask again later, or with _q in the place of _search, which misses nothing"
 
 
 def mistake(request: Any, said: str) -> str:
@@ -71,9 +66,21 @@ def mistake(request: Any, said: str) -> str:
     )
 
 
-def is_behind(request: Any) -> bool:
-    """Whether the index that this request asked lacks events."""
-    return bool(request.scope.get(_BEHIND))
+def lacking(request: Any) -> str:
+    """What the index that this request asks does not hold; "" where it holds all."""
+    return str(request.scope.get(_LACKS, ""))
+
+
+def _caught_up(root: str, key: PartitionKey, deadline_ms: float, is_asked: bool) -> str:
+    """Catches up with the day; what its index lacks after that, where that `is_asked`."""
+    current = text_index.catch_up(root, key, deadline_ms).is_current
+    if not is_asked:
+        return ""
+    if not current:
+        return f"the text index of {key.date} is still being built"
+    changed = text_index.read_state(root, key).changed
+    what = "1 event that changed since it" if changed == 1 else f"{changed:,} events that changed since they"
+    return f"{what} came into the text index (eyelet text rebuild {key.date})" if changed else ""
 
 
 def _is_asked(name: str) -> bool:
