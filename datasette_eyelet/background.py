@@ -28,8 +28,8 @@ def keeping(datasette: Any) -> Callable[[Any], Any]:
                 return
             ends = asyncio.Event()
             rounds = [
-                asyncio.create_task(_rounds(datasette, ends, INTERVAL_S, instance.Instance.round)),
-                asyncio.create_task(_rounds(datasette, ends, TEXT_INTERVAL_S, instance.Instance.index_text)),
+                asyncio.create_task(_rounds(datasette, ends, INTERVAL_S, lambda held: held.round())),
+                asyncio.create_task(_rounds(datasette, ends, TEXT_INTERVAL_S, lambda held: held.index_text())),
             ]
 
             async def heard() -> Any:

@@ -112,7 +112,8 @@ _CHANGED = f"(select id from {GONE})"  # noqa: S608  our own name
 _SUMS = "select term, col, count(*), sum(doc % 65521 * (offset + 1) % 1000003) from {} {} group by term, col"
 _ALL = " || ' ' || ".join(f"coalesce({name}, '')" for name in TEXT_COLUMNS)
 _LACKING_WIDE = f"""
-    select count(*) from (select id, replace({_ALL}, char(0), ' ') as said from ({TEXT_SELECT}))
-    where length(said) < length(cast(said as blob)) and said glob ? and id not in (select id from {WIDE})
+    select count(*) from (select id, {_ALL} as said from ({TEXT_SELECT}))
+    where length(said) < length(cast(said as blob)) and (said glob ? or instr(said, char(0)) > 0)
+        and id not in (select id from {WIDE})
         and id in (select id from hooks where arrived <= ?) and id not in {_CHANGED}
 """  # noqa: S608  our own names

@@ -389,9 +389,9 @@ _TEXTS_OF = f"insert into temp.slice select id, {_LIST} from {VIEW} where id in 
 _INDEX = f"insert into {INDEX} (rowid, {_LIST}) select id, {_LIST} from temp.slice order by id"  # noqa: S608
 _ALL = " || ' ' || ".join(f"coalesce({name}, '')" for name in TEXT_COLUMNS)
 _WIDE = f"""
-    insert or ignore into {WIDE} select id from (select id, replace({_ALL}, char(0), ' ') as said from temp.slice)
-    where length(said) < length(cast(said as blob)) and said glob ?
-"""  # noqa: S608  our own names
+    insert or ignore into {WIDE} select id from (select id, {_ALL} as said from temp.slice)
+    where length(said) < length(cast(said as blob)) and (said glob ? or instr(said, char(0)) > 0)
+"""  # noqa: S608  our own names; what stands behind a NUL, glob does not see
 _STATE = f"""
     select (select count(*) from {INDEX}_docsize), (select count(*) from hooks where arrived > ? or arrived is null),
         (select count(*) from {GONE} where id in (select id from hooks where arrived <= ?))
