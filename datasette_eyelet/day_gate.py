@@ -63,7 +63,8 @@ async def _day(
     why = partial(_unreadable, key=key, as_json=_wants_json(scope))
     with days.pinned(key):
         if waits := await day_text.made_current(datasette, scope, key, rest):
-            busy = partial(problem, as_json=True, status=503, title="Not yet", reason=waits)
+            is_page = rest == day_text.TABLE_PATHS[0]
+            busy = partial(problem, as_json=not is_page, status=503, title="Not searched", reason=waits)
             await app(_answering(scope, busy), send=send)
             return
         try:

@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl
 
 from datasette_eyelet import instance
 from eyelet_ingest.errors import EyeletError
-from eyelet_ingest.store import text_index
 from eyelet_ingest.store.layout import PartitionKey
+from eyelet_ingest.store.store import Store
+from eyelet_ingest.store.text_schema import TEXT_VERSION
 
 LOOK_MS = 250  # for a first look: then the box is there
 ASKED_MS = 3_000
@@ -35,7 +36,7 @@ def asks(scope: dict[str, Any]) -> bool:
 async def made_current(datasette: Any, scope: dict[str, Any], key: PartitionKey, rest: str) -> str:
     """Before the day's table `rest` is shown: its index there, and where it is asked up to date, each within bounds.
 
-    "", or why a program that asks cannot be answered yet.
+    "", or why it cannot be answered: to a program half an answer is none.
     """
     if rest not in TABLE_PATHS or scope["method"] not in ("GET", "HEAD"):
         return ""
@@ -44,14 +45,11 @@ async def made_current(datasette: Any, scope: dict[str, Any], key: PartitionKey,
         return ""
     held = instance.of(datasette)
     deadline_ms = LOOK_MS if not is_asked else ASKED_MS if is_page else PROGRAM_MS
-    try:
-        lacks = await held.apart(_caught_up, held.root, key, deadline_ms, is_asked)
-    except EyeletError:  # why a day cannot be read is said where it is mounted; one that takes no index has none
-        return ""
+    lacks, has_index = await held.apart(_caught_up, held.store, key, deadline_ms, is_asked)
     if not lacks:
         return ""
     scope[_LACKS] = lacks
-    return "" if is_page else f"{lacks}: ask again later, or with _q in the place of _search, which misses nothing"
+    return "" if is_page and has_index else f"{lacks}. With _q in the place of _search nothing is missed."
 
 
 def mistake(request: Any, said: str) -> str:
@@ -71,16 +69,24 @@ def lacking(request: Any) -> str:
     return str(request.scope.get(_LACKS, ""))
 
 
-def _caught_up(root: str, key: PartitionKey, deadline_ms: float, is_asked: bool) -> str:
-    """Catches up with the day; what its index lacks after that, where that `is_asked`."""
-    current = text_index.catch_up(root, key, deadline_ms).is_current
+def _caught_up(store: Store, key: PartitionKey, deadline_ms: float, is_asked: bool) -> tuple[str, bool]:
+    """Catches up with the day; what its index lacks after that, where that `is_asked`, and whether there is one:
+    without an index Datasette would show all rows as found."""
+    current = store.text_catch_up(key, deadline_ms)
     if not is_asked:
-        return ""
+        return "", True
+    try:
+        state = store.text_state(key)
+    except EyeletError:  # why a day cannot be read is said where it is mounted
+        return "", True
+    if state.version != TEXT_VERSION:
+        return f"{key.date} has no text index yet: it is being built, or nobody may write there", False
     if not current:
-        return f"the text index of {key.date} is still being built"
-    changed = text_index.read_state(root, key).changed
-    what = "1 event that changed since it" if changed == 1 else f"{changed:,} events that changed since they"
-    return f"{what} came into the text index (eyelet text rebuild {key.date})" if changed else ""
+        return f"The text index of {key.date} is still being built", True
+    if not state.changed:
+        return "", True
+    events = "1 event" if state.changed == 1 else f"{state.changed:,} events"
+    return f"{events} changed since the text index was made (eyelet text rebuild {key.date})", True
 
 
 def _is_asked(name: str) -> bool:

@@ -32,6 +32,7 @@ _JOINERS = "\u200c\u200d"  # Persian words and emoji families fall apart without
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _BEYOND_ASCII = r"[^\t\x20-\x7e]+"
 _FAILED = frozenset({"error", "interrupted", "denied"})
+_SPACE = r"[ \t\r\n]+"
 _BEGIN, _END = snippets.BEGIN, snippets.END
 _WITHOUT_WIDTH = _JOINERS + _BEGIN + _END
 _RED, _HIT, _PLAIN = "\x1b[31m", "\x1b[1;4m", "\x1b[0m"
@@ -54,7 +55,7 @@ class Marked(str):
     @classmethod
     def of(cls, snippet: str) -> "Marked":
         """Of a snippet as a search gives it; of what stands before its first hit, the end."""
-        pieces = [(is_hit, visible(text)) for is_hit, text in snippets.parts(snippet)]
+        pieces = [(is_hit, visible(re.sub(_SPACE, " ", text))) for is_hit, text in snippets.parts(snippet)]
         if pieces and not pieces[0][0] and len(pieces[0][1]) > LEAD_CHARS:
             pieces[0] = False, "…" + pieces[0][1][-LEAD_CHARS:]
         return cls("".join(_BEGIN + text + _END if is_hit else text for is_hit, text in pieces))

@@ -17,6 +17,7 @@ from eyelet_ingest.cli.options import (
     Chosen,
     WholeNumber,
     filter_options,
+    index_text,
     opened_store,
     roots_option,
     runnable,
@@ -109,6 +110,8 @@ def search(chosen: Chosen, by: str, limit: int, after: str | None, form: str | N
         _expect_rank(chosen.where, limit, after)
     with opened_store(*roots, alongside=True) as store:
         _show(_Found(store, chosen.where, limit, after, whole=form is not None, by_rank=by_rank), form, chosen)
+    if chosen.where.text:
+        index_text(roots[0])
 
 
 def _expect_rank(where: Filter, limit: int, after: str | None) -> None:
@@ -133,6 +136,7 @@ def grep(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str |
     with opened_store(*roots, alongside=True) as store:
         where = replace(chosen.where, text=utf8("text", wanted), exact=True)
         _show(_Found(store, where, limit, after, whole=form is not None), form, chosen)
+    index_text(roots[0])
 
 
 @query.command()
