@@ -97,7 +97,7 @@ def test_a_mistake_is_named_where_it_is(text: str, at: int, length: int, says: s
 
 
 def test_an_unknown_column_is_told_the_columns_there_are() -> None:
-    with pytest.raises(BadQuery, match="command, path, prompt, answer, output, error, other"):
+    with pytest.raises(BadQuery, match="output, command, path, prompt, answer, error, other"):
         parse("tool:Bash")
 
 

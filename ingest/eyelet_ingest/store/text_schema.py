@@ -8,7 +8,9 @@ What is text and what is none is said in docs/text.md; the shapes are those of d
 from typing import Any
 
 TEXT_VERSION = 1
-TEXT_COLUMNS = ("command", "path", "prompt", "answer", "output", "error", "other")
+# The first is where most text is: in FTS5 every other one costs two bytes for each word of a row.
+TEXT_COLUMNS = ("output", "command", "path", "prompt", "answer", "error", "other")
+_RULED = ("command", "path", "prompt", "answer", "output", "error", "other")  # 1 to 7 in the rules below
 INDEX, VIEW, KEYS = "hooks_fts", "hooks_text", "eyelet_text_keys"
 GONE, WIDE, TERMS = "eyelet_text_gone", "eyelet_text_wide", "eyelet_text_terms"
 TRIGGERS = ("eyelet_text_put", "eyelet_text_changed", "eyelet_text_deleted")
@@ -153,8 +155,7 @@ _TEXT = r"""
     end || iif(t.key glob '*[/ ]*', char(10) || t.key, ''), iif(t.key glob '*[/ ]*', t.key, '')), '')
 """
 _LISTED = ", ".join(
-    f"group_concat(said, char(10)) filter (where kind = {number}) as {name}"
-    for number, name in enumerate(TEXT_COLUMNS, 1)
+    f"group_concat(said, char(10)) filter (where kind = {_RULED.index(name) + 1}) as {name}" for name in TEXT_COLUMNS
 )
 # A day whose `data` another program made no JSON of has rows without text, and all the same an index.
 _SELECT = f"""
