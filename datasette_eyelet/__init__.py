@@ -26,6 +26,7 @@ from datasette_eyelet import (
     responses,
     routes,
     sign_in,
+    text_function,
     token_actor,
 )
 from datasette_eyelet.api import hook_gate
@@ -159,7 +160,12 @@ def extra_css_urls(datasette: Any, database: str | None) -> list[str]:
 
 @hookimpl
 def filters_from_request(datasette: Any, database: str, table: str, request: Any) -> Any:
-    return day_table.filter_arguments(datasette, database, table, request.args)
+    return day_table.filter_arguments(datasette, database, table, request)
+
+
+@hookimpl
+def prepare_connection(conn: Any, database: str, datasette: Any) -> None:
+    text_function.register(datasette, conn, database)
 
 
 @hookimpl

@@ -38,7 +38,14 @@ def answer(store: Store, query: Query, cut_chars: int | None) -> Answer:
 
 
 def _page(store: Store, query: Query, cut_chars: int | None) -> SearchResult:
-    found = store.search(query.where, limit=query.size, after=query.after, cut_chars=cut_chars)
+    found = store.search(
+        query.where,
+        limit=query.size,
+        after=query.after,
+        cut_chars=cut_chars,
+        by_rank=query.by_rank,
+        snippets=bool(query.where.text),
+    )
     store.resolve(found.rows)
     return replace(found, rows=[placed(row, store.root) for row in found.rows])
 

@@ -1,4 +1,5 @@
-"""What a running server does without being asked: drain, maintain, retire, a little every half minute.
+"""What a running server does without being asked: drain, maintain, retire, a little every half minute; and index the
+text of what came, every few seconds.
 
 It lives as long as the server: begun and ended with ASGI's lifespan, which both versions of Datasette pass through
 their wrappers, on the loop that serves. The work itself is done in a thread, so that no page waits for it. A Datasette
@@ -13,6 +14,7 @@ from typing import Any
 from datasette_eyelet import instance
 
 INTERVAL_S = 30.0
+TEXT_INTERVAL_S = 3.0  # what arrives is found at once all the same: by reading what the index does not hold yet
 END_WAIT_S = 5.0  # for the round that is going on when the server ends
 
 
@@ -25,36 +27,43 @@ def keeping(datasette: Any) -> Callable[[Any], Any]:
                 await app(scope, receive, send)
                 return
             ends = asyncio.Event()
-            rounds = asyncio.create_task(_rounds(datasette, ends))
+            rounds = [
+                asyncio.create_task(_rounds(datasette, ends, INTERVAL_S, lambda held: held.round())),
+                asyncio.create_task(_rounds(datasette, ends, TEXT_INTERVAL_S, lambda held: held.index_text())),
+            ]
 
             async def heard() -> Any:
                 message = await receive()
                 if message["type"] == "lifespan.shutdown":  # before anything is closed that a round works with
                     ends.set()
-                    await asyncio.wait([rounds], timeout=END_WAIT_S)
+                    await asyncio.wait(rounds, timeout=END_WAIT_S)
                 return message
 
             try:
                 await app(scope, heard, send)
             finally:
-                rounds.cancel()
-                with suppress(asyncio.CancelledError):
-                    await rounds
+                for task in rounds:
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
 
         return with_rounds
 
     return wrap
 
 
-async def _rounds(datasette: Any, ends: asyncio.Event) -> None:
+async def _rounds(
+    datasette: Any, ends: asyncio.Event, interval_s: float, work: Callable[[instance.Instance], None]
+) -> None:
+    """Do the work every `interval_s` until it `ends`, each time in a thread."""
     while not ends.is_set():
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(ends.wait(), INTERVAL_S)
+            await asyncio.wait_for(ends.wait(), interval_s)
         if ends.is_set():
             return
         held = instance.of(datasette)
         try:
-            one = asyncio.ensure_future(held.apart(held.round))
+            one = asyncio.ensure_future(held.apart(work, held))
             await asyncio.wait([one])  # whatever goes wrong in a round ends no other
         except RuntimeError:  # its threads are gone: the server is about to end
             return

@@ -8,7 +8,7 @@ from typing import Any
 from datasette import Response
 from datasette.utils import tilde_decode
 
-from datasette_eyelet import compat, download, instance, mounts, permissions
+from datasette_eyelet import compat, day_text, download, instance, mounts, permissions
 from datasette_eyelet.problems import problem, refusal
 from eyelet_ingest.errors import EyeletError, PartitionUnreadable
 from eyelet_ingest.store import layout
@@ -62,6 +62,11 @@ async def _day(
     days = instance.of(datasette).days
     why = partial(_unreadable, key=key, as_json=_wants_json(scope))
     with days.pinned(key):
+        if waits := await day_text.made_current(datasette, scope, key, rest):
+            is_page = rest == day_text.TABLE_PATHS[0]
+            busy = partial(problem, as_json=not is_page, status=503, title="Not searched", reason=waits)
+            await app(_answering(scope, busy), send=send)
+            return
         try:
             day = await days.mount(key)
         except EyeletError as error:
@@ -115,6 +120,8 @@ async def unreadable_day(datasette: Any, request: Any, exception: Exception) -> 
     if isinstance(exception, driver().DatabaseError) and any(text in str(exception) for text in _BROKEN):
         error = mounts.broken(day.path, exception)
         return await _unreadable(datasette, request, key=day.key, error=error, as_json=_wants_json(request.scope))
+    if reason := day_text.mistake(request, str(exception)):
+        return await problem(datasette, request, _wants_json(request.scope), 400, "That cannot be searched for", reason)
     return None
 
 

@@ -1,25 +1,27 @@
 """One day's table `hooks` in Datasette: a search's filter ↔ the arguments of the table page.
 
 Datasette's own column filters say most of a filter exactly. What they cannot say are two arguments of ours, which
-the day's table takes besides: `_src` (a name and what lies below its dots) and `_q` (text in the payload), with the
-very SQL of the search. No `_where` is needed, and so no right to write SQL.
+the day's table takes besides: `_src` (a name and what lies below its dots), with the very SQL of the search, and `_q`
+(text, in the language of the search), by `text_function`. No `_where` is needed, and so no right to write SQL.
+Datasette's own search box asks for plain words and phrases of the text index, which a search can say too.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from datasette.filters import FilterArguments
 from datasette.utils.asgi import BadRequest
 
-from datasette_eyelet import mounts
+from datasette_eyelet import day_text, mounts, text_function
 from datasette_eyelet.links import Links, Pairs
 from datasette_eyelet.query import SEVERAL, STATUSES
 from datasette_eyelet.visible import one_line
-from eyelet_ingest.errors import BadInput
-from eyelet_ingest.store import select
+from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.store import select, text_query, text_schema
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.select import Filter
 
@@ -28,11 +30,13 @@ SRC, TEXT = "_src", "_q"
 # Every row of a page has its link: a filter longer than this is not repeated in all of them.
 QUERY_MAX_CHARS = 4_000
 SAID_MAX_CHARS = 80
+UNCHANGED = f"id not in (select id from {text_schema.GONE})"  # noqa: S608  our own name
 
 # column → URL name of the search, for what both compare as it is
 _EQUAL = {field: name for name, field in SEVERAL.items() if name not in ("context", "src")}
 # Arguments of Datasette's that choose rows, and that no search can repeat
 _CHOOSING = ("_where", "_through", "_search")
+_PLAIN = re.compile(r'\s+|(".*?")')  # what Datasette's own search box takes apart its text at (utils.escape_fts)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -79,15 +83,27 @@ def arguments(where: Filter, key: PartitionKey) -> Pairs:
     return tuple(found)
 
 
-def filter_arguments(datasette: Any, database: str, table: str, args: Any) -> FilterArguments | None:
+def filter_arguments(
+    datasette: Any, database: str, table: str, request: Any
+) -> Callable[[], Awaitable[FilterArguments]] | None:
     """`_src` and `_q` as Datasette's hook gives conditions; None where nothing is asked. BadRequest as the search's."""
-    asked = own_filter(args)
-    if table != TABLE or asked == Filter() or day_of(datasette, database) is None:
+    asked, key = own_filter(request.args), day_of(datasette, database)
+    lacking = day_text.lacking(request)
+    if table != TABLE or key is None or (asked == Filter() and not lacking):
         return None
-    try:
-        return FilterArguments(*own_conditions(asked))
-    except BadInput as error:
-        raise BadRequest(str(error)) from error
+
+    async def conditions() -> FilterArguments:
+        try:
+            clauses, params, said = own_conditions(asked)
+            if asked.text:
+                await text_function.find(datasette, key, asked.text)
+        except EyeletError as error:
+            raise BadRequest(str(error)) from error
+        if lacking:  # an old text of what changed is no hit either
+            clauses, said = [*clauses, UNCHANGED], [*said, f"without what the index lacks ({lacking})"]
+        return FilterArguments(clauses, params, said)
+
+    return conditions
 
 
 def own_filter(args: Any) -> Filter:
@@ -102,7 +118,11 @@ def own_conditions(where: Filter) -> tuple[list[str], dict[str, object], list[st
 
     BadInput for what no search takes either.
     """
-    clauses, values = select.conditions(where)
+    clauses, values = select.conditions(replace(where, text=""))
+    if where.text:
+        text_query.parse(where.text)
+        clauses.append(text_function.CONDITION)
+        values.append(where.text)
     params = {f"eyelet_{number}": value for number, value in enumerate(values)}
     names = iter(params)
     named = ["".join(_named(clause, names)) for clause in clauses]
@@ -110,7 +130,7 @@ def own_conditions(where: Filter) -> tuple[list[str], dict[str, object], list[st
     if where.src:
         said.append(" or ".join(map(_src_said, where.src)))
     if where.text:
-        said.append(f"the payload holds {_quoted(where.text)}")
+        said.append(f"the text has {_quoted(where.text)}")
     return named, params, said
 
 
@@ -122,8 +142,9 @@ def reading(args: Any, key: PartitionKey) -> Reading:
     own = own_filter(args)
     if own.src:
         pairs["src"] = own.src
-    if own.text:
-        pairs["q"] = (own.text,)
+    searched, is_said = box_text(args)
+    if text := " ".join(filter(None, (f"({own.text})" if own.text and searched else own.text, searched))):
+        pairs["q"] = (text,)
     for column, lookup, value in _selections(args):
         narrowed = _narrowed(column, lookup, value, low, high)
         name, values = _equal(column, lookup, value)
@@ -133,7 +154,8 @@ def reading(args: Any, key: PartitionKey) -> Reading:
             pairs[name] = values
         else:
             left_out[column] = None
-    left_out |= {name: None for name in _CHOOSING for given in args if given == name or given.startswith(f"{name}_")}
+    choosing = _CHOOSING[:-1] if is_said else _CHOOSING
+    left_out |= {name: None for name in choosing for given in args if given == name or given.startswith(f"{name}_")}
     several = tuple((name, value) for name, values in pairs.items() for value in values)
     times = _times(key, low, high)
     return Reading(
@@ -141,6 +163,28 @@ def reading(args: Any, key: PartitionKey) -> Reading:
         left_out=tuple(left_out),
         is_filtered=bool(several or left_out or (low, high) != key.bounds_us),
     )
+
+
+def box_text(args: Any) -> tuple[str, bool]:
+    """What Datasette's search box asks, in the language of the search; and whether that says all of it."""
+    names = [name for name in args if name == "_search" or name.startswith("_search_")]
+    if not names:
+        return "", True
+    if args.get("_searchmode") == "raw" or any(len(args.getlist(name)) > 1 for name in names):
+        return "", False
+    asked = ["_search"] if "_search" in names else names  # where both are there, Datasette asks the first
+    said = []
+    for name in asked:
+        column = name.partition("_search_")[2]
+        if column and column not in text_schema.TEXT_COLUMNS:
+            return "", False
+        text = args.get(name)
+        bits = [bit for bit in _PLAIN.split(text + '"' * (text.count('"') % 2)) if bit and bit != '""']
+        if any(not isinstance(text_query.word(bit, False, None), text_query.Phrase) for bit in bits):
+            return "", False  # the index knows no such word, and a search looks into the text for it
+        words = " ".join(bit if bit.startswith('"') else f'"{bit}"' for bit in bits)
+        said.append(f"{column}:({words})" if column and words else words)
+    return " ".join(filter(None, said)), True
 
 
 def whole(key: PartitionKey) -> Pairs:

@@ -9,6 +9,7 @@ metadata says something of one day, that counts.
 from typing import Any
 
 from datasette_eyelet import compat, mounts
+from eyelet_ingest.store import text_schema
 from eyelet_ingest.store.layout import key_from_mount_name
 
 TEXTS = ("title", "description")
@@ -47,12 +48,18 @@ _WITNESSES: dict[str, Any] = {
     "title": "Witnesses of calls",
     "description": "Each event of a call, and which part it has in it.",
 }
+_TEXT: dict[str, Any] = {
+    "title": "Text of events",
+    "description": "What a search for text looks at, taken out of each event: the text index is over these columns.",
+}
+_OF_TEXT = (text_schema.KEYS, text_schema.GONE, text_schema.WIDE, text_schema.TERMS)
 # How the tables are shown: what 0.65 reads among the metadata, and 1.0 from its configuration.
 _SHOWN: dict[str, dict[str, Any]] = {
     "hooks": {"sort_desc": "id", "label_column": "src"},
     "eyelet_partition": {"hidden": True},
     "eyelet_hours": {"hidden": True},
     "eyelet_counts": {"hidden": True},
+    **{name: {"hidden": True} for name in _OF_TEXT},
 }
 
 
@@ -71,6 +78,8 @@ def database(name: str) -> dict[str, Any]:
             "eyelet_counts": _copied(_COUNTS),
             "calls": _copied(_CALLS),
             "call_witnesses": _copied(_WITNESSES),
+            text_schema.VIEW: _copied(_TEXT),
+            **{name: {} for name in _OF_TEXT},
         },
     }
 

@@ -6,6 +6,7 @@ from datasette_eyelet import rows
 from datasette_eyelet.links import RANGE_NAMES, Pairs
 from datasette_eyelet.query import SEVERAL, STATUSES
 from datasette_eyelet.visible import visible
+from eyelet_ingest.store import text_schema
 
 TYPES = (
     "PreToolUse",
@@ -45,7 +46,7 @@ _OFFERED = {
 _MORE = ("session", "error_code", "branch", "agent", "model")
 # The part of the form that holds a control, where what is wrong with it is said. Any other parameter: above.
 _PLACES = {
-    **dict.fromkeys(("q", "errors"), "bar"),
+    **dict.fromkeys(("q", "by", "errors"), "bar"),
     **dict.fromkeys((*RANGE_NAMES, "tz"), "times"),
     **dict.fromkeys(SEVERAL, "filters"),
 }
@@ -76,13 +77,14 @@ def form(
         "type": sorted({*TYPES, *seen["type"]}),
     }
     return {
-        "value": {name: values.get(name, [""])[0] for name in (*SEVERAL, *RANGE_NAMES, "tz", "q")},
+        "value": {name: values.get(name, [""])[0] for name in (*SEVERAL, *RANGE_NAMES, "tz", "q", "by")},
         "errors": errors,
         "hidden": hidden,
         "options": {name: [text for text in found if _is_plain(text)] for name, found in options.items()},
         "zones": ZONES,
         "is_filtered": any(values.get(name) for name in (*SEVERAL, "from", "to", "tz")),
         "more_is_open": any(values.get(name) for name in _MORE),
+        "text_columns": text_schema.TEXT_COLUMNS,
         "wrong": wrong,
         "wrong_place": _PLACES.get(wrong, "above"),
     }

@@ -32,6 +32,7 @@ DEFAULT_ROOT = "~/.eyelet"
 DRAIN_INTERVAL_S = 30.0
 MAINTENANCE_MS = 200  # of finished days, in each round
 RETENTION_MS = 200  # of days that are retired, likewise
+TEXT_MS = 300  # of text that is indexed, in each round of its own
 RELEASE_WAIT_S = 5.0  # for requests that read a day at the moment it is to be removed
 APART_THREADS = 10  # as many as may change or copy days at once: api.door.ROOM["POST"], download.COPIES
 
@@ -159,6 +160,11 @@ class Instance:
             self.store.retain(deadline_ms=RETENTION_MS, before_removal=self._release)
         except EyeletError as error:  # a retention.json that says no rules: nothing is retired
             self.trouble = self.trouble or str(error)
+
+    def index_text(self) -> None:
+        """A moment for the text indexes of the days that were written to. Not for the event loop."""
+        with contextlib.suppress(EyeletError):  # what is wrong with the root, every question says
+            self.store.index_text(TEXT_MS)
 
     def _release(self, key: PartitionKey) -> None:
         self.days.release(key, RELEASE_WAIT_S)

@@ -10,6 +10,7 @@ from typing import Any
 from datasette_eyelet.links import RANGE_NAMES, Pairs
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.ranges import Range, parse_instant, resolve, zone
+from eyelet_ingest.store import text_query
 from eyelet_ingest.store.select import Filter
 
 DEFAULT_SIZE = 100
@@ -29,9 +30,10 @@ SEVERAL = {
     "agent": "agent",
     "model": "model",
 }
-ONCE = (*RANGE_NAMES, "tz", "errors", "q", "_size", "_next", "full")
+ONCE = (*RANGE_NAMES, "tz", "errors", "q", "by", "_size", "_next", "full")
 # Conditions that can be dropped, as the page lists them
 CONDITIONS = (*SEVERAL, "errors", "q")
+ORDERS = ("time", "rank")
 STATUSES = ("ok", "error", "interrupted", "denied", "pending")
 
 # What the command line calls it
@@ -45,7 +47,7 @@ class BadParameter(BadInput):
     """What the parameter `name` says cannot be meant."""
 
     def __init__(self, name: str, why: BadInput) -> None:
-        self.name = name
+        self.name, self.why = name, why
         super().__init__(why.operation, why.path, why.reason, why.hint)
 
 
@@ -54,7 +56,8 @@ class Query:
     """`where` holds the range too. `pairs` are the URL's own parameters that mean something, without `_next`;
     `page` is `_next` as the URL has it.
 
-    `range_asked` tells whether the URL chose the range (or a page of one) or it is today by default.
+    `range_asked` tells whether the URL chose the range (or a page of one) or it is today by default. `by_rank`: the
+    best matches of the text first, on one page.
     """
 
     where: Filter
@@ -65,6 +68,7 @@ class Query:
     full: bool
     pairs: Pairs
     page: str = ""
+    by_rank: bool = False
 
     def over(self, range: Range) -> "Query":
         """The same question over another range."""
@@ -94,20 +98,27 @@ def parse(args: Any, now_us: int, statuses: tuple[str, ...] = STATUSES) -> Query
     after: str | None = None
     if page:
         after, found = _thawed(page, found)
-    several = {field: tuple(value for key, value in pairs if key == name) for name, field in SEVERAL.items()}
+    several: dict[str, Any] = {
+        field: tuple(value for key, value in pairs if key == name) for name, field in SEVERAL.items()
+    }
     for status in several["status"]:
         if status not in statuses:
             why = BadInput("there is no status", repr(status[:60]), "", f"write one of {', '.join(statuses)}")
             raise BadParameter("status", why)
+    text = given.get("q", "")
+    if text:
+        with _naming("q"):
+            text_query.parse(text)
     where = Filter(
         since_us=found.since_us,
         until_us=found.until_us,
         errors=_flag("errors", given),
-        text=given.get("q", ""),
+        text=text,
         **several,
     )
     rest = tuple(pair for pair in pairs if pair[0] != "_next")
-    return Query(where, found, asked, _size(given.get("_size")), after, _flag("full", given), rest, page)
+    size, full = _size(given.get("_size")), _flag("full", given)
+    return Query(where, found, asked, size, after, full, rest, page, _by_rank(given))
 
 
 def checked_pairs(args: Any) -> Pairs:
@@ -183,6 +194,16 @@ def _size(given: str | None) -> int:
         why = BadInput("cannot use _size", repr(given), "", f"a page has 1 to {MAX_SIZE:,} rows")
         raise BadParameter("_size", why)
     return size
+
+
+def _by_rank(given: dict[str, str]) -> bool:
+    by = given.get("by", ORDERS[0])
+    if by not in ORDERS:
+        raise BadParameter("by", BadInput("there is no order", repr(by[:60]), "", f"write one of {', '.join(ORDERS)}"))
+    if by == "rank" and "q" not in given:
+        hint = "search for a text (q), or leave it out"
+        raise BadParameter("by", BadInput("cannot order by rank", reason="without a text all match alike", hint=hint))
+    return by == "rank"
 
 
 def _flag(name: str, given: dict[str, str]) -> bool:

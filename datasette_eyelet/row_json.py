@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 
-from eyelet_ingest import limits
+from eyelet_ingest import limits, snippets
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.jsontext import parse
 
@@ -27,6 +27,8 @@ def row_json(row: Mapping[str, object], *, full: bool, links: Mapping[str, str |
             cut = not full and isinstance(chars, int) and chars > CUT_CHARS
             truncated = truncated or cut
             members[name] = json.dumps(value[:CUT_CHARS]) if cut else _nested(value)
+        elif name == "snippet" and isinstance(value, str):
+            members[name] = json.dumps(snippets.as_json(value))
         else:
             members[name] = json.dumps(_scalar(value))
     members["truncated"] = json.dumps(truncated)

@@ -1,7 +1,8 @@
 """Row → what a page shows of it. Everything recorded passes `visible` here; the templates escape it for HTML."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from itertools import groupby
 
@@ -10,6 +11,7 @@ from datasette_eyelet.json_text import pretty
 from datasette_eyelet.links import Links, day_of_event, is_linkable
 from datasette_eyelet.query import STATUSES
 from datasette_eyelet.visible import one_line, visible
+from eyelet_ingest import snippets
 from eyelet_ingest.ranges import display_time
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.synopsis import synopsis
@@ -18,10 +20,12 @@ CUT_CHARS = 4_096
 EVERYTHING = Filter()
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_SPACE = re.compile(r"\s+")
 WHAT_MAX_CHARS = 240
 CELL_MAX_CHARS = 120
 SRC_MAX_CHARS = 160
 FIELD_MAX_CHARS = 1_000
+SNIPPET_MAX_CHARS = 2_000  # a token may be as long as a payload
 
 # column → (label, URL name of the filter it can narrow the search by)
 _FIELDS = {
@@ -64,8 +68,9 @@ class Field:
 class RowView:
     """What the list shows of one event, and what it opens to.
 
-    `src` is in two: where room is short, the first (agent and event) gives way. `url` leads back to the search, the
-    `permalink` is for others. `row_url` and `table_url` are Datasette's pages of its day; empty is no link.
+    `src` is in two: where room is short, the first (agent and event) gives way. `snippet` is the text around its hits,
+    in pieces that each say whether they are one. `url` leads back to the search, the `permalink` is for others.
+    `row_url` and `table_url` are Datasette's pages of its day; empty is no link.
     """
 
     at: str
@@ -75,6 +80,7 @@ class RowView:
     src: tuple[str, str]
     kind: str
     what: str
+    snippet: tuple[tuple[bool, str], ...]
     duration: str
     status: str
     failed: bool
@@ -98,8 +104,14 @@ class DayView:
     rows: tuple[RowView, ...]
 
 
-def days(rows: Iterable[Row], links: Links, tz: tzinfo, where: Filter = EVERYTHING) -> list[DayView]:
-    """The rows that `where` found, under the days they belong to, in the order given."""
+def days(
+    rows: Iterable[Row], links: Links, tz: tzinfo, where: Filter = EVERYTHING, *, by_rank: bool = False
+) -> list[DayView]:
+    """The rows that `where` found, in the order given, under the days they belong to; `by_rank` all of them together,
+    each with its date."""
+    if by_rank:
+        dated = tuple(replace(row_view(row, links, tz, where), at=moment(row["id"], tz)[:19]) for row in rows)
+        return [DayView("Best match first", dated)] if dated else []
     views = [row_view(row, links, tz, where) for row in rows]
     return [DayView(day, tuple(group)) for day, group in groupby(views, key=lambda view: view.day)]
 
@@ -116,6 +128,7 @@ def row_view(row: Row, links: Links, tz: tzinfo, where: Filter = EVERYTHING) -> 
         src=_halves(one_line(text(row["src"]), SRC_MAX_CHARS)),
         kind=one_line(text(row["tool_name"]) or text(row["hook_type"]), CELL_MAX_CHARS),
         what=one_line(synopsis(row), WHAT_MAX_CHARS),
+        snippet=snippet(row),
         duration=duration(row["duration_ms"]),
         status=one_line(text(row.get("outcome", row["status"])), CELL_MAX_CHARS),
         failed=bool(row["error"]),
@@ -130,6 +143,13 @@ def row_view(row: Row, links: Links, tz: tzinfo, where: Filter = EVERYTHING) -> 
         session_url=links.session(text(row["session_id"])),
         table_url=table_url(row, links, where),
     )
+
+
+def snippet(row: Row) -> tuple[tuple[bool, str], ...]:
+    """The pieces of a row's snippet, safe to show, each with whether it is a hit; none where it has no snippet."""
+    given = row.get("snippet")
+    pieces = snippets.parts(given[:SNIPPET_MAX_CHARS]) if isinstance(given, str) else ()
+    return tuple((is_hit, visible(_SPACE.sub(" ", text))) for is_hit, text in pieces)
 
 
 def json_links(row: Row, links: Links, where: Filter = EVERYTHING) -> dict[str, str | None]:

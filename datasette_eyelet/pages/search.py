@@ -16,9 +16,11 @@ from eyelet_ingest.errors import BadInput
 from eyelet_ingest.ranges import RANGES, Range, display_time, resolve, zone
 from eyelet_ingest.store.answers import Partitions
 from eyelet_ingest.store.store import Store
+from eyelet_ingest.store.text_query import BadQuery
 
 DEMO = "demo"
 CHIP_MAX_CHARS = 80
+MISTAKE_CHARS = 200  # of a text on each side of what is wrong in it
 WIDER = ("24h", "7d", "30d", "all")
 
 
@@ -37,6 +39,7 @@ async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any
         context = {
             **await asyncio.to_thread(_refused, held.store_for(seen), pairs, name, links, now_us),
             "reason": visible(redactors.message(str(error))),
+            "mistake": _mistake(error),
         }
         return await responses.page(datasette, request, "search.html", context, status=400)
 
@@ -53,6 +56,17 @@ def _refused(store: Store, pairs: Pairs, name: str, links: Links, now_us: int) -
     }
 
 
+def _mistake(error: BadInput) -> dict[str, str] | None:
+    """The search text in three parts, the middle one being where it goes wrong; None where something else is wrong."""
+    why = error.why if isinstance(error, BadParameter) else error
+    if not isinstance(why, BadQuery):
+        return None
+    end = why.at + why.length
+    before, after = why.text[max(0, why.at - MISTAKE_CHARS) : why.at], why.text[end : end + MISTAKE_CHARS]
+    wrong = why.text[why.at : min(end, why.at + MISTAKE_CHARS)]
+    return {"before": visible(before), "wrong": visible(wrong), "after": visible(after)}
+
+
 def _context(held: Instance, store: Store, query: Query, links: Links, now_us: int) -> dict[str, object]:
     """All that the template shows. Not for the event loop: searches, and takes apart what was found."""
     held.drain_when_due()
@@ -65,7 +79,8 @@ def _context(held: Instance, store: Store, query: Query, links: Links, now_us: i
         **_time(found, query, links, now_us),
         **form(query.pairs, errors=query.where.errors, shown=shown, contexts=contexts),
         "conditions": _conditions(query, links),
-        "days": rows.days(shown, links, zone(query.range.tz), found.query.where),
+        "days": rows.days(shown, links, zone(query.range.tz), found.query.where, by_rank=query.by_rank),
+        "by_rank": query.by_rank,
         "count": len(shown),
         "next_url": links.next(found.next) if found.next else "",
         "newest_url": links.search(links.pairs) if query.after else "",

@@ -26,6 +26,8 @@ COMMANDS = [
     "archive --restore 2026-03-19",
     "vacuum",
     "migrate",
+    "text build",
+    "text rebuild",
     "checkpoint truncate",
     "import ../export.gz",
     "restore ../saved",

@@ -87,6 +87,8 @@ def test_a_folder_without_a_database_is_no_day(days: str) -> None:
     os.makedirs(layout.partition_dir(days, PartitionKey("default", 2026, 81)))
     for command in (["seal", "--all-finished"], ["archive", "--older-than", "1d"], ["vacuum"], ["migrate"], ["verify"]):
         assert run(*command, root=days).exit_code == 0, command
+    for name in ("status", "build", "check", "rebuild"):
+        assert run("text", name, root=days).exit_code == 0, name
 
 
 def test_seal_by_itself_is_set_in_one_place(days: str) -> None:
@@ -151,6 +153,22 @@ def test_vacuum_checkpoint_and_migrate_say_what_they_did(days: str) -> None:
     conn.close()
     assert told("migrate", "--dry-run", root=days)["days"][0]["from"] == 2
     assert told("migrate", root=days)["days"][0]["to"] == schema.VERSION
+
+
+def test_text_says_how_the_indexes_stand_and_puts_them_right(days: str) -> None:
+    assert [row["version"] for row in told("text", "status", root=days)["days"]] == [0, 0, 0]
+    assert "no index, 5 events are found by reading" in run("text", "status", root=days).stdout
+    assert len(told("text", "build", "--dry-run", root=days)["days"]) == 3
+    assert [row["indexed"] for row in told("text", "build", root=days)["days"]] == [5, 5, 5]
+    assert run("text", "build", "--dry-run", root=days).stdout == "nothing is lacking\n"
+    assert [row["wrong"] for row in told("text", "check", root=days)["days"]] == [[], [], []]
+    conn = connect.open_writer(layout.db_path(days, FIRST))
+    conn.execute("insert into hooks_fts (hooks_fts) values ('delete-all')")
+    conn.close()
+    done = run("text", "check", root=days)
+    assert done.exit_code == 1 and "eyelet text rebuild default-2026-079" in done.stdout
+    assert told("text", "rebuild", "2026-03-20", root=days)["days"][0]["rows"] == 5
+    assert run("text", "check", root=days).exit_code == 0
 
 
 def test_a_day_in_trouble_hinders_no_other(days: str) -> None:

@@ -126,7 +126,10 @@ def test_a_flag_finds_exactly_the_events_it_names(
     whole = everything(recorded)
     expected = [row for row in whole if wanted(row)]
     assert 0 < len(expected) < len(whole) == COUNT
-    assert rows("search", *flags, "--limit", "0", root=recorded) == expected
+    found = rows("search", *flags, "--limit", "0", root=recorded)
+    snippets = [row.pop("snippet", None) for row in found]
+    assert found == expected
+    assert "--text" not in flags or all(snippets)
 
 
 def test_a_range_is_counted_back_from_now(own: str, make_event: MakeEvent) -> None:
@@ -275,7 +278,7 @@ def test_pages_count_a_day_that_is_garbage_once(own: str) -> None:
     for day in (1, 3):
         Path(layout.db_path(own, layout.key_for("alpha", START_US + day * 24 * HOUR_US))).write_bytes(b"garbage" * 999)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("eyelet_ingest.cli.query.PAGE_ROWS", 5)
+        patch.setattr("eyelet_ingest.cli.pages.PAGE_ROWS", 5)
         for command in (("search", "--limit", "0"), ("search", "--limit", "35"), ("session", "session-0")):
             result = run(*command, root=own)
             assert re.search(r"^\d+ pages over 10 partitions, \d+ ms, 2 unreadable: ", result.stderr, re.MULTILINE)
@@ -337,9 +340,42 @@ def test_a_long_summary_says_how_much_it_leaves_out(store: Store, make_event: Ma
     assert len(json.loads(run("summary", "--json", root=store.root).stdout)["by_tool"]) == 20
 
 
-def test_grep_is_search_for_text(recorded: str) -> None:
-    assert rows("grep", "needle", root=recorded) == rows("search", "--text", "needle", root=recorded)
+def test_grep_finds_exactly_the_text_and_search_its_words(recorded: str) -> None:
+    ids = [row["id"] for row in rows("grep", "needle", root=recorded)]
+    assert ids == [row["id"] for row in rows("search", "--text", "needle", root=recorded)] != []
+    assert [row["id"] for row in rows("grep", "a need", root=recorded)] == ids
+    assert rows("search", "--text", "need", root=recorded) == rows("grep", "NEEDLE", root=recorded) == []
     assert rows("grep", "100%", root=recorded) == []
+
+
+def test_a_row_that_was_found_by_its_text_says_where(recorded: str) -> None:
+    row = rows("search", "--text", "needle echo", root=recorded)[0]
+    text, hits = row["snippet"]["text"], row["snippet"]["hits"]
+    assert {text[low:high] for low, high in hits} <= {"needle", "echo"} != set()
+    assert "snippet" not in rows("search", "--limit", "1", root=recorded)[0]
+    shown = run("search", "--text", "needle", root=recorded).stdout
+    assert "needle" in shown and "\x02" not in shown and "\\x02" not in shown
+
+
+def test_by_rank_the_best_comes_first(store: Store, make_event: MakeEvent) -> None:
+    best, other = '{"say": "push push push"}', '{"say": "to push something that is long and about much else besides"}'
+    store.append([make_event(START_US, data=best), make_event(START_US + 1, data=other)])
+    assert [row["id"] for row in rows("search", "--text", "push", root=store.root)] == [START_US + 1, START_US]
+    ranked = rows("search", "--text", "push", "--by", "rank", root=store.root)
+    assert [row["id"] for row in ranked] == [START_US, START_US + 1]
+    assert len(rows("search", "--text", "push", "--by", "rank", "--limit", "1", root=store.root)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [('"git push', "character 1"), ("a OR", "character"), ("(a", "character"), ("nope:x", "command"), ("NEAR(a b", "")],
+)
+def test_a_text_that_cannot_be_meant_is_refused_with_the_place(recorded: str, text: str, place: str) -> None:
+    for command in (["search", "--text", text], ["summary", "--text", text], ["errors", "--text", text]):
+        result = run(*command, root=recorded)
+        assert result.exit_code == 2
+        assert "search text" in result.stderr and place in result.stderr
+    assert run("grep", text, root=recorded).exit_code == 0, "as it stands"
 
 
 def test_hostile_text_reaches_neither_terminal_nor_spreadsheet(store: Store, make_event: MakeEvent) -> None:

@@ -79,15 +79,16 @@ class PlainList:
                 stored += 1
         return stored, known
 
-    def matching(self, where: Filter) -> list[Kept]:
-        return [one for one in self.kept if matches(where, one)]
+    def matching(self, where: Filter, *, stored: bool = False) -> list[Kept]:
+        """What is found; with `stored` what a deletion takes, which looks for a text in the payload as it is stored."""
+        return [one for one in self.kept if matches(where, one, stored=stored)]
 
     def in_order(self, where: Filter, oldest_first: bool = False) -> list[Kept]:
         return sorted(self.matching(where), key=lambda one: one.place, reverse=not oldest_first)
 
     def delete(self, where: Filter) -> int:
         """Days that lie whole in a range without other conditions go as files, of others the rows."""
-        gone = self.matching(where)
+        gone = self.matching(where, stored=True)
         for day in list(self.days):
             first_us, end_us = bounds(day)
             in_range = (where.since_us or 0) <= first_us and (where.until_us is None or end_us <= where.until_us)
@@ -141,7 +142,7 @@ def asks_of_rows(where: Filter) -> bool:
     return any(getattr(where, name) for name in (*EQUAL, "src", "errors", "text"))
 
 
-def matches(where: Filter, one: Kept) -> bool:
+def matches(where: Filter, one: Kept, *, stored: bool = False) -> bool:
     """The filter's meaning, as its documentation says it."""
     fields = one.fields
 
@@ -156,8 +157,15 @@ def matches(where: Filter, one: Kept) -> bool:
         and (not where.src or any(is_below(wanted) for wanted in where.src))
         and all(not getattr(where, name) or fields[name] in getattr(where, name) for name in EQUAL)
         and (not where.errors or fields["error"] == 1)
-        and (not where.text or any(folded(spelt) in folded(fields["data"]) for spelt in spellings(where.text)))
+        and (not where.text or holds(where, fields["data"], stored))
     )
+
+
+def holds(where: Filter, data: str, stored: bool) -> bool:
+    if stored:
+        return any(folded(spelt) in folded(data) for spelt in spellings(where.text))
+    assert where.exact, "the language of queries has an oracle of its own"
+    return where.text in json.loads(data)["text"]
 
 
 def spellings(text: str) -> Iterator[str]:
@@ -291,4 +299,5 @@ FILTERS = st.builds(
     error_code=_maybe(("exit:1",), ("timeout", "nothing")),
     errors=st.sampled_from([False, False, True]),
     text=st.sampled_from(["", "", "", "needle", 'u"ote\n', "0%_", "É", "\\", "本"]),
+    exact=st.just(True),
 )

@@ -125,7 +125,7 @@ class Machine(RuleBasedStateMachine):
         done = self.stores[which].delete(where, dry_run=dry_run)
         self.expect_drained()  # what waits is not spared
         assert done.failed == []
-        assert done.events == (len(self.plain.matching(where)) if dry_run else self.plain.delete(where))
+        assert done.events == (len(self.plain.matching(where, stored=True)) if dry_run else self.plain.delete(where))
 
     @rule(which=WHICH, since_us=st.none() | DAY_STARTS, until_us=DAY_STARTS)
     def delete_whole_days(self, which: int, since_us: int | None, until_us: int) -> None:

@@ -32,6 +32,7 @@ with Store(root) as store:
     assert conn.execute("select count(*), (select count(*) from notes) from hooks").fetchone() == (50, 50)
     assert conn.execute("pragma journal_mode").fetchone() != ("wal",)
     conn.close()
+    assert store.index_text(60_000).rows == 50 and store.text_check(key) == []
     store.seal(key)
     store.vacuum(key)
     assert [one.state for one in store.verify()] == ["unchanged"]
@@ -40,6 +41,8 @@ with Store(root) as store:
     assert store.restore_archive(key).rows == 50
     assert store.restore(saved, replace=True).failed == []
     assert store.migrate(key)
+    store.text_build(key, anew=True)
+    assert store.text_check(key) == [] and store.count(Filter(text="no_such_word")).count == 0
     assert sync.sync(other, [root])[0].stored == 50
     assert store.count(Filter()).count == 50
     conn = connect.open_reader(layout.db_path(root, key))

@@ -43,6 +43,7 @@ class Lifespan:
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "INTERVAL_S", 0.02)
+    monkeypatch.setattr(background, "TEXT_INTERVAL_S", 0.02)
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -67,6 +68,19 @@ async def test_a_server_retires_what_is_too_old_also_while_somebody_reads_it(
         assert (await site.get(f"/{days[0]}/hooks.json")).status_code == 404
         assert (await site.get(f"/{days[-1]}/hooks.json")).status_code == 200
     assert store.count(Filter()).count == 3
+
+
+async def test_a_server_indexes_the_text_of_what_comes(
+    open_site: OpenSite, store: Store, make_event: Callable[..., Event], often: None
+) -> None:
+    now_us = time.time_ns() // 1_000
+    store.append([make_event(now_us - n * DAY_US, data='{"prompt": "larch"}') for n in range(3)])
+    keys = store.catalog.partitions()
+    site = await open_site()
+    async with Lifespan(site.datasette.app()):
+        await until(lambda: all(store.text_state(key).rows == 1 for key in keys))
+        store.append([make_event(now_us, data='{"prompt": "cedar"}')])
+        await until(lambda: store.text_state(keys[-1]).rows == 2)
 
 
 async def test_the_rounds_end_with_the_server(open_site: OpenSite, often: None) -> None:

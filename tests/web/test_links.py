@@ -35,7 +35,27 @@ SRCS = (
     *("5", "5.1", "05", "c%", "c%.x", "cx.x", "it's", "it's.a", ".", "a?b", "a?b.c", "*"),
 )
 ASKED_SRCS = (*SRCS, "clau*", "claude.*", "5*", "it's*")
-TEXTS = ("make", "MAKE", "%", "_", "it's", '"', "\\", "ü", "💥", ":", "?", "{", "!")
+TEXTS = (
+    *(
+        "make",
+        "MAKE",
+        "%",
+        "_",
+        "it's",
+        "\\",
+        "ü",
+        "💥",
+        ":",
+        "?",
+        "{",
+        "!",
+        '"a b" -c',
+        "mak*",
+        "a OR make",
+        "output:x",
+    ),
+    *('="it\'s"', '="\\"', "NEAR(x make, 3)", "(a b) OR c"),
+)
 
 values = st.lists(st.sampled_from(TOOLS), max_size=3, unique=True).map(tuple)
 filters = st.builds(
@@ -211,10 +231,10 @@ async def test_a_row_of_the_json_leads_to_its_pages(site: Any, record: Any) -> N
 
 
 async def test_a_filter_of_endless_text_is_not_repeated_in_every_row(site: Any, record: Any) -> None:
-    record(NOON_US, data='{"a": "%s"}' % ("x" * 9_000))
-    [row] = (await site.json("/-/eyelet.json?range=all&q=" + "x" * 5_000))["rows"]
+    record(NOON_US, data='{"a": "%s"}' % ("xy " * 3_000))
+    [row] = (await site.json("/-/eyelet.json?range=all&q=" + "xy%20" * 90 + '="' + "xy%20" * 1_500 + '"'))["rows"]
     assert row["links"]["day"] is None
-    page = (await site.get("/-/eyelet?range=all&q=" + "x" * 5_000)).text
+    page = (await site.get('/-/eyelet?range=all&q="' + "xy%20" * 1_500 + '"')).text
     assert "Day's table" not in page and "Row page" in page
 
 
@@ -401,8 +421,9 @@ async def test_a_filter_by_an_attack_leads_to_the_same_row_on_both_sides(site: A
     attack = ATTACKS[name].replace("\x00", "")
     record(NOON_US, tool_name=attack, src=attack, session_id=attack, data=json.dumps({"prompt": attack}))
     record(NOON_US + 1, tool_name="Bash")
-    for parameter in ("tool", "src", "session", "q"):
-        [row] = (await site.json(f"/-/eyelet.json?{urlencode({'range': 'all', parameter: attack})}"))["rows"]
+    exactly = '="' + attack.replace('"', '""') + '"'
+    for parameter, asked in (("tool", attack), ("src", attack), ("session", attack), ("q", exactly)):
+        [row] = (await site.json(f"/-/eyelet.json?{urlencode({'range': 'all', parameter: asked})}"))["rows"]
         answer = await site.get(row["links"]["day"])
         assert answer.status_code == 200, answer.text
         harmless(answer.text)

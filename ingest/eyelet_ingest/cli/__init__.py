@@ -36,6 +36,7 @@ COMMANDS = {
     "verify": "eyelet_ingest.cli.verify:verify",
     "archive": "eyelet_ingest.cli.archive:archive",
     "vacuum": "eyelet_ingest.cli.vacuum:vacuum",
+    "text": "eyelet_ingest.cli.text:text",
     "checkpoint": "eyelet_ingest.cli.checkpoint:checkpoint",
     "migrate": "eyelet_ingest.cli.migrate:migrate",
     "export": "eyelet_ingest.cli.export:export",

@@ -9,7 +9,8 @@ import click
 
 from eyelet_ingest.cli import output
 from eyelet_ingest.cli.options import Chosen, filter_options, opened_store, roots_option
-from eyelet_ingest.cli.query import LIMIT, NARROW, ROOT_COLUMN, Pages, format_options, page_options
+from eyelet_ingest.cli.pages import Pages
+from eyelet_ingest.cli.query import LIMIT, NARROW, ROOT_COLUMN, format_options, page_options
 from eyelet_ingest.ranges import display_time
 from eyelet_ingest.synopsis import synopsis
 

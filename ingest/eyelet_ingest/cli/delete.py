@@ -21,7 +21,7 @@ UNITS = {"days": "event", "spool": "event", "archive": "event", "quarantine": "r
 
 
 @click.command()
-@filter_options()
+@filter_options(of_payload=True)
 @click.option("--older-than", metavar="TIME", default="", show_default=False, help="What is older: 90d, 2026-01.")
 @click.option("--project", "projects", multiple=True, metavar="DIR", help="Only this folder and what is below it.")
 @click.option("--prompt", "prompts", multiple=True, metavar="ID", help="Only this prompt and what followed from it.")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_ROOT = "~/.eyelet"
 DEFAULT_CONTEXT = "default"
 MAINTENANCE_MS = 500  # of finished days, at the end of a command that wrote
+TEXT_MS = 200  # likewise, for text that is not indexed yet
 RETENTION_MS = 200  # of days that retention retires, likewise
 STATUSES = ("ok", "error", "interrupted", "denied", "pending")  # every one that an event may have
 RANGES = ("15m", "1h", "6h", "24h", "7d", "30d", "today", "yesterday", "all")
@@ -147,12 +148,13 @@ def context_option(command: _Command) -> _Command:
 
 
 def filter_options(
-    *, without: str = "", only: "Collection[str]" = (), statuses: tuple[str, ...] = ()
+    *, without: str = "", only: "Collection[str]" = (), statuses: tuple[str, ...] = (), of_payload: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The flags that choose events, as the one argument `chosen: Chosen`.
 
     `without` names the flag that the command has another way to say (`--session`, `--text`), `only` the arguments of
     FILTER_FLAGS that the command takes where it does not take all, `statuses` those that it knows besides an event's.
+    `of_payload`: the command changes what it finds, and its text is looked for as it stands, nothing read into it.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -166,6 +168,8 @@ def filter_options(
             if name == "status" and statuses:
                 known = (*STATUSES, *statuses)
                 said, help_text = _known(recorded.words(*known)), f"Only this status: {', '.join(known)}."
+            if name == "text" and of_payload:
+                help_text = "Only events whose payload holds this text, as it stands."
             if without not in names and (not only or name in only):
                 decorated = click.option(*names, name, help=help_text, **said)(decorated)
         return decorated
@@ -218,7 +222,7 @@ FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
     "git_branch": (("--branch",), _known(recorded.values("git_branch")), "Only this git branch."),
     "agent": (("--agent",), _known(recorded.values("agent")), "Only this agent."),
     "model": (("--model",), _known(recorded.values("model")), "Only this model."),
-    "text": (("--text",), _ONE | {"metavar": "TEXT"}, "Only events whose payload holds this text."),
+    "text": (("--text",), _ONE | {"metavar": "TEXT"}, "Only events with this text; docs/text.md has its language."),
 }
 
 
@@ -256,7 +260,17 @@ def maintain(root: str, first: "Iterable[PartitionKey]" = ()) -> None:
     sys.stdout.flush()
     with Store(root) as store, suppress(EyeletError):
         store.maintain(MAINTENANCE_MS, first)
+        store.index_text(TEXT_MS, first)
     retain(root)
+
+
+def index_text(root: str) -> None:
+    """A moment for the text indexes, at the end of a command that looked for text, when its answer has been given."""
+    from eyelet_ingest.store.store import Store
+
+    sys.stdout.flush()
+    with suppress(EyeletError), Store(root) as store:
+        store.index_text(TEXT_MS)
 
 
 def retain(root: str) -> None:

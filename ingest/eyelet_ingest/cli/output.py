@@ -13,8 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-import click
-
+from eyelet_ingest import snippets
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.store import schema
 
@@ -27,11 +26,16 @@ EVENT_FIELDS = ("context_name", *schema.COLUMNS, *schema.DERIVED)
 WIDTH_PIPED = 1_000  # a pipe has no width: nothing is cut there but what is absurd
 GAP = "  "
 NARROWEST = 4  # so that six columns fit into 40 characters
+LEAD_CHARS = 30  # of a snippet before its first hit: a narrow terminal shows the hit all the same
 _FORMULA = ("=", "+", "-", "@")
 _JOINERS = "\u200c\u200d"  # Persian words and emoji families fall apart without them, and they move nothing
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _BEYOND_ASCII = r"[^\t\x20-\x7e]+"
 _FAILED = frozenset({"error", "interrupted", "denied"})
+_SPACE = r"[ \t\r\n]+"
+_BEGIN, _END = snippets.BEGIN, snippets.END
+_WITHOUT_WIDTH = _JOINERS + _BEGIN + _END
+_RED, _HIT, _PLAIN = "\x1b[31m", "\x1b[1;4m", "\x1b[0m"
 
 
 class Column(NamedTuple):
@@ -43,6 +47,20 @@ class Column(NamedTuple):
     right: bool = False  # numbers
 
 
+class Marked(str):
+    """A cell that is safe already, and whose hits stand between the two marks of a snippet, which take no room."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, snippet: str) -> "Marked":
+        """Of a snippet as a search gives it; of what stands before its first hit, the end."""
+        pieces = [(is_hit, visible(re.sub(_SPACE, " ", text))) for is_hit, text in snippets.parts(snippet)]
+        if pieces and not pieces[0][0] and len(pieces[0][1]) > LEAD_CHARS:
+            pieces[0] = False, "…" + pieces[0][1][-LEAD_CHARS:]
+        return cls("".join(_BEGIN + text + _END if is_hit else text for is_hit, text in pieces))
+
+
 def visible(text: str) -> str:
     """`text` on one line, moving no cursor: control, bidi and invisible characters as `\\x1b`, `\\u202e`."""
     if text.isprintable():
@@ -52,7 +70,7 @@ def visible(text: str) -> str:
 
 def shown_width(text: str) -> int:
     """How many columns of a terminal `text` takes: wide characters two, combining ones none."""
-    return len(text) if text.isascii() else sum(map(_char_width, text))
+    return len(text) if text.isascii() and text.isprintable() else sum(map(_char_width, text))
 
 
 def fit(text: str, width: int) -> str:
@@ -95,7 +113,7 @@ class Table:
 
     def lines(self, rows: Sequence[Sequence[str]]) -> Iterator[str]:
         """A line for each row, safe for a terminal; before the first batch, the header."""
-        safe = [[visible(cell) for cell in row] for row in rows]
+        safe = [[cell if isinstance(cell, Marked) else visible(cell) for cell in row] for row in rows]
         if not self._widths:
             self._widths = _widths(self._columns, safe, self._width)
             yield self._line([column.title for column in self._columns])
@@ -133,11 +151,16 @@ def _refused(bad: OSError) -> Exception:
 
 
 def coloured(line: str, row: Row, out: TextIO) -> str:
-    """The table's line of a failed event in red, on a terminal that wants colours."""
+    """The table's line, on a terminal that wants colours with its hits bold and underlined, and in red where the event
+    failed; else plain."""
+    if not out.isatty() or os.environ.get("NO_COLOR"):
+        return line.replace(_BEGIN, "").replace(_END, "")
     failed = bool(row.get("error")) or row.get("status") in _FAILED
-    if not failed or not out.isatty() or os.environ.get("NO_COLOR"):
-        return line
-    return click.style(line, fg="red")
+    around = _RED if failed else ""
+    if _BEGIN in line:
+        pieces = ((_HIT + text + _PLAIN + around if is_hit else text) for is_hit, text in snippets.parts(line))
+        line = "".join(pieces)
+    return around + line + _PLAIN if failed else line
 
 
 def json_value(value: object) -> str:
@@ -158,6 +181,8 @@ def json_row(row: Row) -> str:
     for name, value in row.items():
         if name == "data_chars":
             continue
+        if name == "snippet" and isinstance(value, str):
+            value = snippets.as_json(value)
         text = stored_json(value) if name in ("data", "meta") else json_value(value)
         members.append(f"{json.dumps(name)}: {text}")
     return "{" + ", ".join(members) + "}"
@@ -254,7 +279,12 @@ def _ascii(text: str) -> str:
 
 
 def _char_width(char: str) -> int:
-    if char in _JOINERS or unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
+    if (
+        char in _JOINERS
+        or char in (_BEGIN, _END)
+        or unicodedata.combining(char)
+        or unicodedata.category(char) in ("Mn", "Me")
+    ):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 

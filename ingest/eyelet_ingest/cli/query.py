@@ -6,10 +6,9 @@ on) goes to stderr. A partition that cannot be read is named there and the exit 
 
 import functools
 import sys
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,25 +17,27 @@ from eyelet_ingest.cli.options import (
     Chosen,
     WholeNumber,
     filter_options,
+    index_text,
     opened_store,
     roots_option,
     runnable,
     utf8,
 )
+from eyelet_ingest.cli.pages import Pages
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.ranges import display_time
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.synopsis import synopsis
 
 if TYPE_CHECKING:
-    from eyelet_ingest.store.answers import Partitions, SearchResult, Summary, Unreadable
+    from eyelet_ingest.store.answers import Partitions, SearchResult, Summary
     from eyelet_ingest.store.store import Store
 
 LIMIT = 100
-PAGE_ROWS = 100  # at a time, so that a result of any length takes the memory of one page
-CUT_CHARS = 4_096  # of a payload: enough for its one line in a table
 NARROW = 100  # a terminal below this shows whole seconds
 SUMMARY_LINES = 15
+ORDERS = ("time", "rank")
+RANKED_MOST = 1_000
 
 EVENT_COLUMNS = (
     output.Column("time", 19, 23),
@@ -48,9 +49,6 @@ EVENT_COLUMNS = (
 )
 ROOT_COLUMN = output.Column("root", 8, 40)  # where several are read
 FAILURE_COLUMNS = (*EVENT_COLUMNS[:4], output.Column("code", 6, 24), EVENT_COLUMNS[5])
-
-
-_Row_co = TypeVar("_Row_co", covariant=True)
 
 
 @click.group()
@@ -89,15 +87,40 @@ def page_options(default: int, what: str = "events") -> Callable[[Callable[..., 
     return decorate
 
 
+def by_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--by rank`, in the argument `by`."""
+    text = "In which order: the newest first, or what fits the text best (rank)."
+    return click.option("--by", type=click.Choice(ORDERS), default=ORDERS[0], metavar="ORDER", help=text)(command)
+
+
 @query.command()
 @filter_options()
+@by_option
 @page_options(LIMIT)
 @format_options()
 @roots_option
-def search(chosen: Chosen, limit: int, after: str | None, form: str | None, roots: tuple[str, ...]) -> None:
-    """The events that match, newest first."""
+def search(chosen: Chosen, by: str, limit: int, after: str | None, form: str | None, roots: tuple[str, ...]) -> None:
+    """The events that match, newest first.
+
+    TEXT: words that must all be there; "a phrase", begin*, AND, OR, NOT, -without, NEAR(a b, 5), command:word,
+    ="exact".
+    """
+    by_rank = by == "rank"
+    if by_rank:
+        _expect_rank(chosen.where, limit, after)
     with opened_store(*roots, alongside=True) as store:
-        _show(_Found(store, chosen.where, limit, after, whole=form is not None), form, chosen)
+        _show(_Found(store, chosen.where, limit, after, whole=form is not None, by_rank=by_rank), form, chosen)
+    if chosen.where.text:
+        index_text(roots[0])
+
+
+def _expect_rank(where: Filter, limit: int, after: str | None) -> None:
+    """BadInput where an order by rank makes no sense."""
+    if not where.text:
+        raise BadInput("search", reason="without a text all events fit alike", hint="give --text, or leave --by out")
+    if after or not 0 < limit <= RANKED_MOST:
+        reason = f"by rank there is one page of at most {RANKED_MOST:,} events"
+        raise BadInput("search", reason=reason, hint=f"give --limit 1 to {RANKED_MOST}, and no --after")
 
 
 @query.command()
@@ -107,12 +130,13 @@ def search(chosen: Chosen, limit: int, after: str | None, form: str | None, root
 @format_options()
 @roots_option
 def grep(wanted: str, chosen: Chosen, limit: int, after: str | None, form: str | None, roots: tuple[str, ...]) -> None:
-    """The events whose payload holds TEXT, newest first; the same as search --text TEXT."""
+    """The events that hold exactly TEXT, every character of it, newest first."""
     if not wanted:
         raise BadInput("grep", reason="the text to look for is empty")
     with opened_store(*roots, alongside=True) as store:
-        where = replace(chosen.where, text=utf8("text", wanted))
+        where = replace(chosen.where, text=utf8("text", wanted), exact=True)
         _show(_Found(store, where, limit, after, whole=form is not None), form, chosen)
+    index_text(roots[0])
 
 
 @query.command()
@@ -170,21 +194,8 @@ def summary(chosen: Chosen, form: str | None, roots: tuple[str, ...]) -> None:
     click.echo(output.truth(found.partitions, found.elapsed_ms), err=True)
 
 
-class _Page(Protocol[_Row_co]):
-    """One answer of the store's: some rows, and where to go on."""
-
-    @property
-    def rows(self) -> Sequence[_Row_co]: ...
-    @property
-    def next(self) -> str | None: ...
-    @property
-    def partitions(self) -> "Partitions": ...
-    @property
-    def elapsed_ms(self) -> float: ...
-
-
-class Pages(ABC, Generic[_Row_co]):
-    """The rows of a question of any length, a page at a time, and afterwards the truth about all of its pages."""
+class _Found(Pages[dict[str, object]]):
+    """Events; with `by_rank` the best matches of the text, all on one page."""
 
     def __init__(
         self,
@@ -195,45 +206,10 @@ class Pages(ABC, Generic[_Row_co]):
         *,
         whole: bool,
         oldest_first: bool = False,
+        by_rank: bool = False,
     ) -> None:
-        self._store, self._where, self._limit = store, where, limit
-        self._oldest_first, self._cut_chars = oldest_first, None if whole else CUT_CHARS
-        self.next, self.count, self.elapsed_ms = after, 0, 0.0
-        self.partitions: Partitions | None = None
-        roots = [catalog.root for catalog in store.roots.catalogs]
-        self.roots = output.short_paths(roots) if store.roots.several else {}  # what a table says of each
-
-    def __iter__(self) -> "Iterator[Sequence[_Row_co]]":
-        shown = 0
-        unreadable: dict[tuple[str, str, str], Unreadable] = {}
-        while True:
-            found = self._page(min(self._limit - shown, PAGE_ROWS) if self._limit else PAGE_ROWS)
-            page = found.partitions
-            bad = {(day.root, day.context, day.day): day for day in page.unreadable}
-            passed = sum(day not in bad for day in unreadable)  # of these, this page says that it skipped them
-            unreadable |= bad
-            self.partitions = replace(
-                page, skipped=max(page.skipped - passed, 0), unreadable=tuple(unreadable.values())
-            )
-            self.count += 1
-            self.elapsed_ms += found.elapsed_ms
-            self.next = found.next
-            yield found.rows
-            shown += len(found.rows)
-            if found.next is None or (self._limit and shown >= self._limit):
-                return
-
-    @abstractmethod
-    def _page(self, rows: int) -> "_Page[_Row_co]":
-        """The next `rows` of them."""
-
-    def rows(self) -> "Iterator[_Row_co]":
-        for page in self:
-            yield from page
-
-
-class _Found(Pages[dict[str, object]]):
-    """Events."""
+        super().__init__(store, where, limit, after, whole=whole, oldest_first=oldest_first)
+        self._by_rank = by_rank
 
     def resolve(self, page: Sequence[dict[str, object]]) -> None:
         self._store.resolve(page)
@@ -241,10 +217,12 @@ class _Found(Pages[dict[str, object]]):
     def _page(self, rows: int) -> "SearchResult":
         return self._store.search(
             self._where,
-            limit=rows,
+            limit=self._limit if self._by_rank else rows,
             after=self.next,
             oldest_first=self._oldest_first,
             cut_chars=self._cut_chars,
+            by_rank=self._by_rank,
+            snippets=bool(self._where.text),
         )
 
 
@@ -301,7 +279,8 @@ def cell(title: str, row: Mapping[str, object], chosen: Chosen, width: int) -> s
         time = display_time(int(str(row["id"])), chosen.tz)
         return time[:19] if width < NARROW else time
     if title == "what":
-        return synopsis(row)
+        snippet = row.get("snippet")
+        return output.Marked.of(snippet) if isinstance(snippet, str) else synopsis(row)
     column = {"context": "context_name", "tool": "tool_name", "code": "error_code"}.get(title, title)
     value = row.get("outcome", row.get(column)) if title == "status" else row.get(column)
     return "" if value is None else str(value)

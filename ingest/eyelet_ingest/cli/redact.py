@@ -37,7 +37,7 @@ PATTERN_FILE_BYTES = 1 << 20
 )
 @click.option("--rules", is_flag=True, help="What the rules and patterns of the settings find now.")
 @click.option("--name", "kind", metavar="KIND", help="What markers call it: [redacted:KIND:…]; else `custom`.")
-@filter_options()
+@filter_options(of_payload=True)
 @click.option("--project", "projects", multiple=True, metavar="DIR", help="Only this folder and what is below it.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--yes", is_flag=True, help="Redact without asking.")

@@ -35,7 +35,7 @@ def secrets() -> None:
 
 
 @secrets.command()
-@filter_options()
+@filter_options(of_payload=True)
 @click.option("--suspicions", is_flag=True, help="Also words that only look as if they were random.")
 @click.option("--limit", type=WholeNumber(min=0), default=LIMIT, metavar="N", help="Show so many; 0 is all of them.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")

@@ -11,7 +11,8 @@ import click
 
 from eyelet_ingest.cli import INTERRUPTED, output
 from eyelet_ingest.cli.options import Chosen, WholeNumber, filter_options, opened_store, roots_option
-from eyelet_ingest.cli.query import CUT_CHARS, EVENT_COLUMNS, ROOT_COLUMN, cell
+from eyelet_ingest.cli.pages import CUT_CHARS
+from eyelet_ingest.cli.query import EVENT_COLUMNS, ROOT_COLUMN, cell
 from eyelet_ingest.errors import EyeletError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from eyelet_ingest.errors import BadInput, EyeletError, PartitionBusy, PartitionError, PartitionUnreadable
-from eyelet_ingest.store import connect, identity, layout, manifest, removal, schema, sealing
+from eyelet_ingest.store import connect, identity, layout, manifest, removal, schema, sealing, text_schema
 from eyelet_ingest.store.catalog import ArchiveCatalog
 from eyelet_ingest.store.digests import rows_digest
 from eyelet_ingest.store.layout import PartitionKey
@@ -220,6 +220,7 @@ def pack(copy: str, small: str, seals: "list[dict[str, Any]]") -> int:
             without = sorted(there & set(schema.index_statements()))
             for name in without:
                 conn.execute(f"drop index {name}")
+            text_schema.drop(conn)
             for name in schema.STATISTICS[:2]:
                 if conn.execute("select 1 from sqlite_master where name = ?", (name,)).fetchone():
                     conn.execute(f"delete from {name}")  # noqa: S608  our own names

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from eyelet_ingest.errors import PartitionError
+from eyelet_ingest.errors import PartitionBusy, PartitionError
 from eyelet_ingest.store import layout
 from eyelet_ingest.store.answers import CountResult, ErrorCodes, Row, SearchResult, Summary
 from eyelet_ingest.store.catalog import Part
@@ -23,6 +24,8 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.tail import Tail
     from eyelet_ingest.store.usage import Usage
 
+RANKED_MOST = 1_000  # events of one answer by rank
+
 
 class Asking:
     """Part of `Store`. Days that cannot be read are named in the answer; `event` raises what its day does."""
@@ -39,15 +42,44 @@ class Asking:
         oldest_first: bool = False,
         cut_chars: int | None = None,
         deadline_ms: float | None = None,
+        by_rank: bool = False,
+        snippets: bool = False,
     ) -> SearchResult:
         """One page of what matches, newest first; `after` is the `next` of the page before.
 
         Partitions that cannot be read are named in the result, never raised. After `deadline_ms` the page is what was
         found by then: its `partitions` are not `complete`, and `next` goes on where it stopped. BadInput for a
         cursor or limit that cannot be; RootError where the root itself cannot be read.
+
+        `by_rank`: those that are most about `where.text` first, each with its `rank` (the less the better), on one page
+        that has no next. `snippets`: each row has a `snippet`, the piece of its text that was found, hits between the
+        marks of `snippets.py`; None where there is nothing to show. BadQuery for a text that cannot be meant.
         """
         with Search(self.roots, where, deadline_ms) as question:
-            return question.page(limit, after, oldest_first, cut_chars)
+            if by_rank:
+                from eyelet_ingest.store import text_answers
+
+                return text_answers.ranked(question, min(limit, RANKED_MOST), cut_chars, snippets)
+            return question.page(limit, after, oldest_first, cut_chars, snippets)
+
+    def text_ids(
+        self, key: PartitionKey, text: str, *, exact: bool = False, deadline_ms: float | None = None
+    ) -> list[int]:
+        """The ids of all events of one day that a search for this text finds, in order. BadQuery for a text that cannot
+        be meant; PartitionError where the day cannot be read, PartitionBusy where the time ran out."""
+        from eyelet_ingest.store import text_answers
+
+        first_us, end_us = key.bounds_us
+        where = Filter(since_us=first_us, until_us=end_us, contexts=(key.context,), text=text, exact=exact)
+        found: set[int] = set()
+        with Search(self.roots, where, deadline_ms) as question:
+            for _, ids in question.each(question.parts, partial(text_answers.ids, question)):
+                found.update(ids)
+        for part, bad in question.unreadable.items():
+            raise PartitionError("read", part.path, bad.error)
+        if question.unasked:
+            raise PartitionBusy("search", key.mount_name, "the time ran out", "give it more, or build its text index")
+        return sorted(found)
 
     def calls(
         self,

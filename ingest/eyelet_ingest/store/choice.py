@@ -46,6 +46,15 @@ def for_page(conn: Any, ways: Sequence[Way], indexes: Collection[str]) -> str | 
     return _by(in_order[0])
 
 
+def rare(conn: Any, ways: Sequence[Way], indexes: Collection[str]) -> str | None:
+    """The index that finds few rows, where there is one: of what else is asked for it need not know anything."""
+    there = [way for way in ways if way.index in indexes]
+    if not there:
+        return None
+    rarest, events = _rarest(conn, there, COMMON_EVENTS)
+    return _by(rarest) if events < COMMON_EVENTS else None
+
+
 def for_all(conn: Any, ways: Sequence[Way], indexes: Collection[str]) -> str:
     """How to ask for all the rows that match: by an index where it finds less than half of the day.
 

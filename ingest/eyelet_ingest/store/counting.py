@@ -90,8 +90,18 @@ def _known(conn: Any, covered: Cover, where: Filter) -> "tally.OfPart":
 
 
 def read(conn: Any, where: Filter, piece: Piece, what: str, group: str, how: How = no_way) -> Any:
-    """A cursor over `select {what}` of the rows of a piece that match; `what` and `group` are our own names."""
-    clauses, params = select.conditions(where)
+    """The rows of `select {what}` over the rows of a piece that match; `what` and `group` are our own names."""
+    if not where.text:
+        clauses, params = select.conditions(where)
+        return _read(conn, piece, clauses, params, what, group, how)
+    from eyelet_ingest.store import text_search
+
+    with statistics.snapshot(conn):  # what the text comes to holds for one moment
+        clauses, params = text_search.conditions(conn, where, piece.clauses, piece.params)
+        return _read(conn, piece, clauses, params, what, group, how).fetchall()
+
+
+def _read(conn: Any, piece: Piece, clauses: list[str], params: list[object], what: str, group: str, how: How) -> Any:
     source = piece.source or (how() if clauses else "")
     sql = f"select {what} from hooks{source}{select.where_sql([*piece.clauses, *clauses])}{group}"  # noqa: S608
     return conn.execute(sql, [*piece.params, *params])

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from eyelet_ingest.errors import BadInput, PartitionError
-from eyelet_ingest.store import layout, schema, select
+from eyelet_ingest.store import layout, schema, select, text_search
 from eyelet_ingest.store.answers import Row, Unreadable
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.connect import is_there
@@ -77,7 +77,7 @@ class ExportLines:
     def __init__(self, roots: Roots, where: Filter, progress: Callable[[int, int], object] | None = None) -> None:
         self.roots, self.progress = roots, progress
         self.where = select.bindable(where)
-        self.clauses, self.params = select.conditions(self.where)  # BadInput for what cannot be asked
+        select.conditions(self.where), text_search.of(self.where)  # BadInput for what cannot be asked
         self.events = 0
         self.unreadable: list[Unreadable] = []
 
@@ -116,7 +116,9 @@ class ExportLines:
             if not schema.is_ready(conn):
                 return
             given = transfer.given_name(conn, part.key)
-            for row in transfer.rows_of(conn, in_range + self.clauses, range_params + self.params):
+            conn.execute("begin")  # what a text comes to holds for one moment; closing ends it
+            clauses, params = text_search.conditions(conn, self.where, in_range, range_params)
+            for row in transfer.rows_of(conn, in_range + clauses, range_params + params):
                 self.events += 1
                 yield lines.of_row(part.key, given, row)
 

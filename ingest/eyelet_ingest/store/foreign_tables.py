@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-from eyelet_ingest.store import schema
+from eyelet_ingest.store import schema, text_schema
 from eyelet_ingest.store.cleaning import Cleaner
 
 ROWS_AT_ONCE = 200
@@ -106,8 +106,9 @@ def _changes(conn: Any, cleaner: Cleaner, table: _Table) -> Iterator[tuple[int, 
 
 
 def _text_indexes(conn: Any) -> list[str]:
+    """Of others: ours is no index that FTS5 could make anew by itself (`text_index.py` makes it)."""
     sql = "select name from sqlite_master where type = 'table' and lower(sql) like 'create virtual table%fts_%(%'"
-    return sorted(str(name) for (name,) in conn.execute(sql))
+    return sorted(str(name) for (name,) in conn.execute(sql) if name != text_schema.INDEX)
 
 
 def _named(name: str) -> str:

@@ -178,7 +178,7 @@ class Listing(Search):
             select {COLUMNS}, {self.fits} from hooks{by_id}
             where tool_use_id in ({_marks(ids)}) and {IS_OF_ONE_CALL}
         """  # noqa: S608  checked names, bound values
-        yield from lent.conn.execute(sql, [*self.fit_params, *ids])
+        yield from self.fitting(lent, lent.conn.execute(sql, [*self.fit_params, *ids]))
         if "hooks_several" not in lent.indexes:
             return  # a day of before there were such records
         sql = f"""
@@ -187,7 +187,16 @@ class Listing(Search):
             where session_id in ({_marks(sessions)}) and {IS_OF_SEVERAL}
                 and {ID_OF_ONE} in ({_marks(ids)})
         """  # noqa: S608  checked names, bound values
-        yield from lent.conn.execute(sql, [*self.fit_params, *sessions, *ids])
+        yield from self.fitting(lent, lent.conn.execute(sql, [*self.fit_params, *sessions, *ids]))
+
+    def fitting(self, lent: Lent, rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """Rows that begin with their id and end with whether they fit, where a text is asked for by that too."""
+        if self.text is None:
+            yield from rows
+            return
+        while some := list(islice(rows, CHUNK_ROWS)):
+            found = self.text.among(lent.conn, [row[0] for row in some if row[-1]])
+            yield from ((*row[:-1], row[0] in found) for row in some)
 
     def outcomes(self, rows: list[Row]) -> list[str]:
         """For each of these pending events how its call ended."""
@@ -195,7 +204,7 @@ class Listing(Search):
         times = {key: _id(row) for row, some in zip(rows, keys, strict=True) for key in some}
         known = self.folds(times, only_week_after=True) or {}
         alone = {self.place(row): row for row in rows if _is_unnamed(row) and row["tool_name"] is not None}
-        unnamed = pairs.of(self.around, self.fits, self.fit_params, self.where, alone) or {}
+        unnamed = pairs.of(self, alone) or {}
         found: list[str] = []
         for row, some in zip(rows, keys, strict=True):
             pair = unnamed.get(self.place(row))
@@ -212,7 +221,7 @@ class Listing(Search):
         both = zip(rows, keys, strict=True)
         told = self.folds({key: _id(row) for row, some in both for key in some if key not in self.known})
         alone = {self.place(row): row for row in rows if _is_unnamed(row)}
-        unnamed = pairs.of(self.around, self.fits, self.fit_params, self.where, alone)
+        unnamed = pairs.of(self, alone)
         if told is None or unnamed is None:
             return None
         known = {key: self.known[key] for some in keys for key in some if key in self.known} | told

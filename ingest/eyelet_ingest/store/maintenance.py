@@ -73,7 +73,7 @@ class Maintenance:
         self._look_up_settings()
         days = hours = left = sealed = 0
         troubled: list[tuple[PartitionKey, str]] = []
-        for key in _in_order(keys, first):
+        for key in in_order(keys, first):
             if time.perf_counter() >= until:
                 left += 1
                 break
@@ -167,15 +167,7 @@ class Maintenance:
 
     def _state(self, key: PartitionKey) -> tuple[int, ...]:
         """What changes when the day is written."""
-        path = layout.db_path(self.root, key)
-        state: list[int] = []
-        for side in ("", "-wal"):
-            try:
-                there = os.stat(path + side)
-            except OSError:
-                continue
-            state += (there.st_ino, there.st_size, there.st_mtime_ns) if side == "" or there.st_size else ()
-        return tuple(state)
+        return state_of(layout.db_path(self.root, key))
 
 
 class _Sums:
@@ -242,7 +234,20 @@ _LATE = f"""
 """  # noqa: S608  our own names
 
 
-def _in_order(keys: list[PartitionKey], first: Iterable[PartitionKey]) -> Iterator[PartitionKey]:
+def state_of(path: str) -> tuple[int, ...]:
+    """What changes when the database at `path` is written: its file, and its WAL where there is anything in it."""
+    state: list[int] = []
+    for side in ("", "-wal"):
+        try:
+            there = os.stat(path + side)
+        except OSError:
+            continue
+        state += (there.st_ino, there.st_size, there.st_mtime_ns) if side == "" or there.st_size else ()
+    return tuple(state)
+
+
+def in_order(keys: list[PartitionKey], first: Iterable[PartitionKey]) -> Iterator[PartitionKey]:
+    """Those of `first`, then the newest of `keys` (oldest first), then the others from a random one on."""
     chosen = dict.fromkeys(first)
     yield from chosen
     older = max(0, len(keys) - RECENT)

@@ -30,8 +30,8 @@ from eyelet_ingest.store.witnesses import (
 
 if TYPE_CHECKING:
     from eyelet_ingest.store.fanout import Lent
+    from eyelet_ingest.store.listing import Listing
     from eyelet_ingest.store.search import Search
-    from eyelet_ingest.store.select import Filter
 
 AROUND_US = 7 * DAY_US  # how far from an event the other half of its call is looked for
 ASK = 500
@@ -42,13 +42,12 @@ _Same = tuple[str, str, bytes, bool]  # session, tool, digest of the input, whet
 _At = tuple[Place, Part, bool]  # where an event is, and whether it asks
 
 
-def of(
-    around: "Search", fits: str, params: Sequence[object], where: "Filter", rows: Mapping[Place, Row]
-) -> dict[Place, tuple[Key, Fold]] | None:
-    """For each of these events the call it is of. `around` reads every day there is, `fits` is the condition on events
-    that are looked for. None where the time ran out."""
+def of(listing: "Listing", rows: Mapping[Place, Row]) -> dict[Place, tuple[Key, Fold]] | None:
+    """For each of these events the call it is of. `listing` knows every day there is, and which events are looked for.
+    None where the time ran out."""
     if not rows:
         return {}
+    around = listing.around
     days = {(part.context, part.at, part.first_us): part for part in around.parts}
     in_days: dict[Part, list[int]] = {}
     for event_id, context, at in rows:
@@ -67,7 +66,7 @@ def of(
     for same, events in wanted.items():
         some = sorted(events.values(), key=_timed if same[3] else _timeless)
         calls += [(same[0], call) for call in in_order(some) if _has(call, rows)]
-    return _told(around, fits, params, where, calls)
+    return _told(listing, calls)
 
 
 def in_order(events: Sequence[_At]) -> Iterator[list[_At]]:
@@ -129,17 +128,16 @@ def _same(session: object, tool: object, given: object, timed: object) -> _Same:
     return text(session), text(tool), digest, bool(timed)
 
 
-def _told(
-    around: "Search", fits: str, params: Sequence[object], where: "Filter", calls: list[tuple[str, list[_At]]]
-) -> dict[Place, tuple[Key, Fold]] | None:
+def _told(listing: "Listing", calls: list[tuple[str, list[_At]]]) -> dict[Place, tuple[Key, Fold]] | None:
     """Each call's events read and folded, under the place of each of them."""
+    around = listing.around
     in_days: dict[Part, list[int]] = {}
     for _, call in calls:
         for place, part, _ in call:
             in_days.setdefault(part, []).append(place[0])
     rows: dict[Place, tuple[Any, ...]] = {}
     for part, ids in in_days.items():
-        for _, found in around.each([part], partial(_rows, ids=ids, fits=fits, params=params)):
+        for _, found in around.each([part], partial(_rows, ids=ids, listing=listing)):
             rows.update({(row[0], part.context, part.at): row for row in found})
     if around.unasked:
         return None
@@ -148,20 +146,20 @@ def _told(
         fold = Fold()
         for place, part, _ in call:
             if place in rows:
-                low, high = where.within(part.bounds_us)
+                low, high = listing.where.within(part.bounds_us)
                 fold.take(Witness(*rows[place]), part, low <= place[0] < high)
         key = session, f"{MARK}{call[0][0]}"
         told.update((place, (key, fold)) for place, _, _ in call)
     return told
 
 
-def _rows(lent: "Lent", part: Part, *, ids: list[int], fits: str, params: Sequence[object]) -> list[tuple[Any, ...]]:
+def _rows(lent: "Lent", part: Part, *, ids: list[int], listing: "Listing") -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = []
     for first in range(0, len(ids), ASK):
         some = ids[first : first + ASK]
         marks = ", ".join("?" * len(some))
-        sql = f"select {COLUMNS}, {fits} from hooks where id in ({marks})"  # noqa: S608  our own texts, bound values
-        found += lent.conn.execute(sql, [*params, *some])
+        sql = f"select {COLUMNS}, {listing.fits} from hooks where id in ({marks})"  # noqa: S608  our own, bound values
+        found += listing.fitting(lent, lent.conn.execute(sql, [*listing.fit_params, *some]))
     return found
 
 

@@ -15,7 +15,18 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from eyelet_ingest.errors import EyeletError, PartitionError, PartitionUnreadable
-from eyelet_ingest.store import copies, erasing, foreign_tables, identity, layout, manifest, removal, schema, sealing
+from eyelet_ingest.store import (
+    copies,
+    erasing,
+    foreign_tables,
+    identity,
+    layout,
+    manifest,
+    removal,
+    schema,
+    sealing,
+    text_schema,
+)
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.cleaning import JSON_COLUMNS, Cleaned, Cleaning, cleaned, kept_raw, text_columns
@@ -268,6 +279,7 @@ def _rewrite(work: Work, conn: Any, key: PartitionKey, found: _Looked) -> DayRed
     day.kept = found.day.kept
     clean_others(work, conn, day)
     if day.columns:
+        text_schema.drop(conn)
         erasing.forget_samples(conn)
     _, day.after = rows_digest(conn, schema.COLUMNS, None)
     return day

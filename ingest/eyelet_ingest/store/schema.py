@@ -367,8 +367,11 @@ def index_statements() -> "dict[str, str]":
 
 
 def names() -> "frozenset[str]":
-    """The tables, views, indexes and triggers that the schema makes."""
-    return frozenset(("eyelet_partition", "hooks", "hooks_by_hand", *STATISTICS, *VIEWS, *index_statements()))
+    """The tables, views, indexes and triggers that are ours: what the schema makes, and the text index."""
+    from eyelet_ingest.store import text_schema
+
+    made = ("eyelet_partition", "hooks", "hooks_by_hand", *STATISTICS, *VIEWS, *index_statements())
+    return frozenset((*made, *text_schema.NAMES))
 
 
 def names_of_others(conn: "Any") -> "set[str]":
@@ -564,7 +567,11 @@ def rebuild(conn: "Any", path: str) -> int:
 
 
 def _rebuilt(conn: "Any") -> int:
-    """Inside a transaction: the rows of `hooks` in a fresh table of that name, with what others added to it."""
+    """Inside a transaction: the rows of `hooks` in a fresh table of that name, with what others added to it. The text
+    index goes, and is made anew by catch-up."""
+    from eyelet_ingest.store import text_schema
+
+    text_schema.drop(conn)
     table = conn.execute("select type, name, sql from sqlite_master where tbl_name = 'hooks' and sql is not null")
     attached = [(kind, name, sql) for kind, name, sql in table if kind in ("index", "trigger")]
     there = {name: kind for _, name, kind, *_ in conn.execute("pragma table_info(hooks)")}

@@ -10,11 +10,11 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eyelet_ingest.errors import BadInput, PartitionBusy, PartitionUnreadable, RootError
+from eyelet_ingest.errors import BadInput, PartitionBusy, PartitionError, PartitionUnreadable, RootError
 from eyelet_ingest.store import connect, layout, manifest, schema
 from eyelet_ingest.store.compact import compact
 from eyelet_ingest.store.digests import FileDigests, rows_digest
@@ -31,7 +31,8 @@ QUIET_US = HOUR_US  # a sealed day is not sealed again by itself while events st
 SETTINGS = "sealing.json"
 # What our own commands do to a sealed day without touching an event: those that were sealed have to be what they were.
 OTHERS_WROTE, COMPACTED, BROUGHT_UP = "tables of other programs", "written anew", "brought up to a newer version"
-ROWS_STAY = (OTHERS_WROTE, COMPACTED, BROUGHT_UP)
+INDEXED = "its text indexed anew"
+ROWS_STAY = (OTHERS_WROTE, COMPACTED, BROUGHT_UP, INDEXED)
 ACCEPTED = "accepted as it is"
 
 
@@ -216,7 +217,8 @@ def _expect_finished(root: str, key: PartitionKey) -> None:
 
 
 def _count_first(root: str, key: PartitionKey) -> None:
-    """The statistics, so that maintenance finds nothing to do after it is sealed."""
+    """The statistics and the text index, so that nobody finds anything to do after it is sealed."""
+    from eyelet_ingest.store import text_index
     from eyelet_ingest.store.maintenance import Maintenance
 
     done = Maintenance(root, seals=False).run([key], STATISTICS_MS)
@@ -224,6 +226,8 @@ def _count_first(root: str, key: PartitionKey) -> None:
         raise PartitionUnreadable("seal", layout.db_path(root, key), done.troubled[0][1])
     if done.left:
         raise PartitionBusy("seal", layout.db_path(root, key), "others write to it", "try again")
+    with suppress(PartitionError):  # what is lacking is made under the lock; without FTS5 there is no index
+        text_index.catch_up(root, key, STATISTICS_MS)
 
 
 def _why(conn: Any, path: str, before: "manifest.Manifest | None", reason: str, force: bool) -> str:
@@ -265,6 +269,7 @@ def _seal(root: str, key: PartitionKey, conn: Any, why: str, digests: FileDigest
     damage = conn.execute("pragma integrity_check(1)").fetchone()[0]
     if damage != "ok":
         raise PartitionUnreadable("seal", path, f"it is damaged: {damage}", "restore it from a back-up")
+    _index_text(conn)
     conn.execute(f"pragma analysis_limit = {ANALYSIS_ROWS}")
     conn.execute("analyze")
     conn.execute("pragma optimize")
@@ -285,6 +290,17 @@ def _seal(root: str, key: PartitionKey, conn: Any, why: str, digests: FileDigest
     manifest.write(root, manifest.Manifest(key, (*seals, made)))
     manifest.remember(root, key, made.hash)
     return Sealed(key, made, True, bytes_before)
+
+
+def _index_text(conn: Any) -> None:
+    """The index of what came since it was looked at, and the whole of it in one piece; none where there is no FTS5."""
+    from eyelet_ingest.store import text_index
+
+    try:
+        text_index.complete(conn)
+    except conn.OperationalError as bad:
+        if "no such module" not in str(bad):
+            raise
 
 
 def _describe(root: str, key: PartitionKey, conn: Any, why: str, sha256: str, size: int) -> Seal:

@@ -6,11 +6,12 @@ the page are then read; they are read at once where nothing but time decides and
 is bounded by the page, whatever is recorded.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import groupby, islice
 from operator import itemgetter, lt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eyelet_ingest.errors import BadInput, PartitionUnreadable
 from eyelet_ingest.store import choice, layout, select, tally
@@ -22,6 +23,9 @@ from eyelet_ingest.store.fanout import Answer, FanOut, Lent, OutOfTime, is_inter
 from eyelet_ingest.store.fetched import read_as, row_of
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.select import Filter
+
+if TYPE_CHECKING:  # imported where a text is asked for
+    from eyelet_ingest.store.text_search import Text
 
 FETCH_CHUNK = 500
 LIMIT_MOST = 2**32  # of a page: what is more is all there is, and an integer of SQLite's
@@ -48,7 +52,12 @@ class Search(FanOut):
         super().__init__(roots, deadline_ms)
         self.where = select.bindable(where)
         # What cannot be asked is refused before any day is opened.
-        self.clauses, self.params = select.conditions(self.where)
+        self.clauses, self.params = select.conditions(replace(self.where, text=""))
+        self.text: Text | None = None
+        if self.where.text:
+            from eyelet_ingest.store import text_search
+
+            self.text = text_search.of(self.where)
         self.ways = select.ways(self.where)
         asked = self.where.since_us, self.where.until_us, [layout.safe_context(c) for c in self.where.contexts]
         self.parts, self.skipped, self.troubles = roots.between(*asked)
@@ -60,11 +69,17 @@ class Search(FanOut):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def page(self, limit: int, after: str | None, oldest_first: bool, cut_chars: int | None) -> SearchResult:
+    def page(
+        self, limit: int, after: str | None, oldest_first: bool, cut_chars: int | None, snippets: bool = False
+    ) -> SearchResult:
         """Up to `limit` rows beyond the cursor `after`; BadInput for a cursor this software did not make."""
         if limit < 1:
             raise BadInput("search", reason=f"a page of {limit} rows", hint="1 is the least")
         rows, more = self.rows(min(limit, LIMIT_MOST), Cursor.read(after) if after else None, oldest_first, cut_chars)
+        if snippets:
+            from eyelet_ingest.store import text_answers
+
+            text_answers.show(self, rows)
         return SearchResult(rows, more.text if more else None, self.truth(), self.elapsed_ms())
 
     def rows(
@@ -106,36 +121,6 @@ class Search(FanOut):
         rows = self.rows_of([(event_id, part.context, part.at, part, (event_id,))], None)
         return rows[0] if rows else None
 
-    def arrivals(
-        self, after: Mapping[Part, int], limit: int, cut_chars: int | None
-    ) -> Iterator[tuple[Part, list[Row]]]:
-        """What matches and arrived after the `arrived` given for a partition, in that order, at most `limit`."""
-
-        def ask(lent: Lent, part: Part) -> list[tuple[Any, ...]]:
-            in_range, params = self.in_range(part)
-            by_index = " indexed by hooks_arrived" if "hooks_arrived" in lent.indexes else ""
-            where = select.where_sql(["arrived > ?", *in_range, *self.clauses])
-            sql = f"select {read_as(cut_chars)} from hooks{by_index}{where} order by arrived limit ?"  # noqa: S608
-            found: list[tuple[Any, ...]] = lent.conn.execute(
-                sql, [after[part], *params, *self.params, limit]
-            ).fetchall()
-            return found
-
-        for part, rows in self.each(list(after), ask):
-            made = [row_of(part.context, row) for row in rows]
-            if self.roots.several:
-                made = [{**row, "root": part.root} for row in made]
-            yield part, made
-
-    def last_arrived(self, parts: Sequence[Part]) -> Iterator[tuple[Part, int]]:
-        """The `arrived` of the newest arrival in each partition, 0 where it has none."""
-
-        def ask(lent: Lent, part: Part) -> int:
-            newest = lent.conn.execute("select max(arrived) from hooks").fetchone()[0] if lent.ready else 0
-            return int(newest or 0)
-
-        return self.each(parts, ask)
-
     def in_range(self, part: Part, low: int | None = None, high: int | None = None) -> tuple[list[str], list[object]]:
         """Conditions for the filter's range, and within it for that from low to high; always within the day, as a page
         that ended at a row of another day's time would have the next one go on from there."""
@@ -151,17 +136,32 @@ class Search(FanOut):
     def how(self, lent: Lent, only_ids: bool = False) -> str:
         """How to find all that matches: what stands behind `from hooks`. Where only ids are asked for, the index of a
         single condition knows them all, however many they are."""
+        if self.text:
+            return choice.rare(lent.conn, self.ways, lent.indexes) or choice.BY_TIME
         if only_ids and len(self.clauses) == 1 and self.ways and self.ways[0].index in lent.indexes:
             return f" indexed by {self.ways[0].index}"
         return choice.for_all(lent.conn, self.ways, lent.indexes)
 
+    def asked(self, lent: Lent, clauses: list[str], params: list[object]) -> tuple[list[str], list[object]]:
+        """These conditions and those of the filter, that on the text too, for the transaction they are made in."""
+        clauses, params = clauses + self.clauses, params + self.params
+        if self.text:
+            clause, more = self.text.clause(lent.conn, clauses, params)
+            return [*clauses, clause], params + more
+        return clauses, params
+
     def _count(self, lent: Lent, part: Part) -> int:
-        from eyelet_ingest.store import counting
+        from eyelet_ingest.store import counting, statistics
 
         known = counting.count(lent.conn, part.bounds_us, self.where)
         if known is not None:
             return known
         in_range, params = self.in_range(part)
+        if self.text:
+            with statistics.snapshot(lent.conn):
+                clauses, params = self.asked(lent, in_range, params)
+                sql = f"select count(*) from hooks{self.how(lent)}{select.where_sql(clauses)}"  # noqa: S608
+                return int(lent.conn.execute(sql, params).fetchone()[0])
         if not self.clauses:
             source = self._counted_by(lent, part)
             if self.covers(lent, part):
@@ -182,7 +182,7 @@ class Search(FanOut):
         in_range, params = self.in_range(part)
         from eyelet_ingest.store import counting, statistics
 
-        if not self.clauses:
+        if not self.clauses and not self.text:
             known = counting.summary(lent.conn, part.bounds_us, self.where)
             if known is not None:
                 return known
@@ -190,25 +190,27 @@ class Search(FanOut):
                 if self.covers(lent, part):
                     in_range, params = [], []
                 return tally.count_all(lent.conn, select.where_sql(in_range), params)
-        source = choice.for_all(lent.conn, self.ways, lent.indexes)
-        where = select.where_sql(in_range + self.clauses)
+        source = self.how(lent)
         with statistics.snapshot(lent.conn):
-            return tally.count_matching(lent.conn, source, where, params + self.params)
+            clauses, params = self.asked(lent, in_range, params)
+            return tally.count_matching(lent.conn, source, select.where_sql(clauses), params)
 
     def _error_codes(self, lent: Lent, part: Part) -> list[tuple[str, int]]:
         in_range, params = self.in_range(part)
-        if not self.where.on_rows():
-            from eyelet_ingest.store import counting
+        from eyelet_ingest.store import counting, statistics
 
+        if not self.where.on_rows():
             known = counting.error_codes(lent.conn, part.bounds_us, self.where)
             if known is not None:
                 return known
         failures = select.Way("hooks_error", "error = 1", [], True)
         ways = self.ways if self.where.errors else [failures, *self.ways]
         source = choice.for_all(lent.conn, ways, lent.indexes)
-        where = select.where_sql([*in_range, *self.clauses, "error = 1"])
-        sql = f"select coalesce(error_code, ''), count(*) from hooks{source}{where} group by 1"  # noqa: S608
-        return [(text(code), events) for code, events in lent.conn.execute(sql, params + self.params)]
+        with statistics.snapshot(lent.conn):
+            clauses, params = self.asked(lent, [*in_range, "error = 1"], params)
+            where = select.where_sql(clauses)
+            sql = f"select coalesce(error_code, ''), count(*) from hooks{source}{where} group by 1"  # noqa: S608
+            return [(text(code), events) for code, events in lent.conn.execute(sql, params)]
 
     def rows_of(self, found: list[_Match], cut_chars: int | None) -> list[Row]:
         """The rows of these matches; those that were deleted meanwhile are left out."""
@@ -304,6 +306,8 @@ class _Page:
         if self.beyond:
             low, high = self.beyond.narrow(part, self.oldest_first, low, high)
         in_range, params = search.in_range(part, low, high)
+        if search.text:
+            return self._ask_text(search.text, lent, part, in_range, params, most)
         if self.only_src and search.ways[0].index in lent.indexes:
             ids = choice.rare_src_ids(lent.conn, search.ways[0], in_range, params, self.oldest_first, most)
             if ids is not None:
@@ -326,6 +330,24 @@ class _Page:
             raise
         self._expect_order(part, rows, params)
         return rows if whole else self._of_ids(lent, part, [row[0] for row in rows])
+
+    def _ask_text(
+        self, wanted: "Text", lent: Lent, part: Part, in_range: list[str], params: list[object], most: int
+    ) -> list[tuple[Any, ...]]:
+        """The same where a text is asked for."""
+        from eyelet_ingest.store import statistics
+
+        search = self.search
+        source = choice.rare(lent.conn, search.ways, lent.indexes)
+        clauses, values = in_range + search.clauses, params + search.params
+        try:
+            with statistics.snapshot(lent.conn):
+                ids = wanted.first(lent.conn, clauses, values, source, self.oldest_first, most)
+        except OutOfTime as late:
+            self._expect_order(part, late.found, params)
+            raise
+        self._expect_order(part, [(one,) for one in ids], params)
+        return self._of_ids(lent, part, ids)
 
     def _expect_order(self, part: Part, rows: list[tuple[Any, ...]], span: list[Any]) -> None:
         """SQLite gives rows as they lie in its tree. Where that is damaged they may come twice, or from before the

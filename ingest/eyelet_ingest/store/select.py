@@ -13,8 +13,8 @@ class Filter:
 
     `since_us` and `until_us` are microseconds since 1970 UTC, half-open: since ≤ event < until.
     `contexts` are given names (made safe by the search). `src` values match the name itself and what lies
-    below its dots; with a trailing `*` they are plain text prefixes. `text` is looked for as a substring of
-    the payload, without regard to ASCII case.
+    below its dots; with a trailing `*` they are plain text prefixes. `text` is a query (`text_query.py`), or with
+    `exact` a substring as it stands, of what an event says (`text_schema.py`).
     """
 
     since_us: int | None = None
@@ -31,6 +31,7 @@ class Filter:
     error_code: tuple[str, ...] = ()
     errors: bool = False
     text: str = ""
+    exact: bool = False
 
     def within(self, day_us: tuple[int, int]) -> tuple[int, int]:
         """The part of the range that lies in these bounds: low ≤ id < high, empty where low is not less."""
@@ -76,7 +77,11 @@ _RARE = "status <> 'ok' and status <> 'pending'"
 
 
 def conditions(where: Filter) -> tuple[list[str], list[object]]:
-    """The filter's conditions on a row of `hooks`, without time and context, each value bound."""
+    """The filter's conditions on a row of `hooks`, without time and context, each value bound.
+
+    The text is taken for a substring of the payload as it is stored, without regard to the case of A–Z: so does who
+    deletes or redacts by it, and asks no index. What a search finds by it `text_search.py` says.
+    """
     clauses: list[str] = []
     params: list[object] = []
     for column in (*_EQUAL, "src"):

@@ -31,7 +31,7 @@ FIELDS = (
     "error_code",
 )
 Day = tuple[int, int]  # its first microsecond, and the next day's first
-_NOT_ON_ROWS = ("since_us", "until_us", "contexts", "errors")
+_NOT_ON_ROWS = ("since_us", "until_us", "contexts", "errors", "exact")
 
 
 class snapshot:

@@ -26,6 +26,7 @@ from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.tending import Tending
+from eyelet_ingest.store.text_rounds import TextRounds
 
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
     from eyelet_ingest.store.backup import Made
@@ -110,6 +111,7 @@ class Store(Tending, Asking):
         self._lent = weakref.WeakSet()
         self._maintaining = threading.Lock()
         self._maintenance: list[Maintenance] = []  # guarded by _maintaining; one, as soon as there was a need
+        self._text_rounds = TextRounds(self.root)
         self._writers: list[Writers] = []  # one, as soon as there was a bulk; shared with the stores limited from this
 
     @classmethod

@@ -6,9 +6,15 @@ whose files changed are asked, by the index on `arrived`.
 
 import os
 import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
+from eyelet_ingest.store import select
 from eyelet_ingest.store.answers import Row, Unreadable
 from eyelet_ingest.store.catalog import Part
+from eyelet_ingest.store.fanout import Lent
+from eyelet_ingest.store.fetched import read_as, row_of
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.search import Search
 from eyelet_ingest.store.select import Filter
@@ -33,7 +39,7 @@ class Tail:
         self._looks: dict[str, _Looks] = {}  # path of a day → its files, as they were when it had no more to give
         with Search(roots, where) as question:
             now = {part.path: _look(part.path) for part in question.parts}
-            for part, arrived in question.last_arrived(question.parts):
+            for part, arrived in question.each(question.parts, _last_arrived):
                 self._after[part.path] = arrived
                 self._keep(part.path, now[part.path])
 
@@ -48,11 +54,31 @@ class Tail:
             self._forget(set(now))
             after = {part: self._after.get(part.path, 0) for part in changed}
             rows: list[Row] = []
-            for part, found in question.arrivals(after, PAGE_ROWS, self.cut_chars):
+            for part, read in question.each(list(after), partial(self._arrivals, question, after)):
+                found = [row_of(part.context, row) for row in read]
+                if self.roots.several:
+                    found = [{**row, "root": part.root} for row in found]
                 self._take(part, found, now[part.path])
                 rows += found
             self.unreadable = question.truth().unreadable
         return sorted(rows, key=lambda row: (int(str(row["arrived"])), str(row["context_name"]), int(str(row["id"]))))
+
+    def _arrivals(self, question: Search, after: Mapping[Part, int], lent: Lent, part: Part) -> list[tuple[Any, ...]]:
+        """What matches and arrived after the `arrived` given for the partition, in that order, at most PAGE_ROWS."""
+        in_range, params = question.in_range(part)
+        by_index = " indexed by hooks_arrived" if "hooks_arrived" in lent.indexes else ""
+        clauses = ["arrived > ?", *in_range, *question.clauses]
+        values = [after[part], *params, *question.params]
+        columns = read_as(self.cut_chars)
+        if question.text:
+            ids = question.text.arrived(lent.conn, clauses, values, by_index, PAGE_ROWS)
+            sql = f"select {columns} from hooks where id in ({', '.join('?' * len(ids))}) order by arrived"  # noqa: S608
+            values = list(ids)
+        else:
+            sql = f"select {columns} from hooks{by_index}{select.where_sql(clauses)} order by arrived limit ?"  # noqa: S608
+            values.append(PAGE_ROWS)
+        found: list[tuple[Any, ...]] = lent.conn.execute(sql, values).fetchall()
+        return found
 
     def _take(self, part: Part, found: list[Row], look: _Looks) -> None:
         if found:
@@ -74,6 +100,12 @@ class Tail:
         for path in [path for path in self._after if path not in there]:
             del self._after[path]
             self._looks.pop(path, None)
+
+
+def _last_arrived(lent: Lent, _: Part) -> int:
+    """The `arrived` of the newest arrival in a partition, 0 where it has none."""
+    newest = lent.conn.execute("select max(arrived) from hooks").fetchone()[0] if lent.ready else 0
+    return int(newest or 0)
 
 
 def _look(path: str) -> _Looks:

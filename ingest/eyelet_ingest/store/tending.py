@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from eyelet_ingest.errors import BadInput
+from eyelet_ingest.errors import BadInput, PartitionError
 from eyelet_ingest.store import layout
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.layout import PartitionKey
@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.connection import DayConnection
     from eyelet_ingest.store.inventory import Day
     from eyelet_ingest.store.sealing import Sealed
+    from eyelet_ingest.store.text_index import CaughtUp, TextState
+    from eyelet_ingest.store.text_rounds import Indexed, TextRounds
     from eyelet_ingest.store.verify import Verified
 
 
@@ -24,6 +26,7 @@ class Tending:
     catalog: Catalog
     release: Callable[..., bool]
     _lent: "weakref.WeakSet[DayConnection]"
+    _text_rounds: "TextRounds"
 
     def days(self, keys: Iterable[PartitionKey] | None = None) -> "Iterator[Day]":
         """What is known of these days, of all where None, oldest first: events, bytes, seal, archive. Days that cannot
@@ -79,6 +82,40 @@ class Tending:
         from eyelet_ingest.store.rewriting import migrate
 
         return migrate(self.root, key)
+
+    def index_text(self, deadline_ms: float, first: Iterable[PartitionKey] = ()) -> "Indexed":
+        """Put what arrived since into the text indexes of days, those of `first` before the newest and these before
+        others, for about `deadline_ms`. It yields to whoever writes, and may be stopped anywhere. To be called again
+        and again: a day that has all it needs costs a look at its file. Nothing is raised."""
+        return self._text_rounds.run(self.catalog.partitions(), deadline_ms, first)
+
+    def text_catch_up(self, key: PartitionKey, deadline_ms: float) -> bool:
+        """Bring the text index of one day up, for about `deadline_ms`; whether it holds all that arrived. False, too,
+        where others keep the day, and where nobody may write to it: text is found there all the same, by reading."""
+        from eyelet_ingest.store.text_index import catch_up
+
+        try:
+            return catch_up(self.root, key, deadline_ms).is_current
+        except PartitionError:
+            return False
+
+    def text_build(self, key: PartitionKey, *, anew: bool = False) -> "CaughtUp":
+        """Make the text index of a day complete, or `anew` from nothing. A sealed day is sealed again."""
+        from eyelet_ingest.store import text_index
+
+        return (text_index.rebuild if anew else text_index.build)(self.root, key)
+
+    def text_state(self, key: PartitionKey) -> "TextState":
+        """How the text index of a day stands."""
+        from eyelet_ingest.store.text_index import read_state
+
+        return read_state(self.root, key)
+
+    def text_check(self, key: PartitionKey) -> list[str]:
+        """What is wrong with the text index of a day, compared with its rows: nothing where it is as it has to be."""
+        from eyelet_ingest.store.text_check import check
+
+        return check(self.root, key)
 
     def connection(self, key: PartitionKey) -> "DayConnection":
         """A connection for tables of other programs in this day (docs/extensions.md has its rules).
