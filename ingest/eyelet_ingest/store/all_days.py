@@ -6,6 +6,7 @@ where the extension is, and the union of a few attached days where it is not: `a
 anything; names and SQL are our own throughout.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from eyelet_ingest.store import schema, statistics
@@ -62,36 +63,38 @@ VALUES_COLUMNS = (
 )
 
 
+_HOUR = f"id / {HOUR_US} * {HOUR_US}"
+# Counted days are finished ones, all of whose hours are known.
+_IS_COUNTED = "(select count(*) from {day}eyelet_hours) = 24"
+_IS_NEW = f"""not exists (
+    select 1 from {{day}}eyelet_hours known
+    where known.hour = hooks.id / {HOUR_US} % 24 and known.arrived >= hooks.arrived
+)"""  # noqa: S608  our own names and numbers
+_COUNTED = f"""
+select last_id as id, last_id / {HOUR_US} * {HOUR_US} as hour_us, field, value, events, errors from {{day}}eyelet_counts
+"""  # noqa: S608
+_READ = f"""
+select max(id), {_HOUR}, '{{field}}', {{field}}, count(*), coalesce(sum(error = 1), 0) from {{day}}hooks
+where {{field}} is not null and not {_IS_COUNTED} and {_IS_NEW} group by {{field}}, {_HOUR}
+"""  # noqa: S608
+_LATE = f"""
+select max(hooks.id), hooks.{_HOUR}, one.key, one.value, count(*), coalesce(sum(error = 1), 0)
+from {{day}}hooks cross join json_each(json_object({{fields}})) one
+where {_IS_COUNTED} and arrived > (select min(arrived) from {{day}}eyelet_hours) and {_IS_NEW}
+    and one.value is not null
+group by one.key, one.value, hooks.{_HOUR}
+"""  # noqa: S608
+
+
 def _values_sql() -> str:
     """How often each value of the counted columns occurs in each hour: statistics where they hold, rows elsewhere.
 
     A condition on `field` leaves one of the arms that read rows. Of a day that is counted only what arrived later is
-    looked at, by the order of arrival.
+    looked at, by the order of arrival. JSON has no place for bytes, which another program may have put into a column.
     """
-    hour = f"id / {HOUR_US} * {HOUR_US}"
-    is_counted = "(select count(*) from {day}eyelet_hours) = 24"
-    is_new = (
-        "not exists (select 1 from {day}eyelet_hours known "
-        f"where known.hour = hooks.id / {HOUR_US} % 24 and known.arrived >= hooks.arrived)"
-    )
-    arms = [
-        f"select last_id as id, last_id / {HOUR_US} * {HOUR_US} as hour_us, field, value, events, errors "
-        "from {day}eyelet_counts"
-    ]
-    arms += [
-        f"select max(id), {hour}, '{field}', {field}, count(*), coalesce(sum(error = 1), 0) from {{day}}hooks "
-        f"where {field} is not null and not {is_counted} and {is_new} group by {field}, {hour}"
-        for field in statistics.FIELDS
-    ]
-    # JSON has no place for bytes, which another program may have put there.
-    fields = ", ".join(f"'{field}', iif(typeof({field}) = 'blob', null, {field})" for field in statistics.FIELDS)
-    arms.append(
-        f"select max(hooks.id), hooks.{hour}, one.key, one.value, count(*), coalesce(sum(error = 1), 0) "
-        f"from {{day}}hooks cross join json_each(json_object({fields})) one "
-        f"where {is_counted} and arrived > (select min(arrived) from {{day}}eyelet_hours) and {is_new} "
-        f"and one.value is not null group by one.key, one.value, hooks.{hour}"
-    )
-    return " union all ".join(arms)
+    fields = ", ".join(f"'{name}', iif(typeof({name}) = 'blob', null, {name})" for name in statistics.FIELDS)
+    arms = [_READ.replace("{field}", name) for name in statistics.FIELDS]
+    return " union all ".join([_COUNTED, *arms, _LATE.replace("{fields}", fields)])
 
 
 RELATIONS = {
@@ -134,7 +137,7 @@ select context_name, value as src, sum(events) as events, sum(errors) as errors,
 from eyelet_values where field = 'src' group by context_name, value
 """
 
-# Counted from statistics; what is looked up in the rows costs only where it is asked for, and only the days of a session.
+# Counted from statistics. What is looked up in rows costs only where it is asked for, and only the days of a session.
 _OF_SESSION = (
     "hooks.context_name = told.context_name and hooks.session_id = told.session_id and hooks.id >= told.from_us"
 )
@@ -194,7 +197,7 @@ def stub(name: str) -> str:
     return f"create table {name} ({', '.join(f'{column} {kind}' for column, kind in columns)}{key})"
 
 
-def virtual_table(name: str, roots: list[str], contexts: list[str]) -> str:
+def virtual_table(name: str, roots: Sequence[str], contexts: Sequence[str]) -> str:
     """The statement that makes a relation a virtual table over every day of these roots (absolute paths), of these safe
     contexts alone where some are given."""
     relation = RELATIONS[name]
