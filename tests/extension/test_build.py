@@ -48,12 +48,12 @@ def test_where_there_is_no_compiler_one_line_names_the_package(monkeypatch: pyte
     assert "no C compiler" in reason and "apt install gcc" in reason and "\n" not in reason
 
 
-@pytest.mark.parametrize(("found", "missing"), [("stdio", "libsqlite3-dev"), ("nothing", "libc6-dev")])
+@pytest.mark.parametrize(("found", "missing"), [("eyelet|stdio", "libsqlite3-dev"), ("eyelet", "libc6-dev")])
 def test_where_a_header_is_missing_one_line_names_the_package(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: str, missing: str
 ) -> None:
     in_a_copy(tmp_path, monkeypatch)
-    monkeypatch.setenv("CC", fake_compiler(tmp_path, f"grep -q {found}"))
+    monkeypatch.setenv("CC", fake_compiler(tmp_path, f"grep -qE '{found}'"))
     reason = reason_of_failure()
     assert missing in reason and "\n" not in reason
 
@@ -65,6 +65,14 @@ def test_what_the_compiler_says_first_is_the_one_line(monkeypatch: pytest.Monkey
     before = sorted(os.listdir(folder))
     assert reason_of_failure() == "fakecc: plan.c:3:1: error: no"
     assert sorted(os.listdir(folder)) == before  # nothing half made is left
+
+
+def test_a_compiler_that_compiles_nothing_is_not_taken_for_one_without_headers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    in_a_copy(tmp_path, monkeypatch)
+    monkeypatch.setenv("CC", fake_compiler(tmp_path, "echo 'licence expired' >&2; exit 1"))
+    assert reason_of_failure() == "the compiler does not work: fakecc: licence expired"
 
 
 def test_a_folder_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Builds the extension where it lies: `python -m eyelet_ingest.extension.build`. Also what an install does, and `make ext`.
+"""Builds the extension where it lies: `python -m eyelet_ingest.extension.build`, as an install and `make ext` do.
 
 Plain Python that imports nothing of ours: hatch's build hook loads it by path, before anything is installed. A compiler
 and SQLite's headers are all it takes; where one is missing, one line says which, and the package that brings it.
@@ -86,9 +86,11 @@ def compiler() -> list[str]:
         command += shlex.split(os.environ.get(name, ""))
     for folder in ("", *filter(os.path.isdir, ELSEWHERE)):
         with_folder = [*command, f"-I{folder}"] if folder else command
-        if _finds(with_folder, "sqlite3ext.h"):
+        if not _complaint(with_folder, "sqlite3ext.h"):
             return with_folder
-    missing = "sqlite3ext.h" if _finds(command, "stdio.h") else "stdio.h"
+    if reason := _complaint(command):
+        raise NotBuilt(f"the compiler does not work: {reason}")
+    missing = "stdio.h" if _complaint(command, "stdio.h") else "sqlite3ext.h"
     raise NotBuilt(f"the header {missing} is missing: {PACKAGES[missing]}")
 
 
@@ -138,16 +140,15 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _finds(command: Sequence[str], header: str) -> bool:
-    """Whether the compiler finds this header."""
+def _complaint(command: Sequence[str], header: str = "") -> str:
+    """What the compiler says of a file that includes this header and nothing else; "" where it takes it."""
     probe = [*command, "-x", "c", "-fsyntax-only", "-"]
+    text = f"#include <{header}>\n" if header else "int eyelet;\n"
     try:
-        done = subprocess.run(
-            probe, input=f"#include <{header}>\n", capture_output=True, text=True, timeout=TIMEOUT_S, env=_env()
-        )
+        done = subprocess.run(probe, input=text, capture_output=True, text=True, timeout=TIMEOUT_S, env=_env())
     except (OSError, subprocess.TimeoutExpired) as bad:
         raise NotBuilt(f"{command[0]} could not be run: {bad}") from bad
-    return done.returncode == 0
+    return _said_by(command[0], done.stderr) if done.returncode else ""
 
 
 def _env() -> dict[str, str]:
