@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from eyelet_ingest import extension as built
+from eyelet_ingest.cli import cli
 from eyelet_ingest.store import connect
 from tests.test_rooms import INGEST, PLUGIN
 
@@ -68,6 +70,21 @@ def test_where_it_is_not_built_the_line_says_how(memory: Any, monkeypatch: pytes
 
 def test_a_python_that_cannot_load_says_so(loadable: str) -> None:
     assert "pip install pysqlite3" in connect.load_extension(object(), loadable)
+
+
+def test_config_show_says_whether_it_is_there_and_what_helps_where_not(
+    monkeypatch: pytest.MonkeyPatch, loadable: str
+) -> None:
+    def shown() -> list[str]:
+        done = CliRunner().invoke(cli, ["config", "show"])
+        assert done.exit_code == 0
+        return done.stdout.splitlines()[-1].split(maxsplit=2)
+
+    monkeypatch.setattr(built, "path_of_built", lambda: loadable)
+    assert shown() == ["sqlite.extension", "true", loadable]
+    monkeypatch.setattr(built, "path_of_built", lambda: None)
+    assert shown()[:2] == ["sqlite.extension", "false"]
+    assert shown()[2].endswith("(build it with: python -m eyelet_ingest.extension.build)")
 
 
 def test_only_connect_loads() -> None:
