@@ -216,9 +216,9 @@ def _values(given: tuple[tuple[str, str], ...]) -> dict[str, str]:
 
 
 def _ready(name: str) -> str:
-    from eyelet_ingest.store import asked, mistakes
+    from eyelet_ingest.store import mistakes, ready
 
-    known = {query.name: query for query in asked.QUERIES}
+    known = {query.name: query for query in ready.QUERIES}
     if name in known:
         return known[name].sql
     near = mistakes.nearest(name, known)
@@ -227,9 +227,9 @@ def _ready(name: str) -> str:
 
 
 def _queries() -> Iterator[str]:
-    from eyelet_ingest.store import asked
+    from eyelet_ingest.store import ready
 
-    for query in asked.QUERIES:
+    for query in ready.QUERIES:
         yield " ".join((query.name, *(f"-p {name} …" for name in query.parameters)))
         yield f"    {query.description}"
 
