@@ -106,16 +106,30 @@ def _of_input(*fields: str) -> str:
 _CALL = "coalesce(nullif(hooks.session_id, '') || ' ' || hooks.tool_use_id, hooks.context_name || ' ' || hooks.id)"
 
 
-def _calls_of(tools: str, days: int) -> str:
-    """A row for each call of these tools, with what it was asked, whoever witnessed it."""
+def _calls_of(tools: str, days: int, *columns: str) -> str:
+    """A row for each call of these tools, whoever witnessed it, with these columns besides."""
+    more = "".join(f", {column}" for column in columns)
     return f"""of_calls as (
     select {_CALL} as call, max(hooks.context_name) as context_name, max(hooks.session_id) as session_id,
-        max(hooks.tool_name) as tool_name, max({_INPUT}) as input, max(hooks.error = 1) as failed,
-        max(hooks.status = 'denied') as denied, max(hooks.id) as id
+        max(hooks.tool_name) as tool_name, max(hooks.id) as id, max(hooks.error = 1) as failed{more}
     from hooks
     where {tools} and (hooks.tool_use_id is not null or hooks.status = 'pending') and {_within(days)}
     group by 1
 )"""  # noqa: S608  our own fragments
+
+
+_ASKED = f"max({_INPUT}) as input"
+_DENIED = "max(hooks.status = 'denied') as denied"
+_FIRST = "min(hooks.id) as asked_id"
+_CODE = "max(hooks.error_code) as code"
+# As payloads say it, if it can be; else from question to answer, of events that have a time of their own.
+_TIMED = "case when json_valid(hooks.meta) then json_type(hooks.meta, '$.timestamp_from') is null end"
+_ASKS = "(hooks.status = 'pending' or hooks.role is 'assistant')"
+_DURATION = f"""coalesce(
+            max(case when hooks.duration_ms between 0 and 1e12 and not {_ASKS} then hooks.duration_ms end),
+            max((min(case when not {_ASKS} and {_TIMED} then hooks.id end)
+                - min(case when {_ASKS} and {_TIMED} then hooks.id end)) / 1000.0, 0)
+        ) as duration_ms"""
 
 
 _SHELLS = (
@@ -197,7 +211,10 @@ select {_EVENT}, hooks.hook_type, hooks.tool_name, hooks.status, hooks.duration_
 from hooks
 where hooks.session_id = coalesce(
         nullif(:session_id, ''),
-        (select latest.session_id from hooks latest where latest.session_id > '' order by latest.id desc limit 1)
+        (
+            select session_id
+            from (select session_id, id from hooks where session_id > '' order by id desc limit 1)
+        )
     )
     and hooks.id > cast(:after as integer)
 order by hooks.id
@@ -215,17 +232,17 @@ order by last_id desc
 """  # noqa: S608
 
 _TOOLS = f"""
-with timed as (
-    select tool_name, error, duration_ms, count(duration_ms) over (partition by tool_name) as known,
+with {_calls_of("hooks.tool_name is not null", 7, _DURATION)},
+timed as (
+    select tool_name, failed, duration_ms, count(duration_ms) over (partition by tool_name) as known,
         row_number() over (partition by tool_name order by duration_ms is null, duration_ms) as place
-    from calls
-    where tool_name is not null and {_within(7, "id")}
+    from of_calls
 )
-select tool_name, count(*) as calls, sum(error) as failed_calls,
-    round(100.0 * sum(error) / count(*), 1) as failed_percent,
-    min(case when place >= 0.5 * known then duration_ms end) as p50_ms,
-    min(case when place >= 0.95 * known then duration_ms end) as p95_ms,
-    max(duration_ms) as max_ms
+select tool_name, count(*) as calls, sum(failed) as failed_calls,
+    round(100.0 * sum(failed) / count(*), 1) as failed_percent,
+    round(min(case when place >= 0.5 * known then duration_ms end), 1) as p50_ms,
+    round(min(case when place >= 0.95 * known then duration_ms end), 1) as p95_ms,
+    round(max(duration_ms), 1) as max_ms
 from timed
 group by tool_name
 order by calls desc, tool_name
@@ -233,17 +250,19 @@ order by calls desc, tool_name
 """  # noqa: S608
 
 _SLOWEST = f"""
-with found as (
-    select context_name, id, coalesce(question_id, id) as asked_id, duration_ms, tool_name, status, session_id
-    from calls
-    where duration_ms is not null and {_within(7, "id")}
-    order by duration_ms desc, id desc
+with {_calls_of("hooks.tool_name is not null", 7, _DURATION, _FIRST, _CODE)},
+found as (
+    select * from of_calls where duration_ms is not null order by duration_ms desc, id desc
     {_LIMIT.format(100)}
 )
-select found.context_name, found.id, {_TIME.format("found.id", "time_utc")}, found.duration_ms, found.tool_name,
-    found.status, found.session_id, {_WHAT}
-from found left join hooks on hooks.context_name = found.context_name and hooks.id = found.asked_id
-order by found.duration_ms desc, found.id desc
+select context_name, id, {_TIME.format("id", "time_utc")}, round(duration_ms, 1) as duration_ms, tool_name, failed,
+    code as error_code, session_id,
+    (
+        select {_WHAT} from hooks
+        where hooks.context_name = found.context_name and hooks.id = found.asked_id
+    ) as what
+from found
+order by found.duration_ms desc, id desc
 """  # noqa: S608
 
 _HOURLY = f"""
@@ -257,7 +276,7 @@ order by hour_us desc
 """  # noqa: S608
 
 _FILES = f"""
-with {_calls_of(_among(_EDITORS), 7)}
+with {_calls_of(_among(_EDITORS), 7, _ASKED)}
 select {_of_input("file_path", "notebook_path", "path", "filePath", "target_file", "absolute_path")} as file,
     count(*) as calls, sum(failed) as failed_calls, count(distinct session_id) as sessions,
     {_TIME.format("max(id)", "last_utc")}
@@ -270,7 +289,7 @@ order by calls desc, file
 """  # noqa: S608
 
 _COMMANDS = f"""
-with {_calls_of(_among(_SHELLS), 7)}
+with {_calls_of(_among(_SHELLS), 7, _ASKED)}
 select {_line(_of_input("command", "cmd"))} as command, count(*) as calls, sum(failed) as failed_calls,
     count(distinct session_id) as sessions, {_TIME.format("max(id)", "last_utc")}
 from of_calls
@@ -374,6 +393,7 @@ order by place, that_day desc, day_before desc, what
 """  # noqa: S608
 
 _RULED = f"hooks.tool_name >= {_below('tool')} and hooks.tool_name < {_below('tool')} || {_end('tool', 'char(0)')}"
+_RULED = _RULED.replace(":tool", "coalesce(nullif(:tool, ''), 'Bash')")
 _SUBJECT = _of_input(
     *(
         "command",
@@ -391,7 +411,7 @@ _SUBJECT = _of_input(
 )
 # `git push:*` is the command alone or with something behind it, as agents' rules have it; else * is anything.
 _WOULD_DENY = f"""
-with {_calls_of(_RULED, 30)},
+with {_calls_of(_RULED, 30, _ASKED, _DENIED)},
 spoken as (
     select call, session_id, context_name, tool_name, id, denied, coalesce({_SUBJECT}, input) as what from of_calls
 )
@@ -538,7 +558,8 @@ QUERIES = (
     Query(
         "would_deny",
         "What would this rule have denied?",
-        "Calls that a rule would have met. tool: Bash, or mcp__github__* for all that begins so. pattern: what the "
+        "Calls that a rule would have met. tool: as Read, mcp__github__* for all that begins so, * for every tool, "
+        "Bash where it is left out. pattern: what the "
         "command, file or address is, * being anything: *.env; git push:* is that command alone or with something "
         "behind it. denied_then: how many were not allowed at the time. "
         f"{_last(30)}{_HOW_MANY.format(100)}",
