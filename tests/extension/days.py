@@ -56,14 +56,18 @@ class Days:
         self.root = root
         self.chance = random.Random(seed)
         self.plain = _memory()
-        columns = ", ".join(f"{name} {TYPES.get(name, 'text')}" for name in COLUMNS)
-        self.plain.execute(f"create table hooks ({columns}, primary key (context_name, id))")
+        self.plain.execute(self.plain_table())
 
     def __enter__(self) -> "Days":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.plain.close()
+
+    @staticmethod
+    def plain_table() -> str:
+        columns = ", ".join(f"{name} {TYPES.get(name, 'text')}" for name in COLUMNS)
+        return f"create table hooks ({columns}, primary key (context_name, id))"
 
     def fill(self, rows: int = ROWS_A_DAY) -> None:
         """Days of every context, some of them empty, one of them without statistics of SQLite's."""
@@ -89,14 +93,14 @@ class Days:
     def take(self) -> None:
         """The ordinary table holds what the days hold now."""
         self.plain.execute("delete from hooks")
-        for key in self.keys():
+        for key in self.partitions():
             self.plain.execute("attach ? as day", (layout.db_path(self.root, key),))
             names = ", ".join(COLUMNS[1:])
             sql = f"insert into hooks select ?, {names} from day.hooks where id >= ? and id < ?"
             self.plain.execute(sql, (key.context, *key.bounds_us))
             self.plain.execute("detach day")
 
-    def keys(self) -> list[PartitionKey]:
+    def partitions(self) -> list[PartitionKey]:
         found = []
         for at, _, names in os.walk(layout.logs_dir(self.root)):
             if "logs.sqlite" in names:
@@ -125,7 +129,7 @@ class Days:
         self.plain.execute("create table there.copied as select * from main.hooks")
         self.plain.execute("detach there")
         other.execute("attach ? as there", (path,))
-        other.execute(self.plain.execute("select sql from main.sqlite_master where name = 'hooks'").fetchone()[0])
+        other.execute(self.plain_table())
         other.execute("insert into hooks select * from there.copied order by hex(data), hex(uid)")
         other.execute("detach there")
         os.unlink(path)

@@ -82,7 +82,11 @@ class Selects:
         return f"{name}.{column}", column
 
     def literal(self, column: str) -> str:
-        return self.pick(ODD_LITERALS) if self.is_so(20) else self.pick(self.samples[column])
+        if self.is_so(20):
+            return self.pick(ODD_LITERALS)
+        value = self.pick(self.samples[column])
+        # Datasette binds what stands in an address as text.
+        return f"'{value}'" if column in days.TYPES and "'" not in value and self.is_so(25) else value
 
     def _compared(self, name: str) -> str:
         at, column = self.column(name)
