@@ -21,6 +21,7 @@ from datasette_eyelet import (
     eyelet_database,
     front,
     instance,
+    mounts,
     permissions,
     queries,
     responses,
@@ -50,7 +51,7 @@ def register_commands(cli: Any) -> None:
 def startup(datasette: Any) -> Callable[[], Awaitable[None]]:
     async def start() -> None:
         await instance.start(datasette)
-        eyelet_database.register(datasette)
+        await eyelet_database.register(datasette)
         sign_in.start(datasette)
         compat.configure_databases(datasette, partial(describe.configured, datasette))
         await compat.take_titles_from_config(datasette)
@@ -66,8 +67,8 @@ def shutdown(datasette: Any) -> None:
 
 @hookimpl
 def canned_queries(datasette: Any, database: str) -> dict[str, dict[str, Any]]:
-    """Datasette 0.65. In 1.0 a day's queries are entered when it is mounted."""
-    return queries.canned() if describe.has_events(datasette, database) else {}
+    """Datasette 0.65. In 1.0 the queries of a database are entered when it is mounted."""
+    return queries.canned(database) if describe.has_events(datasette, database) else {}
 
 
 @hookimpl
@@ -153,8 +154,8 @@ def extra_template_vars(
 
 @hookimpl
 def extra_css_urls(datasette: Any, database: str | None) -> list[str]:
-    is_day = database is not None and day_table.day_of(datasette, database) is not None
-    return [responses.static_urls(datasette)["day_css"]] if is_day else []
+    is_ours = database is not None and mounts.is_ours(datasette, database)
+    return [responses.static_urls(datasette)["day_css"]] if is_ours else []
 
 
 @hookimpl

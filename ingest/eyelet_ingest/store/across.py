@@ -69,8 +69,9 @@ class Across:
         self._roots, self._contexts = roots, contexts
         self._range = since_us, until_us
         self._prepare, self._may_extend = prepare, may_extend
-        self._listed: list[object] = []
+        self._listed: list[object] | None = None
         self._parts: Sequence[Part] = ()
+        self.troubles: tuple[Unreadable, ...] = ()
         self._filled_s = 0.0
         self._look()
         self._open()
@@ -107,6 +108,9 @@ class Across:
         """The virtual tables over every day, and the views on them; empty tables where no context may be seen, as none
         that is named means all of them to the extension."""
         roots = [os.path.abspath(catalog.root) for catalog in self._roots.catalogs]
+        # Our views stand on virtual tables, which SQLite takes for dangerous in a schema that anybody may have written;
+        # that of this database only we write, and nothing is attached to it.
+        self.conn.execute("pragma trusted_schema = on")
         contexts = sorted(self._contexts or ())
         for name in all_days.RELATIONS:
             is_any = self._contexts is None or contexts
@@ -120,7 +124,8 @@ class Across:
         for catalog in self._roots.catalogs:
             with suppress(EyeletError):
                 listed.append(catalog.parts())  # the very same list while nothing changes
-        if len(listed) == len(self._listed) and all(map(operator.is_, listed, self._listed)):
+        before = self._listed
+        if before is not None and len(listed) == len(before) and all(map(operator.is_, listed, before)):
             return False
         self._listed = listed
         try:
