@@ -7,14 +7,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from eyelet_ingest.cli import output, recorded
 from eyelet_ingest.cli.options import opened_store, roots_option, utf8
 from eyelet_ingest.cli.query import format_options, number
-from eyelet_ingest.errors import BadInput
+from eyelet_ingest.errors import BadInput, EyeletError
 
 if TYPE_CHECKING:
     from eyelet_ingest.store.across import Across, Covers
@@ -42,6 +42,7 @@ STATEMENT_BYTES = 1_000_000  # which SQLite takes
 @click.option("--explain", is_flag=True, help="Print how SQLite would go about it, and run nothing.")
 @click.option("--queries", "list_queries", is_flag=True, help="List the ready queries and their parameters.")
 @click.option("--tables", "list_tables", is_flag=True, help="List the tables and their columns.")
+@click.option("--script", is_flag=True, help="Print what makes the same tables in a shell of SQLite.")
 @format_options(what="every column")
 @roots_option
 def sql(
@@ -53,6 +54,7 @@ def sql(
     explain: bool,
     list_queries: bool,
     list_tables: bool,
+    script: bool,
     form: str | None,
     roots: tuple[str, ...],
 ) -> None:
@@ -60,40 +62,52 @@ def sql(
     if list_queries:
         output.write_lines(sys.stdout, _queries())
         return
-    values = _values(given)
     with opened_store(*roots, alongside=True) as store:
         from eyelet_ingest.store.across import Across
         from eyelet_ingest.store.layout import safe_context
 
         chosen = frozenset(safe_context(utf8("context", context)) for context in contexts) or None
+        if script:
+            output.write_lines(sys.stdout, _script([one.root for one in store.roots.catalogs], sorted(chosen or ())))
+            return
         across = Across(store.limited_to(chosen).roots, chosen)
         try:
             if list_tables:
                 output.write_lines(sys.stdout, _tables(across))
                 return
-            _ask(across, _statement(statement, name), values, bool(name), timeout_s, explain, form)
+            wanted = _Wanted(_statement(statement, name), _values(given), bool(name), timeout_s)
+            if explain:
+                _explain(across, wanted)
+            else:
+                _ask(across, wanted, form)
         finally:
             across.close()
 
 
-def _ask(
-    across: "Across",
-    text: str,
-    values: Mapping[str, str],
-    lenient: bool,
-    timeout_s: float | None,
-    explain: bool,
-    form: str | None,
-) -> None:
-    """Runs the statement, or shows its plan, and says what it was about."""
-    from eyelet_ingest.store.statement import Statement
+class _Wanted(NamedTuple):
+    """What is to be run, and how."""
 
+    text: str
+    values: Mapping[str, str]
+    lenient: bool
+    timeout_s: float | None
+
+    def on(self, across: "Across") -> "Statement":
+        from eyelet_ingest.store.statement import Statement
+
+        return Statement(across.conn, self.text, self.values, lenient=self.lenient, timeout_s=self.timeout_s)
+
+
+def _explain(across: "Across", wanted: _Wanted) -> None:
+    plan = wanted.on(across).plan()
+    output.write_lines(sys.stdout, (f"{'  ' * line.depth}{output.visible(line.text)}" for line in plan))
+    _tell(across.covers, "")
+
+
+def _ask(across: "Across", wanted: _Wanted, form: str | None) -> None:
+    """Runs the statement, and says what it was about."""
     started_s = time.monotonic()
-    asked = Statement(across.conn, text, values, lenient=lenient, timeout_s=timeout_s)
-    if explain:
-        output.write_lines(sys.stdout, (f"{'  ' * line.depth}{output.visible(line.text)}" for line in asked.plan()))
-        _tell(across.covers, "")
-        return
+    asked = wanted.on(across)
     rows = _Counted(asked.rows())
     output.write_lines(sys.stdout, _lines(asked, rows, form))
     _tell(across.covers, f"{number(rows.count, 'row')}, {(time.monotonic() - started_s) * 1000:.0f} ms")
@@ -240,3 +254,14 @@ def _tables(across: "Across") -> Iterator[str]:
 
     for table, columns in mistakes.tables(across.conn).items():
         yield f"{table} ({', '.join(map(output.visible, columns))})"
+
+
+def _script(roots: list[str], contexts: list[str]) -> list[str]:
+    """What a shell of SQLite reads to have the tables; EyeletError where the extension is not there."""
+    from eyelet_ingest import extension
+    from eyelet_ingest.store import all_days
+
+    path = extension.path_of_built()
+    if reason := extension.why_not(path):
+        raise EyeletError("make the script", reason=f"the extension cannot be loaded: {reason}")
+    return all_days.script(str(path), roots, contexts)

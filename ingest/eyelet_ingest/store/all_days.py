@@ -211,6 +211,12 @@ def virtual_table(name: str, roots: Sequence[str], contexts: Sequence[str]) -> s
     return f"create virtual table {name} using eyelet_partitions({', '.join(arguments)})"
 
 
+def script(extension: str, roots: Sequence[str], contexts: Sequence[str]) -> list[str]:
+    """The lines that give a shell of SQLite (`sqlite3 -init FILE`) these relations and views."""
+    tables = [virtual_table(name, roots, contexts) for name in RELATIONS]
+    return [f".load {quoted(extension)}", *(f"{statement};" for statement in (*tables, *views()))]
+
+
 def quoted(text: str) -> str:
     """`text` as a string of SQL."""
     doubled = text.replace("'", "''")

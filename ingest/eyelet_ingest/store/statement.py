@@ -94,6 +94,8 @@ class Statement:
 
     def _check(self) -> None:
         """Prepares it. SQLite's own `explain` of a statement is refused as one that shows a program, not rows."""
+        if "\0" in self._sql:
+            raise BadInput("SQL", reason="it holds a character with the number 0", hint="write char(0)")
         if mistakes.first_word(self._sql) not in ("select", "with", "values"):
             word = mistakes.first_word(self._sql)
             what = f"it begins with {word!r}" if word else "there is no statement"
@@ -102,7 +104,7 @@ class Statement:
             )
         try:
             self._conn.execute(f"explain {self._sql}", self._bound).close()
-        except (*_errors(), ValueError) as bad:
+        except _errors() as bad:
             raise mistakes.explained(self._conn, self._sql, str(bad)) from bad
         self._bound.check()
 
@@ -120,7 +122,7 @@ class _explained:
         pass
 
     def __exit__(self, kind: object, bad: BaseException | None, trace: object) -> None:
-        if not isinstance(bad, _errors()):
+        if bad is None or not isinstance(bad, _errors()):
             return
         if str(bad) == "interrupted":
             if not self._statement._is_late():
@@ -174,7 +176,7 @@ def distinct(names: list[str]) -> list[str]:
     return given
 
 
-def _errors() -> tuple[type[Exception], ...]:
+def _errors() -> tuple[type[BaseException], ...]:
     return (driver().Error, driver().Warning)
 
 
