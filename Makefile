@@ -34,7 +34,7 @@ ext: .venv/installed
 
 # Which branches of it the tests take.
 ext-coverage: .venv/installed-test
-	.venv/bin/python tests/extension/coverage.py
+	.venv/bin/python tests/extension/branches.py
 
 # The long proofs in full: hours of processes and kills where `make test` runs a short seeded form.
 soak: .venv/installed-test $(VENV_1)/installed-test
