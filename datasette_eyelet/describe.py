@@ -8,14 +8,16 @@ metadata says something of one day, that counts.
 
 from typing import Any
 
-from datasette_eyelet import compat, mounts
+from markupsafe import Markup
+
+from datasette_eyelet import compat, coverage, mounts
 from datasette_eyelet.scope import Scope, scope_of
 from eyelet_ingest.store.layout import key_from_mount_name
 
 TEXTS = ("title", "description")
 
 # Only what its name does not say: Datasette lists these above the rows, and all 25 would fill the first screen.
-_HOOKS = {
+_HOOKS: dict[str, Any] = {
     "title": "Events",
     "description": "Every event, whole. One call of a tool may be several: before it, after it, in the transcript.",
     "columns": {
@@ -65,7 +67,7 @@ _OVER_DAYS: dict[str, dict[str, Any]] = {
     },
     "counts": {
         "title": "Counts",
-        "description": "How often each value occurs in each hour, from the statistics of finished days where they hold.",
+        "description": "How often each value occurs in each hour: from the days' statistics where they hold.",
         "columns": {"hour_us": "Where the hour begins, in microseconds since 1970 UTC", "field": "The column counted"},
     },
     "sessions": {
@@ -87,7 +89,7 @@ _SHOWN_OVER_DAYS: dict[str, dict[str, Any]] = {"hooks": {"sort_desc": "id", "lab
 
 
 def database(name: str) -> dict[str, Any]:
-    """Title and description of the database of ours called `name`, and under `tables` those of its tables and columns."""
+    """Title and description of the database of ours of this name, and under `tables` of its tables and columns."""
     scope = scope_of(name)
     if scope is not None:
         return _over_days(scope)
@@ -132,6 +134,9 @@ def metadata(datasette: Any) -> dict[str, Any]:
     merges into it what the site says; made anew, since Datasette goes on adding to it."""
     days = {name: database(name) for name in getattr(datasette, "databases", ()) if is_ours(datasette, name)}
     for name, day in days.items():
+        if warning := coverage.said(datasette, name):
+            for described in (day, day["tables"]["hooks"]):
+                described["description_html"] = Markup("<p>{}</p>{}").format(described["description"], warning)
         given = compat.metadata_of_site(datasette, name).get("tables") or {}
         for table, shown in _shown(datasette, name).items():
             day["tables"][table].update(_beside(given.get(table) or {}, shown))

@@ -64,6 +64,12 @@ class Connections:
         with self._lock:
             return self._troubles
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for the next question."""
+        with self._lock:
+            return len(self._idle)
+
     def close(self) -> None:
         """Close those that wait; those at work are closed as they come back."""
         with self._lock:

@@ -1,8 +1,8 @@
 """What Datasette asks of its own accord over all rows of a table, answered without reading them all.
 
-0.65 counts every table it shows, and looks at every row of every column to suggest facets; 1.0 looks at a thousand. Over
-a year of days either is answered here from what is known of each day, from the days' statistics, or from a sample.
-What a person writes is never changed: only statements in Datasette's very words are.
+0.65 counts every table it shows, and looks at every row of every column to suggest facets; 1.0 looks at a thousand.
+Over a year of days either is answered here from what is known of each day, from the days' statistics, or from a
+sample. What a person writes is never changed: only statements in Datasette's very words are.
 """
 
 import asyncio
@@ -23,12 +23,14 @@ GIVE_UP_S = 2.0  # what was too slow to be suggested is not tried again for each
 SETTLED_NS = 2_000_000_000  # a file changed this recently may change again within the same tick of its clock
 MANY = 2**53  # more than can be counted in the time
 
-# `_next` of a page in order of id or time. Of "id < x or (id = x and …)" SQLite makes no range by itself, and would read
-# all newer rows again for every page.
+# `_next` of a page in order of id or time. Of "id < x or (id = x and …)" SQLite makes no range by itself, and would
+# read all newer rows again for every page.
 _AFTER = re.compile(
     r"\((id|timestamp) ([<>]) :(p\d+)(?: or \1 is null)? or \(\1 = :\3 and "
     r"\(\(context_name > :p\d+\)\s+or\s+\(context_name = :p\d+ and id > :p\d+\)\)\)\)"
 )
+# The first page in some order: the pages after it tell equal ones apart by the key, and so must this one.
+_FIRST = re.compile(r"(select [\w, \"\[\]]+ from hooks (?:where .+ )?order by (\w+)(?: desc)?)( limit \d+)", re.DOTALL)
 _COUNT_ALL = "select count(*) from hooks "
 _COUNT_OF = "select count(*) from (select "
 _FACET = re.compile(
@@ -53,10 +55,11 @@ class Counting:
         if not await self._is_extended() or self._database.roots().several:
             return await self._asked("select count(*) from hooks", limit_ms)
         async with self._counting:
-            return await self._database.in_thread(self._sum, limit_ms)
+            total: int | None = await self._database.in_thread(self._sum, limit_ms)
+            return total
 
     async def run(self, execute: Any, sql: str, params: Any, named: dict[str, Any]) -> Any:
-        """The answer to a statement, which `execute(sql, params, **named)` asks; QueryInterrupted as Datasette knows it."""
+        """The answer to a statement that `execute(sql, params, **named)` asks; QueryInterrupted where time ran out."""
         limit_ms = named.get("custom_time_limit")
         if sql == _COUNT_ALL:
             return compat.one_value(await self.events(COUNT_MS), sql)
@@ -108,7 +111,8 @@ class Counting:
     def _sum(self, limit_ms: float) -> int | None:
         """Of each day what is known while its files stand, else counted now."""
         until_s = time.monotonic() + limit_ms / 1_000
-        known, total, all_known = {}, 0, True
+        known: dict[str, tuple[State, int]] = {}
+        total, all_known = 0, True
         for part in self._database.parts():
             state = _state(part.path)
             count = self._of_day(part, state, until_s)
@@ -137,7 +141,10 @@ class Counting:
 
 
 def narrowed(sql: str) -> str:
-    """The same question with the range it implies."""
+    """The same question with the range it implies, and an order without ties."""
+    if first := _FIRST.fullmatch(sql):
+        key = ", context_name" if first[2] == "id" else ", context_name, id"
+        return f"{first[1]}{key}{first[3]}"
     return _AFTER.sub(r"(\1 \2= :\3 and \g<0>)", sql)
 
 

@@ -69,7 +69,7 @@ class EyeletDatabase(compat.ReadOnlyDatabase):
         self.connections.close()
 
     async def execute(self, sql: str, params: Any = None, **named: Any) -> Any:
-        """As the Database's; what Datasette asks of its own accord over all rows is asked so that days can answer it."""
+        """As the Database's; what Datasette asks of its own accord over all rows is asked so that days can answer."""
         return await self.counting.run(super().execute, sql, params, named)
 
     async def table_counts(self, limit: int = 10) -> dict[str, int | None]:

@@ -42,7 +42,7 @@ class NoSuchDay(PartitionUnreadable):
     """Nothing was recorded on that day, or it was removed."""
 
 
-class BrokenDay(PartitionUnreadable, compat.ViewError):
+class BrokenDay(PartitionUnreadable, compat.ViewError):  # type: ignore[misc]  # Datasette has no types
     """What a day turned out to be while Datasette read it: of an error of its own kind it prints no traceback."""
 
     def __init__(self, path: str, reason: str, hint: str) -> None:
@@ -317,8 +317,8 @@ def day_of_request(datasette: Any) -> Day | None:
 
 @contextmanager
 def showing(*days: compat.ReadOnlyDatabase) -> Generator[None, None, None]:
-    """Within this block the running request sees these databases and no other of ours: inside another's, by `datasette.client`, it
-    does not see the other's."""
+    """Within this block the running request sees these databases and no other of ours: inside another's, by
+    `datasette.client`, it does not see the other's."""
     token = _shown.set(days)
     try:
         yield
