@@ -1,8 +1,9 @@
 """Ready queries over all days: names, texts, parameters and SQL, for `eyelet sql --query` and for Datasette.
 
-Every parameter may be left out, which binds '', and the SQL falls back on its default; so does what cannot be read as a
-time or a number. Times prune days before anything is opened, so each query has a range, and where that could be long a
-default one that ends with the newest event: an old log shows something, too.
+Datasette hides a table behind a query of its name, so none has the name of a table or view. Every parameter may be left
+out, which binds '', and the SQL falls back on its default; so does what cannot be read as a time or a number. Times
+prune days before anything is opened, so each query has a range, and where that could be long a default one that ends
+with the newest event: an old log shows something, too.
 
 Counts say events or calls. A call is told apart by its session and `tool_use_id`; an event without that counts where it
 asks, as its answer would be a second one.
@@ -473,8 +474,8 @@ QUERIES = (
         _SESSION.strip(),
     ),
     Query(
-        "sessions",
-        "Sessions",
+        "sessions_of_project",
+        "Sessions of a project",
         "Sessions, the latest first. project: only those of this folder, and of what lies in it. "
         f"{_last(30)}{_HOW_MANY.format(100)}",
         ("project", "since", "until", "limit"),
