@@ -27,10 +27,12 @@ MANY = 2**53  # more than can be counted in the time
 # read all newer rows again for every page.
 _AFTER = re.compile(
     r"\((id|timestamp) ([<>]) :(p\d+)(?: or \1 is null)? or \(\1 = :\3 and "
-    r"\(\(context_name > :p\d+\)\s+or\s+\(context_name = :p\d+ and id > :p\d+\)\)\)\)"
+    r"\(\(context_name > :p\d+\)\s+or\s+\(context_name = :p\d+ and id > :p\d+\)"
+    r"(?:\s+or\s+\(context_name = :p\d+ and id = :p\d+ and root > :p\d+\))?\)\)\)"
 )
 # The first page in some order: the pages after it tell equal ones apart by the key, and so must this one.
 _FIRST = re.compile(r"(select [\w, \"\[\]]+ from hooks (?:where .+ )?order by (\w+)(?: desc)?)( limit \d+)", re.DOTALL)
+_ROW = 'select * from hooks where "context_name"=:p0 AND "id"=:p1'
 _COUNT_ALL = "select count(*) from hooks "
 _COUNT_OF = "select count(*) from (select "
 _FACET = re.compile(
@@ -71,7 +73,8 @@ class Counting:
             return await self._bounded(execute, sql, params, named)
         elif sql.startswith("select count(*) from hooks where ") and not named.get("truncate"):
             named = {**named, "custom_time_limit": COUNT_MS}
-        return await execute(narrowed(sql), params, **named)
+        several = self._database.roots().several and await self._is_extended()
+        return await execute(narrowed(sql, several), params, **named)
 
     async def _is_extended(self) -> bool:
         """Whether `hooks` is of every day: else the days' statistics tell of more than it shows."""
@@ -140,11 +143,14 @@ class Counting:
         return found.count if found.partitions.complete else None
 
 
-def narrowed(sql: str) -> str:
-    """The same question with the range it implies, and an order without ties."""
+def narrowed(sql: str, several: bool = False) -> str:
+    """The same question with the range it implies, and an order without ties; of `several` roots a row says its own."""
+    root = ", root" if several else ""
     if first := _FIRST.fullmatch(sql):
         key = ", context_name" if first[2] == "id" else ", context_name, id"
-        return f"{first[1]}{key}{first[3]}"
+        return f"{first[1]}{key}{root}{first[3]}"
+    if several and sql.startswith(_ROW):
+        return f"select *, root{sql.removeprefix('select *')}"
     return _AFTER.sub(r"(\1 \2= :\3 and \g<0>)", sql)
 
 

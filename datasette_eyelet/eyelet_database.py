@@ -93,15 +93,21 @@ class EyeletDatabase(compat.ReadOnlyDatabase):
         return [*await self._once(super().hidden_table_names), *HIDDEN]
 
     async def table_columns(self, table: str) -> Any:
-        return await self._once(super().table_columns, table)
+        return [column.name for column in await self.table_column_details(table)]
 
     async def table_column_details(self, table: str) -> Any:
-        return await self._once(super().table_column_details, table)
+        """Without the hidden ones of virtual tables, but for the root where there are several."""
+        shown = ("root",) if table == TABLE and self.roots().several else ()
+        details = await self._once(super().table_column_details, table)
+        return [column for column in details if column.hidden != 1 or column.name in shown]
 
     async def primary_keys(self, table: str) -> Any:
         """Of a view over attached days those of the table that stands for it."""
+        if table == TABLE:
+            columns = await self.table_columns(table)
+            return ["context_name", "id", *(["root"] if "root" in columns else [])]
         if table in TABLES:
-            return ["context_name", "id"] if table == TABLE else ["context_name", "date"][: 2 * (table == "partitions")]
+            return ["context_name", "date"] if table == "partitions" else []
         return await self._once(super().primary_keys, table)
 
     async def fts_table(self, table: str) -> Any:

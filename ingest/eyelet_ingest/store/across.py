@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eyelet_ingest.errors import EyeletError
-from eyelet_ingest.store import all_days, attached, connect, manifest
+from eyelet_ingest.store import all_days, attached, connect, layout, manifest
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.roots import Roots
@@ -92,7 +92,7 @@ class Across:
     def _open(self) -> None:
         self.conn = connect.open_memory()
         self.conn.execute(PARTITIONS)
-        reason = connect.load_extension(self.conn) if self._may_extend else "it was not asked for"
+        reason = self._load()
         if reason:
             done = attached.attach(self.conn, self._in_range())
             self.covers = Covers(False, done.parts, done.left_out, done.troubles, reason)
@@ -103,6 +103,14 @@ class Across:
         if self._prepare is not None:
             self._prepare(self.conn)
         self._fill()
+
+    def _load(self) -> str:
+        """Loads the extension; "" or why it is not used."""
+        if not self._may_extend:
+            return "it was not asked for"
+        if any(catalog.root.startswith(layout.MEMORY) for catalog in self._roots.catalogs):
+            return "the extension reads folders, and this root is in memory"
+        return connect.load_extension(self.conn)
 
     def _extend(self) -> None:
         """The virtual tables over every day, and the views on them; empty tables where no context may be seen, as none
