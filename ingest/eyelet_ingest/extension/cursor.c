@@ -65,43 +65,30 @@ static int in_pin_order(const void *a, const void *b){
 }
 
 /* The whole number that the value is for a column of integers; 0 where it is none, and so equal to none. */
-static int as_integer(sqlite3_value *given, i64 *out, int *rc){
-  sqlite3_value *v = sqlite3_value_dup(given);
-  int type, fits = 0;
-  if( v == 0 ){
-    *rc = SQLITE_NOMEM;
-    return 0;
-  }
-  type = sqlite3_value_numeric_type(v);
-  if( type == SQLITE_INTEGER ){
-    *out = sqlite3_value_int64(v);
-    fits = 1;
-  }else if( type == SQLITE_FLOAT ){
-    double r = sqlite3_value_double(v);
-    if( r >= -9223372036854775808.0 && r < 9223372036854775808.0 ){
-      *out = (i64)r;
-      fits = (double)*out == r;
-    }
-  }
-  sqlite3_value_free(v);
-  return fits;
+static int as_integer(sqlite3_value *v, i64 *out){
+  double real;
+  int type = value_number(v, out, &real);
+  if( type != SQLITE_FLOAT ) return type == SQLITE_INTEGER;
+  if( !(real >= -9223372036854775808.0 && real < 9223372036854775808.0) ) return 0;
+  *out = (i64)real;
+  return (double)*out == real;
 }
 
 /* Ids asked for by name, as `id in (…)`, or as rowids, which name the context too. */
 static int pin(Cursor *c, const Term *term){
-  int i, n = term->op == 'I' ? term->nList : 1, rc = SQLITE_OK;
+  int i, n = term->op == 'I' ? term->nList : 1;
   if( c->pinned ) return SQLITE_OK;   /* one list narrows enough; SQLite looks at the other */
   c->pinned = term;
   c->pins = sqlite3_malloc64((u64)(n + 1) * sizeof(Pin));
   if( c->pins == 0 ) return SQLITE_NOMEM;
-  for(i = 0; i < n && rc == SQLITE_OK; i++){
+  for(i = 0; i < n; i++){
     i64 value;
-    if( !as_integer(term->op == 'I' ? term->list[i] : term->value, &value, &rc) ) continue;
+    if( !as_integer(term->op == 'I' ? term->list[i] : term->value, &value) ) continue;
     c->pins[c->nPin].ordinal = term->col < 0 ? (int)((u64)value >> ID_BITS) : -1;
     c->pins[c->nPin++].id = term->col < 0 ? (i64)((u64)value & ((1ULL << ID_BITS) - 1)) : value;
   }
   if( c->nPin ) qsort(c->pins, (size_t)c->nPin, sizeof(Pin), in_pin_order);
-  return rc;
+  return SQLITE_OK;
 }
 
 /* What a condition means for the range of ids. *empty where nothing fulfils it. */
@@ -120,9 +107,9 @@ static int narrow(Cursor *c, const Term *term, int *empty){
     else return pin(c, term);
   }else if( INNER(t, term->col) && term->col - 1 == t->id && !is_null ){
     if( term->op == 'I' || term->op == '=' || (term->op == 'S' && t->is_hooks) ) return pin(c, term);
-    return range_narrow(&c->ids, term->op, term->value, 1.0, 0);
+    range_narrow(&c->ids, term->op, term->value, 1.0, 0);
   }else if( INNER(t, term->col) && term->col - 1 == t->timestamp && t->is_hooks && !is_null && term->op != 'I' ){
-    return range_narrow(&c->ids, term->op, term->value, 1e6, TIMESTAMP_SLACK_US);
+    range_narrow(&c->ids, term->op, term->value, 1e6, TIMESTAMP_SLACK_US);
   }
   return SQLITE_OK;
 }

@@ -308,6 +308,7 @@ static int list_all(Table *t){
     t->catalog.folders = l.folders;
     t->catalog.nFolder = l.nFolder;
     t->catalog.looked = now_ms();
+    pool_sweep(t->space);
   }
   return l.rc;
 }

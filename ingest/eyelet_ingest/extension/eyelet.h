@@ -142,6 +142,7 @@ typedef struct Space {
   sqlite3 *db;                /* the host's connection */
   int nRef;                   /* modules and tables */
   long pid;                   /* a fork does not use what its parent opened */
+  int mustTrust;              /* this SQLite reads no day whose schema is not trusted */
   Conn *first, *last;
   int nConn, maxConn;
   Name **names;
@@ -274,6 +275,7 @@ Space *space_new(sqlite3 *db);
 void space_free(Space *s);
 void space_release(void *s);
 void pool_begin(Space *s);
+void pool_sweep(Space *s);
 void pool_forget(Space *s, const Table *t);
 int conn_borrow(Table *t, const Day *day, Conn **out);
 void conn_return(Conn *c, int broken, int passing);
@@ -314,7 +316,8 @@ int cursor_rowid(sqlite3_vtab_cursor *cur, sqlite3_int64 *out);
 /* values.c */
 int value_compare(sqlite3_value *a, sqlite3_value *b);
 int value_pushable(char kind, char op, sqlite3_value *v);
-int range_narrow(Range *r, char op, sqlite3_value *v, double unit, i64 slack);
+int value_number(sqlite3_value *v, i64 *integer, double *real);
+void range_narrow(Range *r, char op, sqlite3_value *v, double unit, i64 slack);
 int prefix_of(const char *pattern, int n, char op);
 
 #endif

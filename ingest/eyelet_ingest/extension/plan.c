@@ -131,9 +131,9 @@ static int is_exact(Draft *d, char op, int col, int i){
 }
 
 /* One condition: taken, or left to SQLite. */
-static int consider(Draft *d, int i){
+static void consider(Draft *d, int i){
   Table *t = d->t;
-  int col = d->info->aConstraint[i].iColumn, omit, rc = SQLITE_OK;
+  int col = d->info->aConstraint[i].iColumn, omit;
   char op = op_of(d->info->aConstraint[i].op);
   int is_time = INNER(t, col) && (col - 1 == t->id || col - 1 == t->timestamp);
   if( op == 0 || i >= 32 || d->nArg >= MAX_TERMS - 3 || !d->info->aConstraint[i].usable ) goto left;
@@ -149,7 +149,7 @@ static int consider(Draft *d, int i){
   }
   if( col == COL_STRICT(t) && op == '=' ){
     take(d, i, op, col, 1);
-    return SQLITE_OK;
+    return;
   }
   if( col == -1 ){
     if( !t->is_hooks || (op != '=' && op != 'S' && op != 'I') ) goto left;
@@ -163,7 +163,7 @@ static int consider(Draft *d, int i){
   }else if( is_time ){
     sqlite3_value *v = constant(d, i);
     if( v && (op == '<' || op == '{' || op == '>' || op == '}' || op == '=' || op == 'S') ){
-      rc = range_narrow(&d->ids, op, v, col - 1 == t->id ? 1.0 : 1e6, 0);
+      range_narrow(&d->ids, op, v, col - 1 == t->id ? 1.0 : 1e6, 0);
       if( op == '=' || op == 'S' ) cost_of_time(d, op, col - 1 == t->id);
     }else{
       cost_of_time(d, op, col - 1 == t->id);
@@ -174,10 +174,9 @@ static int consider(Draft *d, int i){
   omit = is_exact(d, op, col, i);
   if( !omit ) d->exact = 0;
   take(d, i, op, col, omit);
-  return rc;
+  return;
 left:
   d->exact = 0;
-  return SQLITE_OK;
 }
 
 /* Whether rows can be given in the order that is asked for; writes it into the plan. */
@@ -252,17 +251,17 @@ int plan_best(sqlite3_vtab *tab, sqlite3_index_info *info){
   if( rc != SQLITE_OK ) return rc;
   d.text = sqlite3_str_new(d.t->space->db);
   sqlite3_str_appendf(d.text, "m%llx", (u64)info->colUsed);
-  for(i = 0; i < info->nConstraint && rc == SQLITE_OK; i++){
+  for(i = 0; i < info->nConstraint; i++){
     int op = info->aConstraint[i].op;
     if( op == SQLITE_INDEX_CONSTRAINT_LIMIT || op == SQLITE_INDEX_CONSTRAINT_OFFSET ) continue;
-    rc = consider(&d, i);
+    consider(&d, i);
   }
   ordered = keep_order(&d);
   info->orderByConsumed = ordered && info->nOrderBy > 0;
   keep_limit(&d, ordered || info->nOrderBy == 0);
   estimate(&d);
   days_free(d.days);
-  if( rc == SQLITE_OK ) rc = sqlite3_str_errcode(d.text);
+  rc = sqlite3_str_errcode(d.text);
   info->idxStr = sqlite3_str_finish(d.text);
   info->needToFreeIdxStr = 1;
   if( rc == SQLITE_OK && info->idxStr == 0 ) rc = SQLITE_NOMEM;

@@ -19,14 +19,14 @@
 #include <unistd.h>
 
 #define TICK_OPS 1000         /* steps of a day's statement between two looks */
-#define TICK_MS 2             /* the host's progress handler is called that often */
+#define TICK_MS 1             /* the host's progress handler is called that often */
 #define IDLE_MS 60000
 #define KEPT_STMTS 12
 #define FILES_EACH 3          /* database, WAL, shared memory */
 
 static const char TICK[] =
-  "with recursive eyelet_tick(n) as (select 1 union all select n + 1 from eyelet_tick where n < 100) "
-  "select count(*) from eyelet_tick";
+  "with recursive eyelet_tick(n) as (values (1) union all select n + 1 from eyelet_tick limit 100) "
+  "select 1 from eyelet_tick where n = 0";
 
 #ifdef __APPLE__
 #define CTIME(st) ((i64)(st).st_ctimespec.tv_sec * 1000000000LL + (st).st_ctimespec.tv_nsec)
@@ -44,6 +44,15 @@ static int most_open(void){
   return most < 4 ? 4 : (int)most;
 }
 
+/* Whether a schema that is not trusted may use json_extract in a column, as every day's does: SQLite 3.40 says no. */
+static int is_innocuous(sqlite3 *db){
+  static const char SQL[] = "select 1 from pragma_function_list where name = 'json_extract' and builtin and flags & 0x200000";
+  sqlite3_stmt *stmt = 0;
+  int innocuous = sqlite3_prepare_v2(db, SQL, -1, &stmt, 0) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW;
+  sqlite3_finalize(stmt);
+  return innocuous;
+}
+
 Space *space_new(sqlite3 *db){
   Space *s = sqlite3_malloc64(sizeof(*s));
   if( s == 0 ) return 0;
@@ -51,6 +60,7 @@ Space *space_new(sqlite3 *db){
   s->db = db;
   s->pid = (long)getpid();
   s->maxConn = most_open();
+  s->mustTrust = !is_innocuous(db);
   return s;
 }
 
@@ -151,6 +161,22 @@ void pool_begin(Space *s){
   }
   now = now_ms();
   while( s->last && s->last->uses == 0 && now - s->last->used > IDLE_MS ) conn_close(s->last);
+}
+
+/* Days were made or removed: what is open on a file that is gone is closed, or will be when nobody reads it. */
+void pool_sweep(Space *s){
+  Conn *c = s->first;
+  while( c ){
+    Conn *next = c->next;
+    struct stat st;
+    char *path = day_path(&c->day);
+    if( path && stat(path, &st) != 0 ){
+      c->stale = 1;
+      if( c->uses == 0 ) conn_close(c);
+    }
+    sqlite3_free(path);
+    c = next;
+  }
 }
 
 /* The host's progress handler is called through a statement of ours; without it (an authorizer forbids it, perhaps)
@@ -265,12 +291,13 @@ static char *as_it_stands(const char *path){
 
 static int configure(Conn *c, int cacheKib){
   static const int on[] = {SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE};
-  static const int off[] = {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_DQS_DML, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+  static const int off[] = {SQLITE_DBCONFIG_DQS_DML, SQLITE_DBCONFIG_ENABLE_TRIGGER,
                             SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION};
   char pragmas[120];
   size_t i;
   for(i = 0; i < sizeof(on) / sizeof(on[0]); i++) sqlite3_db_config(c->db, on[i], 1, (int *)0);
   for(i = 0; i < sizeof(off) / sizeof(off[0]); i++) sqlite3_db_config(c->db, off[i], 0, (int *)0);
+  if( !c->space->mustTrust ) sqlite3_db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)0);
   sqlite3_limit(c->db, SQLITE_LIMIT_ATTACHED, 0);
   sqlite3_limit(c->db, SQLITE_LIMIT_LENGTH, sqlite3_limit(c->space->db, SQLITE_LIMIT_LENGTH, -1));
   sqlite3_busy_handler(c->db, busy, c);

@@ -90,28 +90,71 @@ static i64 clamped(double r){
   return (i64)r;
 }
 
+static int is_space(char c){ return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+static const char *skip_digits(const char *z, const char *end, int *n){
+  while( z < end && *z >= '0' && *z <= '9' ) z++, (*n)++;
+  return z;
+}
+
+/* Whether all of the text is one number, as it has to be to become one; *whole where it has neither point nor exponent. */
+static int is_numeric(const char *z, int n, int *whole){
+  const char *end = z + n;
+  int digits = 0, exponent = 0;
+  *whole = 1;
+  while( z < end && is_space(*z) ) z++;
+  while( end > z && is_space(end[-1]) ) end--;
+  if( z < end && (*z == '-' || *z == '+') ) z++;
+  z = skip_digits(z, end, &digits);
+  if( z < end && *z == '.' ){
+    *whole = 0;
+    z = skip_digits(z + 1, end, &digits);
+  }
+  if( digits == 0 ) return 0;
+  if( z < end && (*z == 'e' || *z == 'E') ){
+    *whole = 0;
+    z++;
+    if( z < end && (*z == '-' || *z == '+') ) z++;
+    z = skip_digits(z, end, &exponent);
+    if( exponent == 0 ) return 0;
+  }
+  return z == end;
+}
+
+/*
+** The number that a value is beside a column of numbers: SQLITE_INTEGER, SQLITE_FLOAT, or 0 for none.
+** (sqlite3_value_numeric_type is not for copies of values, and would change what is a constant of the statement.)
+*/
+int value_number(sqlite3_value *v, i64 *integer, double *real){
+  int type = sqlite3_value_type(v), whole;
+  const char *text;
+  if( type == SQLITE_TEXT ){
+    text = (const char *)sqlite3_value_text(v);
+    if( text == 0 || !is_numeric(text, sqlite3_value_bytes(v), &whole) ) return 0;
+    *real = sqlite3_value_double(v);
+    *integer = sqlite3_value_int64(v);
+    return whole && *real > -9e18 && *real < 9e18 ? SQLITE_INTEGER : SQLITE_FLOAT;
+  }
+  if( type != SQLITE_INTEGER && type != SQLITE_FLOAT ) return 0;
+  *integer = type == SQLITE_INTEGER ? sqlite3_value_int64(v) : 0;
+  *real = sqlite3_value_double(v);
+  return type;
+}
+
 /*
 ** Narrow the range by `id op v`, where v counts `unit` microseconds and may be off by `slack` of them. What is no
 ** number narrows nothing: texts and bytes are greater than every number, which the day itself knows.
-** Returns SQLITE_OK, or SQLITE_NOMEM.
 */
-int range_narrow(Range *r, char op, sqlite3_value *given, double unit, i64 slack){
-  sqlite3_value *v = sqlite3_value_dup(given);   /* its own is SQLite's, and may be a constant of the statement */
+void range_narrow(Range *r, char op, sqlite3_value *v, double unit, i64 slack){
   i64 low, high;
-  int type;
-  if( v == 0 ) return SQLITE_NOMEM;
-  type = sqlite3_value_numeric_type(v);
-  if( type == SQLITE_INTEGER && unit == 1.0 ){
-    low = high = sqlite3_value_int64(v);
-  }else if( type == SQLITE_INTEGER || type == SQLITE_FLOAT ){
-    double at = sqlite3_value_double(v) * unit;
-    low = clamped(at - (double)slack - 1.0);
-    high = clamped(at + (double)slack + 1.0);
-  }else{
-    sqlite3_value_free(v);
-    return SQLITE_OK;
+  double real;
+  int type = value_number(v, &low, &real);
+  if( type == 0 ) return;
+  high = low;
+  if( type != SQLITE_INTEGER || unit != 1.0 ){
+    low = clamped(real * unit - (double)slack - 1.0);
+    high = clamped(real * unit + (double)slack + 1.0);
   }
-  sqlite3_value_free(v);
   if( op == '=' || op == 'S' || op == '>' || op == '}' ){
     if( op == '>' && low == high && low < 0x7fffffffffffffffLL ) low++;
     if( low > r->low ) r->low = low;
@@ -120,7 +163,6 @@ int range_narrow(Range *r, char op, sqlite3_value *given, double unit, i64 slack
     if( op == '<' && low == high && high > (i64)0x8000000000000000LL ) high--;
     if( high < r->high ) r->high = high;
   }
-  return SQLITE_OK;
 }
 
 /* How many bytes of the pattern of LIKE ('l') or GLOB ('g') stand for themselves, from its beginning. */
