@@ -13,7 +13,8 @@ from tests.extension import days
 
 
 def compiled(folder: Path, name: str, *flags: str) -> str:
-    """Another build of the extension, in a folder of the test; skipped where it cannot be compiled."""
+    """Another build of the extension, in a folder of the test; skipped where it cannot be compiled. SQLite takes the
+    name of its entry point from the file's."""
     path = folder / name
     folder.mkdir(exist_ok=True)
     try:

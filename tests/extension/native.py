@@ -53,7 +53,7 @@ class Driver:
 def driver(folder: Path, name: str, *flags: str) -> Driver:
     """Built in this folder; skipped where the compiler, this sanitizer or SQLite's library is not there."""
     counting = os.environ.get("EYELET_TEST_EXTENSION", "")  # where no sanitizer is asked for, that one is looked at
-    extension = counting if counting and "-O1" in flags[:2] else compiled(folder, f"{name}.so", *flags)
+    extension = counting if counting and "-O1" in flags[:2] else compiled(folder / name, build.NAME, *flags)
     path = str(folder / f"{name}-driver")
     warnings = ("-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror")
     command = [

@@ -13,7 +13,7 @@ SOAK = bool(os.environ.get("EYELET_SOAK"))
 CHOSEN = [
     Select("select * from hooks", "rows"),
     Select("select count(*) from hooks", "rows"),
-    Select("select * from hooks order by id desc limit 5", "order"),
+    Select("select * from hooks order by id desc, context_name limit 5", "order"),
     Select("select id, src from hooks where src like 'claude%' order by context_name, id limit 9 offset 2", "order"),
     Select("select context_name, id from hooks where context_name in ('beta', 'x', 'alpha') and error = 1", "rows"),
     Select(
