@@ -209,6 +209,8 @@ def test_a_day_that_cannot_be_read_hides_no_other_and_is_named(tmp_path: Path) -
     done = run("select count(*) as n from hooks", "--nl", root=root)
     assert done.exit_code == 0 and json.loads(done.stdout) == {"n": 1}
     assert "default 2026-03-19" in done.stderr and "not a database" in done.stderr
+    assert run("select count(*) as n from hooks", "--strict", root=root).exit_code == 1
+    assert run("select 1", "--strict", root=str(tmp_path / "none")).exit_code == 0
 
 
 def test_a_root_that_is_not_there_has_tables_and_no_rows(tmp_path: Path) -> None:

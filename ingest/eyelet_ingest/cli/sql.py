@@ -17,7 +17,7 @@ from eyelet_ingest.cli.query import format_options, number
 from eyelet_ingest.errors import BadInput, EyeletError
 
 if TYPE_CHECKING:
-    from eyelet_ingest.store.across import Across, Covers
+    from eyelet_ingest.store.across import Across
     from eyelet_ingest.store.statement import Statement
 
 BATCH = 100  # rows by which the widths of a table's columns are chosen
@@ -39,6 +39,7 @@ STATEMENT_BYTES = 1_000_000  # which SQLite takes
     metavar="S",
     help="Stop after so many seconds.",
 )
+@click.option("--strict", is_flag=True, help="Exit with 1 where a day could not be read.")
 @click.option("--explain", is_flag=True, help="Print how SQLite would go about it, and run nothing.")
 @click.option("--queries", "list_queries", is_flag=True, help="List the ready queries and their parameters.")
 @click.option("--tables", "list_tables", is_flag=True, help="List the tables and their columns.")
@@ -51,6 +52,7 @@ def sql(
     given: tuple[tuple[str, str], ...],
     contexts: tuple[str, ...],
     timeout_s: float | None,
+    strict: bool,
     explain: bool,
     list_queries: bool,
     list_tables: bool,
@@ -76,10 +78,9 @@ def sql(
                 output.write_lines(sys.stdout, _tables(across))
                 return
             wanted = _Wanted(_statement(statement, name), _values(given), bool(name), timeout_s)
-            if explain:
-                _explain(across, wanted)
-            else:
-                _ask(across, wanted, form)
+            complete = _explain(across, wanted) if explain else _ask(across, wanted, form)
+            if strict and not complete:
+                raise click.exceptions.Exit(1)
         finally:
             across.close()
 
@@ -98,19 +99,19 @@ class _Wanted(NamedTuple):
         return Statement(across.conn, self.text, self.values, lenient=self.lenient, timeout_s=self.timeout_s)
 
 
-def _explain(across: "Across", wanted: _Wanted) -> None:
+def _explain(across: "Across", wanted: _Wanted) -> bool:
     plan = wanted.on(across).plan()
     output.write_lines(sys.stdout, (f"{'  ' * line.depth}{output.visible(line.text)}" for line in plan))
-    _tell(across.covers, "")
+    return _tell(across, "")
 
 
-def _ask(across: "Across", wanted: _Wanted, form: str | None) -> None:
-    """Runs the statement, and says what it was about."""
+def _ask(across: "Across", wanted: _Wanted, form: str | None) -> bool:
+    """Runs the statement, and says what it was about; False where a day could not be read."""
     started_s = time.monotonic()
     asked = wanted.on(across)
     rows = _Counted(asked.rows())
     output.write_lines(sys.stdout, _lines(asked, rows, form))
-    _tell(across.covers, f"{number(rows.count, 'row')}, {(time.monotonic() - started_s) * 1000:.0f} ms")
+    return _tell(across, f"{number(rows.count, 'row')}, {(time.monotonic() - started_s) * 1000:.0f} ms")
 
 
 class _Counted:
@@ -181,8 +182,9 @@ def _is_number(values: Iterator[object]) -> bool:
     return bool(known) and all(isinstance(value, int | float) for value in known)
 
 
-def _tell(covers: "Covers", done: str) -> None:
-    """On stderr, what the rows are of: all days, or the newest, and why."""
+def _tell(across: "Across", done: str) -> bool:
+    """On stderr, what the rows are of: all days, or the newest, and why; False where a day could not be read."""
+    covers = across.covers
     parts = [done] if done else []
     if not covers.extended:
         days = number(len(covers.attached), "day")
@@ -190,10 +192,22 @@ def _tell(covers: "Covers", done: str) -> None:
             parts.append(f"of the newest {days}: {covers.left_out} older are not asked, as {covers.reason}")
         else:
             parts.append(f"of {days}")
-    for bad in covers.troubles:
-        parts.append(f"unreadable: {bad.name} ({bad.error})")
+    unreadable = _unreadable(across)
+    parts += [f"unreadable: {name} ({error})" for name, error in unreadable.items()]
     if parts:
         click.echo(output.visible("; ".join(parts)), err=True)
+    return not unreadable
+
+
+def _unreadable(across: "Across") -> dict[str, str]:
+    """What could not be read, by its name: folders and days that were met while the statement ran."""
+    found = {bad.name: bad.error for bad in (*across.troubles, *across.covers.troubles)}
+    if across.covers.extended:
+        across.conn.set_progress_handler(None, 0)  # the statement's time may be over
+        sql = "select context_name, date, path, error from eyelet_trouble"
+        for context, date, path, error in across.conn.execute(sql):
+            found.setdefault(" ".join(filter(None, (context, date))) or str(path), str(error))
+    return found
 
 
 def _statement(given: str | None, name: str) -> str:
