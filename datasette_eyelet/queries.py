@@ -14,7 +14,6 @@ from datasette_eyelet.scope import scope_of
 from eyelet_ingest.store import ready
 from eyelet_ingest.store.ready import Query
 
-
 _LIMIT = "limit case when cast(:limit as integer) > 0 then cast(:limit as integer) else {default} end"
 _TIME = "strftime('%Y-%m-%d %H:%M:%f', hooks.timestamp, 'unixepoch') as time_utc"
 # One line of what happened: the first field of the payload that says something, else its beginning.
