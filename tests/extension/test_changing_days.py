@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from eyelet_ingest.store import connect, layout, schema
+from eyelet_ingest.store import connect, layout
 from eyelet_ingest.store.layout import PartitionKey
 from tests.extension import days
 
@@ -120,12 +120,11 @@ def test_a_day_that_was_written_over_in_place_answers_with_what_it_is_now(
 def test_rows_that_a_writer_commits_are_in_the_next_statement(virtual: Any, made: days.Days) -> None:
     assert agree(virtual, made)
     conn = connect.open_writer(path_of(made, 79))
+    start, _ = key(79).bounds_us
     for number in range(5):
         with connect.transaction(conn):
-            conn.execute(
-                "delete from hooks where id = (select min(id) from hooks where id > ?)", (key(79).bounds_us[0],)
-            )
-            conn.executemany(schema.INSERT, [(key(79).bounds_us[0] + 7 + number, *made._rows(key(79), 9)[number][1:])])
+            conn.execute("delete from hooks where id = (select min(id) from hooks where id > ?)", (start,))
+            conn.execute("insert into hooks (timestamp, hook_type) values (?, 'Stop')", (start / 1e6 + number,))
         assert agree(virtual, made)
     conn.close()
 

@@ -35,7 +35,7 @@ COMPARABLE = [one for one in CHOSEN if "select rowid" not in one.sql]
 @pytest.fixture(scope="module")
 def questions(made: days.Days) -> list[Select]:
     samples = samples_of(made.plain)
-    return COMPARABLE + [Selects(seeded(10**6 + at), samples).select() for at in range(20_000 if SOAK else 400)]
+    return COMPARABLE + [Selects(seeded(10**6 + at), samples).select() for at in range(20_000 if SOAK else 150)]
 
 
 @pytest.fixture(scope="module")
@@ -68,24 +68,24 @@ def test_threads_that_share_nothing_race_for_nothing(
 ) -> None:
     """ThreadSanitizer over connections of eight threads on the same days."""
     racing = driver(tmp_path_factory.mktemp("thread"), "thread", *THREAD)
-    some = questions[: 2_000 if SOAK else 40]
+    some = questions[: 2_000 if SOAK else 9]
     assert racing.run("threads", 8, lines(made, some)) == (8 * len(some), 0)
 
 
 def test_a_hundred_threads_answer_alike(plainly: Driver, made: days.Days, questions: list[Select]) -> None:
-    some = questions[: 200 if SOAK else 24]
+    some = questions[: 200 if SOAK else 6]
     assert plainly.run("threads", 100, lines(made, some)) == (100 * len(some), 0)
 
 
 def test_where_memory_is_refused_the_answer_is_right_or_out_of_memory(plainly: Driver, few: days.Days) -> None:
     """Each allocation of SQLite and of the extension fails, once and from there on; in the short form some of them."""
-    looked_at, _ = plainly.run("oom", 1 if SOAK else 41, lines(few, CHOSEN))
+    looked_at, _ = plainly.run("oom", 1 if SOAK else 151, lines(few, CHOSEN))
     assert looked_at > 100
 
 
 def test_and_nothing_is_read_that_was_never_given(address: Driver, few: days.Days) -> None:
-    looked_at, _ = address.run("oom", 7 if SOAK else 211, lines(few, CHOSEN))
-    assert looked_at > 40
+    looked_at, _ = address.run("oom", 7 if SOAK else 701, lines(few, CHOSEN))
+    assert looked_at > 15
 
 
 def test_valgrind_finds_nothing_uninitialised(plainly: Driver, few: days.Days) -> None:
