@@ -13,13 +13,14 @@ from typing import Any
 
 from datasette_eyelet import compat
 from eyelet_ingest.errors import EyeletError
-from eyelet_ingest.store import statistics
 from eyelet_ingest.store.catalog import Part
+from eyelet_ingest.store.connect import driver
 from eyelet_ingest.store.select import Filter
 
 COUNT_MS = 200  # for how many rows there are: who reads a table does not wait longer to hear it
 SAMPLE_ROWS = 1_000  # as many as 1.0 looks at
 GIVE_UP_S = 2.0  # what was too slow to be suggested is not tried again for each further column
+SUGGESTED_S, SUGGESTED_MOST = 60.0, 500
 SETTLED_NS = 2_000_000_000  # a file changed this recently may change again within the same tick of its clock
 MANY = 2**53  # more than can be counted in the time
 
@@ -35,10 +36,9 @@ _FIRST = re.compile(r"(select [\w, \"\[\]]+ from hooks (?:where .+ )?order by (\
 _ROW = 'select * from hooks where "context_name"=:p0 AND "id"=:p1'
 _COUNT_ALL = "select count(*) from hooks "
 _COUNT_OF = "select count(*) from (select "
-_FACET = re.compile(
-    r"\s*select (\w+) as value, count\(\*\) as count from \(\s*select [\w, \"\[\]]+ from hooks\s*\)\s*"
-    r"where \1 is not null\s*group by \1 order by count desc, value limit (\d+)\s*"
-)
+_COUNT_FIRST = re.compile(r"select count\(\*\) from \(select \* from hooks\s+limit (\d+)\)")
+_FACET = re.compile(r"\s*select [\w\"\[\]]+ as value, count\(\*\) as count from \(")
+_LIMITED = re.compile(r" limit \d+$")
 
 State = tuple[int, ...] | None
 
@@ -50,6 +50,7 @@ class Counting:
         self._database = database
         self._counting = asyncio.Lock()
         self._known: dict[str, tuple[State, int]] = {}  # of each file: what it was when it was counted, and its rows
+        self._suggested: dict[str, tuple[float, Any]] = {}  # of each question: until when its answer holds, and that
         self._slow: tuple[str, float] = ("", 0.0)  # what was last too slow to be suggested, and when
 
     async def events(self, limit_ms: float) -> int | None:
@@ -65,8 +66,12 @@ class Counting:
         limit_ms = named.get("custom_time_limit")
         if sql == _COUNT_ALL:
             return compat.one_value(await self.events(COUNT_MS), sql)
-        if (facet := _FACET.fullmatch(sql)) and await self._is_extended():
-            sql, params = _counted(facet[1], int(facet[2])) or (sql, params)
+        if first := _COUNT_FIRST.fullmatch(sql):
+            known = await self.events(COUNT_MS / 4)
+            if known is not None:
+                return compat.one_value(min(known, int(first[1])), sql)
+        if limit_ms == self._database.ds.setting("facet_time_limit_ms") and _FACET.match(sql):
+            named = {**named, "custom_time_limit": None}  # somebody asked for it, and a year of days takes time to open
         elif limit_ms and limit_ms == self._database.ds.setting("facet_suggest_time_limit_ms"):
             return await self._suggestion(execute, sql, params, named)
         elif sql.startswith(_COUNT_OF) and " limit " not in sql:
@@ -101,15 +106,30 @@ class Counting:
             return compat.one_value(MANY, sql)
 
     async def _suggestion(self, execute: Any, sql: str, params: Any, named: dict[str, Any]) -> Any:
+        """Of all rows it is remembered for a while: it says which columns are worth a facet, and no number."""
         sampled, of = _sampled(sql)
         slow, at_s = self._slow
         if of == slow and time.monotonic() - at_s < GIVE_UP_S:
             raise compat.QueryInterrupted(None, sql, params)
-        try:
-            return await execute(sampled, params, **named)
-        except compat.QueryInterrupted:
-            self._slow = of, time.monotonic()
-            raise
+        until_s, answer = self._suggested.get(sql, (0.0, None))
+        if until_s < time.monotonic():
+            try:
+                answer = await execute(sampled, params, **named)
+            except compat.QueryInterrupted:
+                self._slow = of, time.monotonic()
+                raise
+            except driver().OperationalError:
+                answer = None  # a column that holds no JSON, say
+            if not params:
+                self._remember(sql, answer)
+        if answer is None:
+            raise compat.QueryInterrupted(None, sql, params)
+        return answer
+
+    def _remember(self, sql: str, answer: Any) -> None:
+        if len(self._suggested) >= SUGGESTED_MOST:
+            self._suggested.clear()
+        self._suggested[sql] = time.monotonic() + SUGGESTED_S, answer
 
     def _sum(self, limit_ms: float) -> int | None:
         """Of each day what is known while its files stand, else counted now."""
@@ -154,21 +174,6 @@ def narrowed(sql: str, several: bool = False) -> str:
     return _AFTER.sub(r"(\1 \2= :\3 and \g<0>)", sql)
 
 
-def _counted(column: str, limit: int) -> tuple[str, dict[str, object]] | None:
-    """A facet over all rows from the statistics; None of a column that none are kept of."""
-    if column == "context_name":
-        value, field = "context_name", "hook_type"  # which every event has
-    elif column in statistics.FIELDS:
-        value, field = "value", column
-    else:
-        return None
-    sql = (
-        f"select {value} as value, sum(events) as count from eyelet_values where field = :field "  # noqa: S608
-        "group by 1 order by count desc, 1 limit :most"
-    )
-    return sql, {"field": field, "most": limit}
-
-
 def _sampled(sql: str) -> tuple[str, str]:
     """A question for a suggestion asked of a sample, as 1.0 does, and what it is asked of."""
     begin = sql.find("(\n")
@@ -178,7 +183,7 @@ def _sampled(sql: str) -> tuple[str, str]:
         return sql, sql
     end = _closing(sql, begin)
     of = sql[begin + 1 : end].strip()
-    if end < 0 or not of.startswith("select "):
+    if end < 0 or not of.startswith("select ") or _LIMITED.search(of):
         return sql, sql
     return f"{sql[: begin + 1]}{of} limit {SAMPLE_ROWS}{sql[end:]}", of
 
