@@ -5,6 +5,7 @@ import fnmatch
 import json
 import math
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
@@ -371,6 +372,34 @@ def test_what_another_program_wrote_into_a_day_fails_no_query(store: Store, make
     for query in ready.QUERIES:
         run(across, query.name, **({"since": "2026-01-01"} if "since" in query.parameters else {}))
     across.close()
+
+
+@pytest.mark.parametrize("name", [name for name in QUERIES if name != "session"])
+def test_a_range_opens_no_other_day(store: Store, make_event: Callable[..., Event], name: str) -> None:
+    if reason := connect.load_extension(connect.open_memory()):
+        pytest.skip(reason)
+    common = {"tool_name": "Bash", "session_id": "s", "tool_use_id": "t", "status": "pending", "agent_id": "a"}
+    store.append([make_event(START_US + day * DAY_US + 5, **common) for day in range(DAYS)])
+    for day in (0, DAYS - 1):
+        Path(store.catalog.parts()[day].path).write_bytes(b"garbage" * 1000)
+    days = store.all_days()
+    asked = {"since": "2026-03-22", "until": "2026-03-22", "day": "2026-03-22", "src": "", "tool": "*"}
+    run(days, name, **{key: value for key, value in asked.items() if key in QUERIES[name].parameters})
+    assert days.conn.execute("select date, error from eyelet_trouble").fetchall() == []
+    days.conn.execute("select count(*) from hooks").fetchall()
+    assert len(days.conn.execute("select date from eyelet_trouble").fetchall()) == 2, "this is what opening them leaves"
+    days.close()
+
+
+@pytest.mark.parametrize("name", [name for name, query in QUERIES.items() if " counts" not in query.sql])
+def test_no_query_looks_at_every_row_of_an_attached_day(case: Case, name: str) -> None:
+    with Store(case.root) as store:
+        days = Across(store.roots, may_extend=False)
+        asked = dict.fromkeys(QUERIES[name].parameters, "")
+        plan = [row[3] for row in days.conn.execute(f"explain query plan {QUERIES[name].sql}", asked)]
+        days.close()
+    rows = [line for line in plan if re.match(r"(SCAN|SEARCH) d[0-9]+\.hooks", line)]
+    assert rows and all(line.startswith("SEARCH") or "USING INDEX" in line for line in rows), rows
 
 
 def test_no_query_hides_a_table() -> None:
