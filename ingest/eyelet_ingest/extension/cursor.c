@@ -264,12 +264,19 @@ static int compare(const Cursor *c, const Stream *a, const Stream *b){
   return 0;
 }
 
-/* The least row of those that are there. */
+/* The least row of those that are there, and the least of the others: while the same stream stays below that, which is
+** long where values repeat, one look is enough. */
 static void choose_stream(Cursor *c){
   int i;
   c->at = c->nStream ? 0 : -1;
+  c->second = -1;
   for(i = 1; i < c->nStream; i++){
-    if( compare(c, &c->streams[i], &c->streams[c->at]) < 0 ) c->at = i;
+    if( compare(c, &c->streams[i], &c->streams[c->at]) < 0 ){
+      c->second = c->at;
+      c->at = i;
+    }else if( c->second < 0 || compare(c, &c->streams[i], &c->streams[c->second]) < 0 ){
+      c->second = i;
+    }
   }
 }
 
@@ -303,8 +310,17 @@ static int add_stream(Cursor *c, const Day *day){
   return settle(c, day, rc);
 }
 
+/* An order that is not of time: all days are read side by side. */
+static int is_other(const Cursor *c){
+  const Table *t = (const Table *)c->base.pVtab;
+  int col = c->plan.order[0].col;
+  return INNER(t, col) && col - 1 != t->id && col - 1 != t->timestamp;
+}
+
 static int are_merged(const Cursor *c, const Day *a, const Day *b){
-  if( c->plan.nOrder == 0 || c->counting || a->first != b->first ) return 0;
+  if( c->plan.nOrder == 0 || c->counting ) return 0;
+  if( is_other(c) ) return 1;
+  if( a->first != b->first ) return 0;
   return c->plan.order[0].col != COL_CONTEXT || strcmp(a->name->context, b->name->context) == 0;
 }
 
@@ -326,9 +342,10 @@ static int open_next(Cursor *c){
 
 int cursor_filter(sqlite3_vtab_cursor *cur, int num, const char *text, int argc, sqlite3_value **argv){
   Cursor *c = (Cursor *)cur;
-  int i, rc, empty = 0;
+  int i, rc, empty = 0, first = !c->asking;
   (void)num;
   forget_question(c);
+  c->asking = 1;
   c->strict = ((Table *)cur->pVtab)->strict;
   c->ids.low = (i64)0x8000000000000000LL;
   c->ids.high = 0x7fffffffffffffffLL;
@@ -338,6 +355,10 @@ int cursor_filter(sqlite3_vtab_cursor *cur, int num, const char *text, int argc,
   if( rc != SQLITE_OK || empty || c->left == 0 ) return rc;
   rc = choose_days(c);
   choose_columns(c);
+  /* Planned when there were few days, and now there are many: SQLite plans anew, before the first row. */
+  if( rc == SQLITE_OK && first && c->plan.nOrder && is_other(c) && c->nAsked > 2 * ((Table *)cur->pVtab)->space->maxConn ){
+    return SQLITE_SCHEMA;
+  }
   return rc == SQLITE_OK ? open_next(c) : rc;
 }
 
@@ -350,7 +371,7 @@ int cursor_next(sqlite3_vtab_cursor *cur){
     return SQLITE_OK;
   }
   rc = stream_next(c, s);
-  if( rc == SQLITE_ROW && c->nStream == 1 ) return SQLITE_OK;
+  if( rc == SQLITE_ROW && (c->second < 0 || compare(c, s, &c->streams[c->second]) <= 0) ) return SQLITE_OK;
   if( rc != SQLITE_ROW ){
     const Day *day = s->day;
     c->streams[c->at] = c->streams[--c->nStream];

@@ -6,6 +6,7 @@
 **   plan.c     xBestIndex: what SQLite asks for is written down as a short text (`idxStr`), and read again
 **   cursor.c   xFilter, xNext, xColumn: which days are asked, in which order, and how their rows are merged
 **   stream.c   one day's statement: its SQL, its index, its values
+**   choice.c   which index of the day that is
 **   pool.c     the connections to days: few, kept, compared with the file before each use; interrupts
 **   values.c   comparing values as SQLite does, and the bounds that follow from them
 **   trouble.c  days that could not be read, and the table that lists them
@@ -260,6 +261,8 @@ typedef struct Cursor {
   Stream *streams;            /* of one day, its contexts */
   int nStream, spaceStream;
   int at;                     /* the stream whose row is current, -1 at the end */
+  int second;                 /* the one that is next after it, -1 where there is no other */
+  int asking;                 /* it was asked something before */
 } Cursor;
 
 /* days.c */
@@ -298,7 +301,33 @@ int plan_best(sqlite3_vtab *tab, sqlite3_index_info *info);
 int plan_read(const char *text, int argc, sqlite3_value **argv, Plan *plan);
 void plan_free(Plan *plan);
 
+/* A day's statement while it is written. */
+typedef struct Writing {
+  Cursor *c;
+  Table *t;
+  Stream *s;
+  Shape *shape;
+  sqlite3_str *sql;
+  int rc;
+  int conditions;             /* so many are written */
+  int strays;                 /* there are rows of another day's time */
+  int by;                     /* the column whose index is used, or one of the two below */
+  int nothing;                /* the day holds no row that fits */
+} Writing;
+#define BY_ITSELF (-1)        /* as SQLite likes */
+#define BY_TIME (-2)          /* no index but the order of the rows */
+
+/* choice.c */
+int choose_index(Writing *w);
+void write_index(Writing *w);
+void write_besides(Writing *w);
+
 /* stream.c */
+void binds_clear(Cursor *c);
+void bind_number(Writing *w, i64 number);
+int one_number(Writing *w, const char *sql, i64 *out);
+void write_term(Writing *w, const Term *term);
+void write_bounds(Writing *w);
 int stream_open(Cursor *c, const Day *day, Stream *out);
 int stream_next(Cursor *c, Stream *s);
 int stream_step_into(Cursor *c, Stream *s);

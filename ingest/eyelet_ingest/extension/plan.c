@@ -12,7 +12,8 @@
 ** day (values.c), and then need not. A limit is only taken where every condition is of that kind.
 **
 ** Orders that are kept: time first (`id` or `timestamp`), or `context_name` and then time; behind it anything. Days of
-** one context do not overlap, so they are read one after the other, and contexts of one day are merged.
+** one context do not overlap, so they are read one after the other, and contexts of one day are merged. Any other order
+** means that all days are read side by side, which is done for as many as may be open.
 */
 #include "eyelet.h"
 
@@ -179,11 +180,18 @@ left:
   d->exact = 0;
 }
 
+static int days_within(const Draft *d){
+  int low = 0, high = d->days->n;
+  while( low < high && d->days->a[low].first + DAY_US - 1 < d->ids.low ) low++;
+  while( high > low && d->days->a[high - 1].first > d->ids.high ) high--;
+  return high - low;
+}
+
 /* Whether rows can be given in the order that is asked for; writes it into the plan. */
 static int keep_order(Draft *d){
   sqlite3_index_info *info = d->info;
   Table *t = d->t;
-  int i, n = 0, timed = 0;
+  int i, n = 0, timed = 0, other = 0;
   Order kept[MAX_ORDER];
   for(i = 0; i < info->nOrderBy; i++){
     int col = info->aOrderBy[i].iColumn, desc = info->aOrderBy[i].desc;
@@ -193,14 +201,15 @@ static int keep_order(Draft *d){
     }else if( !INNER(t, col) ){
       return 0;
     }else if( !timed && !is_time ){
-      return 0;
+      if( n && !other ) return 0;   /* by context, and then by what is no time */
+      other = 1;
     }
     if( n == MAX_ORDER ) return 0;
     kept[n].col = col;
     kept[n++].desc = desc;
     timed |= is_time;
   }
-  if( timed && d->days->most > d->t->space->maxConn ) return 0;
+  if( (other ? days_within(d) : timed ? d->days->most : 0) > d->t->space->maxConn ) return 0;
   for(i = 0; i < n; i++) sqlite3_str_appendf(d->text, " %c%d", kept[i].desc ? 'd' : 'a', kept[i].col);
   return 1;
 }
@@ -222,11 +231,7 @@ static void keep_limit(Draft *d, int ordered){
 
 static void estimate(Draft *d){
   sqlite3_index_info *info = d->info;
-  int low = 0, high = d->days->n;
-  double days, rows, whole;
-  while( low < high && d->days->a[low].first + DAY_US - 1 < d->ids.low ) low++;
-  while( high > low && d->days->a[high - 1].first > d->ids.high ) high--;
-  days = (high - low) * d->days_share;
+  double days = days_within(d) * d->days_share, rows, whole;
   if( days < 1 ) days = 1;
   whole = days * OPEN_COST + days * ROWS_A_DAY;
   rows = d->unique ? 1 : days * ROWS_A_DAY * d->rows;

@@ -254,9 +254,7 @@ static const char *why(int error){ return error == EACCES ? "may you look into i
 
 /* What is at the day's path: SQLITE_OK and the file's identity, or what `day_error` says. */
 static int look(Table *t, const Day *day, const char *path, Identity *out){
-  static const char *const sides[] = {"-wal", "-journal"};
   struct stat st;
-  int i;
   if( stat(path, &st) != 0 ){
     int error = errno;
     if( (error == ENOENT || error == ENOTDIR) && lstat(path, &st) != 0 ) return DAY_GONE;
@@ -264,12 +262,15 @@ static int look(Table *t, const Day *day, const char *path, Identity *out){
   }
   if( !S_ISREG(st.st_mode) ) return day_error(t, day, SQLITE_CANTOPEN, "it is no file: move it away");
   identify(&st, out);
-  for(i = 0; i < 2; i++){
-    int odd = is_odd(path, sides[i]);
-    if( odd < 0 ) return SQLITE_NOMEM;
-    if( odd ) return day_error(t, day, SQLITE_CANTOPEN, i ? "its -journal is no file" : "its -wal is no file");
-  }
   return SQLITE_OK;
+}
+
+/* What SQLite would open beside it. As `look`. */
+static int look_beside(Table *t, const Day *day, const char *path){
+  int odd = is_odd(path, "-wal");
+  if( odd == 0 ) odd = is_odd(path, "-journal");
+  if( odd < 0 ) return SQLITE_NOMEM;
+  return odd ? day_error(t, day, SQLITE_CANTOPEN, "its -wal or -journal is no file: move it away") : SQLITE_OK;
 }
 
 static int is_out_of_files(sqlite3 *db){
@@ -393,7 +394,8 @@ int conn_borrow(Table *t, const Day *day, Conn **out){
   if( rc == SQLITE_OK ) rc = tick_begin(s);
   if( rc == SQLITE_OK && c == 0 ){
     close_unused(s, s->maxConn > 1 ? s->maxConn - 1 : 1);
-    rc = open_day(t, day, path, &file, &c);
+    rc = look_beside(t, day, path);
+    if( rc == SQLITE_OK ) rc = open_day(t, day, path, &file, &c);
   }
   sqlite3_free(path);
   if( rc != SQLITE_OK ) return rc;

@@ -13,17 +13,6 @@
 
 #define MOST_IN 4096          /* values of an IN that a day is asked; of more, SQLite finds those that fit */
 
-typedef struct Writing {
-  Cursor *c;
-  Table *t;
-  Stream *s;
-  Shape *shape;
-  sqlite3_str *sql;
-  int rc;
-  int conditions;
-  int strays;
-} Writing;
-
 static Bind *bind(Writing *w){
   Cursor *c = w->c;
   if( c->nBind == c->spaceBind ){
@@ -40,7 +29,7 @@ static Bind *bind(Writing *w){
   return &c->binds[c->nBind++];
 }
 
-static void binds_clear(Cursor *c){
+void binds_clear(Cursor *c){
   int i;
   for(i = 0; i < c->nBind; i++) sqlite3_free(c->binds[i].text);
   c->nBind = 0;
@@ -51,7 +40,7 @@ static void bind_value(Writing *w, sqlite3_value *value){
   if( b ) b->value = value;
 }
 
-static void bind_number(Writing *w, i64 number){
+void bind_number(Writing *w, i64 number){
   Bind *b = bind(w);
   if( b ) b->number = number;
 }
@@ -68,7 +57,7 @@ static int bind_all(Cursor *c, sqlite3_stmt *stmt){
 }
 
 /* Step a statement that gives one number. SQLITE_OK, or what SQLite says. */
-static int one_number(Writing *w, const char *sql, i64 *out){
+int one_number(Writing *w, const char *sql, i64 *out){
   Stmt *stmt = 0;
   int rc = conn_prepare(w->s->conn, sql, &stmt);
   if( rc != SQLITE_OK ) return rc;
@@ -153,12 +142,16 @@ static int find_shape(Writing *w){
   return rc;
 }
 
-/* Rows of another day's time. */
+/*
+** Rows of another day's time. Only where the whole day is read in no order of time is it worth a look: elsewhere the
+** bounds of the day are in the statement and cost nothing, as the id is the end of each index.
+*/
 static int find_strays(Writing *w){
   i64 there = 0;
   int rc;
   if( !w->t->is_hooks || w->c->pinned ) return SQLITE_OK;
-  if( w->c->ids.low >= w->s->day->first && w->c->ids.high < w->s->day->first + DAY_US ) return SQLITE_OK;
+  w->strays = 1;
+  if( w->by != BY_ITSELF || w->c->plan.nOrder ) return SQLITE_OK;
   bind_number(w, w->s->day->first);
   bind_number(w, w->s->day->first + DAY_US - 1);
   if( w->rc != SQLITE_OK ) return w->rc;
@@ -200,7 +193,7 @@ static int below(const Writing *w, const Term *term, int column){
          sqlite3_value_type(term->value) == SQLITE_TEXT && strcmp((const char *)sqlite3_value_text(term->value), ":") < 0;
 }
 
-static void write_term(Writing *w, const Term *term){
+void write_term(Writing *w, const Term *term){
   static const char *const words[][2] = {
     {"=", " = ?"}, {"S", " is ?"}, {"!", " <> ?"}, {"X", " is not ?"}, {"<", " < ?"}, {"{", " <= ?"},
     {">", " > ?"}, {"}", " >= ?"}, {"l", " like ?"}, {"g", " glob ?"},
@@ -264,7 +257,7 @@ static void write_pins(Writing *w){
   sqlite3_str_appendall(w->sql, ")");
 }
 
-static void write_bounds(Writing *w){
+void write_bounds(Writing *w){
   const Day *day = w->s->day;
   int always = w->strays || !w->t->is_hooks;
   i64 last = day->first + DAY_US - 1;
@@ -325,9 +318,11 @@ static char *write_sql(Writing *w, int counting){
   write_columns(w, counting);
   if( w->t->inner ) sqlite3_str_appendf(w->sql, " from \"%w\"", w->t->inner);
   else sqlite3_str_appendf(w->sql, " from (%s)", w->t->sql);
+  write_index(w);
   write_pins(w);
   write_bounds(w);
   for(i = 0; i < w->c->plan.nTerm; i++) write_term(w, &w->c->plan.terms[i]);
+  write_besides(w);
   if( !counting ){
     write_order(w);
     if( w->c->left >= 0 ){
@@ -345,6 +340,12 @@ static int begin(Writing *w, int counting){
   char *sql = write_sql(w, counting);
   int rc = w->rc;
   if( rc == SQLITE_OK ) rc = conn_prepare(w->s->conn, sql, &w->s->stmt);
+  if( rc == SQLITE_ERROR && w->by != BY_ITSELF ){   /* the day has not that index, or another under its name */
+    sqlite3_free(sql);
+    w->by = BY_ITSELF;
+    sql = write_sql(w, counting);
+    rc = w->rc == SQLITE_OK ? conn_prepare(w->s->conn, sql, &w->s->stmt) : w->rc;
+  }
   if( rc == SQLITE_OK ) rc = bind_all(w->c, w->s->stmt->stmt);
   sqlite3_free(sql);
   binds_clear(w->c);
@@ -377,10 +378,15 @@ int stream_open(Cursor *c, const Day *day, Stream *s){
   rc = conn_borrow(w.t, day, &s->conn);
   if( rc != SQLITE_OK ) return rc;
   rc = find_shape(&w);
-  if( rc == SQLITE_OK ) rc = find_strays(&w);
-  if( rc == SQLITE_OK ) rc = begin(&w, s->counting);
+  if( rc == SQLITE_OK ) rc = choose_index(&w);
+  if( rc == SQLITE_OK && !w.nothing ) rc = find_strays(&w);
+  if( rc == SQLITE_OK && !w.nothing ) rc = begin(&w, s->counting);
   binds_clear(c);
   if( rc != SQLITE_OK ) return failed(c, s, rc);
+  if( w.nothing ){
+    stream_close(c, s, 0);
+    return SQLITE_DONE;
+  }
   if( !s->counting ) return stream_next(c, s);
   rc = sqlite3_step(s->stmt->stmt);
   if( rc != SQLITE_ROW ) return failed(c, s, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc);
@@ -426,6 +432,7 @@ int stream_step_into(Cursor *c, Stream *s){
   w.t = (Table *)c->base.pVtab;
   w.s = s;
   s->counting = 0;
+  w.by = BY_ITSELF;
   rc = find_shape(&w);
   if( rc == SQLITE_OK ) rc = find_strays(&w);
   if( rc == SQLITE_OK ) rc = begin(&w, 0);
