@@ -5,7 +5,8 @@ open: those that wait are closed after IDLE_S, and at once when a day is about t
 """
 
 import threading
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,7 +28,7 @@ class Connections:
         self._timer: threading.Timer | None = None  # guarded by _lock
         self._used = False  # guarded by _lock: since the timer was started
         self._covers: Covers | None = None  # guarded by _lock: what was seen last
-        self._troubles: tuple[Unreadable, ...] = ()  # guarded by _lock
+        self._troubles: dict[str, tuple[float, Unreadable]] = {}  # guarded by _lock: by name, and when it was met
 
     @contextmanager
     def reader(self) -> Generator[Any, None, None]:
@@ -45,7 +46,8 @@ class Connections:
         finally:
             with self._lock:
                 if across is not None:
-                    self._covers, self._troubles = across.covers, (*across.troubles, *across.covers.troubles)
+                    self._covers = across.covers
+                    self._note(across.unreadable())
                     if age == self._age:
                         self._idle.append(across)
                         self._used = True
@@ -59,10 +61,11 @@ class Connections:
         with self._lock:
             return self._covers
 
-    def troubles(self) -> tuple[Unreadable, ...]:
-        """What could not be read, as far as the connection that was used last knows."""
+    def troubles(self) -> list[Unreadable]:
+        """What could not be read when a question of the last minute came to it."""
         with self._lock:
-            return self._troubles
+            self._note(())
+            return [one for _, one in self._troubles.values()]
 
     @property
     def waiting(self) -> int:
@@ -75,6 +78,13 @@ class Connections:
         with self._lock:
             self._age += 1
             self._close_idle()
+
+    def _note(self, met: Iterable[Unreadable]) -> None:
+        """Under the lock: each connection knows only what itself came to."""
+        now_s = time.monotonic()
+        self._troubles.update((one.name, (now_s, one)) for one in met)
+        for name in [name for name, (met_s, _) in self._troubles.items() if met_s < now_s - IDLE_S]:
+            del self._troubles[name]
 
     def _close_idle(self) -> None:
         """Under the lock."""

@@ -1,5 +1,6 @@
 """The databases over all days, `eyelet` and `eyelet-<context>`, with the extension and without it."""
 
+import asyncio
 import json
 import os
 from collections.abc import Callable
@@ -171,7 +172,7 @@ def remove(store: Any, time_us: int) -> None:
 
 
 async def test_a_day_that_cannot_be_read_is_left_out_and_said(
-    attached: None, site: Any, record: Any, root: str, noon_us: int
+    way: str, site: Any, record: Any, root: str, noon_us: int
 ) -> None:
     record(noon_us, noon_us - DAY_US)
     path = layout.db_path(root, key_for("default", noon_us - 2 * DAY_US))
@@ -183,9 +184,8 @@ async def test_a_day_that_cannot_be_read_is_left_out_and_said(
     conn = connect.driver().connect(foreign)
     conn.execute("create view hooks as select 1 as id, 'x' as src")
     conn.close()
-    html = (await site.get("/eyelet/hooks")).text
-    html = (await site.get("/eyelet/hooks")).text
     assert await count(site, "eyelet") == 2
+    html = (await site.get("/eyelet/hooks")).text
     for time_us in (noon_us - 2 * DAY_US, noon_us - 3 * DAY_US):
         assert key_for("default", time_us).date in html.split("cannot be read")[1]
 
@@ -308,3 +308,24 @@ def make_page() -> Callable[[str], None]:
 )
 def test_only_datasettes_own_words_are_narrowed(asked: str, expected: str | None) -> None:
     assert eyelet_counts.narrowed(f"select 1 from hooks {asked}") == f"select 1 from hooks {expected or asked}"
+
+
+async def test_a_hundred_at_once_each_hear_the_truth_while_days_come(
+    way: str, site: Any, record: Any, noon_us: int
+) -> None:
+    for context in ("one", "two"):
+        record(*(noon_us - day * DAY_US + number for day in range(4) for number in range(5)), context=context)
+
+    async def ask(number: int) -> None:
+        context = ("one", "two")[number % 2]
+        if number % 25 == 0:
+            await asyncio.to_thread(record, noon_us - 5 * DAY_US - number, context="three")
+        found = await site.json(f"/eyelet-{context}/hooks.json?_shape=objects&_size=max")
+        assert [row["context_name"] for row in found["rows"]] == [context] * 20
+        every = await site.json("/eyelet/hooks.json?_shape=objects&_size=max&_col=id")
+        ids = [row["id"] for row in every["rows"]]
+        assert len(ids) >= 40 and ids == sorted(ids, reverse=True)
+
+    await asyncio.gather(*map(ask, range(100)))
+    assert await count(site, "eyelet") == 44
+    assert len(await rows_of(site, "/eyelet-three/hooks.json")) == 4

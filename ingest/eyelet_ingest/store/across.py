@@ -36,6 +36,10 @@ create table partitions (
 """
 _FILL = "insert or ignore into partitions values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
+_MET = (
+    "select context_name, date, min(error) from eyelet_trouble group by context_name, date order by date desc limit 100"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Covers:
@@ -86,8 +90,21 @@ class Across:
             self._fill()
         return self.conn
 
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """What was left out so far, as far as the last questions met it."""
+        return (*self.troubles, *self.covers.troubles, *self._met())
+
     def close(self) -> None:
         self.conn.close()
+
+    def _met(self) -> list[Unreadable]:
+        """The days that the extension could not read when a statement came to them."""
+        if not self.covers.extended:
+            return []
+        with suppress(self.conn.Error):
+            found = self.conn.execute(_MET).fetchall()
+            return [Unreadable(context or "", date or "", error) for context, date, error in found]
+        return []
 
     def _open(self) -> None:
         self.conn = connect.open_memory()
