@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from eyelet_ingest import extension
 from eyelet_ingest.cli import cli
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import layout, ready
@@ -238,3 +239,38 @@ def test_a_ready_query_that_is_none_is_guessed_at(recorded: str) -> None:
     done = run("--query", "promts", root=recorded)
     assert done.exit_code == 2 and "did you mean prompts?" in done.stderr
     assert run("select 1", "--query", "tools", root=recorded).exit_code == 2
+
+
+def test_without_the_extension_the_newest_ten_days_answer_and_the_rest_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = str(tmp_path / "root")
+    with Store(root) as store:
+        store.append([event_of(number * 10) for number in range(12)])
+    monkeypatch.setattr(extension, "path_of_built", lambda: None)
+    done = run("select count(*) as n, min(id) as first from hooks", "--nl", root=root)
+    assert json.loads(done.stdout) == {"n": 10, "first": START_US + 2 * DAY_US}
+    assert "of the newest 10 days: 2 older are not asked" in done.stderr and "it is not built" in done.stderr
+    for query in ready.QUERIES:
+        assert run("--query", query.name, root=root).exit_code == 0
+    assert run("--script", root=root).exit_code == 1
+
+
+def test_the_lines_of_a_wide_result_are_printed_as_they_come(recorded: str) -> None:
+    endless = "with recursive c(n) as (select 1 union all select n + 1 from c) select n from c"
+    command = [
+        sys.executable,
+        "-c",
+        "from eyelet_ingest.cli import main; main()",
+        "sql",
+        endless,
+        "--nl",
+        "--root",
+        recorded,
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None and running.stderr is not None
+        assert [running.stdout.readline() for _ in range(3)] == ['{"n": 1}\n', '{"n": 2}\n', '{"n": 3}\n']
+        running.stdout.close()  # as `| head` does
+        assert "Traceback" not in running.stderr.read()
+    assert running.returncode == 1

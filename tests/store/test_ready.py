@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import all_days, connect, ready
+from eyelet_ingest.store import all_days, connect, ready, statistics
 from eyelet_ingest.store.across import Across
 from eyelet_ingest.store.layout import DAY_US
+from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
 START_US = 1_773_964_800_000_000  # 2026-03-20
@@ -333,6 +334,47 @@ def test_times_are_read_as_people_write_them(days: Across, told: list[Told]) -> 
     for nothing in ("nonsense", "99-99", "-7d"):
         assert len(run(days, "by_prefix", since=nothing, limit="1000000")) == len(told), nothing
     assert run(days, "by_prefix", since="1h") == run(days, "by_prefix", since="today") == []
+
+
+def test_counts_are_exact_for_every_column(days: Across, told: list[Told]) -> None:
+    expected: Counter[tuple[str, int, str, str]] = Counter()
+    failed: Counter[tuple[str, int, str, str]] = Counter()
+    for one in told:
+        for field in statistics.FIELDS:
+            value = getattr(one.event, field, None)
+            if field == "error_code" and one.event.meta:
+                value = one.event.meta["execution"]["error_code"]  # type: ignore[index]
+            if value is not None:
+                key = (one.context, one.id // HOUR_US * HOUR_US, field, str(value))
+                expected[key] += 1
+                failed[key] += one.event.error or 0
+    sql = "select context_name, hour_us, field, value, sum(events), sum(errors) from counts group by 1, 2, 3, 4"
+    found = {tuple(row[:4]): row[4:] for row in days.conn.execute(sql)}
+    assert found == {key: (expected[key], failed[key]) for key in expected}
+
+
+def test_sources_and_sessions_add_up_to_their_events(days: Across, told: list[Told]) -> None:
+    sources = days.conn.execute("select context_name, src, events, last_id from sources").fetchall()
+    counted = Counter((one.context, one.event.src) for one in told)
+    newest = {(one.context, one.event.src): one.id for one in sorted(told, key=lambda one: one.id)}
+    assert {tuple(row[:2]): row[2:] for row in sources} == {key: (counted[key], newest[key]) for key in counted}
+    of_session = defaultdict(list)
+    for one in told:
+        of_session[one.context, one.event.session_id].append(one.id)
+    rows = days.conn.execute("select context_name, session_id, first_id, last_id, events from sessions").fetchall()
+    assert {tuple(row[:2]): row[2:] for row in rows} == {
+        key: (min(ids), max(ids), len(ids)) for key, ids in of_session.items()
+    }
+
+
+def test_calls_are_those_that_the_store_lists(days: Across, case: Case) -> None:
+    with Store(case.root) as store:
+        listed = store.calls(Filter(), limit=1_000_000).rows
+    found = days.conn.execute("select session_id, tool_use_id, id, status, duration_ms from calls order by id desc")
+    assert [(*row[:4], row[4] and round(row[4], 1)) for row in found] == [
+        (call.session_id, call.tool_use_id, call.id, call.status, call.duration_ms and round(call.duration_ms, 1))
+        for call in listed
+    ]
 
 
 def test_a_call_over_midnight_is_one_row_of_calls(store: Store, make_event: Callable[..., Event]) -> None:
