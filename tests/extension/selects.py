@@ -6,21 +6,15 @@ expression that fails is worked out.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from eyelet_ingest.store import schema
 from tests.extension import days
 
 T = TypeVar("T")
 Below = Callable[[int], int]
 
-TEXTS = tuple(
-    name for name in days.COLUMNS if name not in days.TYPES and name not in ("data", "meta", "hostname", "ip_address")
-)
-INDEXED = ("session_id", "src", "hook_type", "tool_name", "tool_use_id", "error", "error_code", "git_branch", "status")
-NUMBERS = ("id", "arrived", "timestamp", "error", "duration_ms")
 COMPARISONS = ("=", "==", "<", "<=", ">", ">=", "<>", "!=", "is", "is not")
 COLLATIONS = ("binary", "nocase", "rtrim")
 ODD_LITERALS = (
@@ -39,6 +33,28 @@ GLOBS = (
 
 
 @dataclass(frozen=True)
+class About:
+    """What is asked: a table with the columns `context_name` and `id`; which are numbers, which are asked most."""
+
+    table: str
+    columns: tuple[str, ...]
+    numbers: tuple[str, ...]
+    often: tuple[str, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(one for one in self.columns if one not in self.numbers and one not in ("uid", "data", "meta"))
+
+
+HOOKS = About(
+    "hooks",
+    days.COLUMNS,
+    ("id", "arrived", "timestamp", "error", "duration_ms"),
+    ("session_id", "src", "hook_type", "tool_name", "tool_use_id", "error", "error_code", "git_branch", "status"),
+)
+
+
+@dataclass(frozen=True)
 class Select:
     """A statement, and how its rows compare: "rows" in any order, "order" exactly, "some" so many of those without a
     limit, which `whole` gives."""
@@ -51,12 +67,14 @@ class Select:
 class Selects:
     """Makes statements. `below(n)` gives a number from 0 to n - 1; `samples` SQL literals of each column's values."""
 
-    def __init__(self, below: Below, samples: dict[str, Sequence[str]]) -> None:
-        self.below, self.samples = below, samples
+    def __init__(self, below: Below, samples: Mapping[str, Sequence[str]], of: About = HOOKS) -> None:
+        self.below, self.samples, self.of = below, samples, of
 
     def select(self) -> Select:
-        kinds = (self._plain, self._plain, self._plain, self._joined, self._grouped, self._compound, self._windowed)
-        return self.pick((*kinds, self._wrapped, self._distinct, self._page))()
+        kinds = (self._plain, self._plain, self._plain, self._grouped, self._compound, self._distinct)
+        if self.of is HOOKS:
+            kinds += (self._joined, self._windowed, self._wrapped, self._page)
+        return self.pick(kinds)()
 
     def pick(self, some: Sequence[T]) -> T:
         return some[self.below(len(some))]
@@ -77,7 +95,7 @@ class Selects:
 
     def column(self, name: str) -> tuple[str, str]:
         """A column as SQL, and its name; more often one that has an index."""
-        of = self.pick((INDEXED, INDEXED, days.COLUMNS, NUMBERS))
+        of = self.pick((self.of.often, self.of.often, self.of.columns, self.of.numbers))
         column = self.pick(of)
         return f"{name}.{column}", column
 
@@ -86,7 +104,7 @@ class Selects:
             return self.pick(ODD_LITERALS)
         value = self.pick(self.samples[column])
         # Datasette binds what stands in an address as text.
-        return f"'{value}'" if column in days.TYPES and "'" not in value and self.is_so(25) else value
+        return f"'{value}'" if column in self.of.numbers and "'" not in value and self.is_so(25) else value
 
     def _compared(self, name: str) -> str:
         at, column = self.column(name)
@@ -96,7 +114,7 @@ class Selects:
 
     def _time(self, name: str) -> str:
         """A range as pages ask for one, in microseconds or in seconds, often at the edge of a day."""
-        column = self.pick(("id", "timestamp"))
+        column = self.pick(("id", "timestamp" if "timestamp" in self.of.columns else "id"))
         one, two = sorted((self._moment(), self._moment()))
         if column == "timestamp":
             one, two = one / 1e6, two / 1e6  # type: ignore[assignment]
@@ -115,11 +133,11 @@ class Selects:
         at, column = self.column(name)
         values = ", ".join(self.literal(column) for _ in range(self.below(5)))
         if self.is_so(20):
-            values = f"select c.{column} from hooks c where {self.predicate('c', 0)}"
+            values = f"select c.{column} from {self.of.table} c where {self.predicate('c', 0)}"
         return f"{at} {self.pick(('in', 'in', 'not in'))} ({values})"
 
     def _like(self, name: str) -> str:
-        at = f"{name}.{self.pick(TEXTS)}" if self.is_so(85) else f"{name}.{self.pick(days.COLUMNS)}"
+        at = f"{name}.{self.pick(self.of.texts if self.is_so(85) else self.of.columns)}"
         no = self.pick(("", "", "not "))
         if self.is_so(50):
             return f"{at} {no}glob {_quoted(self.pick(GLOBS))}"
@@ -164,10 +182,10 @@ class Selects:
         condition = self.predicate(inner, 0)
         if self.is_so(40):
             which = self.pick(("min", "max"))
-            value = f"(select {which}({inner}.id) from hooks {inner} where {condition})"
+            value = f"(select {which}({inner}.id) from {self.of.table} {inner} where {condition})"
             return f"{name}.id {self.pick(('<', '=', '>='))} {value}"
         link = f"{inner}.context_name = {name}.context_name and {inner}.id {self.pick(('>', '<', '='))} {name}.id"
-        return f"{self.pick(('', 'not '))}exists (select 1 from hooks {inner} where {link} and {condition})"
+        return f"{self.pick(('', 'not '))}exists (select 1 from {self.of.table} {inner} where {link} and {condition})"
 
     # Whole statements.
 
@@ -195,6 +213,8 @@ class Selects:
         for name in names:
             last = [f"{name}.id{way}", f"{name}.context_name{other}"]
             terms += last if self.is_so(60) else last[::-1]
+            if self.of is not HOOKS:  # it has no key
+                terms += [f"{name}.{column}" for column in self.of.columns]
         return f" order by {', '.join(terms)}"
 
     def _limit(self) -> str:
@@ -203,7 +223,7 @@ class Selects:
         return f" limit {limit}" + (offset if self.is_so(50) else "")
 
     def _plain(self) -> Select:
-        sql = f"select {self._columns()} from hooks a{self._where()}"
+        sql = f"select {self._columns()} from {self.of.table} a{self._where()}"
         if self.is_so(55):
             return Select(sql + self._order("a") + (self._limit() if self.is_so(60) else ""), "order")
         if self.is_so(25):
@@ -247,7 +267,7 @@ class Selects:
             f"count(*) filter (where {self.predicate('a', 0)})",
         ]
         what = [*keys, *(self.pick(pool) for _ in range(1 + self.below(3)))]
-        sql = f"select {', '.join(what)} from hooks a{self._where()}"
+        sql = f"select {', '.join(what)} from {self.of.table} a{self._where()}"
         if keys:
             sql += f" group by {', '.join(keys)}"
             sql += f" having count(*) > {self.below(4)}" if self.is_so(30) else ""
@@ -258,15 +278,15 @@ class Selects:
 
     def _distinct(self) -> Select:
         some = [self.column("a")[0] for _ in range(1 + self.below(2))]
-        sql = f"select distinct {', '.join(some)} from hooks a{self._where()}"
+        sql = f"select distinct {', '.join(some)} from {self.of.table} a{self._where()}"
         order = ", ".join(str(at + 1) for at in range(len(some)))
         return Select(f"{sql} order by {order}", "order") if self.is_so(50) else Select(sql, "rows")
 
     def _compound(self) -> Select:
-        columns = [self.pick(days.COLUMNS) for _ in range(1 + self.below(3))]
+        columns = [self.pick(self.of.columns) for _ in range(1 + self.below(3))]
         chosen = {name: ", ".join(f"{name}.{column}" for column in columns) for name in "abc"}
         parts = [
-            f"select {chosen[name]} from hooks {name} where {self.predicate(name, 1)}"
+            f"select {chosen[name]} from {self.of.table} {name} where {self.predicate(name, 1)}"
             for name in ("a", "b", "c")[: 2 + self.below(2)]
         ]
         sql = parts[0]
@@ -328,19 +348,19 @@ def seeded(seed: int) -> Below:
     return random.Random(seed).randrange
 
 
-def samples_of(plain: Any, most: int = 40) -> dict[str, list[str]]:
+def samples_of(plain: Any, of: About = HOOKS, most: int = 40) -> dict[str, list[str]]:
     """Literals of every column's values in the ordinary table."""
     found: dict[str, list[str]] = {}
-    for column in days.COLUMNS:
+    for column in of.columns:
         sql = (
             f"select iif(typeof({column}) = 'text', 'cast(x''' || hex({column}) || ''' as text)', quote({column})), "
-            f"iif(typeof({column}) = 'text', quote({column}), '') from hooks "
+            f"iif(typeof({column}) = 'text', quote({column}), '') from {of.table} "
             f"where length({column}) < 200 or {column} is null "
             f"group by {column} order by hex({column}) limit {most}"
         )
         # Text with odd bytes as its bytes; the rest readable.
         found[column] = [two if two.isprintable() and two.isascii() and two else one for one, two in plain.execute(sql)]
-    assert all(found.values()) and set(schema.COLUMNS) < set(found)
+    assert all(found.values())
     return found
 
 
