@@ -274,3 +274,15 @@ def test_the_lines_of_a_wide_result_are_printed_as_they_come(recorded: str) -> N
         running.stdout.close()  # as `| head` does
         assert "Traceback" not in running.stderr.read()
     assert running.returncode == 1
+
+
+def test_the_standard_librarys_sqlite_answers_too(recorded: str) -> None:
+    code = (
+        "import sys; sys.modules['pysqlite3'] = sys.modules['pysqlite3.dbapi2'] = None\n"
+        "from eyelet_ingest.cli import main; main()"
+    )
+    for asked in (["select count(*) as n from hooks, json_each('[1, 2]')"], ["--query", "commands"]):
+        command = [sys.executable, "-c", code, "sql", *asked, "--nl", "--root", recorded]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and "unreadable" not in done.stderr, done.stderr
+        assert asked[0] == "--query" or json.loads(done.stdout) == {"n": 60}

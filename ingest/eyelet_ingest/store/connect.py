@@ -197,29 +197,37 @@ def attach_reader(conn: "Any", path: str, name: str) -> None:
         if "immutable" in mode and not _is_settled(path):
             break
         try:
-            conn.execute(f"attach database ? as {name}", [(address or _uri(path)) + mode])
+            _attach(conn, (address or _uri(path)) + mode, name)
+            return
         except conn.Error as bad:
             if "too many attached" in str(bad):
                 raise
-            problem = bad
-            continue
-        try:
-            try:
-                conn.execute(f"select count(*) from {name}.sqlite_master").fetchone()  # noqa: S608  our own name
-            except conn.Error as bad:
-                if "unsafe use of json_" not in str(bad):
-                    raise
-                # An older SQLite holds its own functions of JSON, which derived columns call, for dangerous.
-                conn.execute("pragma trusted_schema = on")
-                conn.execute(f"select count(*) from {name}.sqlite_master").fetchone()  # noqa: S608  our own name
-            return
-        except conn.Error as bad:
-            conn.execute(f"detach database {name}")
             problem = bad
             if not isinstance(bad, conn.OperationalError) or is_passing(str(bad)):
                 break
     assert problem is not None
     raise trouble("open", path, problem) from problem
+
+
+def _attach(conn: "Any", address: str, name: str) -> None:
+    """Attach it and read its schema, or leave nothing attached."""
+    for again in (False, True):
+        try:
+            conn.execute(f"attach database ? as {name}", [address])
+        except conn.Error as bad:
+            problem = bad
+        else:
+            try:
+                conn.execute(f"select count(*) from {name}.sqlite_master").fetchone()  # noqa: S608  our own name
+                return
+            except conn.Error as bad:
+                conn.execute(f"detach database {name}")
+                problem = bad
+        if again or "unsafe use of json_" not in str(problem):
+            raise problem
+        # An older SQLite holds its own functions of JSON, which derived columns call, for dangerous; it says so as it
+        # attaches or as it reads.
+        conn.execute("pragma trusted_schema = on")
 
 
 def load_extension(conn: "Any", path: "str | None" = None) -> str:

@@ -6,6 +6,7 @@ functions and the pragmas that describe tables are allowed, everything else (wri
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from eyelet_ingest.errors import BadInput, EyeletError
@@ -56,6 +57,7 @@ class Statement:
         self._conn, self._sql, self._timeout_s = conn, sql, timeout_s
         self._bound = _Bound(values, lenient)
         self._until_s: float | None = None
+        _make_known(conn)
         conn.set_authorizer(_authorizer)
         conn.set_progress_handler(self._is_late, STEPS)
         self._check()
@@ -174,6 +176,14 @@ def distinct(names: list[str]) -> list[str]:
         taken.add(one)
         given.append(one)
     return given
+
+
+def _make_known(conn: Any) -> None:
+    """The functions that are tables: an older SQLite declares each when it is first asked for, and asks whether it may
+    make that table."""
+    for name in ("json_each", "json_tree", *(f"pragma_{pragma}" for pragma in _PRAGMAS)):
+        with suppress(*_errors()):  # one that this SQLite does not have
+            conn.execute(f"select 1 from {name} limit 0").close()  # noqa: S608  our own names
 
 
 def _errors() -> tuple[type[BaseException], ...]:
