@@ -7,12 +7,12 @@ VENV_1 := .venv-datasette-1.0
 # A memory file system on which programs may run, with 2 GiB left.
 IN_MEMORY := $(shell awk '$$2 == "/dev/shm" && $$4 !~ /noexec/' /proc/mounts 2>/dev/null | grep -q . \
   && df -Pk /dev/shm | awk 'NR == 2 && $$4 > 2097152 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
-SOURCES := ingest datasette_eyelet tests benchmarks
+SOURCES := ingest datasette_eyelet tests benchmarks hatch_build.py
 
-.PHONY: serve test check soak bench wheel clean
+.PHONY: serve test check ext optional-ext ext-coverage soak bench wheel clean
 
 # Records a generated demonstration first where the root is empty; never reads private files unasked.
-serve: .venv/installed
+serve: .venv/installed optional-ext
 	.venv/bin/eyelet demo --root "$(ROOT)" --unless-used
 	.venv/bin/eyelet serve --root "$(ROOT)" $(if $(PORT),--port $(PORT),)
 
@@ -23,14 +23,22 @@ test: check
 	status=0; $(IN_MEMORY) .venv/bin/python -m pytest || status=$$?; \
 	wait $$other || status=$$?; echo "The same with Datasette 1.0:"; cat "$$beside"; rm -f "$$beside"; exit $$status
 
-check: .venv/installed-test $(VENV_1)/installed-test
+check: .venv/installed-test $(VENV_1)/installed-test optional-ext
 	.venv/bin/ruff check $(SOURCES)
 	.venv/bin/ruff format --check $(SOURCES)
 	.venv/bin/mypy
 
+# The extension in C, for SQL over all days. It needs a C compiler and SQLite's headers (Debian: gcc, libsqlite3-dev).
+ext: .venv/installed
+	.venv/bin/python -m eyelet_ingest.extension.build
+
+# Which branches of it the tests take.
+ext-coverage: .venv/installed-test
+	.venv/bin/python tests/extension/branches.py
+
 # The long proofs in full: hours of processes and kills where `make test` runs a short seeded form.
 soak: .venv/installed-test $(VENV_1)/installed-test
-	EYELET_SOAK=1 .venv/bin/python -m pytest tests/store tests/ingest tests/sources tests/cli/test_import_history.py tests/web/test_churn.py
+	EYELET_SOAK=1 .venv/bin/python -m pytest tests/store tests/extension tests/ingest tests/sources tests/cli/test_import_history.py tests/web/test_churn.py
 	EYELET_SOAK=1 $(VENV_1)/bin/python -m pytest tests/web/test_churn.py
 
 bench: .venv/installed-test $(VENV_1)/installed-test
@@ -43,15 +51,17 @@ bench: .venv/installed-test $(VENV_1)/installed-test
 	.venv/bin/python benchmarks/search.py
 	.venv/bin/python benchmarks/aggregates.py
 	.venv/bin/python benchmarks/scale.py
+	.venv/bin/python benchmarks/sql.py
 	.venv/bin/python benchmarks/moving.py
 	.venv/bin/python benchmarks/startup.py
 	.venv/bin/python benchmarks/many_days.py
 	$(VENV_1)/bin/python benchmarks/many_days.py
 
-wheel: .venv/installed
+wheel: .venv/installed optional-ext
 	.venv/bin/pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
+	rm -f ingest/eyelet_ingest/extension/eyelet.so ingest/eyelet_ingest/extension/eyelet.dylib
 	rm -rf .venv $(VENV_1) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Says which Datasette .venv holds: another `make DATASETTE=…` installs that one.
@@ -65,6 +75,10 @@ clean:
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints/datasette-$(DATASETTE).txt --editable .
 	@touch .venv/datasette-$(DATASETTE) $@
+
+# Without a compiler all but SQL over all days works: one line says what is missing, and the next make tries again.
+optional-ext: .venv/installed
+	@.venv/bin/python -m eyelet_ingest.extension.build --if-needed --optional
 
 .venv/installed-test: .venv/installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check \

@@ -15,12 +15,14 @@ from datasette_eyelet import (
     background,
     cells,
     compat,
+    coverage,
     day_gate,
     day_table,
     describe,
     eyelet_database,
     front,
     instance,
+    mounts,
     permissions,
     queries,
     responses,
@@ -51,7 +53,7 @@ def register_commands(cli: Any) -> None:
 def startup(datasette: Any) -> Callable[[], Awaitable[None]]:
     async def start() -> None:
         await instance.start(datasette)
-        eyelet_database.register(datasette)
+        await eyelet_database.register(datasette)
         sign_in.start(datasette)
         compat.configure_databases(datasette, partial(describe.configured, datasette))
         await compat.take_titles_from_config(datasette)
@@ -67,8 +69,8 @@ def shutdown(datasette: Any) -> None:
 
 @hookimpl
 def canned_queries(datasette: Any, database: str) -> dict[str, dict[str, Any]]:
-    """Datasette 0.65. In 1.0 a day's queries are entered when it is mounted."""
-    return queries.canned() if describe.has_events(datasette, database) else {}
+    """Datasette 0.65. In 1.0 the queries of a database are entered when it is mounted."""
+    return queries.canned(database) if describe.has_events(datasette, database) else {}
 
 
 @hookimpl
@@ -154,8 +156,8 @@ def extra_template_vars(
 
 @hookimpl
 def extra_css_urls(datasette: Any, database: str | None) -> list[str]:
-    is_day = database is not None and day_table.day_of(datasette, database) is not None
-    return [responses.static_urls(datasette)["day_css"]] if is_day else []
+    is_ours = database is not None and mounts.is_ours(datasette, database)
+    return [responses.static_urls(datasette)["day_css"]] if is_ours else []
 
 
 @hookimpl
@@ -182,6 +184,24 @@ def table_actions(datasette: Any, database: str, table: str, request: Any) -> li
 def row_actions(datasette: Any, database: str, table: str, row: Any) -> list[dict[str, str]]:
     """Datasette 1.0."""
     return actions.of_row(datasette, database, table, row)
+
+
+@hookimpl(specname="top_database")
+def coverage_of_database(datasette: Any, database: str) -> str:
+    """Datasette 1.0. In 0.65 the description says it."""
+    return coverage.said(datasette, database)
+
+
+@hookimpl(specname="top_table")
+def coverage_of_table(datasette: Any, database: str, table: str) -> str:
+    """Datasette 1.0. The list of days is whole."""
+    return "" if table == "partitions" else coverage.said(datasette, database)
+
+
+@hookimpl(specname="top_query")
+def coverage_of_query(datasette: Any, database: str) -> str:
+    """Datasette 1.0."""
+    return coverage.said(datasette, database)
 
 
 @hookimpl

@@ -1,5 +1,5 @@
-"""Cells of a day's table, row page and query results in Datasette: times to read, ways back to our pages, excerpts of
-long payloads, and no hostile character as it is.
+"""Cells of a day, or of all days, in Datasette: times to read, ways back to our pages, excerpts of long payloads, and
+no hostile character as it is.
 
 None leaves a cell to Datasette. What is given is Markup made with `Markup.format`, which escapes every value.
 """
@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 from datasette_eyelet import day_table, rows
 from datasette_eyelet.json_text import pretty
-from datasette_eyelet.links import Links, is_linkable
+from datasette_eyelet.links import Links, day_of_event, is_linkable
 from datasette_eyelet.visible import one_line, visible
-from eyelet_ingest.store.layout import DAY_US, PartitionKey
+from eyelet_ingest.store.layout import DAY_US, LAST_YEAR, PartitionKey, safe_context
 from eyelet_ingest.synopsis import synopsis
 
 EXCERPT_CHARS = 200  # of a cell in a table of many columns
@@ -24,6 +24,8 @@ RESULT_CHARS = 500  # of a cell in the result of somebody's query
 PRETTY_MAX_CHARS = 2_000_000  # more is shown whole, but as it was recorded
 HEX_MAX_BYTES = 64
 AROUND_US = 5 * 60 * 1_000_000
+LAST_US = (LAST_YEAR - 1970) * 365 * DAY_US
+_OF_DAY = (None, day_table.TABLE)
 
 # Datasette 0.65 gives the hook neither the request nor the kind of page.
 _on_row_page: ContextVar[bool] = ContextVar("eyelet_on_row_page", default=False)
@@ -31,9 +33,11 @@ _on_row_page: ContextVar[bool] = ContextVar("eyelet_on_row_page", default=False)
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """One cell of a page about the day `key`. `table` is None in the result of a query; `row` is Datasette's."""
+    """One cell of a page about the day `key`, or about all days, which are of `context` where that is known. `table` is
+    None in the result of a query; `row` is Datasette's."""
 
-    key: PartitionKey
+    key: PartitionKey | None
+    context: str | None
     links: Links
     row: Any
     value: Any
@@ -50,7 +54,14 @@ class _Cell:
     @property
     def event_id(self) -> int | None:
         """The event that the row is about: its `id`, where that is a moment of the day."""
-        return event_of(self.key, self.row)
+        found = self.row["id"] if "id" in self.row.keys() else None  # noqa: SIM118  sqlite3.Row
+        return found if self.holds(found) else None
+
+    def holds(self, value: Any) -> bool:
+        """Whether this is the id of an event that may be there."""
+        if self.key is not None:
+            return _moment_of_day(self.key, value) is not None
+        return self.context is not None and isinstance(value, int) and day_of_event(self.context, value) is not None
 
 
 def knowing_the_page(datasette: Any) -> Callable[[Any], Any]:
@@ -70,51 +81,72 @@ def knowing_the_page(datasette: Any) -> Callable[[Any], Any]:
 
 
 def render(row: Any, value: Any, column: str, table: str | None, database: str, datasette: Any) -> Markup | None:
-    """What a cell of a day's `hooks`, or of a query over a day, shows."""
-    if value is None or table not in (None, day_table.TABLE):
+    """What a cell of `hooks`, of what stands beside it over all days, or of a query shows."""
+    if value is None:
         return None
     shown = _SHOWN.get(column)
     if shown is None and not isinstance(value, str):
         return None
-    key = day_table.day_of(datasette, database)
-    if key is None:
+    cell = _cell(row, value, table, database, datasette)
+    if cell is None:
         return None
-    cell = _Cell(key, Links(datasette, ()), row, value, table)
     return (shown(cell) if shown else None) or _text(cell)
 
 
-def event_of(key: PartitionKey, row: Any) -> int | None:
-    """The id of the event that a row of Datasette's is about; None where it is about none of this day."""
-    return _moment_of_day(key, row["id"]) if "id" in row.keys() else None  # noqa: SIM118  sqlite3.Row
+def _cell(row: Any, value: Any, table: str | None, database: str, datasette: Any) -> _Cell | None:
+    """The cell, where it is one of ours: of a day others may have tables of their own."""
+    key = day_table.day_of(datasette, database)
+    if key is not None:
+        return _Cell(key, key.context, Links(datasette, ()), row, value, table) if table in _OF_DAY else None
+    over = day_table.scope_of_request(datasette, database)
+    if over is None:
+        return None
+    context = over.context
+    if context is None and "context_name" in row.keys():  # noqa: SIM118  sqlite3.Row
+        said = row["context_name"]
+        context = said if isinstance(said, str) and safe_context(said) == said else None
+    return _Cell(None, context, Links(datasette, ()), row, value, table)
 
 
-def around(links: Links, key: PartitionKey, event_id: int) -> str:
+def event_of_row(datasette: Any, database: str, row: Any) -> tuple[str, int] | None:
+    """Context and id of the event that a row of `hooks` is about; None where that is no event of ours."""
+    cell = _cell(row, None, day_table.TABLE, database, datasette)
+    if cell is None or cell.context is None or cell.event_id is None:
+        return None
+    return cell.context, cell.event_id
+
+
+def around(links: Links, context: str, event_id: int) -> str:
     """The search of the minutes around an event, in its context."""
     since, until = day_table.iso_us(max(event_id - AROUND_US, 0)), day_table.iso_us(event_id + AROUND_US)
-    return links.search((("context", key.context), ("from", since), ("to", until)))
+    return links.search((("context", context), ("from", since), ("to", until)))
 
 
 def _id(cell: _Cell) -> Markup | None:
-    event_id = _moment_of_day(cell.key, cell.value)
-    if event_id is None:
+    event_id = cell.value
+    if cell.context is None or not cell.holds(event_id):
         return None
+    url = cell.links.event(cell.context, event_id)
     if cell.table is None and "time_utc" in cell.row.keys():  # noqa: SIM118  sqlite3.Row
-        return Markup('<a href="{}">{}</a>').format(cell.links.event(cell.key.context, event_id), event_id)
+        return Markup('<a href="{}">{}</a>').format(url, event_id)
     at = f"{rows.moment(event_id, timezone.utc)} UTC"
-    shown = Markup('{} <a href="{}">{}</a>').format(event_id, cell.links.event(cell.key.context, event_id), at)
+    shown = Markup('{} <a href="{}">{}</a>').format(event_id, url, at)
     if cell.is_whole:
-        shown += Markup(' · <a href="{}">around it</a>').format(around(cell.links, cell.key, event_id))
+        shown += Markup(' · <a href="{}">around it</a>').format(around(cell.links, cell.context, event_id))
+        day = day_of_event(cell.context, event_id)
+        if cell.key is None and day is not None:
+            shown += Markup(' · <a href="{}">in its day</a>').format(cell.links.row(cell.context, event_id))
     return shown
 
 
 def _timestamp(cell: _Cell) -> Markup | None:
-    start_us, end_us = cell.key.bounds_us
+    start_us, end_us = cell.key.bounds_us if cell.key is not None else (DAY_US, LAST_US - DAY_US)
     if not isinstance(cell.value, float) or not start_us - DAY_US <= cell.value * 1e6 < end_us + DAY_US:
         return None
     at = f"{rows.moment(round(cell.value * 1e6), timezone.utc)} UTC"
-    if cell.event_id is None:
+    if cell.event_id is None or cell.context is None:
         return Markup('<span title="{}">{}</span>').format(cell.value, at)
-    url = cell.links.event(cell.key.context, cell.event_id)
+    url = cell.links.event(cell.context, cell.event_id)
     return Markup('<a href="{}" title="{}">{}</a>').format(url, cell.value, at)
 
 
@@ -126,7 +158,15 @@ def _session(cell: _Cell) -> Markup | None:
 def _src(cell: _Cell) -> Markup | None:
     if not isinstance(cell.value, str) or not is_linkable(cell.value):
         return None
-    return _link(cell.links.search((*day_table.whole(cell.key), ("src", cell.value))), cell.value)
+    where = day_table.whole(cell.key) if cell.key is not None else day_table.everywhere(cell.context)
+    return _link(cell.links.search((*where, ("src", cell.value))), cell.value)
+
+
+def _context(cell: _Cell) -> Markup | None:
+    """The name of a context, over all days of several: a link to its own."""
+    if cell.key is not None or cell.table is None or cell.context is None or cell.value != cell.context:
+        return None
+    return _link(cell.links.over_days(cell.context), cell.value)
 
 
 def _data(cell: _Cell) -> Markup | None:
@@ -165,9 +205,9 @@ def _text(cell: _Cell) -> Markup | None:
 def _excerpt(cell: _Cell, text: str, size: str) -> Markup:
     """The beginning of a long text, which leads to where it is whole."""
     shown = one_line(text, cell.most_chars)
-    if cell.event_id is None:
+    if cell.event_id is None or cell.context is None:
         return Markup("{}<small>{}</small>").format(shown, size)
-    url = cell.links.row(cell.key.context, cell.event_id)
+    url = cell.links.row(cell.context, cell.event_id)
     return Markup('<bdi>{}</bdi> <a href="{}" title="The whole row"><small>whole{}</small></a>').format(
         shown, url, size
     )
@@ -190,6 +230,11 @@ def _is_row_page(datasette: Any, path: str) -> bool:
 
 _SHOWN: dict[str, Callable[[_Cell], Markup | None]] = {
     "id": _id,
+    "first_id": _id,
+    "last_id": _id,
+    "question_id": _id,
+    "answer_id": _id,
+    "context_name": _context,
     "timestamp": _timestamp,
     "session_id": _session,
     "src": _src,

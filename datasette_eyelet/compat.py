@@ -10,13 +10,17 @@ from inspect import iscoroutine
 from typing import Any
 
 import click
-from datasette.database import Database, Results
+from datasette.database import Database, QueryInterrupted, Results
 from datasette.plugins import pm
 from datasette.utils import StartupError, await_me_maybe
 from datasette.utils.asgi import Forbidden, Request
+from datasette.views.base import DatasetteError as ViewError
 from pluggy import HookimplMarker
 
 from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.store.connect import driver
+
+__all__ = ["QueryInterrupted", "ViewError"]
 
 hookimpl = HookimplMarker("datasette")
 
@@ -154,9 +158,9 @@ async def _nothing_of_other_requests(datasette: Any, actor: dict[str, Any] | Non
     ]
     return PermissionSQL(
         sql="""
-            select name as parent, null as child, 0 as allow, 'a day this request does not read' as reason from (
+            select name as parent, null as child, 0 as allow, 'not a database that this request reads' as reason from (
                 select database_name as name from catalog_databases union select database_name from queries
-            ) where (name glob '*-[0-9][0-9][0-9][0-9]-[0-9][0-9][0-9]' or name = 'eyelet')
+            ) where (name glob '*-[0-9][0-9][0-9][0-9]-[0-9][0-9][0-9]' or name = 'eyelet' or name glob 'eyelet-*')
                 and name not in (select value from json_each(:eyelet_shown))
         """,
         params={"eyelet_shown": json.dumps(shown)},
@@ -168,16 +172,23 @@ class ReadOnlyDatabase(Database):  # type: ignore[misc]  # Datasette has no type
     of their own otherwise, one for each thread and never closed."""
 
     is_of_eyelet = True
+    has_events = True  # whether its table `hooks` can be shown as ours
 
     schema_version = -1
 
-    async def execute(self, sql: str, *arguments: Any, **named: Any) -> Any:
+    async def execute(self, sql: str, params: Any = None, **named: Any) -> Any:
         """As the Database's; but the version of the schema, asked after for every database there is, costs nothing:
         1.0 hears what was last seen, 0.65 None, which it takes for one it knows. It needs no list of our tables."""
         if sql == "PRAGMA schema_version":
             return Results([(self.schema_version if _IS_1_0 else None,)], False, None)
         # Datasette would print a query that fails, its parameters too, which may be what somebody looks for: a secret.
-        return await super().execute(sql, *arguments, **{**named, "log_sql_errors": False})
+        try:
+            return await super().execute(sql, params, **{**named, "log_sql_errors": False})
+        except driver().OperationalError as error:
+            # A time that ends while SQLite looks at the columns of a view is told in these words.
+            if str(error).startswith("expected 0 columns for ''"):
+                raise QueryInterrupted(error, sql, params) from error
+            raise
 
     if _IS_1_0:
 
@@ -188,6 +199,13 @@ class ReadOnlyDatabase(Database):  # type: ignore[misc]  # Datasette has no type
 
         async def execute_fn(self, fn: Any) -> Any:
             return await self.read(fn)
+
+
+def one_value(value: object, sql: str) -> Any:
+    """Results of one row of one value; QueryInterrupted where there is none."""
+    if value is None:
+        raise QueryInterrupted(None, sql, None)
+    return Results([(value,)], False, [("count(*)",)])
 
 
 _CATALOGS = (

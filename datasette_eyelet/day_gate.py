@@ -1,5 +1,6 @@
-"""The gate in front of days: a URL that begins with a mount name is let through when the actor may see its context,
-with the day mounted for that request; else the reason is the answer, and nothing is opened."""
+"""The gate in front of days: a URL that begins with the name of a day, or of a database over days, is let through when
+the actor may see its context, with the database mounted for that request; else the reason is the answer, and nothing
+is opened."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -8,8 +9,9 @@ from typing import Any
 from datasette import Response
 from datasette.utils import tilde_decode
 
-from datasette_eyelet import compat, day_text, download, instance, mounts, permissions
+from datasette_eyelet import compat, contexts, day_text, download, instance, mounts, permissions
 from datasette_eyelet.problems import problem, refusal
+from datasette_eyelet.scope import scope_of
 from eyelet_ingest.errors import EyeletError, PartitionUnreadable
 from eyelet_ingest.store import layout
 from eyelet_ingest.store.connect import driver
@@ -20,9 +22,6 @@ Send = Callable[[Message], Awaitable[None]]
 
 ANSWER = "/-/eyelet/day"
 _VIEW = "eyelet_view"
-
-# What SQLite says of a file that is no good, in a query that is
-_BROKEN = ("malformed", "not a database", "disk I/O error", "unable to open", "corrupt")
 
 
 def guarding_days(datasette: Any) -> Callable[[Any], Any]:
@@ -36,8 +35,9 @@ def guarding_days(datasette: Any) -> Callable[[Any], Any]:
             with mounts.showing():
                 spelt, rest = _parted(datasette, scope)
                 name = tilde_decode(spelt) if "~" in spelt or "+" in spelt else spelt
-                key = layout.key_from_mount_name(name)
-                if (key is None or name in datasette.databases) and not mounts.is_ours(datasette, name):
+                key, scope_of_name = layout.key_from_mount_name(name), scope_of(name)
+                is_a_name = key is not None or (scope_of_name is not None and scope_of_name.context is not None)
+                if (not is_a_name or name in datasette.databases) and not mounts.is_ours(datasette, name):
                     await app(scope, receive, send)
                     return
                 actor = await compat.actor_of(datasette, scope)
@@ -45,14 +45,35 @@ def guarding_days(datasette: Any) -> Callable[[Any], Any]:
                     await app(_answering(scope, partial(refusal, as_json=_wants_json(scope))), receive, send)
                 elif spelt != name:
                     await Response.redirect(_respelt(datasette, scope, name + rest)).asgi_send(send)
-                elif key is None:
-                    await app(scope, receive, send)
-                else:
+                elif key is not None:
                     await _day(datasette, scope, key, rest, partial(app, receive=receive), send)
+                elif is_a_name:
+                    await _over_days(datasette, scope, scope_of_name, partial(app, receive=receive), send)
+                else:
+                    await app(scope, receive, send)
 
         return wrapped
 
     return wrap
+
+
+async def _over_days(
+    datasette: Any, scope: Message, over: Any, app: Callable[..., Awaitable[None]], send: Send
+) -> None:
+    """The app's answer with the database over the days of one context, or that there is no such context."""
+    held = instance.of(datasette)
+    with held.days.pinned(over.name):
+        database = await contexts.mount(datasette, over)
+        if database is None:
+            await app(_answering(scope, partial(_no_such_context, over=over, as_json=_wants_json(scope))), send=send)
+            return
+        with mounts.showing(database):
+            await app(compat.csv_that_works(scope) if _is_csv(scope) else scope, send=send)
+
+
+async def _no_such_context(datasette: Any, request: Any, *, over: Any, as_json: bool) -> Any:
+    reason = f"nothing is recorded in the context {over.context}: /-/eyelet/days lists those there are"
+    return await problem(datasette, request, as_json, 404, "No such context", reason)
 
 
 async def _day(
@@ -61,7 +82,7 @@ async def _day(
     """The app's answer with the day mounted, or why it cannot be."""
     days = instance.of(datasette).days
     why = partial(_unreadable, key=key, as_json=_wants_json(scope))
-    with days.pinned(key):
+    with days.pinned(key.mount_name):
         if waits := await day_text.made_current(datasette, scope, key, rest):
             is_page = rest == day_text.TABLE_PATHS[0]
             busy = partial(problem, as_json=not is_page, status=503, title="Not searched", reason=waits)
@@ -117,7 +138,7 @@ async def unreadable_day(datasette: Any, request: Any, exception: Exception) -> 
         return None
     if isinstance(exception, PartitionUnreadable):
         return await _unreadable(datasette, request, key=day.key, error=exception, as_json=_wants_json(request.scope))
-    if isinstance(exception, driver().DatabaseError) and any(text in str(exception) for text in _BROKEN):
+    if isinstance(exception, driver().DatabaseError) and mounts.is_broken(exception):
         error = mounts.broken(day.path, exception)
         return await _unreadable(datasette, request, key=day.key, error=error, as_json=_wants_json(request.scope))
     if reason := day_text.mistake(request, str(exception)):
@@ -136,6 +157,10 @@ async def _unreadable(datasette: Any, request: Any, *, key: PartitionKey, error:
 
 def _wants_json(scope: Message) -> bool:
     return str(scope["path"]).endswith(".json")
+
+
+def _is_csv(scope: Message) -> bool:
+    return str(scope["path"]).endswith(".csv")
 
 
 def _parted(datasette: Any, scope: Message) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""One day's table `hooks` in Datasette: a search's filter ↔ the arguments of the table page.
+"""The table `hooks` of a day, or of all days, in Datasette: a search's filter ↔ the arguments of the table page.
 
 Datasette's own column filters say most of a filter exactly. What they cannot say are two arguments of ours, which
 the day's table takes besides: `_src` (a name and what lies below its dots), with the very SQL of the search, and `_q`
@@ -19,10 +19,11 @@ from datasette.utils.asgi import BadRequest
 from datasette_eyelet import day_text, mounts, text_function
 from datasette_eyelet.links import Links, Pairs
 from datasette_eyelet.query import SEVERAL, STATUSES
+from datasette_eyelet.scope import Scope, scope_of
 from datasette_eyelet.visible import one_line
-from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.store import select, text_query, text_schema
-from eyelet_ingest.store.layout import PartitionKey
+from eyelet_ingest.store.layout import PartitionKey, key_from_mount_name
 from eyelet_ingest.store.select import Filter
 
 TABLE = "hooks"
@@ -37,6 +38,7 @@ _EQUAL = {field: name for name, field in SEVERAL.items() if name not in ("contex
 # Arguments of Datasette's that choose rows, and that no search can repeat
 _CHOOSING = ("_where", "_through", "_search")
 _PLAIN = re.compile(r'\s+|(".*?")')  # what Datasette's own search box takes apart its text at (utils.escape_fts)
+ENDLESS_US = 2**53
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -53,6 +55,11 @@ def day_of(datasette: Any, database: str) -> PartitionKey | None:
     """The day of ours that the running request reads under this name, or None: another's may be called like one."""
     day = mounts.day_of_request(datasette)
     return day.key if day is not None and day.name == database else None
+
+
+def scope_of_request(datasette: Any, database: str) -> Scope | None:
+    """What the database over days of this name is over, where the running request could read it; None for any other."""
+    return scope_of(database) if mounts.is_ours(datasette, database) else None
 
 
 def url(links: Links, where: Filter, key: PartitionKey) -> str:
@@ -87,15 +94,17 @@ def filter_arguments(
     datasette: Any, database: str, table: str, request: Any
 ) -> Callable[[], Awaitable[FilterArguments]] | None:
     """`_src` and `_q` as Datasette's hook gives conditions; None where nothing is asked. BadRequest as the search's."""
-    asked, key = own_filter(request.args), day_of(datasette, database)
+    asked, key = own_filter(request.args), key_from_mount_name(database)
     lacking = day_text.lacking(request)
-    if table != TABLE or key is None or (asked == Filter() and not lacking):
+    if table != TABLE or (asked == Filter() and not lacking) or not mounts.is_ours(datasette, database):
         return None
 
     async def conditions() -> FilterArguments:
         try:
             clauses, params, said = own_conditions(asked)
-            if asked.text:
+            if asked.text and key is None:
+                raise BadInput("search", reason=f"{TEXT} is of a day's table", hint="say _search here")
+            if asked.text and key is not None:
                 await text_function.find(datasette, key, asked.text)
         except EyeletError as error:
             raise BadRequest(str(error)) from error
@@ -134,9 +143,10 @@ def own_conditions(where: Filter) -> tuple[list[str], dict[str, object], list[st
     return named, params, said
 
 
-def reading(args: Any, key: PartitionKey) -> Reading:
+def reading(args: Any, over: PartitionKey | Scope) -> Reading:
     """The search that finds what the table page with these arguments shows, as far as a search can say it."""
-    low, high = key.bounds_us
+    bounds = over.bounds_us if isinstance(over, PartitionKey) else (0, ENDLESS_US)
+    low, high = bounds
     pairs: dict[str, tuple[str, ...]] = {}
     left_out: dict[str, None] = {}
     own = own_filter(args)
@@ -157,11 +167,12 @@ def reading(args: Any, key: PartitionKey) -> Reading:
     choosing = _CHOOSING[:-1] if is_said else _CHOOSING
     left_out |= {name: None for name in choosing for given in args if given == name or given.startswith(f"{name}_")}
     several = tuple((name, value) for name, values in pairs.items() for value in values)
-    times = _times(key, low, high)
+    times = _times(over, low, high) if isinstance(over, PartitionKey) else _open_times(low, high)
+    context = (("context", over.context),) if over.context is not None else ()
     return Reading(
-        pairs=(("context", key.context), *times, *several),
+        pairs=(*context, *times, *several),
         left_out=tuple(left_out),
-        is_filtered=bool(several or left_out or (low, high) != key.bounds_us),
+        is_filtered=bool(several or left_out or (low, high) != bounds),
     )
 
 
@@ -190,6 +201,11 @@ def box_text(args: Any) -> tuple[str, bool]:
 def whole(key: PartitionKey) -> Pairs:
     """The search over a whole day."""
     return (("context", key.context), *_times(key, *key.bounds_us))
+
+
+def everywhere(context: str | None) -> Pairs:
+    """The search over all days, of a context or of all."""
+    return (*((("context", context),) if context is not None else ()), ("range", "all"))
 
 
 def _named(clause: str, names: Iterator[str]) -> Iterator[str]:
@@ -240,6 +256,8 @@ def _equal(column: str, lookup: str, value: str) -> tuple[str, tuple[str, ...]]:
     """The search's parameter and its values; "" and none where no search says exactly this."""
     if (column, lookup, value) == ("error", "exact", "1"):
         return "errors", ("1",)
+    if (column, lookup) == ("context_name", "exact") and value.strip():
+        return "context", (value,)
     values = _listed(value) if lookup == "in" else [value] if lookup == "exact" else []
     texts = tuple(text for text in values if isinstance(text, str) and text.strip())
     can_say = column in _EQUAL and 0 < len(texts) == len(values) <= select.VALUES_MAX
@@ -264,6 +282,13 @@ def _times(key: PartitionKey, low: int, high: int) -> Pairs:
     since = key.date if low == start_us else iso_us(low)
     until = key.date if high == end_us else iso_us(high)
     return (("from", since), ("to", until))
+
+
+def _open_times(low: int, high: int) -> Pairs:
+    """The same of all days: an end that no filter narrows is left out."""
+    since = (("from", iso_us(low)),) if low else ()
+    until = (("to", iso_us(high)),) if high < ENDLESS_US else ()
+    return (*since, *until) or (("range", "all"),)
 
 
 def iso_us(us: int) -> str:

@@ -1,4 +1,4 @@
-"""What Datasette says of a day: titles, what its columns hold, newest rows first.
+"""What Datasette says of a day, and of all days: titles, what columns hold, newest rows first.
 
 Datasette's own metadata names each database, and days come by themselves; so the plugin says it. In 0.65 it is merged
 into the metadata whenever somebody asks (`metadata`). 1.0 reads the texts from its internal database, where
@@ -8,14 +8,17 @@ metadata says something of one day, that counts.
 
 from typing import Any
 
-from datasette_eyelet import compat, mounts
+from markupsafe import Markup
+
+from datasette_eyelet import compat, coverage, mounts
+from datasette_eyelet.scope import Scope, scope_of
 from eyelet_ingest.store import text_schema
 from eyelet_ingest.store.layout import key_from_mount_name
 
 TEXTS = ("title", "description")
 
 # Only what its name does not say: Datasette lists these above the rows, and all 25 would fill the first screen.
-_HOOKS = {
+_HOOKS: dict[str, Any] = {
     "title": "Events",
     "description": "Every event, whole. One call of a tool may be several: before it, after it, in the transcript.",
     "columns": {
@@ -53,6 +56,32 @@ _TEXT: dict[str, Any] = {
     "description": "What a search for text looks at, taken out of each event: the text index is over these columns.",
 }
 _OF_TEXT = (text_schema.KEYS, text_schema.GONE, text_schema.WIDE, text_schema.TERMS)
+_OVER_DAYS: dict[str, dict[str, Any]] = {
+    "hooks": {
+        **_HOOKS,
+        "title": "Events of all days",
+        "columns": {"context_name": "The context it was recorded in", **_HOOKS["columns"]},
+    },
+    "partitions": {
+        "title": "Days",
+        "description": "What there is of each context: a day is a database of its own.",
+        "columns": {"database": "The day as a database", "sealed": "1 where it was sealed", "bytes": "Of its file"},
+    },
+    "calls": {
+        **_CALLS,
+        "description": "Each call of a tool, once: its question and its answer joined, also over midnight.",
+    },
+    "counts": {
+        "title": "Counts",
+        "description": "How often each value occurs in each hour: from the days' statistics where they hold.",
+        "columns": {"hour_us": "Where the hour begins, in microseconds since 1970 UTC", "field": "The column counted"},
+    },
+    "sessions": {
+        "title": "Sessions",
+        "description": "Each session of an agent: from when to when, how much, what failed.",
+    },
+    "sources": {"title": "Sources", "description": "Each src there is: how many events, how many failed, the newest."},
+}
 # How the tables are shown: what 0.65 reads among the metadata, and 1.0 from its configuration.
 _SHOWN: dict[str, dict[str, Any]] = {
     "hooks": {"sort_desc": "id", "label_column": "src"},
@@ -63,8 +92,14 @@ _SHOWN: dict[str, dict[str, Any]] = {
 }
 
 
+_SHOWN_OVER_DAYS: dict[str, dict[str, Any]] = {"hooks": {"sort_desc": "id", "label_column": "src"}}
+
+
 def database(name: str) -> dict[str, Any]:
-    """Title and description of the day mounted as `name`, and under `tables` those of its tables and columns."""
+    """Title and description of the database of ours of this name, and under `tables` of its tables and columns."""
+    scope = scope_of(name)
+    if scope is not None:
+        return _over_days(scope)
     key = key_from_mount_name(name)
     if key is None:
         raise ValueError(f"{name!r} is no mount name")
@@ -84,21 +119,33 @@ def database(name: str) -> dict[str, Any]:
     }
 
 
-def is_day(datasette: Any, name: str) -> bool:
-    """Whether the running request reads a day mounted under this name."""
-    return key_from_mount_name(name) is not None and mounts.is_ours(datasette, name)
+def _over_days(scope: Scope) -> dict[str, Any]:
+    where = "in every context" if scope.context is None else f"in the context {scope.context}"
+    return {
+        "title": "All days" if scope.context is None else f"{scope.context} · all days",
+        "description": f"What was recorded {where}, as one database over every day.",
+        "tables": {name: _copied(table) for name, table in _OVER_DAYS.items()},
+    }
+
+
+def is_ours(datasette: Any, name: str) -> bool:
+    """Whether the running request could read a day, or a database over days, under this name."""
+    return mounts.is_ours(datasette, name)
 
 
 def has_events(datasette: Any, name: str) -> bool:
-    """Whether it is a day whose table `hooks` is there: one that a writer began and never wrote is an empty file."""
-    return is_day(datasette, name) and datasette.databases[name].has_events
+    """Whether its table `hooks` is there: a day that a writer began and never wrote is an empty file."""
+    return is_ours(datasette, name) and datasette.databases[name].has_events
 
 
 def metadata(datasette: Any) -> dict[str, Any]:
-    """The metadata of the day that the running request reads, for the hook `get_metadata` of 0.65, which merges into
-    it what the site says; made anew, since Datasette goes on adding to it."""
-    days = {name: database(name) for name in getattr(datasette, "databases", ()) if is_day(datasette, name)}
+    """The metadata of the databases of ours that the running request sees, for the hook `get_metadata` of 0.65, which
+    merges into it what the site says; made anew, since Datasette goes on adding to it."""
+    days = {name: database(name) for name in getattr(datasette, "databases", ()) if is_ours(datasette, name)}
     for name, day in days.items():
+        if warning := coverage.said(datasette, name):
+            for described in (day, day["tables"]["hooks"]):
+                described["description_html"] = Markup("<p>{}</p>{}").format(described["description"], warning)
         given = compat.metadata_of_site(datasette, name).get("tables") or {}
         for table, shown in _shown(datasette, name).items():
             day["tables"][table].update(_beside(given.get(table) or {}, shown))
@@ -106,8 +153,8 @@ def metadata(datasette: Any) -> dict[str, Any]:
 
 
 def configured(datasette: Any, name: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of a database in 1.0: what the site gives it, and how a day's tables are shown."""
-    if not is_day(datasette, name):
+    """The configuration of a database in 1.0: what the site gives it, and how the tables of one of ours are shown."""
+    if not is_ours(datasette, name):
         return given
     tables = dict(given.get("tables") or {})
     for table, shown in _shown(datasette, name).items():
@@ -117,7 +164,9 @@ def configured(datasette: Any, name: str, given: dict[str, Any]) -> dict[str, An
 
 
 def _shown(datasette: Any, name: str) -> dict[str, dict[str, Any]]:
-    """How the tables of a day are shown: of a table `hooks` without our columns nothing is said."""
+    """How the tables are shown: of a table `hooks` without our columns nothing is said."""
+    if scope_of(name) is not None:
+        return _SHOWN_OVER_DAYS
     return _SHOWN if has_events(datasette, name) else {}
 
 

@@ -1,11 +1,10 @@
-"""The database `eyelet`: what there is over all days at once. So far its table `partitions`, one row a day.
+"""The databases over days: `eyelet`, of all contexts, and `eyelet-<context>`, of one.
 
-Each connection is a database in memory of its own, so that no reader waits for another's refreshing, or fails on it.
-Before a connection is read it is filled anew where the catalog changed since: new days are there at once.
+Their table `hooks` holds the events of every day, their table `partitions` a row for each day. Both are made of what
+is on disk whenever somebody asks (`eyelet_connections.py`); nothing is kept, and nothing can be written.
 """
 
 import asyncio
-import threading
 import zlib
 from contextvars import copy_context
 from copy import deepcopy
@@ -15,69 +14,72 @@ from typing import Any
 import click
 from markupsafe import Markup
 
-from datasette_eyelet import compat, instance
-from datasette_eyelet.permissions import EYELET_DATABASE
+from datasette_eyelet import compat, eyelet_counts, instance, queries
+from datasette_eyelet.eyelet_connections import Connections
+from datasette_eyelet.scope import ALL, Scope
 from eyelet_ingest.errors import EyeletError, PartitionUnreadable
-from eyelet_ingest.store.connect import driver
-from eyelet_ingest.store.layout import PartitionKey, key_from_mount_name
+from eyelet_ingest.store import all_days
+from eyelet_ingest.store.across import PARTITIONS, Across
+from eyelet_ingest.store.catalog import Catalog, Part
+from eyelet_ingest.store.counters import Asked
+from eyelet_ingest.store.layout import key_from_mount_name
+from eyelet_ingest.store.roots import Roots
+from eyelet_ingest.store.store import Store
 
-NAME = EYELET_DATABASE
-PARTITIONS = "partitions"
-TABLES = (PARTITIONS,)
-
-SCHEMA = """
-create table partitions (
-    context_name text not null,
-    date text not null,
-    year integer not null,
-    day integer not null,
-    database text not null,
-    primary key (context_name, date)
-) without rowid
-"""
+NAME = ALL
+TABLE = "hooks"
+# What the views are made of: no page of its own in the list.
+HIDDEN = tuple(name for name in all_days.RELATIONS if name != TABLE)
+TABLES = ("partitions", *all_days.RELATIONS)
 
 
 class EyeletDatabase(compat.ReadOnlyDatabase):
-    """What is asked of it is asked of the catalog. Whoever may view all contexts may see it, by its name.
+    """What is asked of it is asked of every day in its scope. Whoever may view that scope may see it, by its name."""
 
-    `_lock` guards `_idle` (the connections that wait: never more than Datasette has threads), `_keys` and `_state`.
-    """
+    is_over_days = True
+    schema_version = zlib.crc32(f"{PARTITIONS}{all_days.RELATIONS}{all_days.VIEWS}".encode())
 
-    schema_version = zlib.crc32(SCHEMA.encode())
-
-    def __init__(self, datasette: Any) -> None:
+    def __init__(self, datasette: Any, scope: Scope) -> None:
         super().__init__(datasette, is_mutable=False, is_memory=True)
+        self.scope = scope
+        self.name = self.route = scope.name
         self._held = instance.of(datasette)
-        self._lock = threading.Lock()
-        self._idle: list[Any] = []
-        self._keys: list[PartitionKey] = []
-        self._state = 1
+        self.connections = Connections(self._open)
+        self.counting = eyelet_counts.Counting(self)
         self._shape: dict[tuple[str, ...], Any] = {}  # what the schema, which stays, answers; of the event loop
 
     async def read(self, fn: Any) -> Any:
         """`fn(connection)` in a thread of Datasette's, or here where it has none."""
+        return await self.in_thread(self._with_reader, fn)
+
+    async def in_thread(self, work: Any, *arguments: Any) -> Any:
+        """`work(…)` in a thread of Datasette's, or here where it has none."""
         if self.ds.executor is None:
-            return self._with_reader(fn)
-        work = partial(copy_context().run, self._with_reader, fn)
-        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, work)
+            return work(*arguments)
+        whole = partial(copy_context().run, work, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, whole)
 
     def connect(self, write: bool = False) -> Any:
         """A connection of the caller's own, to close. There is none that writes."""
         if write:
-            raise PartitionUnreadable("write", f"the database {NAME}", "it only shows what there is")
-        conn = driver().connect(":memory:", isolation_level=None, check_same_thread=False)
-        conn.execute(SCHEMA)
-        self._refresh(conn)
-        return conn
+            raise PartitionUnreadable("write", f"the database {self.name}", "it only shows what there is")
+        return self._open().conn
 
     def close(self) -> None:
-        with self._lock:
-            while self._idle:
-                self._idle.pop().close()
+        self.connections.close()
 
-    async def table_counts(self, limit: int = 10) -> dict[str, int]:
-        """Known without counting, whatever else comes to stand here."""
-        return {PARTITIONS: await self.read(lambda _: len(self._now()[0]))}
+    async def execute(self, sql: str, params: Any = None, **named: Any) -> Any:
+        """As the Database's; what Datasette asks of its own accord over all rows is asked so that days can answer."""
+        return await self.counting.run(super().execute, sql, params, named)
+
+    async def table_counts(self, limit: int = 10) -> dict[str, int | None]:
+        """Of the tables to be listed: known without counting rows; None where `limit` milliseconds were not enough."""
+        days = await self.read(lambda conn: conn.execute("select count(*) from partitions").fetchone()[0])
+        return {TABLE: await self.counting.events(limit), "partitions": days}
+
+    async def attached_databases(self) -> list[Any]:
+        """None that anybody should ask by its name."""
+        return []
 
     # The front page asks all of these each time it is shown.
 
@@ -88,12 +90,24 @@ class EyeletDatabase(compat.ReadOnlyDatabase):
         return await self._once(super().view_names)
 
     async def hidden_table_names(self) -> Any:
-        return await self._once(super().hidden_table_names)
+        return [*await self._once(super().hidden_table_names), *HIDDEN]
 
     async def table_columns(self, table: str) -> Any:
-        return await self._once(super().table_columns, table)
+        return [column.name for column in await self.table_column_details(table)]
+
+    async def table_column_details(self, table: str) -> Any:
+        """Without the hidden ones of virtual tables, but for the root where there are several."""
+        shown = ("root",) if table == TABLE and self.roots().several else ()
+        details = await self._once(super().table_column_details, table)
+        return [column for column in details if column.hidden != 1 or column.name in shown]
 
     async def primary_keys(self, table: str) -> Any:
+        """Of a view over attached days those of the table that stands for it."""
+        if table == TABLE:
+            columns = await self.table_columns(table)
+            return ["context_name", "id", *(["root"] if "root" in columns else [])]
+        if table in TABLES:
+            return ["context_name", "date"] if table == "partitions" else []
         return await self._once(super().primary_keys, table)
 
     async def fts_table(self, table: str) -> Any:
@@ -112,50 +126,44 @@ class EyeletDatabase(compat.ReadOnlyDatabase):
             self._shape[key] = answer
         return deepcopy(self._shape[key])
 
-    def _with_reader(self, fn: Any) -> Any:
-        with self._lock:
-            conn = self._idle.pop() if self._idle else None
-        if conn is None:
-            conn = self.connect()
-            self.ds._prepare_connection(conn, self.name)
-        try:
-            self._refresh(conn)
-            return fn(conn)
-        finally:
-            with self._lock:
-                self._idle.append(conn)
+    def store(self) -> Store:
+        """The Store as far as this database goes. RootError where the root cannot be one."""
+        return self._held.store_for(self._only)
 
-    def _refresh(self, conn: Any) -> None:
-        """Fills the table where the catalog is no longer what this connection holds (its `user_version`)."""
-        keys, state = self._now()
-        if conn.execute("pragma user_version").fetchone()[0] == state:
-            return
-        rows = ((key.context, key.date, key.year, key.day, key.mount_name) for key in keys)
-        conn.execute("pragma query_only = 0")
-        conn.execute("begin")
-        conn.execute("delete from partitions")
-        conn.executemany("insert into partitions values (?, ?, ?, ?, ?)", rows)
-        conn.execute(f"pragma user_version = {state:d}")
-        conn.execute("commit")
-        conn.execute("pragma query_only = 1")
-
-    def _now(self) -> tuple[list[PartitionKey], int]:
-        """The days there are, and the number of their state. None are there where the root cannot be listed."""
+    def roots(self) -> Roots:
+        """What is read; a root that cannot be one holds no days, and our own pages say what is wrong with it."""
         try:
-            keys = self._held.store.catalog.partitions()
+            return self._held.store.roots
         except EyeletError:
-            keys = []
-        with self._lock:
-            if keys is not self._keys and keys != self._keys:
-                self._state += 1
-            self._keys = keys
-            return keys, self._state
+            return Roots([Catalog(self._held.root)], self._held.days.handles, Asked())
+
+    def parts(self) -> list[Part]:
+        """The days there are in its scope, oldest first; none where the root cannot be listed."""
+        try:
+            return self.roots().between(None, None, tuple(self._only or ()))[0]
+        except EyeletError:
+            return []
+
+    @property
+    def _only(self) -> frozenset[str] | None:
+        return None if self.scope.context is None else frozenset([self.scope.context])
+
+    def _open(self) -> Across:
+        return Across(self.roots(), self._only, prepare=self._prepare)
+
+    def _prepare(self, conn: Any) -> None:
+        self.ds._prepare_connection(conn, self.name)
+
+    def _with_reader(self, fn: Any) -> Any:
+        with self.connections.reader() as conn:
+            return fn(conn)
 
 
-def register(datasette: Any) -> None:
+async def register(datasette: Any) -> None:
     """Adds the database. A file of the user's that is called `eyelet` keeps its name, and ours is left out."""
     if NAME not in datasette.databases:
-        datasette.add_database(EyeletDatabase(datasette), name=NAME)
+        datasette.add_database(EyeletDatabase(datasette, Scope(None)), name=NAME)
+        await queries.add_to(datasette, NAME)
     elif not is_there(datasette):
         click.echo(
             f"datasette-eyelet: a database called {NAME} is served already, so the table of all days is left out; "
@@ -171,7 +179,11 @@ def is_there(datasette: Any) -> bool:
 
 def day_link(datasette: Any, database: str, column: str, value: object) -> Markup | None:
     """A cell of our column `database` as a link to that day; None for every other cell."""
-    if column != "database" or database != NAME or not isinstance(value, str) or not is_there(datasette):
+    if (
+        column != "database"
+        or not isinstance(value, str)
+        or not isinstance(datasette.databases.get(database), EyeletDatabase)
+    ):
         return None
     if key_from_mount_name(value) is None:
         return None

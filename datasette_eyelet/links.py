@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from datasette_eyelet.scope import Scope
 from eyelet_ingest.store.layout import PartitionKey, key_for
 
 SEARCH = "/-/eyelet"
@@ -56,6 +57,10 @@ class Links:
     def table(self, key: PartitionKey, arguments: Pairs = ()) -> str:
         """The page of a day's table in Datasette; the day need not be mounted."""
         return _with_query(str(self.path(f"/{key.mount_name}/hooks")), arguments)
+
+    def over_days(self, context: str = "") -> str:
+        """The table of all days in Datasette, of one context or of all."""
+        return str(self.path(f"/{Scope(context or None).name}/hooks"))
 
     def days(self, *pairs: tuple[str, str]) -> str:
         """The calendar, of all contexts and years or of those given."""

@@ -29,14 +29,25 @@ MAX_MOUNTED_DAYS = 64
 
 File = tuple[int, int]
 NOT_READ = -1  # no version of a schema is negative
+# What SQLite says of a file that is no good, and of one that it cannot read
+_BROKEN = ("malformed", "not a database", "corrupt")
+_FAILED = ("disk I/O error", "unable to open")
 Told = Callable[[Any, str], Awaitable[None]]
 
-# The days that the running request reads. Asyncio gives each request's task its own value.
-_shown: "ContextVar[tuple[Day, ...]]" = ContextVar("eyelet_days_shown", default=())
+# The databases that the running request reads. Asyncio gives each request's task its own value.
+_shown: "ContextVar[tuple[compat.ReadOnlyDatabase, ...]]" = ContextVar("eyelet_shown", default=())
 
 
 class NoSuchDay(PartitionUnreadable):
     """Nothing was recorded on that day, or it was removed."""
+
+
+class BrokenDay(PartitionUnreadable, compat.ViewError):  # type: ignore[misc]  # Datasette has no types
+    """What a day turned out to be while Datasette read it: of an error of its own kind it prints no traceback."""
+
+    def __init__(self, path: str, reason: str, hint: str) -> None:
+        compat.ViewError.__init__(self, reason, status=503)
+        PartitionUnreadable.__init__(self, "read", path, reason, hint)
 
 
 class Day(compat.ReadOnlyDatabase):
@@ -116,6 +127,10 @@ class Day(compat.ReadOnlyDatabase):
             if _file_at(self.path) is None:
                 raise _no_such_day(self.path) from None
             raise
+        except driver().DatabaseError as error:
+            if not is_broken(error):
+                raise
+            raise BrokenDay(self.path, str(error), remedy(self.path, error)) from error
 
     def _prepare(self, conn: Any) -> None:
         self.ds._prepare_connection(conn, self.name)
@@ -133,20 +148,20 @@ class Days:
         self.max_mounted = settings.get("max_mounted_days", MAX_MOUNTED_DAYS)
         self.handles = Handles(max_open=settings.get("max_open_files", MAX_OPEN))
         self.mounted: OrderedDict[str, Day] = OrderedDict()
+        self.over_days: OrderedDict[str, Any] = OrderedDict()  # the databases of one context each (`contexts.py`)
         self._mounting = asyncio.Lock()
-        self._pins: dict[str, int] = {}
+        self.pins: dict[str, int] = {}
 
     @contextmanager
-    def pinned(self, key: PartitionKey) -> Generator[None, None, None]:
-        """Within this block nobody unmounts the day to make room."""
-        name = key.mount_name
-        self._pins[name] = self._pins.get(name, 0) + 1
+    def pinned(self, name: str) -> Generator[None, None, None]:
+        """Within this block nobody unmounts the database of this name to make room."""
+        self.pins[name] = self.pins.get(name, 0) + 1
         try:
             yield
         finally:
-            self._pins[name] -= 1
-            if not self._pins[name]:
-                del self._pins[name]
+            self.pins[name] -= 1
+            if not self.pins[name]:
+                del self.pins[name]
 
     async def mount(self, key: PartitionKey) -> Day:
         """The day, mounted, and staying so while it is pinned.
@@ -186,7 +201,11 @@ class Days:
 
     def release(self, key: PartitionKey, wait_s: float = 0.0) -> bool:
         """Close what is open on a day that is about to be removed or rewritten; from any thread. True when nothing is
-        open on it any more. The next request mounts what is there then."""
+        open on it any more, but what a question over all days reads at this moment. The next request mounts what is
+        there then."""
+        for database in (*self.datasette.databases.values(), *list(self.over_days.values())):
+            if getattr(database, "is_over_days", False):
+                database.close()
         return self.handles.drop(layout.db_path(self.root, key), wait_s)
 
     def close(self) -> None:
@@ -194,7 +213,7 @@ class Days:
 
     async def _unmount_excess(self) -> None:
         for name in list(self.mounted)[: max(len(self.mounted) - self.max_mounted, 0)]:
-            if name not in self._pins:
+            if name not in self.pins:
                 await self._unmount(name)
 
     async def _unmount(self, name: str) -> None:
@@ -234,8 +253,8 @@ class Databases(MutableMapping[str, Any]):
     def copy(self) -> "Databases":
         return Databases(self.given, self.days)
 
-    def _of_request(self) -> dict[str, Day]:
-        return {day.name: day for day in _shown.get() if day.ds is self.days.datasette}
+    def _of_request(self) -> dict[str, Any]:
+        return {shown.name: shown for shown in _shown.get() if shown.ds is self.days.datasette}
 
 
 def serve_days(datasette: Any, days: Days) -> None:
@@ -243,7 +262,7 @@ def serve_days(datasette: Any, days: Days) -> None:
     if not isinstance(datasette.databases, Databases):
         datasette.databases = Databases(datasette.databases, days)
         _attach_no_day(datasette)
-        compat.keep_days_cataloged(datasette, lambda: showing(*days.mounted.values()))
+        compat.keep_days_cataloged(datasette, lambda: showing(*days.mounted.values(), *days.over_days.values()))
 
 
 def _attach_no_day(datasette: Any) -> None:
@@ -273,6 +292,14 @@ async def trouble_with(day: Day) -> PartitionUnreadable | None:
         return broken(day.path, error)
 
 
+def is_broken(error: Exception) -> bool:
+    """Whether SQLite says that the file is no good, in a query that is: damage is a plain DatabaseError, as "malformed
+    JSON", say, is not."""
+    if type(error) is driver().DatabaseError:
+        return any(text in str(error) for text in _BROKEN)
+    return isinstance(error, driver().OperationalError) and any(text in str(error) for text in _FAILED)
+
+
 def broken(path: str, error: Exception) -> PartitionUnreadable:
     """What SQLite says of a day that is no good, with what helps."""
     return PartitionUnreadable("read", path, str(error), remedy(path, error))
@@ -285,13 +312,13 @@ def is_ours(datasette: Any, name: str) -> bool:
 
 def day_of_request(datasette: Any) -> Day | None:
     """The day that the running request reads."""
-    return next((day for day in _shown.get() if day.ds is datasette), None)
+    return next((day for day in _shown.get() if isinstance(day, Day) and day.ds is datasette), None)
 
 
 @contextmanager
-def showing(*days: Day) -> Generator[None, None, None]:
-    """Within this block the running request sees these days and no other: inside another's, by `datasette.client`, it
-    does not see the other's."""
+def showing(*days: compat.ReadOnlyDatabase) -> Generator[None, None, None]:
+    """Within this block the running request sees these databases and no other of ours: inside another's, by
+    `datasette.client`, it does not see the other's."""
     token = _shown.set(days)
     try:
         yield

@@ -9,6 +9,7 @@ from typing import Any
 from datasette.utils import actor_matches_allow
 
 from datasette_eyelet import compat, instance, token_actor
+from datasette_eyelet.scope import scope_of
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.layout import key_from_mount_name, safe_context
 
@@ -21,8 +22,6 @@ ACTIONS = {
     ADMIN: "Delete, redact, export and maintain what Eyelet recorded",
 }
 _SETTING = {VIEW: "allow", WRITE: "write", ADMIN: "admin"}
-
-EYELET_DATABASE = "eyelet"
 
 
 async def may(datasette: Any, actor: dict[str, Any] | None, action: str, context: str | None = None) -> bool:
@@ -56,9 +55,10 @@ async def may_view_any(datasette: Any, actor: dict[str, Any] | None) -> bool:
 
 
 async def may_see_database(datasette: Any, actor: dict[str, Any] | None, name: str) -> bool:
-    """Whether the actor may see a database of ours: a day, or the one over all contexts."""
-    if name == EYELET_DATABASE:
-        return await may(datasette, actor, VIEW)
+    """Whether the actor may see a database of ours: a day, or one over the days of a context or of all."""
+    scope = scope_of(name)
+    if scope is not None:
+        return await may(datasette, actor, VIEW, scope.context)
     key = key_from_mount_name(name)
     return key is not None and await may(datasette, actor, VIEW, key.context)
 

@@ -1,4 +1,4 @@
-"""The canned queries of a day, written once: names, texts, parameters and SQL.
+"""The canned queries of a day, written once: names, texts, parameters and SQL; those over all days are in `ready.py`.
 
 Datasette 0.65 asks for them with its hook `canned_queries` whenever it needs them (`canned`). 1.0 keeps them, with
 what `describe` says of the day, in its internal database: `add_to` when a day is mounted, `remove_from` when it goes.
@@ -7,22 +7,12 @@ Every parameter may be missing: Datasette binds '' then, and the SQL falls back 
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from datasette_eyelet import compat, describe
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One query on the table `hooks` of a day; `parameters` are bound by name, in the order of the form."""
-
-    name: str
-    title: str
-    description: str
-    parameters: tuple[str, ...]
-    sql: str
-
+from datasette_eyelet.scope import scope_of
+from eyelet_ingest.store import ready
+from eyelet_ingest.store.ready import Query
 
 _LIMIT = "limit case when cast(:limit as integer) > 0 then cast(:limit as integer) else {default} end"
 _TIME = "strftime('%Y-%m-%d %H:%M:%f', hooks.timestamp, 'unixepoch') as time_utc"
@@ -254,7 +244,12 @@ QUERIES = (
 )
 
 
-def canned() -> dict[str, dict[str, Any]]:
+def queries_of(name: str) -> tuple[Query, ...]:
+    """Those of the database of this name: of a day, or over days."""
+    return QUERIES if scope_of(name) is None else ready.QUERIES
+
+
+def canned(name: str) -> dict[str, dict[str, Any]]:
     """The queries as the hook `canned_queries` of Datasette 0.65 gives them; made anew, since Datasette adds to it."""
     return {
         query.name: {
@@ -264,7 +259,7 @@ def canned() -> dict[str, dict[str, Any]]:
             "params": list(query.parameters),
             "hide_sql": True,
         }
-        for query in QUERIES
+        for query in queries_of(name)
     }
 
 
@@ -276,13 +271,14 @@ async def add_to(datasette: Any, name: str) -> None:
 
 async def remove_from(datasette: Any, name: str) -> None:
     """Undo `add_to`, in one transaction. Nothing else is removed, and nothing where it was not called."""
-    rows = [(name, query.name) for query in QUERIES]
+    rows = [(name, query.name) for query in queries_of(name)]
     await compat.write_internal(datasette, [(_REMOVE_QUERY, rows), *zip(_REMOVE_FACTS, _facts(name), strict=True)])
 
 
 def _rows(name: str) -> list[tuple[object, ...]]:
     return [
-        (name, query.name, query.sql, query.title, query.description, json.dumps(query.parameters)) for query in QUERIES
+        (name, query.name, query.sql, query.title, query.description, json.dumps(query.parameters))
+        for query in queries_of(name)
     ]
 
 

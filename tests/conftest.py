@@ -11,7 +11,7 @@ from eyelet_ingest.events import Event
 from eyelet_ingest.store.store import Store
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-STORE_ROOMS = ("store", "sources", "ingest", "cli")
+STORE_ROOMS = ("store", "extension", "sources", "ingest", "cli")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,7 +27,7 @@ def private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     home = tmp_path / "home"
     home.mkdir()
     for name in [name for name in os.environ if name.startswith(("EYELET", "CLAUDE"))]:
-        if name not in ("EYELET_REQUIRE_BROWSER", "EYELET_REAL", "EYELET_SOAK"):
+        if name not in ("EYELET_REQUIRE_BROWSER", "EYELET_REQUIRE_EXTENSION", "EYELET_REAL", "EYELET_SOAK"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TMPDIR", str(tmp_path))

@@ -159,10 +159,13 @@ def questions(other: Other) -> list[str]:
         "select * from hooks",
         "select * from sqlite_master",
         "select * from partitions",
+        "select root, context_name, id from hooks",
+        "select * from eyelet_trouble",
+        "select * from eyelet_calls",
         f"attach '{CONTEXT}' as x",
         "pragma database_list",
     ]
-    databases = [other.day, other.mine, "_memory", "eyelet", f"eyelet-{CONTEXT}", "_internal"]
+    databases = [other.day, other.mine, "_memory", "eyelet", f"eyelet-{CONTEXT}", "eyelet-mine", "_internal"]
     spelt = [statement.replace(" ", "+").replace('"', "%22") for statement in cross]
     sql = [f"/{name}{rest}?sql={one}" for name in databases for one in spelt for rest in QUERY]
     days = [
@@ -192,7 +195,10 @@ def questions(other: Other) -> list[str]:
             for about in ("", f"&parent={other.day}", f"&parent={other.day}&child=hooks", f"&parent={CONTEXT}")
         ),
     ]  # fmt: skip
-    return [*sql, *(f"/{name}{rest}" for name in (other.day, other.mine) for rest in days), *lists]
+    over = [f"/eyelet-mine{rest}?context_name={CONTEXT}" for rest in ("/hooks", "/calls.json", "/sessions", "/hooks.csv")]
+    over += [f"/eyelet-{CONTEXT}/hooks/{CONTEXT},{other.id}", f"/eyelet-mine/hooks/{CONTEXT},{other.id}.json"]
+    named = (other.day, other.mine, "eyelet-mine", f"eyelet-{CONTEXT}")
+    return [*sql, *(f"/{name}{rest}" for name in named for rest in days), *over, *lists]
 
 
 API_READS = ("query", "count", "sources", "export")

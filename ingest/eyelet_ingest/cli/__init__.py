@@ -17,6 +17,7 @@ COMMANDS = {
     "import-history": "eyelet_ingest.cli.import_history:import_history",
     "quarantine": "eyelet_ingest.cli.ingest:quarantine",
     "query": "eyelet_ingest.cli.query:query",
+    "sql": "eyelet_ingest.cli.sql:sql",
     "calls": "eyelet_ingest.cli.calls:calls",
     "usage": "eyelet_ingest.cli.usage:usage",
     "completeness": "eyelet_ingest.cli.completeness:completeness",

@@ -26,6 +26,7 @@ def show(project: str, as_json: bool) -> None:
     held = settings.effective(os.path.abspath(os.path.expanduser(project or os.getcwd())))
     lines: list[tuple[str, Any, str]] = [(name, one.value, one.origin) for name, one in held.values.items()]
     lines += [(f"sqlite.{role}.{name}", value, origin) for role, name, value, origin in roles.shown()]
+    lines.append(_extension())
     if as_json:
         keys = ("name", "value", "origin")
         output.write_lines(sys.stdout, [output.json_value([dict(zip(keys, line, strict=True)) for line in lines])])
@@ -57,6 +58,17 @@ def _say_what_is_dear(patterns: dict[str, str]) -> None:
     for name in filter(lambda one: looks_at_everything(patterns[one]), patterns):
         reason = "no character stands in all that it matches, so no event is known to be without"
         click.echo(f"redaction.patterns.{name} is asked of every text: {reason}", err=True)
+
+
+def _extension() -> tuple[str, bool, str]:
+    """Whether SQL over all days has the extension in C, and the file that it is, or why not and what helps."""
+    from eyelet_ingest import extension
+    from eyelet_ingest.store import connect
+
+    conn = connect.open_memory()
+    reason = connect.load_extension(conn)
+    conn.close()
+    return "sqlite.extension", not reason, reason or extension.path_of_built() or ""
 
 
 def _text(value: Any) -> str:

@@ -56,9 +56,9 @@ def query() -> None:
     """Find what was recorded."""
 
 
-def format_options(*, rows: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def format_options(*, rows: bool = True, what: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """`--json`, `--nl`, `--csv`: what comes out, in the argument `form`; without one, a table. Two: usage error."""
-    what = "every column, data and meta whole" if rows else "one object"
+    what = what or ("every column, data and meta whole" if rows else "one object")
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)

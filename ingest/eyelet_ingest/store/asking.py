@@ -15,6 +15,7 @@ from eyelet_ingest.store.search import Search
 from eyelet_ingest.store.select import Filter
 
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
+    from eyelet_ingest.store.across import Across
     from eyelet_ingest.store.calls import Calls
     from eyelet_ingest.store.completeness import Completeness, Fault, Rest
     from eyelet_ingest.store.export import Export
@@ -205,6 +206,12 @@ class Asking:
         from eyelet_ingest.store.facets import facets
 
         return facets(self.roots, where, fields, limit=limit, src_below=src_below, deadline_ms=deadline_ms)
+
+    def all_days(self) -> "Across":
+        """All days as one database in memory, to be asked in SQL through its `conn` by one thread, and closed."""
+        from eyelet_ingest.store.across import Across
+
+        return Across(self.roots, self._only)
 
     def export(self, where: Filter) -> "Export":
         """Every whole row that matches, oldest first, in bounded memory: to be iterated once."""

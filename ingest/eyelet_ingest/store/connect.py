@@ -135,8 +135,7 @@ def open_reader(path: str, *, busy_ms: int = 2_000, role: str = "reader", settle
     `settled` is for a file that nobody writes: it is read as it stands, and nothing is made beside it.
     """
     chosen = driver()
-    full = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    uri = "file://" + ("" if full.startswith("/") else "/") + full  # an empty authority: the path may begin with //
+    uri = _uri(path)
     address = _in_memory(path, make=False)
     if not address:
         _expect_file(path)
@@ -171,6 +170,87 @@ def open_reader(path: str, *, busy_ms: int = 2_000, role: str = "reader", settle
             conn.close()
             raise PartitionUnreadable("open", path, MALFORMED, remedy(path, bad)) from bad
     raise PartitionUnreadable("open", path, str(problem), remedy(path, problem)) from problem
+
+
+def open_memory(*, busy_ms: int = 2_000) -> "Any":
+    """A database in memory that nobody else sees, for what is put together of days: it may attach them, to read."""
+    conn = driver().connect(
+        "file:?mode=memory", uri=True, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
+    )
+    conn.text_factory = replacing()
+    conn.execute("pragma trusted_schema = off")  # a view of a foreign file may call nothing that does something
+    return conn
+
+
+def attach_reader(conn: "Any", path: str, name: str) -> None:
+    """Attach the existing database at `path` to one of `open_memory`, to read, under a name of ours.
+
+    PartitionUnreadable and PartitionBusy as for `open_reader`; an OperationalError where SQLite attaches no more.
+    """
+    address = _in_memory(path, make=False)
+    if not address:
+        _expect_file(path)
+    problem: Exception | None = None
+    for mode in ("?mode=ro", "?mode=ro&immutable=1") if not address else ("&mode=ro",):
+        if "immutable" in mode and not _is_settled(path):
+            break
+        try:
+            _attach(conn, (address or _uri(path)) + mode, name)
+            return
+        except conn.Error as bad:
+            if "too many attached" in str(bad):
+                raise
+            problem = bad
+            if not isinstance(bad, conn.OperationalError) or is_passing(str(bad)):
+                break
+    assert problem is not None
+    raise trouble("open", path, problem) from problem
+
+
+def _attach(conn: "Any", address: str, name: str) -> None:
+    """Attach it and read its schema, or leave nothing attached."""
+    for again in (False, True):
+        try:
+            conn.execute(f"attach database ? as {name}", [address])
+        except conn.Error as bad:
+            problem = bad
+        else:
+            try:
+                conn.execute(f"select count(*) from {name}.sqlite_master").fetchone()  # noqa: S608  our own name
+                return
+            except conn.Error as bad:
+                conn.execute(f"detach database {name}")
+                problem = bad
+        if again or "unsafe use of json_" not in str(problem):
+            raise problem
+        # An older SQLite holds its own functions of JSON, which derived columns call, for dangerous; it says so as it
+        # attaches or as it reads.
+        conn.execute("pragma trusted_schema = on")
+
+
+def load_extension(conn: "Any", path: "str | None" = None) -> str:
+    """Load our extension in C into this connection of our own, which is nobody's file; returns "", or why it could not
+    be, with what helps. Nothing else is ever loaded, and loading is off again before the connection is used.
+
+    `path` is for tests: another build of it.
+    """
+    from eyelet_ingest import extension
+
+    path = path or extension.path_of_built()
+    reason = extension.why_not(path)
+    if reason:
+        return f"the extension cannot be loaded: {reason}"
+    if not hasattr(conn, "enable_load_extension"):
+        return "the extension cannot be loaded: this Python's sqlite3 cannot do that (pip install pysqlite3)"
+    try:
+        conn.enable_load_extension(True)
+        try:
+            conn.load_extension(path)
+        finally:
+            conn.enable_load_extension(False)
+    except driver().Error as bad:
+        return f"the extension cannot be loaded: {bad} ({extension.HOW})"
+    return ""
 
 
 class transaction:
@@ -453,6 +533,12 @@ def _in_memory(path: str, make: bool) -> str:
     if address is None:
         raise PartitionUnreadable("open", path, "it is not there", "it was removed, or never made")
     return address
+
+
+def _uri(path: str) -> str:
+    """A file as SQLite's URI, without its parameters."""
+    full = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return "file://" + ("" if full.startswith("/") else "/") + full  # an empty authority: the path may begin with //
 
 
 def _is_settled(path: str) -> bool:

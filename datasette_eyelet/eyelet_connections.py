@@ -1,0 +1,107 @@
+"""The connections of one database over days: never more than Datasette has threads, and none that waits long.
+
+Each is a database in memory of its own, so that no reader waits for another's refreshing. A connection holds days
+open: those that wait are closed after IDLE_S, and at once when a day is about to go.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from typing import Any
+
+from eyelet_ingest.store.across import Across, Covers
+from eyelet_ingest.store.answers import Unreadable
+from eyelet_ingest.store.handles import free_cursors
+
+IDLE_S = 60.0
+
+
+class Connections:
+    """Of the days that `make()` opens. May be shared by threads."""
+
+    def __init__(self, make: Callable[[], Across]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._idle: list[Across] = []  # guarded by _lock
+        self._age = 0  # guarded by _lock: how often all were to be closed
+        self._timer: threading.Timer | None = None  # guarded by _lock
+        self._used = False  # guarded by _lock: since the timer was started
+        self._covers: Covers | None = None  # guarded by _lock: what was seen last
+        self._troubles: dict[str, tuple[float, Unreadable]] = {}  # guarded by _lock: by name, and when it was met
+
+    @contextmanager
+    def reader(self) -> Generator[Any, None, None]:
+        """A connection for this block alone, as of now."""
+        with self._lock:
+            across = self._idle.pop() if self._idle else None
+            age = self._age
+        try:
+            if across is None:
+                across = self._make()
+            yield across.refresh()
+        except BaseException as error:
+            free_cursors(error)
+            raise
+        finally:
+            with self._lock:
+                if across is not None:
+                    self._covers = across.covers
+                    self._note(across.unreadable())
+                    if age == self._age:
+                        self._idle.append(across)
+                        self._used = True
+                        if self._timer is None:
+                            self._watch()
+                    else:
+                        across.close()
+
+    def covers(self) -> Covers | None:
+        """What the connection that was used last shows; None where none was."""
+        with self._lock:
+            return self._covers
+
+    def troubles(self) -> list[Unreadable]:
+        """What could not be read when a question of the last minute came to it."""
+        with self._lock:
+            self._note(())
+            return [one for _, one in self._troubles.values()]
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for the next question."""
+        with self._lock:
+            return len(self._idle)
+
+    def close(self) -> None:
+        """Close those that wait; those at work are closed as they come back."""
+        with self._lock:
+            self._age += 1
+            self._close_idle()
+
+    def _note(self, met: Iterable[Unreadable]) -> None:
+        """Under the lock: each connection knows only what itself came to."""
+        now_s = time.monotonic()
+        self._troubles.update((one.name, (now_s, one)) for one in met)
+        for name in [name for name, (met_s, _) in self._troubles.items() if met_s < now_s - IDLE_S]:
+            del self._troubles[name]
+
+    def _close_idle(self) -> None:
+        """Under the lock."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _watch(self) -> None:
+        """Under the lock: in IDLE_S look whether they waited all the while."""
+        self._timer = threading.Timer(IDLE_S, self._look)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _look(self) -> None:
+        with self._lock:
+            self._timer = None
+            if not self._used:
+                self._close_idle()
+            self._used = False
+            if self._idle:
+                self._watch()

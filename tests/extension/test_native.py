@@ -1,0 +1,93 @@
+"""The extension in a process of C: under sanitizers and valgrind, in many threads, and with allocations that fail."""
+
+import os
+
+import pytest
+
+from tests.extension import days
+from tests.extension.native import ADDRESS, THREAD, Driver, driver, lines, valgrind
+from tests.extension.selects import Select, Selects, samples_of, seeded
+
+SOAK = bool(os.environ.get("EYELET_SOAK"))
+# One question of every kind: what is pushed down, merged, counted, sorted outside, and refused.
+CHOSEN = [
+    Select("select * from hooks", "rows"),
+    Select("select count(*) from hooks", "rows"),
+    Select("select * from hooks order by id desc, context_name limit 5", "order"),
+    Select("select id, src from hooks where src like 'claude%' order by context_name, id limit 9 offset 2", "order"),
+    Select("select context_name, id from hooks where context_name in ('beta', 'x', 'alpha') and error = 1", "rows"),
+    Select(
+        "select id from hooks where session_id in ('s1', 's2', null) order by timestamp desc, context_name", "order"
+    ),
+    Select(
+        "select id, data from hooks where tool_name is null and src glob 'a.b*' order by src, id, context_name", "order"
+    ),
+    Select("select a.id, b.id from hooks a join hooks b on b.session_id = a.session_id and b.error = 1", "rows"),
+    Select("select context_name, count(*), max(timestamp) from hooks group by 1", "rows"),
+    Select("select distinct tool_name from hooks where timestamp >= 1767139200.5", "rows"),
+    Select("select * from hooks where rowid in (select rowid from hooks where error = 1)", "rows"),
+    Select("select * from hooks where id = 9e999 or id < 'x' or session_id > 5", "rows"),
+]
+# Of an ordinary table rowids are others.
+COMPARABLE = [one for one in CHOSEN if "select rowid" not in one.sql]
+
+
+@pytest.fixture(scope="module")
+def questions(made: days.Days) -> list[Select]:
+    samples = samples_of(made.plain)
+    return COMPARABLE + [Selects(seeded(10**6 + at), samples).select() for at in range(20_000 if SOAK else 150)]
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> days.Days:
+    """Three small days of two contexts: each question is asked as often as memory is asked for."""
+    made = days.Days(str(tmp_path_factory.mktemp("few") / "root"), seed=5)
+    for context, day in (("alpha", 79), ("alpha", 80), ("beta", 79)):
+        made.make(days.PartitionKey(context, 2026, day), 12)
+    made.take()
+    return made
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Driver:
+    return driver(tmp_path_factory.mktemp("address"), "address", *ADDRESS)
+
+
+@pytest.fixture(scope="module")
+def plainly(tmp_path_factory: pytest.TempPathFactory) -> Driver:
+    return driver(tmp_path_factory.mktemp("plainly"), "plainly", "-g", "-O1")
+
+
+def test_no_address_and_no_value_is_out_of_bounds(address: Driver, made: days.Days, questions: list[Select]) -> None:
+    """AddressSanitizer with its search for leaks, and UBSan; in a host of the system's SQLite, not this Python's."""
+    assert address.run("compare", 0, lines(made, questions)) == (len(questions), 0)
+
+
+def test_threads_that_share_nothing_race_for_nothing(
+    tmp_path_factory: pytest.TempPathFactory, made: days.Days, questions: list[Select]
+) -> None:
+    """ThreadSanitizer over connections of eight threads on the same days."""
+    racing = driver(tmp_path_factory.mktemp("thread"), "thread", *THREAD)
+    some = questions[: 2_000 if SOAK else 9]
+    assert racing.run("threads", 8, lines(made, some)) == (8 * len(some), 0)
+
+
+def test_a_hundred_threads_answer_alike(plainly: Driver, made: days.Days, questions: list[Select]) -> None:
+    some = questions[: 200 if SOAK else 6]
+    assert plainly.run("threads", 100, lines(made, some)) == (100 * len(some), 0)
+
+
+def test_where_memory_is_refused_the_answer_is_right_or_out_of_memory(plainly: Driver, few: days.Days) -> None:
+    """Each allocation of SQLite and of the extension fails, once and from there on; in the short form some of them."""
+    looked_at, _ = plainly.run("oom", 1 if SOAK else 151, lines(few, CHOSEN))
+    assert looked_at > 100
+
+
+def test_and_nothing_is_read_that_was_never_given(address: Driver, few: days.Days) -> None:
+    looked_at, _ = address.run("oom", 7 if SOAK else 701, lines(few, CHOSEN))
+    assert looked_at > 15
+
+
+def test_valgrind_finds_nothing_uninitialised(plainly: Driver, few: days.Days) -> None:
+    asked = COMPARABLE if SOAK else COMPARABLE[:6]
+    assert plainly.run("compare", 0, lines(few, asked), under=valgrind()) == (len(asked), 0)

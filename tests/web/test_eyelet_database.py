@@ -1,0 +1,331 @@
+"""The databases over all days, `eyelet` and `eyelet-<context>`, with the extension and without it."""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from datasette_eyelet import eyelet_counts, instance
+from datasette_eyelet.scope import Scope, scope_of
+from eyelet_ingest.store import connect, layout
+from eyelet_ingest.store.layout import DAY_US, key_for
+
+BOB = {"id": "bob"}
+HOSTILE = "\u202e<script>alert(1)</script>\x1b[2J"
+Json = dict[str, Any]
+
+
+def why_not() -> str:
+    conn = connect.open_memory()
+    try:
+        return connect.load_extension(conn)
+    finally:
+        conn.close()
+
+
+@pytest.fixture(params=["attached", "extended"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways: ten days attached, or all days by the extension."""
+    if request.param == "attached":
+        monkeypatch.setattr(connect, "load_extension", lambda conn: "it is not built")
+    elif reason := why_not():
+        pytest.skip(reason)
+    return str(request.param)
+
+
+@pytest.fixture
+def attached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "load_extension", lambda conn: "it is not built")
+
+
+async def rows_of(site: Any, path: str) -> list[Json]:
+    """All rows, page after page as `next_url` leads."""
+    found: list[Json] = []
+    url: str | None = path + ("&" if "?" in path else "?") + "_shape=objects&_size=3"
+    while url:
+        page = await site.json(url)
+        found += page["rows"]
+        url = (page.get("next_url") or "").replace("http://localhost", "") or None
+    return found
+
+
+async def count(site: Any, database: str, where: str = "1") -> int:
+    found = await site.datasette.databases[database].execute(f"select count(*) from hooks where {where}")
+    number: int = found.rows[0][0]
+    return number
+
+
+async def test_every_event_of_every_day_is_on_one_page_after_another_once_newest_first(
+    way: str, site: Any, record: Any, noon_us: int
+) -> None:
+    times = [noon_us - day * DAY_US + number for day in range(4) for number in range(3)]
+    record(*times, context="one")
+    record(*(time for time in times if time % 2), context="two")
+    rows = await rows_of(site, "/eyelet/hooks.json")
+    got = [(row["id"], row["context_name"]) for row in rows]
+    expected = [(time, "one") for time in times] + [(time, "two") for time in times if time % 2]
+    assert got == sorted(expected, key=lambda event: (-event[0], event[1]))
+    assert [row["id"] for row in await rows_of(site, "/eyelet/hooks.json?_sort=id")] == [
+        *sorted(time for time, _ in got)
+    ]
+    by_key = await rows_of(site, "/eyelet/hooks.json?context_name=two&id__lte=" + str(times[1]))
+    assert [row["id"] for row in by_key] == sorted((t for t in times if t % 2 and t <= times[1]), reverse=True)
+
+
+async def test_a_row_of_any_day_has_its_page_with_ways_to_its_event_and_its_day(
+    way: str, site: Any, record: Any, noon_us: int
+) -> None:
+    record(noon_us - 2 * DAY_US, context="work", data=json.dumps({"prompt": HOSTILE}))
+    event_id = noon_us - 2 * DAY_US
+    for database in ("eyelet", "eyelet-work"):
+        found = await site.json(f"/{database}/hooks/work,{event_id}.json?_shape=objects")
+        assert [(row["context_name"], row["id"]) for row in found["rows"]] == [("work", event_id)]
+        html = (await site.get(f"/{database}/hooks/work,{event_id}")).text
+        day = key_for("work", event_id).mount_name
+        for href in (f"/-/eyelet/event/work/{event_id}", f"/{day}/hooks/{event_id}"):
+            assert f'href="{href}"' in html
+        assert "<script>alert" not in html and "\u202e" not in html and "\x1b" not in html
+    assert (await site.get(f"/eyelet/hooks/work,{event_id + 1}")).status_code == 404
+    assert (await site.get(f"/eyelet/hooks/other,{event_id}")).status_code == 404
+
+
+async def test_the_database_of_a_context_holds_that_context_alone(
+    way: str, site: Any, record: Any, noon_us: int
+) -> None:
+    record(noon_us, noon_us + 1, context="mine")
+    record(noon_us, context="other", session_id="gnu")
+    assert {row["context_name"] for row in await rows_of(site, "/eyelet-mine/hooks.json")} == {"mine"}
+    days = await site.json("/eyelet-mine/partitions.json?_shape=objects")
+    assert [row["context_name"] for row in days["rows"]] == ["mine"]
+    database = await mounted(site, "mine")
+    for sql in (
+        "select count(*) from hooks where context_name = 'other'",
+        "select count(*) from hooks where session_id = 'gnu'",
+        "select count(*) from partitions where context_name <> 'mine'",
+        "select count(*) from sources where context_name <> 'mine'",
+        "select count(*) from pragma_database_list where file like '%/other/%'",
+    ):
+        assert (await database.execute(sql)).rows[0][0] == 0, sql
+    for sql in ("attach database ? as x", "create virtual table x using eyelet_partitions(table='hooks')"):
+        with pytest.raises(connect.driver().DatabaseError):
+            await database.execute(sql, [layout.db_path("/", key_for("other", noon_us))][: sql.count("?")])
+
+
+async def mounted(site: Any, context: str) -> Any:
+    assert (await site.get(f"/eyelet-{context}")).status_code == 200
+    return instance.of(site.datasette).days.over_days[f"eyelet-{context}"]
+
+
+async def test_who_may_see_one_context_has_its_table_and_no_other(
+    way: str, open_site: Any, record: Any, noon_us: int
+) -> None:
+    site = await open_site(contexts={"mine": {"allow": {"id": "bob"}}})
+    record(noon_us, context="mine")
+    record(noon_us, context="other")
+
+    async def status(path: str, actor: Any) -> int:
+        return int((await site.get(path, actor)).status_code)
+
+    for path in ("/eyelet-mine", "/eyelet-mine/hooks", "/eyelet-mine/hooks.json", f"/eyelet-mine/hooks/mine,{noon_us}"):
+        assert await status(path, BOB) == 200, path
+        assert await status(path, None) == 403, path
+    for path in ("/eyelet", "/eyelet/hooks.json", "/eyelet-other", "/eyelet-other/hooks.json", "/eyelet-ghost/hooks"):
+        assert await status(path, BOB) == 403, path
+    assert await status("/eyelet-ghost/hooks", {"id": "root"}) == 404
+    for path in ("/", "/-/databases.json", "/.json"):
+        for actor in (BOB, {"id": "root"}, None):
+            assert "eyelet-mine" not in (await site.get(path, actor)).text, "it is there for who asks for it alone"
+
+
+def test_names_part_from_the_right() -> None:
+    assert scope_of("eyelet") == Scope(None)
+    assert scope_of("eyelet-x") == Scope("x")
+    assert scope_of("eyelet-x-2026-001") is None, "a day of the context eyelet-x"
+    assert scope_of("eyelet-x-2026-999") == Scope("x-2026-999")
+    for name in ("eyelets", "eyelet-", "eyelet-X", "eyelet-../x", "x-eyelet", ""):
+        assert scope_of(name) is None, name
+    assert Scope("x").name == "eyelet-x" and Scope(None).name == "eyelet"
+
+
+async def test_a_new_day_is_there_at_once_and_a_removed_one_gone(
+    way: str, site: Any, record: Any, store: Any, noon_us: int
+) -> None:
+    record(noon_us)
+    assert await count(site, "eyelet") == 1
+    record(noon_us - DAY_US)
+    record(noon_us + 1)
+    assert await count(site, "eyelet") == 3
+    instance.of(site.datasette).days.release(key_for("default", noon_us))
+    remove(store, noon_us)
+    assert await count(site, "eyelet") == 1
+    assert [row["id"] for row in await rows_of(site, "/eyelet/hooks.json")] == [noon_us - DAY_US]
+
+
+def remove(store: Any, time_us: int) -> None:
+    folder = layout.partition_dir(store.root, key_for("default", time_us))
+    for name in os.listdir(folder):
+        os.unlink(os.path.join(folder, name))
+    os.rmdir(folder)
+
+
+async def test_a_day_that_cannot_be_read_is_left_out_and_said(
+    way: str, site: Any, record: Any, root: str, noon_us: int
+) -> None:
+    record(noon_us, noon_us - DAY_US)
+    path = layout.db_path(root, key_for("default", noon_us - 2 * DAY_US))
+    os.makedirs(os.path.dirname(path))
+    with open(path, "wb") as file:
+        file.write(b"no database" * 500)
+    foreign = layout.db_path(root, key_for("default", noon_us - 3 * DAY_US))
+    os.makedirs(os.path.dirname(foreign))
+    conn = connect.driver().connect(foreign)
+    conn.execute("create view hooks as select 1 as id, 'x' as src")
+    conn.close()
+    assert await count(site, "eyelet") == 2
+    html = (await site.get("/eyelet/hooks")).text
+    for time_us in (noon_us - 2 * DAY_US, noon_us - 3 * DAY_US):
+        assert key_for("default", time_us).date in html.split("cannot be read")[1]
+
+
+async def test_rows_outside_their_day_are_in_no_answer(
+    way: str, site: Any, record: Any, root: str, noon_us: int
+) -> None:
+    record(noon_us, noon_us + 1, noon_us - DAY_US)
+    conn = connect.open_writer(layout.db_path(root, key_for("default", noon_us)))
+    conn.execute("update hooks set id = ? where id = ?", [noon_us - DAY_US + 7, noon_us + 1])
+    conn.close()
+    assert [row["id"] for row in await rows_of(site, "/eyelet/hooks.json")] == [noon_us, noon_us - DAY_US]
+
+
+async def test_without_the_extension_the_newest_days_are_there_and_the_page_says_so(
+    attached: None, site: Any, record: Any, noon_us: int
+) -> None:
+    record(*(noon_us - day * DAY_US for day in range(13)))
+    assert len(await rows_of(site, "/eyelet/hooks.json")) == 10
+    for page in ("/eyelet", "/eyelet/hooks", "/eyelet-default/hooks"):
+        html = (await site.get(page)).text
+        html = (await site.get(page)).text
+        said = html.split('class="eyelet-warning"')[1].split("</p>")[0]
+        assert "10 days" in said and "3 others" in said and "it is not built" in said, page
+        assert "/-/eyelet/days" in said
+    assert len((await site.json("/eyelet/partitions.json?_size=max"))["rows"]) == 13
+
+
+async def test_facets_and_counts_are_those_of_all_rows(way: str, site: Any, record: Any, noon_us: int) -> None:
+    for day in range(3):
+        record(*(noon_us - day * DAY_US + n for n in range(4)), tool_name="Bash", hook_type="PostToolUse")
+    record(noon_us + 9, tool_name="Edit", hook_type="PostToolUse", context="work")
+    for path, expected in (
+        ("/eyelet/hooks.json?_facet=tool_name", {"Bash": 12, "Edit": 1}),
+        ("/eyelet/hooks.json?_facet=context_name", {"default": 12, "work": 1}),
+        ("/eyelet/hooks.json?_facet=tool_name&context_name=work", {"Edit": 1}),
+        ("/eyelet-default/hooks.json?_facet=tool_name", {"Bash": 12}),
+    ):
+        found = (await site.json(path))["facet_results"]
+        found = found.get("results", found)
+        [facet] = found.values()
+        assert {one["value"]: one["count"] for one in facet["results"]} == expected, path
+    database = site.datasette.databases["eyelet"]
+    assert await database.table_counts(1_000) == {"hooks": 13, "partitions": 4}
+    record(noon_us + 10, context="work")
+    assert (await database.table_counts(1_000))["hooks"] == 14
+
+
+async def test_the_csv_stream_holds_every_row_once(way: str, site: Any, record: Any, noon_us: int) -> None:
+    times = [noon_us - day * DAY_US + number for day in range(4) for number in range(300)]
+    record(*times)
+    answer = await site.get("/eyelet/hooks.csv?_stream=1&_col=id&_size=max")
+    ids = [line.split(",")[1] for line in answer.text.splitlines()[1:] if line]
+    assert ids == [str(time) for time in sorted(times, reverse=True)]
+
+
+async def test_our_own_filters_work_on_all_days(way: str, site: Any, record: Any, noon_us: int) -> None:
+    record(noon_us, src="claude.posttooluse.bash.git.push")
+    record(noon_us - DAY_US, src="claude.posttooluse.bashful", data='{"said": "100%"}')
+    found = await rows_of(site, "/eyelet/hooks.json?_src=claude.posttooluse.bash")
+    assert [row["id"] for row in found] == [noon_us]
+    found = await rows_of(site, "/eyelet/hooks.json?_q=100%25")
+    assert [row["id"] for row in found] == [noon_us - DAY_US]
+    html = (await site.get("/eyelet/hooks?_src=claude.posttooluse.bash&context_name=default")).text
+    assert "/-/eyelet?range=all&amp;context=default&amp;src=" in html or "context=default" in html
+
+
+async def test_the_connections_go_when_a_day_is_to_go(way: str, site: Any, record: Any, noon_us: int) -> None:
+    record(noon_us)
+    assert await count(site, "eyelet") == 1
+    await site.json("/eyelet-default/hooks.json")
+    held = instance.of(site.datasette)
+    over = [site.datasette.databases["eyelet"], held.days.over_days["eyelet-default"]]
+    assert all(database.connections.waiting for database in over)
+    held.days.release(key_for("default", noon_us))
+    assert not any(database.connections.waiting for database in over)
+
+
+async def test_damage_found_late_is_a_page_and_no_traceback(
+    site: Any, record: Any, root: str, noon_us: int, capfd: pytest.CaptureFixture[str], make_page: Callable[..., None]
+) -> None:
+    record(*range(noon_us, noon_us + 400), data=json.dumps({"said": "x" * 400}))
+    path = layout.db_path(root, key_for("default", noon_us))
+    make_page(path)
+    answer = await site.get(f"/{key_for('default', noon_us).mount_name}/hooks?_size=max")
+    assert answer.status_code == 503 and "That day cannot be read" in answer.text
+    said = capfd.readouterr()
+    assert "Traceback" not in said.out + said.err
+
+
+@pytest.fixture
+def make_page() -> Callable[[str], None]:
+    def damage(path: str) -> None:
+        """Writes over a page of the table in the middle of the file."""
+        conn = connect.open_writer(path)
+        conn.execute("pragma wal_checkpoint(truncate)")
+        conn.close()
+        size = os.path.getsize(path)
+        with open(path, "r+b") as file:
+            for page in range(8, size // 4096 - 1):
+                file.seek(page * 4096)
+                file.write(b"\xff" * 4096)
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (
+            "where (id < :p2 or id is null or (id = :p2 and ((context_name > :p0)\n  or\n"
+            "(context_name = :p0 and id > :p1))))",
+            "where (id <= :p2 and (id < :p2 or id is null or (id = :p2 and ((context_name > :p0)\n  or\n"
+            "(context_name = :p0 and id > :p1)))))",
+        ),
+        ("where (id < :p2 or (id = :p2 and x) or y)", None),
+        ("where (id < :p2 or src = 'x')", None),
+        ("where (src < :p2 or src is null or (src = :p2 and ((context_name > :p0))))", None),
+    ],
+)
+def test_only_datasettes_own_words_are_narrowed(asked: str, expected: str | None) -> None:
+    assert eyelet_counts.narrowed(f"select 1 from hooks {asked}") == f"select 1 from hooks {expected or asked}"
+
+
+async def test_a_hundred_at_once_each_hear_the_truth_while_days_come(
+    way: str, site: Any, record: Any, noon_us: int
+) -> None:
+    for context in ("one", "two"):
+        record(*(noon_us - day * DAY_US + number for day in range(4) for number in range(5)), context=context)
+
+    async def ask(number: int) -> None:
+        context = ("one", "two")[number % 2]
+        if number % 25 == 0:
+            await asyncio.to_thread(record, noon_us - 5 * DAY_US - number, context="three")
+        found = await site.json(f"/eyelet-{context}/hooks.json?_shape=objects&_size=max")
+        assert [row["context_name"] for row in found["rows"]] == [context] * 20
+        every = await site.json("/eyelet/hooks.json?_shape=objects&_size=max&_col=id")
+        ids = [row["id"] for row in every["rows"]]
+        assert len(ids) >= 40 and ids == sorted(ids, reverse=True)
+
+    await asyncio.gather(*map(ask, range(100)))
+    assert await count(site, "eyelet") == 44
+    assert len(await rows_of(site, "/eyelet-three/hooks.json")) == 4
