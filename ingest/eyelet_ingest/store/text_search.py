@@ -14,13 +14,26 @@ from heapq import merge
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from eyelet_ingest.store import select, text_plan, text_query
+from eyelet_ingest.store import select, statistics, text_plan, text_query
 from eyelet_ingest.store.fanout import OutOfTime, is_interruption
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.text_match import Matcher, TextRow
-from eyelet_ingest.store.text_schema import GONE, INDEX, TERMS, TEXT_COLUMNS, TEXT_SELECT, VIEW, WIDE
+from eyelet_ingest.store.text_schema import (
+    GONE,
+    INDEX,
+    TERMS,
+    TEXT_COLUMNS,
+    TEXT_SELECT,
+    TEXT_VERSION,
+    TRIGGERS,
+    VERSION_KEY,
+    VIEW,
+    WATERMARK,
+    WIDE,
+)
 
 Found = TypeVar("Found")
+Ids = Generator[int, None, None]
 
 CHUNK_ROWS = 200
 SHOWN_ROWS = 50  # whose texts are held at once to be shown
@@ -39,19 +52,39 @@ _TAIL = f"""id in (
 _BY_TIME = " not indexed"
 
 
+# What an index must have to be believed: where a trigger is gone, nobody has said what changed.
+PARTS = (INDEX, VIEW, GONE, WIDE, *TRIGGERS)
+_STANDING = f"""
+    select
+        (select value from eyelet_partition where key = ?1), (select value from eyelet_partition where key = ?2),
+        (select count(*) from sqlite_master where name in ({", ".join(f"'{name}'" for name in PARTS)})),
+        exists (select 1 from hooks where arrived > (select value from eyelet_partition where key = ?1))
+            or exists (select 1 from hooks where arrived is null) or exists (select 1 from {GONE})
+"""  # noqa: S608  our own names
+_STANDING_PARAMS = (WATERMARK, VERSION_KEY)
+
+
 class Known(NamedTuple):
-    """The index of a day, and how it is asked: the newest `arrived` in it."""
+    """The index of a day, and how it is asked: the newest `arrived` in it, whether there is anything that it does not
+    answer for, and where the day's texts are read."""
 
     upto: int
+    is_behind: bool
     plan: text_plan.Plan
 
 
 class Asked(NamedTuple):
-    """Conditions on rows of `hooks` beside the text, and what stands behind `from hooks` to find them."""
+    """Conditions on rows of `hooks` beside the text, and what stands behind `from hooks` to find them. Where `span` is
+    given, low ≤ id < high is all they say."""
 
     clauses: list[str]
     params: list[object]
     source: str = _BY_TIME
+    span: tuple[int, int] | None = None
+
+    @property
+    def is_rare(self) -> bool:
+        return self.source != _BY_TIME
 
 
 class Text:
@@ -61,21 +94,32 @@ class Text:
         self.node = text_query.exactly(text) if exact else text_query.parse(text)
         self.rough = text_plan.rough(self.node)
 
-    def first(
-        self, conn: Any, clauses: list[str], params: list[object], by: str | None, oldest_first: bool, most: int
-    ) -> list[int]:
-        """The ids of the first rows that match and meet the clauses, in order; at most so many. `by` is an index that
-        finds few rows, where there is one. Inside a transaction, that all of it is of one moment.
+    def first(self, conn: Any, asked: Asked, oldest_first: bool, most: int) -> list[int]:
+        """The ids of the first rows that match and meet the conditions, in order; at most so many, all where -1. An
+        index that is named as their source is one that finds few.
 
         OutOfTime, with those that came before the deadline, as rows of one column.
         """
-        asked = Asked(clauses, params, by or _BY_TIME)
-        return self._tried(conn, lambda known: self._first(conn, known, asked, oldest_first, most, by is not None))
+        return self._tried(conn, lambda known: self._first(conn, known, asked, oldest_first, most))
+
+    def count(self, conn: Any, asked: Asked) -> int:
+        """How many rows match and meet the conditions."""
+        return self._tried(conn, lambda known: self._count(conn, known, asked))
 
     def clause(self, conn: Any, clauses: list[str], params: list[object]) -> tuple[str, list[object]]:
-        """A condition on rows of `hooks` that says the same of those that meet the clauses. It holds for the moment of
-        the transaction it was made in."""
+        """A condition on rows of `hooks` that says the same of those that meet these. It holds for the moment of the
+        transaction that it is made in."""
         return self._tried(conn, lambda known: self._clause(conn, known, Asked(clauses, params)))
+
+    def best(self, conn: Any, asked: Asked, most: int) -> list[TextRow]:
+        """The texts of the rows that match and are most about it, as far as the day can tell: so many of its index, and
+        as many of what came since."""
+        ids = self._tried(conn, lambda known: self._best(conn, known, asked, most))
+        return texts(conn, ids, _source(conn)) if ids else []
+
+    def arrived(self, conn: Any, clauses: list[str], params: list[object], by: str, most: int) -> list[int]:
+        """The ids of the first rows that match and meet the clauses, in order of arrival; `by` is the index of that."""
+        return list(islice(self._matching(conn, Asked(clauses, params, by), "arrived"), most))
 
     def among(self, conn: Any, ids: Sequence[int]) -> set[int]:
         """Which of these rows match, by their text alone."""
@@ -86,13 +130,6 @@ class Text:
                 found |= matcher.of(texts(conn, ids[at : at + CHUNK_ROWS], source))
         return found
 
-    def best(self, conn: Any, clauses: list[str], params: list[object], most: int) -> list[TextRow]:
-        """The texts of the rows that match and are most about it, as far as the day can tell; at most so many. Inside a
-        transaction."""
-        asked = Asked(clauses, params)
-        ids = self._tried(conn, lambda known: self._best(conn, known, asked, most))
-        return texts(conn, ids, _source(conn)) if ids else []
-
     def shown(self, conn: Any, ids: Sequence[int]) -> dict[int, str]:
         """Snippets of these rows."""
         from eyelet_ingest.store.text_snippets import snippets
@@ -102,28 +139,19 @@ class Text:
             found.update(snippets(self.node, texts(conn, ids[at : at + SHOWN_ROWS], source)))
         return found
 
-    def _best(self, conn: Any, known: Known | None, asked: Asked, most: int) -> list[int]:
-        if known is None or not known.plan.exact or known.plan.without:
-            return self._first(conn, known, asked, False, most, False)
-        from eyelet_ingest.store.text_rank import BM25
-
-        sql = f"""
-            select id from (
-                select rowid as hit, bm25({INDEX}, {BM25}) as weight from {INDEX} where {INDEX} match ?
-            ) cross join hooks on id = hit {_where([*asked.clauses, _UNCHANGED])} order by weight, id desc limit ?
-        """  # noqa: S608  our own names
-        found = list(_ids(conn, sql, [known.plan.match, *asked.params, most]))
-        return found + list(islice(self._since(conn, known, asked, "id desc"), most))
-
-    def arrived(self, conn: Any, clauses: list[str], params: list[object], by: str, most: int) -> list[int]:
-        """The ids of the first rows that match and meet the clauses, in order of arrival; `by` is the index of that."""
-        return list(islice(self._matching(conn, Asked(clauses, params, by), "arrived"), most))
-
     def _tried(self, conn: Any, ask: "Callable[[Known | None], Found]") -> Found:
-        """The answer by the index; where that is damaged, or this SQLite has no FTS5, by reading."""
+        """The answer by the index; where that is damaged, or this SQLite has no FTS5, by reading. All of it is of one
+        moment; where the index answers alone, one statement is."""
         known = self._known(conn)
-        if known is None:
-            return ask(None)
+        if known is not None and not known.is_behind:
+            return self._believing(conn, known, ask)
+        if conn.in_transaction:
+            return ask(None) if known is None else self._believing(conn, known, ask)
+        with statistics.snapshot(conn):
+            known = self._known(conn)
+            return ask(None) if known is None else self._believing(conn, known, ask)
+
+    def _believing(self, conn: Any, known: Known, ask: "Callable[[Known | None], Found]") -> Found:
         try:
             return ask(known)
         except conn.DatabaseError as bad:
@@ -132,41 +160,79 @@ class Text:
             return ask(None)  # where the day itself is damaged, this says so
 
     def _known(self, conn: Any) -> Known | None:
-        upto = _watermark(conn)
-        if upto is None:
+        try:
+            upto, version, parts, is_behind = conn.execute(_STANDING, _STANDING_PARAMS).fetchone()
+        except conn.DatabaseError as bad:
+            if is_interruption(bad):
+                raise
             return None
-        found = text_plan.plan(self.node, lambda fragment: _terms(conn, fragment))
-        return Known(upto, found)
+        if type(upto) is not int or version != TEXT_VERSION or parts != len(PARTS):
+            return None
+        return Known(upto, bool(is_behind), text_plan.plan(self.node, lambda fragment: _terms(conn, fragment)))
 
     def _clause(self, conn: Any, known: Known | None, asked: Asked) -> tuple[str, list[object]]:
         if known is None or not known.plan.exact:
-            ids = self._first(conn, known, asked, True, -1, False)
-            return "id in (select value from json_each(?))", [json.dumps(ids)]
+            ids = self._first(conn, known, asked._replace(source=_BY_TIME), True, -1)
+            return _IN_LIST, [json.dumps(ids)]
         tail = json.dumps(list(self._since(conn, known, asked, "id")))
         match = known.plan.match
         # Once through what matches: a damaged index says so here, where it can still be done without.
         conn.execute(f"select count(*) from {INDEX} where {INDEX} match ?", (match,)).fetchone()  # noqa: S608
         if known.plan.without:
-            sql = f"(+arrived <= ? and id not in ({_hits()} union all select id from {GONE}) or {_IN_LIST})"  # noqa: S608
+            sql = f"(+arrived <= ? and id not in ({_HITS} union all select id from {GONE}) or {_IN_LIST})"  # noqa: S608
             return sql, [known.upto, match, tail]
-        sql = f"id in ({_hits()} and {_BELIEVED} union all select value from json_each(?))"  # noqa: S608  our own names
+        sql = f"id in ({_HITS} and {_BELIEVED} union all select value from json_each(?))"  # noqa: S608  our own names
         return sql, [match, tail]
 
-    def _first(
-        self, conn: Any, known: Known | None, asked: Asked, oldest_first: bool, most: int, rare: bool
-    ) -> list[int]:
+    def _count(self, conn: Any, known: Known | None, asked: Asked) -> int:
+        if known is None or not known.plan.exact:
+            return len(self._first(conn, known, asked, True, -1))
+        if asked.span is None:
+            clause, params = self._clause(conn, known, asked)
+            sql = f"select count(*) from hooks{asked.source}{_where([*asked.clauses, clause])}"  # noqa: S608  our names
+            return _number(conn, sql, [*asked.params, *params])
+        hits = _number(conn, f"select count(*) from ({_spanned(known)})", [known.plan.match, *asked.span])  # noqa: S608
+        since = sum(1 for _ in self._since(conn, known, asked, "id"))
+        if not known.plan.without:
+            return hits + since
+        both = "select count(*) from hooks where +id >= ? and +id < ?"
+        rows = _number(conn, both, [*asked.span])
+        late = _number(conn, f"{both} and {_TAIL}", [*asked.span, known.upto]) if known.is_behind else 0
+        return rows - late - hits + since
+
+    def _best(self, conn: Any, known: Known | None, asked: Asked, most: int) -> list[int]:
+        from eyelet_ingest.store.text_rank import BM25
+
+        if known is None or not known.plan.exact or known.plan.without:
+            return self._first(conn, known, asked, False, most)
+        weight = f"bm25({INDEX}, {BM25})"
+        if asked.span is not None:
+            sql = f"{_spanned(known)} order by {weight}, rowid desc limit ?"
+        else:
+            sql = f"""
+                select id from (
+                    select rowid as hit, {weight} as weight from {INDEX} where {INDEX} match ?
+                ) cross join hooks on id = hit {_where([*asked.clauses, _UNCHANGED])} order by weight, id desc limit ?
+            """  # noqa: S608  our own names
+        found = list(_ids(conn, sql, [known.plan.match, *asked.params, most]))
+        return found + list(islice(self._since(conn, known, asked, "id desc"), most))
+
+    def _first(self, conn: Any, known: Known | None, asked: Asked, oldest_first: bool, most: int) -> list[int]:
         order = f"id {'asc' if oldest_first else 'desc'}"
-        if known is not None and known.plan.exact and (rare or known.plan.without):
+        if known is not None and known.plan.exact and (asked.is_rare or known.plan.without):
             clause, params = self._clause(conn, known, asked)
             sql = f"select id from hooks{asked.source}{_where([*asked.clauses, clause])} order by {order} limit ?"  # noqa: S608
-            streams: list[Generator[int, None, None]] = [_ids(conn, sql, [*asked.params, *params, most])]
+            streams = [_ids(conn, sql, [*asked.params, *params, most])]
         elif known is None or (known.plan.match is None and not text_plan.needs_wide(self.node)):
             streams = [self._matching(conn, asked, order)]
         else:
-            streams = [self._by_index(conn, known, asked, order), self._since(conn, known, asked, order)]
+            streams = [self._by_index(conn, known, asked, order)]
+            if known.is_behind:
+                streams.append(self._since(conn, known, asked, order))
         found: list[int] = []
+        merged = merge(*streams, reverse=not oldest_first) if len(streams) > 1 else streams[0]
         try:
-            for one in islice(merge(*streams, reverse=not oldest_first), None if most < 0 else most):
+            for one in islice(merged, None if most < 0 else most):
                 found.append(one)
         except conn.OperationalError as bad:
             if is_interruption(bad):
@@ -177,12 +243,15 @@ class Text:
                 stream.close()
         return found
 
-    def _by_index(self, conn: Any, known: Known, asked: Asked, order: str) -> Generator[int, None, None]:
+    def _by_index(self, conn: Any, known: Known, asked: Asked, order: str) -> Ids:
         """What matches of what the index answers for: it gives ids in order, and is read only as far as wanted."""
         plan, clauses = known.plan, [*asked.clauses, _UNCHANGED]
         if plan.match is None:
-            narrowed = Asked([*clauses, f"id in (select id from {WIDE})"], asked.params, _BY_TIME)  # noqa: S608
+            narrowed = Asked([*clauses, f"id in (select id from {WIDE})"], asked.params)  # noqa: S608  our own name
             return self._matching(conn, narrowed, order)
+        if plan.exact and asked.span is not None:
+            sql = f"{_spanned(known)} order by row{order}"
+            return _ids(conn, sql, [plan.match, *asked.span])
         columns = "id" if plan.exact else f"id, {_SIZE}"
         sql = f"""
             select {columns} from (select rowid as hit from {INDEX} where {INDEX} match ?) cross join hooks on id = hit
@@ -191,12 +260,12 @@ class Text:
         params = [plan.match, *asked.params]
         return _ids(conn, sql, params) if plan.exact else self._verified(conn, sql, params)
 
-    def _since(self, conn: Any, known: Known, asked: Asked, order: str) -> Generator[int, None, None]:
+    def _since(self, conn: Any, known: Known, asked: Asked, order: str) -> Ids:
         """What matches of what the index does not answer for."""
         clauses, params = [*asked.clauses, _TAIL], [*asked.params, known.upto]
-        return self._matching(conn, Asked(clauses, params, _BY_TIME), order)
+        return self._matching(conn, Asked(clauses, params), order) if known.is_behind else _none()
 
-    def _matching(self, conn: Any, asked: Asked, order: str) -> Generator[int, None, None]:
+    def _matching(self, conn: Any, asked: Asked, order: str) -> Ids:
         """What matches of the rows that meet the conditions, read one after the other."""
         clauses, params = list(asked.clauses), list(asked.params)
         if self.rough is not None:
@@ -205,7 +274,7 @@ class Text:
         sql = f"select id, {_SIZE} from hooks{asked.source}{_where(clauses)} order by {order}"  # noqa: S608  our names
         return self._verified(conn, sql, params)
 
-    def _verified(self, conn: Any, sql: str, params: list[object]) -> Generator[int, None, None]:
+    def _verified(self, conn: Any, sql: str, params: list[object]) -> Ids:
         """Of the rows that `sql` gives with their sizes, the ids of those whose text matches, in its order."""
         source = _source(conn)
         with Matcher(self.node) as matcher, closing(conn.execute(sql, params)) as rows:
@@ -251,15 +320,27 @@ _SIZE = "length(cast(data as blob))"
 _IN_LIST = "id in (select value from json_each(?))"
 
 
-def _hits() -> str:
-    return f"select rowid from {INDEX} where {INDEX} match ?"  # noqa: S608  our own names
+_HITS = f"select rowid from {INDEX} where {INDEX} match ?"  # noqa: S608  our own names
+
+
+def _spanned(known: Known) -> str:
+    """The ids that match and are believed, of low ≤ id < high."""
+    return f"{_HITS} and rowid >= ? and rowid < ?{f' and {_BELIEVED}' if known.is_behind else ''}"
+
+
+def _number(conn: Any, sql: str, params: list[object]) -> int:
+    return int(conn.execute(sql, params).fetchone()[0])
+
+
+def _none() -> Ids:
+    yield from ()
 
 
 def _where(clauses: list[str]) -> str:
     return select.where_sql(clauses)
 
 
-def _ids(conn: Any, sql: str, params: list[object]) -> Generator[int, None, None]:
+def _ids(conn: Any, sql: str, params: list[object]) -> Ids:
     with closing(conn.execute(sql, params)) as rows:
         for (one,) in rows:
             yield one

@@ -17,7 +17,9 @@ from eyelet_ingest.store.text_schema import TEXT_COLUMNS, TOKENIZE
 
 WORDS = 24  # of a snippet, hits among them
 MOST_CHARS = 400  # of a snippet: words may be of any length
-WINDOW_CHARS = 4_000  # of a long text, around what looks like a hit
+WINDOW_CHARS = 1_000  # of a long text, on either side of what looks like a hit
+PHRASES_MOST = 8  # that are marked; FTS5 takes as long as the square of the hits
+PHRASE_WORDS = 8  # of each that are marked
 AROUND_CHARS = 80  # of a substring, on each side
 MORE = "…"
 _MARKS = {ord(BEGIN): None, ord(END): None}
@@ -35,12 +37,21 @@ def snippets(node: Node, rows: Sequence[TextRow]) -> dict[int, str]:
     words: list[Phrase] = []
     for leaf in leaves:
         words += leaf.phrases if isinstance(leaf, Near) else [leaf] if isinstance(leaf, Phrase) else []
+    words = list(dict.fromkeys(map(_shortened, words)))[:PHRASES_MOST]
     substrings = [leaf for leaf in leaves if isinstance(leaf, Substring)]
     found = _of_words(words, rows) if words else {}
     for row in rows:
         if row[0] not in found and (shown := _of_substrings(substrings, row)):
             found[row[0]] = shown
     return {one: _short(shown) for one, shown in found.items()}
+
+
+def _shortened(phrase: Phrase) -> Phrase:
+    """Its first words, where it is a long one."""
+    runs = list(_RUN.finditer(phrase.text))
+    if len(runs) <= PHRASE_WORDS:
+        return phrase
+    return Phrase(phrase.text[: runs[PHRASE_WORDS - 1].end()], columns=phrase.columns)
 
 
 def _of_words(words: Sequence[Phrase], rows: Sequence[TextRow]) -> dict[int, str]:
