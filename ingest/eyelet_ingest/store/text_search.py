@@ -40,10 +40,8 @@ SHOWN_ROWS = 50  # whose texts are held at once to be shown
 CHUNK_BYTES = 2 * 2**20
 TERMS_MOST = 400  # words that hold a fragment; with more of them the rows are read
 _LIST = ", ".join(TEXT_COLUMNS)
-_BELIEVED = f"rowid not in (select id from {GONE})"  # noqa: S608  our own names
-_UNCHANGED = f"id not in (select id from {GONE})"  # noqa: S608  our own name
 # What an index does not answer for: what arrived since, what never will be in it, and what changed.
-_TAIL = f"""id in (
+_TAIL = f"""(
     select id from hooks where arrived > ? union all select id from hooks where arrived is null
     union all select id from {GONE}
 )"""  # noqa: S608  our own names
@@ -179,10 +177,10 @@ class Text:
         # Once through what matches: a damaged index says so here, where it can still be done without.
         conn.execute(f"select count(*) from {INDEX} where {INDEX} match ?", (match,)).fetchone()  # noqa: S608
         if known.plan.without:
-            sql = f"(+arrived <= ? and id not in ({_HITS} union all select id from {GONE}) or {_IN_LIST})"  # noqa: S608
+            sql = f"(id not in {_TAIL} and id not in ({_HITS}) or {_IN_LIST})"
             return sql, [known.upto, match, tail]
-        sql = f"id in ({_HITS} and {_BELIEVED} union all select value from json_each(?))"  # noqa: S608  our own names
-        return sql, [match, tail]
+        sql = f"id in ({_HITS} and rowid not in {_TAIL} union all select value from json_each(?))"  # noqa: S608  ours
+        return sql, [match, known.upto, tail]
 
     def _count(self, conn: Any, known: Known | None, asked: Asked) -> int:
         if known is None or not known.plan.exact:
@@ -191,13 +189,14 @@ class Text:
             clause, params = self._clause(conn, known, asked)
             sql = f"select count(*) from hooks{asked.source}{_where([*asked.clauses, clause])}"  # noqa: S608  our names
             return _number(conn, sql, [*asked.params, *params])
-        hits = _number(conn, f"select count(*) from ({_spanned(known)})", [known.plan.match, *asked.span])  # noqa: S608
+        sql, params = _spanned(known, asked.span)
+        hits = _number(conn, f"select count(*) from ({sql})", params)  # noqa: S608  our own names
         since = sum(1 for _ in self._since(conn, known, asked, "id"))
         if not known.plan.without:
             return hits + since
         both = "select count(*) from hooks where +id >= ? and +id < ?"
         rows = _number(conn, both, [*asked.span])
-        late = _number(conn, f"{both} and {_TAIL}", [*asked.span, known.upto]) if known.is_behind else 0
+        late = _number(conn, f"{both} and id in {_TAIL}", [*asked.span, known.upto]) if known.is_behind else 0
         return rows - late - hits + since
 
     def _best(self, conn: Any, known: Known | None, asked: Asked, most: int) -> list[int]:
@@ -207,14 +206,16 @@ class Text:
             return self._first(conn, known, asked, False, most)
         weight = f"bm25({INDEX}, {BM25})"
         if asked.span is not None:
-            sql = f"{_spanned(known)} order by {weight}, rowid desc limit ?"
+            sql, params = _spanned(known, asked.span)
+            sql += f" order by {weight}, rowid desc limit ?"
         else:
+            clauses, params = [*asked.clauses, f"id not in {_TAIL}"], [known.plan.match, *asked.params, known.upto]
             sql = f"""
                 select id from (
                     select rowid as hit, {weight} as weight from {INDEX} where {INDEX} match ?
-                ) cross join hooks on id = hit {_where([*asked.clauses, _UNCHANGED])} order by weight, id desc limit ?
+                ) cross join hooks on id = hit {_where(clauses)} order by weight, id desc limit ?
             """  # noqa: S608  our own names
-        found = list(_ids(conn, sql, [known.plan.match, *asked.params, most]))
+        found = list(_ids(conn, sql, [*params, most]))
         return found + list(islice(self._since(conn, known, asked, "id desc"), most))
 
     def _first(self, conn: Any, known: Known | None, asked: Asked, oldest_first: bool, most: int) -> list[int]:
@@ -245,24 +246,25 @@ class Text:
 
     def _by_index(self, conn: Any, known: Known, asked: Asked, order: str) -> Ids:
         """What matches of what the index answers for: it gives ids in order, and is read only as far as wanted."""
-        plan, clauses = known.plan, [*asked.clauses, _UNCHANGED]
+        plan = known.plan
+        clauses, params = [*asked.clauses, f"id not in {_TAIL}"], [*asked.params, known.upto]
         if plan.match is None:
-            narrowed = Asked([*clauses, f"id in (select id from {WIDE})"], asked.params)  # noqa: S608  our own name
+            narrowed = Asked([*clauses, f"id in (select id from {WIDE})"], params)  # noqa: S608  our own name
             return self._matching(conn, narrowed, order)
         if plan.exact and asked.span is not None:
-            sql = f"{_spanned(known)} order by row{order}"
-            return _ids(conn, sql, [plan.match, *asked.span])
+            sql, params = _spanned(known, asked.span)
+            return _ids(conn, f"{sql} order by row{order}", params)
         columns = "id" if plan.exact else f"id, {_SIZE}"
         sql = f"""
             select {columns} from (select rowid as hit from {INDEX} where {INDEX} match ?) cross join hooks on id = hit
             {_where(clauses)} order by hit {order.removeprefix("id ")}
         """  # noqa: S608  our own names
-        params = [plan.match, *asked.params]
+        params = [plan.match, *params]
         return _ids(conn, sql, params) if plan.exact else self._verified(conn, sql, params)
 
     def _since(self, conn: Any, known: Known, asked: Asked, order: str) -> Ids:
         """What matches of what the index does not answer for."""
-        clauses, params = [*asked.clauses, _TAIL], [*asked.params, known.upto]
+        clauses, params = [*asked.clauses, f"id in {_TAIL}"], [*asked.params, known.upto]
         return self._matching(conn, Asked(clauses, params), order) if known.is_behind else _none()
 
     def _matching(self, conn: Any, asked: Asked, order: str) -> Ids:
@@ -323,9 +325,11 @@ _IN_LIST = "id in (select value from json_each(?))"
 _HITS = f"select rowid from {INDEX} where {INDEX} match ?"  # noqa: S608  our own names
 
 
-def _spanned(known: Known) -> str:
-    """The ids that match and are believed, of low ≤ id < high."""
-    return f"{_HITS} and rowid >= ? and rowid < ?{f' and {_BELIEVED}' if known.is_behind else ''}"
+def _spanned(known: Known, span: tuple[int, int]) -> tuple[str, list[object]]:
+    """The ids that match, of low ≤ id < high and of what the index answers for."""
+    sql = f"{_HITS} and rowid >= ? and rowid < ?"
+    params: list[object] = [known.plan.match, *span]
+    return (f"{sql} and rowid not in {_TAIL}", [*params, known.upto]) if known.is_behind else (sql, params)
 
 
 def _number(conn: Any, sql: str, params: list[object]) -> int:

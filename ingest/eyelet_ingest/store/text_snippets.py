@@ -22,7 +22,7 @@ PHRASES_MOST = 8  # that are marked; FTS5 takes as long as the square of the hit
 PHRASE_WORDS = 8  # of each that are marked
 AROUND_CHARS = 80  # of a substring, on each side
 MORE = "…"
-_MARKS = {ord(BEGIN): None, ord(END): None}
+_MARKS = {ord(BEGIN): None, ord(END): None, 0: " "}  # FTS5 leaves out a NUL
 _RUN = re.compile("[0-9A-Za-z]+")
 _NAMES = ", ".join(TEXT_COLUMNS)
 _MAKE = f"create virtual table texts using fts5({_NAMES}, tokenize='{TOKENIZE}')"
