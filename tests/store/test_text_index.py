@@ -4,6 +4,8 @@ import json
 import os
 import random
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -449,6 +451,68 @@ def test_catching_up_while_many_write_loses_nothing_and_ends_current(
     hold(root)
     store.text_build(DAY)
     assert store.text_state(DAY).rows == 270 and store.text_check(DAY) == []
+
+
+_BUILDS = """
+import sys
+from eyelet_ingest.store import layout, text_index
+from eyelet_ingest.store.store import Store
+text_index.MOST_ROWS, text_index.MERGE_PAGES = 7, 1
+with Store(sys.argv[1]) as store:
+    print("on", flush=True)
+    while True:
+        store.text_build(layout.key_from_mount_name(sys.argv[2]), anew=True)
+"""
+
+
+def test_whoever_is_killed_while_an_index_is_made_leaves_one_that_is_exact(
+    root: str, store: Store, make_event: MakeEvent
+) -> None:
+    chance = random.Random(8)
+    store.append([said(make_event, n, some(chance)) for n in range(150)])
+    for _ in range(40 if IS_SOAK else 4):
+        command = [sys.executable, "-c", _BUILDS, root, DAY.mount_name]
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        )
+        assert child.stdout is not None and child.stdout.readline() == b"on\n"
+        time.sleep(chance.random() * 0.2)
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        hold(root)
+        store.text_catch_up(DAY, 1)
+        hold(root)
+    store.text_build(DAY)
+    assert store.text_state(DAY).rows == 150 and store.text_check(DAY) == []
+
+
+@pytest.mark.skipif(not IS_SOAK, reason="minutes: EYELET_SOAK=1")
+def test_a_hundred_thousand_rows_are_indexed_while_sixteen_processes_write(
+    root: str, store: Store, make_event: MakeEvent
+) -> None:
+    chance = random.Random(9)
+    for at in range(0, 100_000, 10_000):
+        store.append([said(make_event, at + n, some(chance)) for n in range(10_000)])
+    writes = [subprocess.Popen([sys.executable, "-c", _WRITES, root, str(n)], env=os.environ) for n in range(16)]
+    while any(child.poll() is None for child in writes):
+        store.index_text(200)
+    assert [child.returncode for child in writes] == [0] * 16
+    store.text_build(DAY)
+    state = store.text_state(DAY)
+    assert (state.rows, state.behind) == (100_000 + 16 * 300, 0) and store.text_check(DAY) == []
+
+
+_WRITES = """
+import os, sys
+from eyelet_ingest.events import Event
+from eyelet_ingest.store.store import Store
+with Store(sys.argv[1]) as store:
+    for n in range(300):
+        at = 1_774_008_000_000_000 + 10**9 + int(sys.argv[2]) * 10**6 + n
+        event = Event(uid=os.urandom(16), time_us=at, hook_type="Note", data='{"prompt": "apple birch"}')
+        assert store.append([event]).stored == 1
+"""
 
 
 def test_what_seals_say_holds_with_an_index(root: str, store: Store, make_event: MakeEvent) -> None:
