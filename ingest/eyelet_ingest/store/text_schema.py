@@ -35,7 +35,6 @@ WIDE_BLOCKS = (
     (0x1AFF0, 0x1B16F),  # kana, extended
     (0x20000, 0x3FFFF),  # Han, extensions
 )
-WIDE_GLOB = "*[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in WIDE_BLOCKS) + "]*"
 
 
 # What a name in a payload says of the text behind it: its column by number, or what stands below. Rows of a table,
