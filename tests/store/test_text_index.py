@@ -16,7 +16,18 @@ import pytest
 
 from eyelet_ingest.events import Event
 from eyelet_ingest.past import Pattern
-from eyelet_ingest.store import archives, connect, journal, layout, manifest, schema, text_index, text_schema, verify
+from eyelet_ingest.store import (
+    archives,
+    connect,
+    journal,
+    layout,
+    manifest,
+    schema,
+    text_index,
+    text_schema,
+    text_slices,
+    verify,
+)
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -125,7 +136,7 @@ def test_every_word_is_found_where_it_stands_whatever_happens_to_the_rows(
     seed: int, root: str, store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(seed)
-    monkeypatch.setattr(text_index, "GONE_LEAST", chance.choice([2, 1_000]))
+    monkeypatch.setattr(text_slices, "GONE_LEAST", chance.choice([2, 1_000]))
     monkeypatch.setattr(text_index, "MOST_ROWS", chance.choice([1, 7, 2_000]))
     store.append([said(make_event, n, some(chance)) for n in range(60)])
     for round in range(12):
@@ -455,9 +466,9 @@ def test_catching_up_while_many_write_loses_nothing_and_ends_current(
 
 _BUILDS = """
 import sys
-from eyelet_ingest.store import layout, text_index
+from eyelet_ingest.store import layout, text_index, text_slices
 from eyelet_ingest.store.store import Store
-text_index.MOST_ROWS, text_index.MERGE_PAGES = 7, 1
+text_index.MOST_ROWS, text_slices.MERGE_PAGES = 7, 1
 with Store(sys.argv[1]) as store:
     print("on", flush=True)
     while True:

@@ -19,8 +19,8 @@ from eyelet_ingest.store.connect import (
 )
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.statistics import snapshot
-from eyelet_ingest.store.text_index import is_wide, watermark
 from eyelet_ingest.store.text_schema import GONE, INDEX, TEXT_COLUMNS, TEXT_SELECT, TOKENIZE, WIDE
+from eyelet_ingest.store.text_slices import is_wide, watermark
 
 LOCK_MS = 5_000
 ROWS_AT_ONCE = 500

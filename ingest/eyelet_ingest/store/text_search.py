@@ -313,7 +313,7 @@ def _source(conn: Any) -> str:
 
 
 def _watermark(conn: Any) -> int | None:
-    from eyelet_ingest.store.text_index import watermark  # which writes; what asks has no need of it until here
+    from eyelet_ingest.store.text_slices import watermark  # which writes; what asks has no need of it until here
 
     return watermark(conn)
 
