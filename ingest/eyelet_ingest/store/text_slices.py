@@ -22,13 +22,10 @@ def watermark(conn: Any) -> int | None:
     """Up to which `arrived` the index of this day goes; None where it has none that can be believed: of another
     version, or without a part of it (a trigger that is gone has told nobody what changed)."""
     try:
-        found = facts(conn)
-        if found.get(text_schema.VERSION_KEY) != TEXT_VERSION or not _is_whole(conn):
-            return None
+        version, upto, parts = conn.execute(_HELD, _PARTS).fetchone()
     except conn.DatabaseError:
         return None
-    upto = found.get(WATERMARK)
-    return upto if type(upto) is int else None
+    return upto if type(upto) is int and version == TEXT_VERSION and parts == len(_PARTS) else None
 
 
 def facts(conn: Any) -> dict[str, Any]:
@@ -102,14 +99,6 @@ def is_wide(text: str | None) -> bool:
     return text is not None and not text.isascii() and _WIDE.search(text) is not None
 
 
-def _is_whole(conn: Any) -> bool:
-    """Whether all of ours is there: another program may have dropped something."""
-    names = (INDEX, VIEW, KEYS, GONE, WIDE, *text_schema.TRIGGERS)
-    marks = ", ".join("?" * len(names))
-    sql = f"select count(*) from sqlite_master where name in ({marks})"  # noqa: S608  marks only
-    return int(conn.execute(sql, names).fetchone()[0]) == len(names)
-
-
 def is_outworn(conn: Any) -> bool:
     """Whether so much changed that a new index is cheaper than reading it all at each question."""
     changed = conn.execute(f"select count(*) from {GONE}").fetchone()[0]  # noqa: S608  our own name
@@ -143,6 +132,12 @@ def finish(conn: Any) -> bool:
     return True
 
 
+_PARTS = (INDEX, VIEW, KEYS, GONE, WIDE, *text_schema.TRIGGERS)
+_HELD = f"""
+    select (select value from eyelet_partition where key = '{text_schema.VERSION_KEY}'),
+        (select value from eyelet_partition where key = '{WATERMARK}'),
+        (select count(*) from sqlite_master where name in ({", ".join("?" * len(_PARTS))}))
+"""  # noqa: S608  our own names
 _IS_BEHIND = "select exists (select 1 from hooks where arrived > ? and arrived < ? and typeof(arrived) = 'integer')"
 _NEXT = """
     select id, arrived, length(cast(data as blob)) from hooks where arrived > ? and arrived < ? order by arrived limit ?
