@@ -314,7 +314,7 @@ def test_every_copy_and_every_answer_has_none(
         ("export", "-o", str(out / "all.jsonl.gz")), ("export", "-o", str(out / "all.jsonl")), ("export", "-o", "-"),
         ("backup", str(out / "backup")), ("backup", str(out / "backup"), "--verify"), ("query", "search", "--json"),
         ("query", "search"), ("query", "search", "--csv"), ("query", "errors"),
-        ("query", "summary"), ("query", "grep", "git"), ("vacuum", day), ("checkpoint", "truncate"),
+        ("query", "summary"), ("text", "build"), ("text", "check"), ("query", "grep", "git"), ("vacuum", day), ("checkpoint", "truncate"),
         ("sources", "--tree"), ("tail", "-n", "20", "--json"), ("partitions", "--json"), ("seal", day), ("verify",),
         ("archive", day, "--remove", "--yes"), ("verify", "--json"), ("archive", day, "--restore"),
         ("token", "create", "t"), ("retention", "show"), ("quarantine",), ("token", "list"),
