@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyelet_ingest.errors import BadInput, PartitionBusy
 from eyelet_ingest.events import Event
 from eyelet_ingest.snippets import BEGIN, END, parts
-from eyelet_ingest.store import connect, fanout, layout, text_index, text_match
+from eyelet_ingest.store import connect, fanout, layout, text_index, text_match, text_search
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from eyelet_ingest.store.text_query import BadQuery, parse
@@ -176,6 +176,29 @@ def test_a_substring_is_found_as_it_stands_and_a_word_in_any_case(store: Store) 
     assert store.text_ids(DAY, "FRONTEND") == [START + 300, START + 301]
     assert store.count(Filter(text='"', exact=True)).count == 0
     assert store.count(Filter(text="git push", exact=True)).count == 20
+
+
+KEYS = st.sampled_from(
+    [*text_search.PROVEN_KEYS, "content", "newString", "id", "cwd", "originalFile", "tool_input", "x"]
+)
+VALUES = st.recursive(
+    st.sampled_from(["a b", "[a b", "{a b}", "data:;base64,a b" + "A" * 300, "A" * 300, "/a b", "a\\n b"]),
+    lambda inner: st.one_of(st.dictionaries(KEYS, inner, max_size=4), st.lists(inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.dictionaries(KEYS, VALUES, min_size=1, max_size=5), min_size=1, max_size=6))
+@settings(deadline=None, max_examples=30, derandomize=True)
+def test_what_proves_a_substring_at_a_glance_is_in_the_text(said: list[dict[str, Any]]) -> None:
+    with Store.in_memory() as store:
+        add(store, said)
+        for asked in ("a b", "A", "/a", "\\n", "base64,a"):
+            where = Filter(text=asked, exact=True)
+            glanced = [row["id"] for row in store.search(where).rows]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(text_search, "_PROOF", "0 and ?")
+                assert [row["id"] for row in store.search(where).rows] == glanced
 
 
 @pytest.mark.parametrize("indexed", [False, True])
