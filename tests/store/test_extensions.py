@@ -126,7 +126,7 @@ def delete_others(store: Store) -> None:
 
 
 def index_text(store: Store) -> None:
-    assert store.text_build(DAY, anew=True).rows == 6
+    assert store.text_build(DAY, anew=True).is_finished and store.text_check(DAY) == []
 
 
 LIVES_THROUGH = (index_text, vacuum, seal, archive_and_restore, maintain, check_point, bring_up, rebuild)
