@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from eyelet_ingest.store.text_query import And, Near, Node, Not, Or, Phrase, Substring, is_wide
 
-FRAGMENT_LEAST = 3  # characters of a word's part that is looked for among the day's words
+FRAGMENT_LEAST = 2  # characters of a word's part that is looked for among the day's words
 GLOB_CHARS = 2_000  # of a pattern: SQLite refuses those above 50,000 bytes
 PREFIX_LEAST = 2  # characters of a word's beginning that rules anything out
 # Which words hold these characters, folded; None where that is not known, or they are too many to ask for.
