@@ -354,6 +354,35 @@ def test_an_index_whose_pages_are_damaged_is_begun_anew_by_catch_up(
     assert store.text_check(DAY) == [] and store.text_state(DAY).rows == 51
 
 
+def test_an_index_of_sqlite_utils_that_has_the_name_of_ours_is_let_be_and_text_is_found_by_reading(
+    root: str, store: Store, make_event: MakeEvent
+) -> None:
+    from sqlite_utils import Database
+
+    chance = random.Random(7)
+    store.append([said(make_event, n, some(chance)) for n in range(20)])
+    store.text_build(DAY)
+    conn = writer(root)
+    Database(conn)["hooks"].enable_fts(["data"], create_triggers=True, replace=True)
+    assert "hooks_fts" in schema.names_of_others(conn) and text_index.watermark(conn) is None
+    conn.close()
+    store.append([said(make_event, 100 + n, some(chance)) for n in range(20)])
+    assert not store.text_catch_up(DAY, 60_000)
+    assert "sqlite-utils disable-fts" in store.index_text(60_000).troubled[0][1]
+    hold(root)
+    store.redact(Pattern("apple"))
+    conn = writer(root)
+    sql = "select count(*) from hooks where id in (select rowid from hooks_fts where hooks_fts match ?)"
+    assert conn.execute(sql, ("birch",)).fetchone()[0] and not conn.execute(sql, ("apple",)).fetchone()[0]
+    conn.close()
+    store.seal(DAY)
+    manifest.reopen(root, DAY, "by the test")
+    conn = writer(root)
+    Database(conn)["hooks"].disable_fts()
+    conn.close()
+    assert store.text_build(DAY).rows == 40 and store.text_check(DAY) == []
+
+
 def test_a_rebuilt_table_gets_a_new_index(root: str, store: Store, make_event: MakeEvent) -> None:
     store.append([said(make_event, n, "apple") for n in range(20)])
     store.text_build(DAY)

@@ -7,6 +7,8 @@ What is text and what is none is said in docs/text.md; the shapes are those of d
 
 from typing import Any
 
+from eyelet_ingest.errors import PartitionUnreadable
+
 TEXT_VERSION = 1
 # The first is where most text is: in FTS5 every other one costs two bytes for each word of a row.
 TEXT_COLUMNS = ("output", "command", "path", "prompt", "answer", "error", "other")
@@ -228,13 +230,26 @@ FILL_TERMS = (
 
 
 def create(conn: Any) -> None:
-    """Make the empty index of a day, after whatever there was of it. Inside a transaction."""
+    """Make the empty index of a day, after whatever there was of it. Inside a transaction.
+
+    PartitionUnreadable where another program's table has its name, as `sqlite-utils enable-fts` calls one on `hooks`.
+    """
     drop(conn)
+    if is_taken(conn):
+        path = conn.execute("pragma database_list").fetchone()[2]
+        hint = "`sqlite-utils disable-fts` drops it; until then text is found by reading"
+        raise PartitionUnreadable("index the text of", path, f"another program has made {INDEX} there", hint)
     for statement in DDL:
         conn.execute(statement)
     conn.executemany(f"insert into {KEYS} values (?, ?, ?, ?)", key_rows())  # noqa: S608  our own name
     keep = "insert or replace into eyelet_partition values (?, ?)"
     conn.executemany(keep, [(VERSION_KEY, TEXT_VERSION), (WATERMARK, BEFORE_ALL)])
+
+
+def is_taken(conn: Any) -> bool:
+    """Whether a table of another program has the name of our index: its triggers write to it, so it is let be."""
+    sql = "select count(*) from sqlite_master where name = ? and instr(sql, ?) = 0"
+    return bool(conn.execute(sql, (INDEX, VIEW)).fetchone()[0])
 
 
 def drop(conn: Any) -> bool:
@@ -245,6 +260,8 @@ def drop(conn: Any) -> bool:
     marks = ", ".join("?" * len(NAMES))
     there = dict(conn.execute(f"select name, type from sqlite_master where name in ({marks})", NAMES))  # noqa: S608
     conn.execute("delete from eyelet_partition where key glob 'text:*'")
+    if is_taken(conn):
+        del there[INDEX]
     for name in (*TRIGGERS, INDEX, VIEW, KEYS, GONE, WIDE, TERMS):
         if name in there:
             try:

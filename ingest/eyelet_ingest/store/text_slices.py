@@ -136,7 +136,10 @@ _PARTS = (INDEX, VIEW, KEYS, GONE, WIDE, *text_schema.TRIGGERS)
 _HELD = f"""
     select (select value from eyelet_partition where key = '{text_schema.VERSION_KEY}'),
         (select value from eyelet_partition where key = '{WATERMARK}'),
-        (select count(*) from sqlite_master where name in ({", ".join("?" * len(_PARTS))}))
+        (
+            select count(*) from sqlite_master
+            where name in ({", ".join("?" * len(_PARTS))}) and (name <> '{INDEX}' or instr(sql, '{VIEW}'))
+        )
 """  # noqa: S608  our own names
 _IS_BEHIND = "select exists (select 1 from hooks where arrived > ? and arrived < ? and typeof(arrived) = 'integer')"
 _NEXT = """
