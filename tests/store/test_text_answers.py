@@ -149,6 +149,17 @@ def test_the_deadline_ends_a_search_that_has_to_read(store: Store, monkeypatch: 
         store.text_ids(DAY, "needle", deadline_ms=0.01)
 
 
+def test_a_sqlite_without_fts5_finds_exact_text_and_says_what_it_cannot(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_match, "MODULE", "fts_of_another_build")
+    assert store.count(Filter(text="git push", exact=True)).count == 20
+    assert "push" in str(store.search(Filter(text='="push"'), limit=1, snippets=True).rows[0]["snippet"])
+    for by_rank in (False, True):
+        with pytest.raises(BadInput, match=r"this SQLite cannot tell words.*install pysqlite3"):
+            store.search(Filter(text="push"), by_rank=by_rank)
+
+
 def test_a_mistake_is_told_before_any_day_is_asked(tmp_path: Any) -> None:
     with Store(str(tmp_path)) as empty:
         for ask in (

@@ -6,14 +6,12 @@ text only the neighbourhood of what looks like a hit is read, so that a page cos
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from eyelet_ingest.snippets import BEGIN, END
-from eyelet_ingest.store.connect import driver
-from eyelet_ingest.store.text_match import TextRow
+from eyelet_ingest.store.text_match import INSERT, TextRow, in_memory
 from eyelet_ingest.store.text_plan import expression, positive
 from eyelet_ingest.store.text_query import Near, Node, Or, Phrase, Substring
-from eyelet_ingest.store.text_schema import TEXT_COLUMNS, TOKENIZE
+from eyelet_ingest.store.text_schema import TEXT_COLUMNS
 
 WORDS = 24  # of a snippet, hits among them
 MOST_CHARS = 400  # of a snippet: words may be of any length
@@ -24,9 +22,6 @@ AROUND_CHARS = 80  # of a substring, on each side
 MORE = "…"
 _MARKS = {ord(BEGIN): None, ord(END): None, 0: " "}  # FTS5 leaves out a NUL
 _RUN = re.compile("[0-9A-Za-z]+")
-_NAMES = ", ".join(TEXT_COLUMNS)
-_MAKE = f"create virtual table texts using fts5({_NAMES}, tokenize='{TOKENIZE}')"
-_INSERT = f"insert into texts (rowid, {_NAMES}) values ({', '.join('?' * (len(TEXT_COLUMNS) + 1))})"  # noqa: S608
 _ASK = f"select rowid, snippet(texts, -1, ?, ?, '{MORE}', {WORDS}) from texts where texts match ?"  # noqa: S608
 
 
@@ -57,12 +52,10 @@ def _shortened(phrase: Phrase) -> Phrase:
 def _of_words(words: Sequence[Phrase], rows: Sequence[TextRow]) -> dict[int, str]:
     wanted = [re.compile("[^0-9A-Za-z]{1,9}".join(runs), re.I) for one in words if (runs := _RUN.findall(one.text))]
     match = expression(Or(tuple(words)))
-    conn: Any = driver().connect(":memory:", isolation_level=None)
+    conn = in_memory()
     try:
-        conn.execute(_MAKE)
-        conn.execute("begin")
         for row in rows:
-            conn.execute(_INSERT, [row[0], *(text and _window(text, wanted).translate(_MARKS) for text in row[1:])])
+            conn.execute(INSERT, [row[0], *(text and _window(text, wanted).translate(_MARKS) for text in row[1:])])
         return dict(conn.execute(_ASK, (BEGIN, END, match)))
     finally:
         conn.close()
