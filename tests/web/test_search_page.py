@@ -455,8 +455,8 @@ async def test_what_was_found_is_marked_and_escaped(site: Any, record: Any, now_
     [
         ('push "force', "push <mark>&#34;</mark>force"),
         ("(a OR b", "<mark>(</mark>a OR b"),
-        ("nope:x", "<mark>nope</mark>:x"),
-        ("<b>\u202e OR", "&lt;b&gt;\\u202e <mark>OR</mark>"),
+        ("nope:x", "<mark>nope:</mark>x"),
+        ("<b>\u202e OR", "&lt;b&gt;\\u202e OR<mark></mark>"),
     ],
 )
 async def test_a_mistake_in_the_text_is_shown_at_its_place(site: Any, text: str, shown: str) -> None:
