@@ -23,17 +23,6 @@ LINES = 150  # of each recording
 WORDS = 400  # looked for
 # Where people look: under these names whatever is text has to be found.
 SAID = ("command", "file_path", "pattern", "prompt", "stdout", "stderr", "text", "thinking", "description")
-    "command",
-    "file_path",
-    "pattern",
-    "prompt",
-    "stdout",
-    "stderr",
-    "text",
-    "thinking",
-    "description",
-    "old_string",
-)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "/": "/"}
 ALNUM = re.compile(r"[a-z0-9]{2,40}")
 
