@@ -90,13 +90,15 @@ def by_hand(store: Store, *statements: str) -> None:
         "drop table eyelet_text_wide",
         "drop table if exists eyelet_text_terms",
         f"drop table {INDEX}",
+        f"drop table {INDEX}; create virtual table {INDEX} using fts5(data, content='hooks', content_rowid='id')",
+        "drop table eyelet_text_keys",
     ],
 )
 def test_an_index_that_is_damaged_or_gone_costs_no_answer(store: Store, statement: str) -> None:
     wanted = answers(store)
     assert text_index.catch_up(store.root, DAY, 60_000).is_current
     assert answers(store) == wanted
-    by_hand(store, statement)
+    by_hand(store, *statement.split("; "))
     with Store(store.root) as again:
         assert answers(again) == wanted
         assert again.search(Filter(text="push"), by_rank=True).partitions.unreadable == ()

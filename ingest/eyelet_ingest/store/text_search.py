@@ -21,6 +21,7 @@ from eyelet_ingest.store.text_match import Matcher, TextRow
 from eyelet_ingest.store.text_schema import (
     GONE,
     INDEX,
+    KEYS,
     TERMS,
     TEXT_COLUMNS,
     TEXT_SELECT,
@@ -50,12 +51,16 @@ _TAIL = f"""(
 _BY_TIME = " not indexed"
 
 
-# What an index must have to be believed: where a trigger is gone, nobody has said what changed.
-PARTS = (INDEX, VIEW, GONE, WIDE, *TRIGGERS)
+# What an index must have to be believed: where a trigger is gone, nobody has said what changed; and a table of its name
+# that does not read our view is another program's.
+PARTS = (INDEX, VIEW, KEYS, GONE, WIDE, *TRIGGERS)
 _STANDING = f"""
     select
         (select value from eyelet_partition where key = ?1), (select value from eyelet_partition where key = ?2),
-        (select count(*) from sqlite_master where name in ({", ".join(f"'{name}'" for name in PARTS)})),
+        (
+            select count(*) from sqlite_master
+            where name in ({", ".join(f"'{name}'" for name in PARTS)}) and (name <> '{INDEX}' or instr(sql, '{VIEW}'))
+        ),
         exists (select 1 from hooks where arrived > (select value from eyelet_partition where key = ?1))
             or exists (select 1 from hooks where arrived is null) or exists (select 1 from {GONE})
 """  # noqa: S608  our own names
