@@ -83,15 +83,18 @@ async def _day(
     days = instance.of(datasette).days
     why = partial(_unreadable, key=key, as_json=_wants_json(scope))
     with days.pinned(key.mount_name):
-        if waits := await day_text.made_current(datasette, scope, key, rest):
+        try:
+            day = await days.mount(key)
+            waits = await day_text.made_current(datasette, scope, day, rest)
+            day = await days.mount(key)
+        except (EyeletError, driver().Error) as error:
+            trouble = error if isinstance(error, EyeletError) else mounts.broken(day.path, error)
+            await app(_answering(scope, partial(why, error=trouble)), send=send)
+            return
+        if waits:
             is_page = rest == day_text.TABLE_PATHS[0]
             busy = partial(problem, as_json=not is_page, status=503, title="Not searched", reason=waits)
             await app(_answering(scope, busy), send=send)
-            return
-        try:
-            day = await days.mount(key)
-        except EyeletError as error:
-            await app(_answering(scope, partial(why, error=error)), send=send)
             return
         answered = _SecondLook(day, send)
         with mounts.showing(day):

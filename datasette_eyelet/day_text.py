@@ -5,13 +5,14 @@ index where there is none, for a moment; a question (`_search`) waits, longer, u
 it. Where that takes longer still, a page says that it is not all, and JSON and CSV, which could not, are an error.
 """
 
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
-from datasette_eyelet import instance
+from datasette_eyelet import instance, mounts
 from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.store import text_index
 from eyelet_ingest.store.layout import PartitionKey
-from eyelet_ingest.store.store import Store
 from eyelet_ingest.store.text_schema import TEXT_VERSION
 
 LOOK_MS = 250  # for a first look: then the box is there
@@ -33,19 +34,20 @@ def asks(scope: dict[str, Any]) -> bool:
     return any(_is_asked(name) for name, value in parse_qsl(query) if value.strip())
 
 
-async def made_current(datasette: Any, scope: dict[str, Any], key: PartitionKey, rest: str) -> str:
+async def made_current(datasette: Any, scope: dict[str, Any], day: mounts.Day, rest: str) -> str:
     """Before the day's table `rest` is shown: its index there, and where it is asked up to date, each within bounds.
+    The day may have another schema after that.
 
     "", or why it cannot be answered: to a program half an answer is none.
     """
-    if rest not in TABLE_PATHS or scope["method"] not in ("GET", "HEAD"):
+    if rest not in TABLE_PATHS or scope["method"] not in ("GET", "HEAD") or not day.has_events:
         return ""
     is_asked, is_page = asks(scope), rest == TABLE_PATHS[0]
-    if not is_asked and not is_page:
+    if not (is_asked or is_page) or await day.read(partial(_is_current, is_asked=is_asked)):
         return ""
     held = instance.of(datasette)
     deadline_ms = LOOK_MS if not is_asked else ASKED_MS if is_page else PROGRAM_MS
-    lacks, has_index = await held.apart(_caught_up, held.store, key, deadline_ms, is_asked)
+    lacks, has_index = await held.apart(_caught_up, held, day.key, deadline_ms, is_asked)
     if not lacks:
         return ""
     scope[_LACKS] = lacks
@@ -69,9 +71,11 @@ def lacking(request: Any) -> str:
     return str(request.scope.get(_LACKS, ""))
 
 
-def _caught_up(store: Store, key: PartitionKey, deadline_ms: float, is_asked: bool) -> tuple[str, bool]:
+def _caught_up(held: instance.Instance, key: PartitionKey, deadline_ms: float, is_asked: bool) -> tuple[str, bool]:
     """Catches up with the day; what its index lacks after that, where that `is_asked`, and whether there is one:
     without an index Datasette would show all rows as found."""
+    held.let_go(key)
+    store = held.store
     current = store.text_catch_up(key, deadline_ms)
     if not is_asked:
         return "", True
@@ -87,6 +91,11 @@ def _caught_up(store: Store, key: PartitionKey, deadline_ms: float, is_asked: bo
         return "", True
     events = "1 event" if state.changed == 1 else f"{state.changed:,} events"
     return f"{events} changed since the text index was made (eyelet text rebuild {key.date})", True
+
+
+def _is_current(conn: Any, is_asked: bool) -> bool:
+    """Whether the index of the day holds all that arrived; where it `is_asked`, also nothing that changed since."""
+    return text_index.is_current(conn) and not (is_asked and text_index.state(conn).changed)
 
 
 def _is_asked(name: str) -> bool:

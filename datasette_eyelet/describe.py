@@ -54,6 +54,15 @@ _WITNESSES: dict[str, Any] = {
 _TEXT: dict[str, Any] = {
     "title": "Text of events",
     "description": "What a search for text looks at, taken out of each event: the text index is over these columns.",
+    "columns": {
+        "command": "What was run",
+        "path": "Files, folders, addresses",
+        "prompt": "What a person asked",
+        "answer": "What the agent said",
+        "output": "What a tool gave",
+        "error": "Messages of failures",
+        "other": "All other text",
+    },
 }
 _OF_TEXT = (text_schema.KEYS, text_schema.GONE, text_schema.WIDE, text_schema.TERMS)
 _OVER_DAYS: dict[str, dict[str, Any]] = {
@@ -114,7 +123,7 @@ def database(name: str) -> dict[str, Any]:
             "calls": _copied(_CALLS),
             "call_witnesses": _copied(_WITNESSES),
             text_schema.VIEW: _copied(_TEXT),
-            **{name: {} for name in _OF_TEXT},
+            **{name: {"columns": {}} for name in _OF_TEXT},
         },
     }
 

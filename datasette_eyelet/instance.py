@@ -164,7 +164,12 @@ class Instance:
     def index_text(self) -> None:
         """A moment for the text indexes of the days that were written to. Not for the event loop."""
         with contextlib.suppress(EyeletError):  # what is wrong with the root, every question says
-            self.store.index_text(TEXT_MS)
+            self.store.index_text(TEXT_MS, before=self.let_go)
+
+    def let_go(self, key: PartitionKey) -> None:
+        """Close what is open on a day and not used at this moment; from any thread. Whoever needs it opens it again."""
+        self.days.release(key)
+        self.store.release(key)
 
     def _release(self, key: PartitionKey) -> None:
         self.days.release(key, RELEASE_WAIT_S)

@@ -53,6 +53,7 @@ _FIELDS = {
 _MORE_FIELDS = ("id", "uid", "arrived", "timestamp", "duration_ms", "error", "data_chars")
 
 Row = Mapping[str, object]
+Pieces = tuple[tuple[bool, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,10 @@ class Field:
 class RowView:
     """What the list shows of one event, and what it opens to.
 
-    `src` is in two: where room is short, the first (agent and event) gives way. `snippet` is the text around its hits,
-    in pieces that each say whether they are one. `url` leads back to the search, the `permalink` is for others.
-    `row_url` and `table_url` are Datasette's pages of its day; empty is no link.
+    `src` is in two: where room is short, the first (agent and event) gives way. `what` and `snippet`, the text around
+    its hits, are in pieces that each say whether they are a hit; where `what` has the hits itself, there is no snippet.
+    `url` leads back to the search, the `permalink` is for others. `row_url` and `table_url` are Datasette's pages of
+    its day; empty is no link.
     """
 
     at: str
@@ -79,8 +81,8 @@ class RowView:
     context: str
     src: tuple[str, str]
     kind: str
-    what: str
-    snippet: tuple[tuple[bool, str], ...]
+    what: Pieces
+    snippet: Pieces
     duration: str
     status: str
     failed: bool
@@ -120,6 +122,7 @@ def row_view(row: Row, links: Links, tz: tzinfo, where: Filter = EVERYTHING) -> 
     """`where` is the search that found it: the table of its day is shown with the same filters."""
     data, event_id, context = text(row["data"]), _number(row["id"]), text(row["context_name"])
     date, _, clock = moment(row["id"], tz).partition(" ")
+    what, around = told(one_line(synopsis(row), WHAT_MAX_CHARS), snippet(row))
     return RowView(
         at=clock or date,
         at_iso=_iso(row["id"]),
@@ -127,8 +130,8 @@ def row_view(row: Row, links: Links, tz: tzinfo, where: Filter = EVERYTHING) -> 
         context=one_line(context, CELL_MAX_CHARS),
         src=_halves(one_line(text(row["src"]), SRC_MAX_CHARS)),
         kind=one_line(text(row["tool_name"]) or text(row["hook_type"]), CELL_MAX_CHARS),
-        what=one_line(synopsis(row), WHAT_MAX_CHARS),
-        snippet=snippet(row),
+        what=what,
+        snippet=around,
         duration=duration(row["duration_ms"]),
         status=one_line(text(row.get("outcome", row["status"])), CELL_MAX_CHARS),
         failed=bool(row["error"]),
@@ -145,7 +148,16 @@ def row_view(row: Row, links: Links, tz: tzinfo, where: Filter = EVERYTHING) -> 
     )
 
 
-def snippet(row: Row) -> tuple[tuple[bool, str], ...]:
+def told(what: str, around: Pieces) -> tuple[Pieces, Pieces]:
+    """What happened, in pieces, and the snippet beside it; one that what happened holds itself marks the hits there."""
+    said = "".join(text for _, text in around)
+    before, found, after = what.partition(said) if said else (what, "", "")
+    if not found:
+        return ((False, what),) if what else (), around
+    return tuple(piece for piece in ((False, before), *around, (False, after)) if piece[1]), ()
+
+
+def snippet(row: Row) -> Pieces:
     """The pieces of a row's snippet, safe to show, each with whether it is a hit; none where it has no snippet."""
     given = row.get("snippet")
     pieces = snippets.parts(given[:SNIPPET_MAX_CHARS]) if isinstance(given, str) else ()

@@ -125,7 +125,11 @@ def delete_others(store: Store) -> None:
     assert theirs(store) == before
 
 
-LIVES_THROUGH = (vacuum, seal, archive_and_restore, maintain, check_point, bring_up, rebuild)
+def index_text(store: Store) -> None:
+    assert store.text_build(DAY, anew=True).is_finished and store.text_check(DAY) == []
+
+
+LIVES_THROUGH = (index_text, vacuum, seal, archive_and_restore, maintain, check_point, bring_up, rebuild)
 
 
 @pytest.mark.parametrize("work", LIVES_THROUGH, ids=lambda work: work.__name__)

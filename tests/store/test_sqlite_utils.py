@@ -102,7 +102,7 @@ def test_a_minimal_row_is_completed_and_found_by_every_search(day: str, store: S
     assert len(str(newest["uid"])) == 32 and int(str(newest["arrived"])) > int(str(first["arrived"]))
     shown = CliRunner().invoke(cli, ["query", "search", "--type", "Note", "--json", "--root", store.root])
     assert [row["data"] for row in json.loads(shown.stdout)] == [{"at": 1.5}]
-    assert store.count(Filter(text="at", hook_type=("Note",))).count == 1
+    assert store.count(Filter(text="1.5", hook_type=("Note",))).count == 1
 
 
 def test_rows_of_the_library_and_of_json_lines_stand_in_order_of_time(day: str, store: Store) -> None:

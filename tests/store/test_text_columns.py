@@ -277,6 +277,17 @@ def test_what_is_no_text_is_in_no_column(texts_of: Callable[..., Texts]) -> None
     assert texts_of({"tool_input": {"id": "4711", "type": "bug"}})["other"] == "4711\nbug"
 
 
+def test_of_a_payload_that_is_made_to_cost_no_word_is_missing(texts_of: Callable[..., Texts]) -> None:
+    """Of a large one, and of what lies deep, all is `other`: to look closer would take as long as its maker likes."""
+    large = {"tool_input": {"command": "larch"}, "stdout": "word, " * 200_000, "data": "QUJD" * 60}
+    assert texts_of(large)["other"] == f"larch\n{'word, ' * 200_000}"
+    deep = '{"command": "larch", "x":' + '{"deeper": ' * 60 + '{"command": "elm"}' + "}" * 61
+    assert (texts_of(deep)["command"], texts_of(deep)["other"]) == ("larch", "elm")
+    parts = [{"type": "tool_result", "is_error": True, "content": f"no {n}"} for n in range(1_001)]
+    found = texts_of({"message": {"content": parts}})
+    assert found["output"] == "no 1000" and str(found["error"]).endswith("\nno 999")
+
+
 def test_a_payload_that_is_no_json_any_more_has_no_text_and_stops_nothing() -> None:
     conn = day()
     conn.execute("pragma ignore_check_constraints = on")

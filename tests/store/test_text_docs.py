@@ -37,7 +37,7 @@ def test_every_piece_of_sql_runs_with_sqlite_alone(store: Store, make_event: Mak
 
 
 def test_the_index_can_be_made_anew_with_sqlite_alone(store: Store, make_event: MakeEvent) -> None:
-    store.append([make_event(START_US + n, data='{"prompt": "word %d"}' % n) for n in range(5)])
+    store.append([make_event(START_US + n, data=json.dumps({"prompt": f"word {n}"})) for n in range(5)])
     store.text_build(KEY)
     (block,) = re.findall(r"```\n(insert into hooks_fts\(hooks_fts\).*?)```", TEXT, re.DOTALL)
     conn = connect.driver().connect(layout.db_path(store.root, KEY))

@@ -4,6 +4,8 @@ import json
 import os
 import random
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +16,18 @@ import pytest
 
 from eyelet_ingest.events import Event
 from eyelet_ingest.past import Pattern
-from eyelet_ingest.store import archives, connect, journal, layout, manifest, schema, text_index, text_schema, verify
+from eyelet_ingest.store import (
+    archives,
+    connect,
+    journal,
+    layout,
+    manifest,
+    schema,
+    text_index,
+    text_schema,
+    text_slices,
+    verify,
+)
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -123,7 +136,7 @@ def test_every_word_is_found_where_it_stands_whatever_happens_to_the_rows(
     seed: int, root: str, store: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(seed)
-    monkeypatch.setattr(text_index, "GONE_LEAST", chance.choice([2, 1_000]))
+    monkeypatch.setattr(text_slices, "GONE_LEAST", chance.choice([2, 1_000]))
     monkeypatch.setattr(text_index, "MOST_ROWS", chance.choice([1, 7, 2_000]))
     store.append([said(make_event, n, some(chance)) for n in range(60)])
     for round in range(12):
@@ -341,6 +354,35 @@ def test_an_index_whose_pages_are_damaged_is_begun_anew_by_catch_up(
     assert store.text_check(DAY) == [] and store.text_state(DAY).rows == 51
 
 
+def test_an_index_of_sqlite_utils_that_has_the_name_of_ours_is_let_be_and_text_is_found_by_reading(
+    root: str, store: Store, make_event: MakeEvent
+) -> None:
+    from sqlite_utils import Database
+
+    chance = random.Random(7)
+    store.append([said(make_event, n, some(chance)) for n in range(20)])
+    store.text_build(DAY)
+    conn = writer(root)
+    Database(conn)["hooks"].enable_fts(["data"], create_triggers=True, replace=True)
+    assert "hooks_fts" in schema.names_of_others(conn) and text_index.watermark(conn) is None
+    conn.close()
+    store.append([said(make_event, 100 + n, some(chance)) for n in range(20)])
+    assert not store.text_catch_up(DAY, 60_000)
+    assert "sqlite-utils disable-fts" in store.index_text(60_000).troubled[0][1]
+    hold(root)
+    store.redact(Pattern("apple"))
+    conn = writer(root)
+    sql = "select count(*) from hooks where id in (select rowid from hooks_fts where hooks_fts match ?)"
+    assert conn.execute(sql, ("birch",)).fetchone()[0] and not conn.execute(sql, ("apple",)).fetchone()[0]
+    conn.close()
+    store.seal(DAY)
+    manifest.reopen(root, DAY, "by the test")
+    conn = writer(root)
+    Database(conn)["hooks"].disable_fts()
+    conn.close()
+    assert store.text_build(DAY).rows == 40 and store.text_check(DAY) == []
+
+
 def test_a_rebuilt_table_gets_a_new_index(root: str, store: Store, make_event: MakeEvent) -> None:
     store.append([said(make_event, n, "apple") for n in range(20)])
     store.text_build(DAY)
@@ -449,6 +491,68 @@ def test_catching_up_while_many_write_loses_nothing_and_ends_current(
     hold(root)
     store.text_build(DAY)
     assert store.text_state(DAY).rows == 270 and store.text_check(DAY) == []
+
+
+_BUILDS = """
+import sys
+from eyelet_ingest.store import layout, text_index, text_slices
+from eyelet_ingest.store.store import Store
+text_index.MOST_ROWS, text_slices.MERGE_PAGES = 7, 1
+with Store(sys.argv[1]) as store:
+    print("on", flush=True)
+    while True:
+        store.text_build(layout.key_from_mount_name(sys.argv[2]), anew=True)
+"""
+
+
+def test_whoever_is_killed_while_an_index_is_made_leaves_one_that_is_exact(
+    root: str, store: Store, make_event: MakeEvent
+) -> None:
+    chance = random.Random(8)
+    store.append([said(make_event, n, some(chance)) for n in range(150)])
+    for _ in range(40 if IS_SOAK else 4):
+        command = [sys.executable, "-c", _BUILDS, root, DAY.mount_name]
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        )
+        assert child.stdout is not None and child.stdout.readline() == b"on\n"
+        time.sleep(chance.random() * 0.2)
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        hold(root)
+        store.text_catch_up(DAY, 1)
+        hold(root)
+    store.text_build(DAY)
+    assert store.text_state(DAY).rows == 150 and store.text_check(DAY) == []
+
+
+@pytest.mark.skipif(not IS_SOAK, reason="minutes: EYELET_SOAK=1")
+def test_a_hundred_thousand_rows_are_indexed_while_sixteen_processes_write(
+    root: str, store: Store, make_event: MakeEvent
+) -> None:
+    chance = random.Random(9)
+    for at in range(0, 100_000, 10_000):
+        store.append([said(make_event, at + n, some(chance)) for n in range(10_000)])
+    writes = [subprocess.Popen([sys.executable, "-c", _WRITES, root, str(n)], env=os.environ) for n in range(16)]
+    while any(child.poll() is None for child in writes):
+        store.index_text(200)
+    assert [child.returncode for child in writes] == [0] * 16
+    store.text_build(DAY)
+    state = store.text_state(DAY)
+    assert (state.rows, state.behind) == (100_000 + 16 * 300, 0) and store.text_check(DAY) == []
+
+
+_WRITES = """
+import os, sys
+from eyelet_ingest.events import Event
+from eyelet_ingest.store.store import Store
+with Store(sys.argv[1]) as store:
+    for n in range(300):
+        at = 1_774_008_000_000_000 + 10**9 + int(sys.argv[2]) * 10**6 + n
+        event = Event(uid=os.urandom(16), time_us=at, hook_type="Note", data='{"prompt": "apple birch"}')
+        assert store.append([event]).stored == 1
+"""
 
 
 def test_what_seals_say_holds_with_an_index(root: str, store: Store, make_event: MakeEvent) -> None:

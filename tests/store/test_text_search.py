@@ -92,7 +92,7 @@ def expect(store: Store, rows: dict[int, Said], questions: list[Question]) -> No
 
 
 @pytest.mark.parametrize("index", ["none", "part", "whole", "empty"])
-@law(25)
+@law(12)
 @given(ROWS, ROWS, st.lists(QUESTIONS, min_size=1, max_size=4), st.booleans())
 def test_a_search_finds_what_reading_every_row_finds(
     index: str, before: list[Said], later: list[Said], questions: list[Question], few: bool
@@ -114,7 +114,7 @@ def test_a_search_finds_what_reading_every_row_finds(
         expect(store, dict(enumerate(before + later)), questions)
 
 
-@law(40)
+@law(25)
 @given(
     ROWS, st.lists(st.tuples(st.sampled_from(["say", "drop", "replace", "move"]), st.integers(0, 7), SAID), max_size=4),
     st.lists(QUESTIONS, min_size=1, max_size=4), st.booleans(),

@@ -340,9 +340,11 @@ async def test_content_is_what_a_log_says_and_a_line_of_what_happened_else(
 async def test_an_export_is_whole_and_audited(ask: Asker, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "PIECE_EVENTS", 7)
     await ask(
-        "POST", "/insert", '{"events": [' + ",".join(f'{{"time": {SECONDS + n},\n "n": {n}}}' for n in range(30)) + "]}"
+        "POST",
+        "/insert",
+        '{"events": [' + ",".join(f'{{"time": {SECONDS + n},\n "n": {n}, "say": "line"}}' for n in range(30)) + "]}",
     )
-    answer = await ask("GET", "/export?q=n")
+    answer = await ask("GET", "/export?q=line")
     assert answer.headers["content-type"] == "application/gzip"
     assert answer.headers["content-disposition"].endswith('.jsonl.gz"')
     lines = [json.loads(line) for line in gzip.decompress(answer.content).decode().splitlines()]
@@ -352,7 +354,7 @@ async def test_an_export_is_whole_and_audited(ask: Asker, root: str, monkeypatch
     assert (begin.action, begin.who, json.loads(begin.what)) == (
         "export.begin",
         "token:docs",
-        {"text": "1 characters", "contexts": None},
+        {"text": "4 characters", "contexts": None},
     )
     assert end.action == "export.end" and json.loads(end.what)["events"] == 30
 

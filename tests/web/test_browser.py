@@ -186,10 +186,10 @@ def test_one_goes_from_the_search_to_datasettes_pages_and_back(visit: Visit, tmp
 
 def test_text_and_times_are_searched_from_the_form(visit: Visit, tmp_path: Path) -> None:
     page = visit()
-    page.get_by_role("searchbox").fill("make test-7")
+    page.get_by_role("searchbox").fill("make test-7*")
     page.get_by_label("from", exact=True).fill("now-7d")
     submit(page)
-    assert asked(page) == {"q": ["make test-7"], "from": ["now-7d"]}, "what is empty stays out of the URL"
+    assert asked(page) == {"q": ["make test-7*"], "from": ["now-7d"]}, "what is empty stays out of the URL"
     assert page.locator("tr.eyelet-row").count() == 11
     page.get_by_label("from", exact=True).fill("never")
     submit(page)
@@ -198,7 +198,7 @@ def test_text_and_times_are_searched_from_the_form(visit: Visit, tmp_path: Path)
     field = page.get_by_label("from", exact=True)
     assert field.input_value() == "never"
     assert field.get_attribute("aria-invalid") == "true"
-    assert page.get_by_role("searchbox").input_value() == "make test-7"
+    assert page.get_by_role("searchbox").input_value() == "make test-7*"
     field.fill("now-7d")
     submit(page)
     assert page.locator("tr.eyelet-row").count() == 11
@@ -277,3 +277,55 @@ def test_the_table_is_a_table_to_those_who_listen(visit: Visit) -> None:
     assert table.get_by_role("row").nth(3).get_by_role("cell").count() == 7
     for control in page.locator("form.eyelet-form input:not([type=hidden]), form.eyelet-form select").all():
         assert control.evaluate("element => element.labels.length") == 1
+
+
+def test_a_text_is_searched_with_its_language_and_shown_where_it_was_found(visit: Visit, tmp_path: Path) -> None:
+    page = visit()
+    page.goto(page.url.partition("?")[0] + "?range=7d")
+    page.get_by_text("how to search").click()
+    assert page.get_by_text("these words in this order").is_visible()
+    page.screenshot(path=tmp_path / "text-help.png")
+
+    page.get_by_role("searchbox").fill('"make test" 7*')
+    submit(page)
+    marks = page.locator("tr.eyelet-row mark")
+    assert page.locator("tr.eyelet-row").count() == 11
+    assert "make" in marks.first.inner_text()
+    page.screenshot(path=tmp_path / "text-hits.png")
+    page.locator("select[name=by]").select_option("rank")
+    page.get_by_role("button", name="Search").click()
+    assert asked(page)["by"] == ["rank"]
+    assert "Best match first" in page.locator("main").inner_text()
+    page.screenshot(path=tmp_path / "text-rank.png")
+    page.set_viewport_size(NARROW)
+    page.screenshot(path=tmp_path / "text-narrow.png")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+    page.set_viewport_size(WIDE)
+
+    page.get_by_role("searchbox").fill('make "test')
+    submit(page)
+    assert "quote is not closed" in page.get_by_role("alert").inner_text()
+    assert page.locator(".eyelet-mistake mark").inner_text() != ""
+    assert page.get_by_role("searchbox").input_value() == 'make "test'
+    assert page.get_by_text("these words in this order").is_visible()
+    page.screenshot(path=tmp_path / "text-mistake.png")
+
+
+def test_datasettes_own_box_searches_a_day_and_leads_back(visit: Visit, tmp_path: Path) -> None:
+    page = visit()
+    page.goto(page.url.partition("?")[0] + "?range=7d&tool=Bash")
+    page.locator("tr.eyelet-row summary").first.click()
+    page.get_by_role("link", name="Day's table").first.click()
+    page.locator("#_search").fill('"make test" 7')
+    page.keyboard.press("Enter")
+    page.wait_for_url("**_search=**")
+    assert page.locator("table.rows-and-columns tbody tr").count() == 1
+    page.screenshot(path=tmp_path / "box.png")
+    page.locator("details.actions-menu-links summary").first.click()
+    page.get_by_text("Search this day in Eyelet with these filters").click()
+    assert page.locator("tr.eyelet-row").count() == 1
+    assert asked(page)["q"] == ['"make test" "7"']
+    page.go_back()
+    page.goto(page.url.replace("_search=", "_searchmode=raw&_search=OR+"))
+    assert "SQLite cannot read the text" in page.locator("body").inner_text()
+    page.screenshot(path=tmp_path / "raw-mistake.png")

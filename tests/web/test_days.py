@@ -161,17 +161,17 @@ async def test_a_stranger_is_refused_before_anything_is_opened(site: Site, recor
 async def test_a_context_is_granted_alone(open_site: Any, record: Record, noon_us: int) -> None:
     site = await open_site(contexts={"mine": {"allow": {"id": "bob"}}})
     record(noon_us, context="mine")
-    record(noon_us, context="other")
+    record(noon_us, context="elsewhere")
     assert (await site.get(f"/{name_of(noon_us, 'mine')}/hooks", actor=BOB)).status_code == 200
-    assert (await site.get(f"/{name_of(noon_us, 'other')}/hooks", actor=BOB)).status_code == 403
+    assert (await site.get(f"/{name_of(noon_us, 'elsewhere')}/hooks", actor=BOB)).status_code == 403
     found = (await site.get("/-/eyelet.json?range=all", actor=BOB)).json()
     assert [row["context_name"] for row in found["rows"]] == ["mine"]
     assert found["partitions"] == {"scanned": 1, "skipped": 0, "unreadable": []}
-    named = (await site.get("/-/eyelet.json?range=all&context=other", actor=BOB)).json()
+    named = (await site.get("/-/eyelet.json?range=all&context=elsewhere", actor=BOB)).json()
     assert named["rows"] == [] and named["partitions"]["skipped"] == 1
-    assert (await site.get(f"/-/eyelet/event/other/{noon_us}.json", actor=BOB)).status_code == 404
+    assert (await site.get(f"/-/eyelet/event/elsewhere/{noon_us}.json", actor=BOB)).status_code == 404
     page = await site.get("/-/eyelet?range=all", actor=BOB)
-    assert page.status_code == 200 and "other" not in page.text.replace("others", "")
+    assert page.status_code == 200 and "elsewhere" not in page.text
 
 
 async def test_a_query_of_somebodys_that_fails_is_not_printed(

@@ -82,7 +82,7 @@ async def test_the_zone_stays_on_the_way_to_an_event_and_from_it(site: Any, reco
 
 
 async def test_the_way_back_leads_to_the_search_one_came_from(site: Any, record: Any, now_us: int) -> None:
-    record(*range(now_us - 5, now_us), tool_name="Bash")
+    record(*range(now_us - 5, now_us), tool_name="Bash", data='{"say": "a {brace"}')
     start = "/-/eyelet?range=7d&tool=Bash&tool=Edit&q=%7B&_size=2"
     second = links((await site.get(start)).text)["Older →"]
     listed = (await site.get(second)).text

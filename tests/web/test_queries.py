@@ -13,7 +13,7 @@ from datasette.app import Datasette
 
 from datasette_eyelet import describe, instance, mounts, queries
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import layout
+from eyelet_ingest.store import layout, text_index
 from eyelet_ingest.store.connect import driver, open_reader
 from eyelet_ingest.store.layout import DAY_US
 from eyelet_ingest.store.select import Filter, conditions, where_sql
@@ -214,7 +214,8 @@ def test_queries_go_by_an_index(store: Store, root: str, day: Any, analysed: boo
     assert "COVERING INDEX hooks_error" in plan(day, "hourly")
 
 
-def test_only_columns_that_a_day_has_are_described(day: Any) -> None:
+def test_only_columns_that_a_day_has_are_described(day: Any, root: str) -> None:
+    text_index.catch_up(root, layout.PartitionKey("default", 2026, 79), 1_000)
     for table, said in describe.database(NAME)["tables"].items():
         there = {row[1] for row in day.execute(f"pragma table_xinfo({table})")}
         assert set(said["columns"]) <= there

@@ -8,7 +8,7 @@ import sys
 from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -432,3 +432,53 @@ async def test_every_url_of_the_page_follows_the_base_url(open_site: Any, record
     assert len(ours) > 20
     assert all(url.startswith("/logs/-/") for url in ours)
     assert len(rows(await page(site, link(text, "Older").removeprefix("/logs")))) == 1
+
+
+async def test_what_was_found_is_marked_and_escaped(site: Any, record: Any, now_us: int) -> None:
+    data = {
+        "tool_input": {"command": "make"},
+        "tool_response": {"stdout": "a <b>needle</b> \u202eof <script>x</script>"},
+    }
+    record(now_us, tool_name="Bash", data=json.dumps(data))
+    record(now_us - 1, tool_name="Bash", data='{"tool_input": {"command": "needle --now"}}')
+    page = (await site.get("/-/eyelet?range=1h&q=needle")).text
+    assert "a &lt;b&gt;<mark>needle</mark>&lt;/b&gt; \\u202eof &lt;script&gt;" in page
+    assert '<span class="eyelet-gist"><mark>needle</mark> --now</span></summary>' in page, "said once"
+    assert "<script>x" not in page
+    assert "<mark>" not in (await site.get("/-/eyelet?range=1h")).text
+    only_not = (await site.get("/-/eyelet?range=1h&q=-nothing")).text
+    assert only_not.count('class="eyelet-row"') == 2 and "<mark>" not in only_not
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('push "force', "push <mark>&#34;</mark>force"),
+        ("(a OR b", "<mark>(</mark>a OR b"),
+        ("nope:x", "<mark>nope:</mark>x"),
+        ("<b>\u202e OR", "&lt;b&gt;\\u202e OR<mark></mark>"),
+    ],
+)
+async def test_a_mistake_in_the_text_is_shown_at_its_place(site: Any, text: str, shown: str) -> None:
+    answer = await site.get(f"/-/eyelet?{urlencode({'q': text})}")
+    assert answer.status_code == 400
+    assert f'<code class="eyelet-mistake">{shown}' in answer.text
+    assert '<details class="eyelet-help" open>' in answer.text
+    found = await site.get(f"/-/eyelet.json?{urlencode({'q': text})}")
+    assert (found.status_code, found.json()["ok"]) == (400, False)
+
+
+async def test_by_rank_the_best_match_is_first(site: Any, record: Any, now_us: int) -> None:
+    record(now_us - 1, data='{"say": "push push"}')
+    record(now_us, data='{"say": "push and a good deal of other text that is about something else"}')
+    by_time = await site.json("/-/eyelet.json?range=1h&q=push")
+    by_rank = await site.json("/-/eyelet.json?range=1h&q=push&by=rank")
+    assert [row["id"] for row in by_time["rows"]] == [now_us, now_us - 1]
+    assert [row["id"] for row in by_rank["rows"]] == [now_us - 1, now_us]
+    assert by_rank["next"] is None
+    assert by_rank["rows"][0]["rank"] <= by_rank["rows"][1]["rank"]
+    assert by_rank["rows"][0]["snippet"] == {"text": "push push", "hits": [[0, 4], [5, 9]]}
+    page = (await site.get("/-/eyelet?range=1h&q=push&by=rank")).text
+    assert "Best match first" in page and '<option value="rank" selected>' in page
+    for wrong in ("by=rank", "q=push&by=best"):
+        assert (await site.get(f"/-/eyelet?range=1h&{wrong}")).status_code == 400

@@ -25,7 +25,7 @@ from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.select import Filter
 
 if TYPE_CHECKING:  # imported where a text is asked for
-    from eyelet_ingest.store.text_search import Text
+    from eyelet_ingest.store.text_search import Asked, Text
 
 FETCH_CHUNK = 500
 LIMIT_MOST = 2**32  # of a page: what is more is all there is, and an integer of SQLite's
@@ -150,18 +150,24 @@ class Search(FanOut):
             return [*clauses, clause], params + more
         return clauses, params
 
+    def beside_text(self, lent: Lent, clauses: list[str], params: list[object]) -> "Asked":
+        """These conditions on the range and those of the filter, without that on the text, and how they are asked."""
+        from eyelet_ingest.store.text_search import Asked
+
+        if not self.clauses:
+            return Asked(clauses, params, span=(int(str(params[0])), int(str(params[1]))))
+        rare = choice.rare(lent.conn, self.ways, lent.indexes)
+        return Asked(clauses + self.clauses, params + self.params, rare or choice.BY_TIME)
+
     def _count(self, lent: Lent, part: Part) -> int:
-        from eyelet_ingest.store import counting, statistics
+        from eyelet_ingest.store import counting
 
         known = counting.count(lent.conn, part.bounds_us, self.where)
         if known is not None:
             return known
         in_range, params = self.in_range(part)
         if self.text:
-            with statistics.snapshot(lent.conn):
-                clauses, params = self.asked(lent, in_range, params)
-                sql = f"select count(*) from hooks{self.how(lent)}{select.where_sql(clauses)}"  # noqa: S608
-                return int(lent.conn.execute(sql, params).fetchone()[0])
+            return self.text.count(lent.conn, self.beside_text(lent, in_range, params))
         if not self.clauses:
             source = self._counted_by(lent, part)
             if self.covers(lent, part):
@@ -335,14 +341,8 @@ class _Page:
         self, wanted: "Text", lent: Lent, part: Part, in_range: list[str], params: list[object], most: int
     ) -> list[tuple[Any, ...]]:
         """The same where a text is asked for."""
-        from eyelet_ingest.store import statistics
-
-        search = self.search
-        source = choice.rare(lent.conn, search.ways, lent.indexes)
-        clauses, values = in_range + search.clauses, params + search.params
         try:
-            with statistics.snapshot(lent.conn):
-                ids = wanted.first(lent.conn, clauses, values, source, self.oldest_first, most)
+            ids = wanted.first(lent.conn, self.search.beside_text(lent, in_range, params), self.oldest_first, most)
         except OutOfTime as late:
             self._expect_order(part, late.found, params)
             raise

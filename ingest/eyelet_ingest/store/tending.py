@@ -83,11 +83,18 @@ class Tending:
 
         return migrate(self.root, key)
 
-    def index_text(self, deadline_ms: float, first: Iterable[PartitionKey] = ()) -> "Indexed":
+    def index_text(
+        self,
+        deadline_ms: float,
+        first: Iterable[PartitionKey] = (),
+        before: "Callable[[PartitionKey], object] | None" = None,
+    ) -> "Indexed":
         """Put what arrived since into the text indexes of days, those of `first` before the newest and these before
         others, for about `deadline_ms`. It yields to whoever writes, and may be stopped anywhere. To be called again
-        and again: a day that has all it needs costs a look at its file. Nothing is raised."""
-        return self._text_rounds.run(self.catalog.partitions(), deadline_ms, first)
+        and again: a day that has all it needs costs a look at its file. Nothing is raised. `before` is told of each
+        day that is opened: a server lets go of it, as SQLite keeps the files of what is closed while another
+        connection of the process reads the same day."""
+        return self._text_rounds.run(self.catalog.partitions(), deadline_ms, first, before)
 
     def text_catch_up(self, key: PartitionKey, deadline_ms: float) -> bool:
         """Bring the text index of one day up, for about `deadline_ms`; whether it holds all that arrived. False, too,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from eyelet_ingest.errors import BadInput
-from eyelet_ingest.store import layout, statistics, text_rank
+from eyelet_ingest.store import layout, text_rank
 from eyelet_ingest.store.answers import Row, SearchResult
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.fanout import Lent
@@ -19,10 +19,8 @@ def ranked(search: Search, limit: int, cut_chars: int | None, snippets: bool) ->
     wanted = search.text
 
     def ask(lent: Lent, part: Part) -> list[tuple[Any, ...]]:
-        clauses, params = search.in_range(part)
-        with statistics.snapshot(lent.conn):
-            most = min(limit, text_rank.OF_A_DAY)
-            return wanted.best(lent.conn, clauses + search.clauses, params + search.params, most)
+        asked = search.beside_text(lent, *search.in_range(part))
+        return wanted.best(lent.conn, asked, min(limit, text_rank.OF_A_DAY))
 
     found = [(part, row) for part, rows in search.each(search.parts, ask) for row in rows]
     weighed = zip(text_rank.ranks(wanted.node, [row for _, row in found]), found, strict=True)
@@ -65,9 +63,7 @@ def ids(search: Search, lent: Lent, part: Part) -> list[int]:
     """All that match in a partition, by their ids."""
     if search.text is None:
         return []
-    clauses, params = search.in_range(part)
-    with statistics.snapshot(lent.conn):
-        return search.text.first(lent.conn, clauses + search.clauses, params + search.params, None, True, -1)
+    return search.text.first(lent.conn, search.beside_text(lent, *search.in_range(part)), True, -1)
 
 
 def _place_of(search: Search, row: Row) -> tuple[int, str, int]:

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from typing import Any
 
 from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable
-from eyelet_ingest.store import layout, text_schema
+from eyelet_ingest.store import layout
 from eyelet_ingest.store.connect import (
     FileLock,
     driver,
@@ -19,8 +19,8 @@ from eyelet_ingest.store.connect import (
 )
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.statistics import snapshot
-from eyelet_ingest.store.text_index import watermark
 from eyelet_ingest.store.text_schema import GONE, INDEX, TEXT_COLUMNS, TEXT_SELECT, TOKENIZE, WIDE
+from eyelet_ingest.store.text_slices import is_wide, watermark
 
 LOCK_MS = 5_000
 ROWS_AT_ONCE = 500
@@ -73,7 +73,10 @@ def _of_words(reader: Any, upto: int) -> Iterator[str]:
     made = driver().connect(":memory:", isolation_level=None)
     try:
         made.execute(f"create virtual table fresh using fts5 ({_LIST}, content='', tokenize='{TOKENIZE}')")
+        known = {id for (id,) in reader.execute(f"select id from {WIDE}")}  # noqa: S608  our own name
+        lacking = 0
         for some in _texts(reader, upto):
+            lacking += sum(any(map(is_wide, row[1:])) for row in some if row[0] not in known)
             made.executemany(f"insert into fresh (rowid, {_LIST}) values ({_MARKS})", some)  # noqa: S608  our own names
         held = reader.execute(f"select count(*) from {INDEX}_docsize where id not in {_CHANGED}").fetchone()[0]  # noqa: S608
         rows = made.execute("select count(*) from fresh_docsize").fetchone()[0]
@@ -89,7 +92,6 @@ def _of_words(reader: Any, upto: int) -> Iterator[str]:
                 word = min(str(one[0]) for one in (mine, other) if one is not None)
                 yield f"the word {word[:40]!r} stands elsewhere, or more often, than the index says"
                 return
-        lacking = reader.execute(_LACKING_WIDE, (text_schema.WIDE_GLOB, upto)).fetchone()[0]
         if lacking:
             yield f"{lacking:,} rows of a script without spaces are not known as such"
     finally:
@@ -110,10 +112,3 @@ _LIST = ", ".join(TEXT_COLUMNS)
 _MARKS = ", ".join("?" * (len(TEXT_COLUMNS) + 1))
 _CHANGED = f"(select id from {GONE})"  # noqa: S608  our own name
 _SUMS = "select term, col, count(*), sum(doc % 65521 * (offset + 1) % 1000003) from {} {} group by term, col"
-_ALL = " || ' ' || ".join(f"coalesce({name}, '')" for name in TEXT_COLUMNS)
-_LACKING_WIDE = f"""
-    select count(*) from (select id, {_ALL} as said from ({TEXT_SELECT}))
-    where length(said) < length(cast(said as blob)) and (said glob ? or instr(said, char(0)) > 0)
-        and id not in (select id from {WIDE})
-        and id in (select id from hooks where arrived <= ?) and id not in {_CHANGED}
-"""  # noqa: S608  our own names

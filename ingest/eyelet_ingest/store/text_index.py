@@ -28,8 +28,8 @@ from eyelet_ingest.store.connect import (
     transaction,
 )
 from eyelet_ingest.store.layout import PartitionKey
-from eyelet_ingest.store.text_schema import GONE, INDEX, KEYS, TERMS, TEXT_COLUMNS, TEXT_VERSION, VIEW, WATERMARK, WIDE
-from eyelet_ingest.store.writer import ARRIVED_END
+from eyelet_ingest.store.text_schema import GONE, INDEX, KEYS, TERMS, TEXT_VERSION, WATERMARK, WIDE
+from eyelet_ingest.store.text_slices import facts, finish, is_behind, is_outworn, put_next, watermark
 
 LOCK_MS = 200  # for the day's lock: who works there comes first
 CLOSE_MS = 2_000
@@ -39,10 +39,6 @@ SLICE_MS = {True: 15, False: 100}  # that a transaction lasts, of a day in use a
 REST_MS = 12  # between two transactions of a day in use: all who wait for its lock ask for it meanwhile (POLL_MS)
 FIRST_ROWS = 32  # of the first slice; the next ones are as long as they were quick
 MOST_ROWS = 2_000
-SLICE_BYTES = 4 * 2**20  # of payloads in one slice, beyond the first
-GONE_LEAST, GONE_SHARE = 1_000, 0.1  # beyond both, what changed is worth a new index
-MERGE_PAGES = 300  # of the index, in one transaction
-CORRUPT = ("malformed", "corrupt", "missing row", "no such table: main.hooks_fts", "vtable constructor failed")
 HAS_NO_FTS5 = "install pysqlite3-binary, or use a Python whose SQLite has FTS5: without it text is found by reading"
 
 
@@ -69,22 +65,9 @@ class TextState:
     bytes: int
 
 
-def watermark(conn: Any) -> int | None:
-    """Up to which `arrived` the index of this day goes; None where it has none that can be believed: of another
-    version, or without a part of it (a trigger that is gone has told nobody what changed)."""
-    try:
-        found = _facts(conn)
-        if found.get(text_schema.VERSION_KEY) != TEXT_VERSION or not _is_whole(conn):
-            return None
-    except conn.DatabaseError:
-        return None
-    upto = found.get(WATERMARK)
-    return upto if type(upto) is int else None
-
-
 def state(conn: Any) -> TextState:
     """How the index of the day that `conn` reads stands."""
-    said = _facts(conn).get(text_schema.VERSION_KEY)
+    said = facts(conn).get(text_schema.VERSION_KEY)
     upto = watermark(conn)
     if upto is None:
         rows = int(conn.execute("select count(*) from hooks").fetchone()[0])
@@ -95,14 +78,14 @@ def state(conn: Any) -> TextState:
 
 def is_finished(conn: Any) -> bool:
     """Whether the index is in one piece, with the list of its terms, and nothing was added since."""
-    found = _facts(conn)
+    found = facts(conn)
     return WATERMARK in found and found.get(text_schema.FINISHED_KEY) == found[WATERMARK]
 
 
 def is_current(conn: Any) -> bool:
     """Whether the index holds all that arrived, but for what changed since."""
     upto = watermark(conn)
-    return upto is not None and not conn.execute(_IS_BEHIND, (upto, ARRIVED_END)).fetchone()[0]
+    return upto is not None and not is_behind(conn, upto)
 
 
 def is_sealed(root: str, key: PartitionKey) -> bool:
@@ -131,7 +114,7 @@ def catch_up(root: str, key: PartitionKey, deadline_ms: float, *, wait_ms: int =
         rows, is_done, most = 0, False, min(FIRST_ROWS, MOST_ROWS)
         while not is_done and (not rows or time.perf_counter() < until):  # some come in, however little time there is
             began = time.perf_counter()
-            done, is_done = write(_slice, most)
+            done, is_done = write(put_next, most)
             took_ms = (time.perf_counter() - began) * 1000
             rows += done
             most = max(1, min(MOST_ROWS, int(most * min(2.0, SLICE_MS[not over] / max(took_ms, 0.1)))))
@@ -139,15 +122,18 @@ def catch_up(root: str, key: PartitionKey, deadline_ms: float, *, wait_ms: int =
                 time.sleep(REST_MS / 1000)
         is_whole = is_done and not over
         while is_done and not is_whole and time.perf_counter() < until:
-            is_whole = write(_finish)
+            is_whole = write(finish)
         return CaughtUp(rows, is_done, is_whole)
 
 
 def complete(conn: Any) -> None:
-    """All of the index at once, through a connection that may write, under the day's lock: for who is alone with it."""
-    while not _slice(conn, MOST_ROWS)[1]:
+    """All of the index at once, through a connection that may write, under the day's lock: for who is alone with it.
+    Nothing where another program's table has its name."""
+    if text_schema.is_taken(conn):
+        return
+    while not put_next(conn, MOST_ROWS)[1]:
         pass
-    while not _finish(conn):
+    while not finish(conn):
         pass
 
 
@@ -210,7 +196,7 @@ def _looked_at(path: str, over: bool) -> CaughtUp:
     try:
         if not schema.is_ready(reader):
             return CaughtUp(0, True, True)
-        current = is_current(reader) and not _is_outworn(reader)
+        current = is_current(reader) and not is_outworn(reader)
         return CaughtUp(0, current, current and over and is_finished(reader))
     except reader.DatabaseError as bad:
         raise PartitionUnreadable("read", path, *schema.diagnosis(reader, path, bad)) from bad
@@ -260,107 +246,6 @@ def _trouble(path: str, bad: Exception) -> PartitionError:
     return PartitionUnreadable("index the text of", path, reason, hint)
 
 
-def _slice(conn: Any, most: int) -> tuple[int, bool]:
-    """One transaction: so many rows at most; how many it were, and whether none are left. An index that is damaged, of
-    another version, or has seen too many changes is begun anew."""
-    try:
-        return _sliced(conn, most)
-    except conn.DatabaseError as bad:
-        if not any(word in str(bad) for word in CORRUPT):
-            raise
-        with transaction(conn):
-            text_schema.drop(conn)
-        return _sliced(conn, most)
-
-
-def _sliced(conn: Any, most: int) -> tuple[int, bool]:
-    with transaction(conn):
-        upto = watermark(conn)
-        if upto is None or _is_outworn(conn):
-            text_schema.create(conn)
-            upto = text_schema.BEFORE_ALL
-        found = _bounded(conn.execute(_NEXT, (upto, ARRIVED_END, most)))
-        conn.execute(_UNPLACED)
-        if not found:
-            return 0, True
-        numbered = [(id, arrived) for id, arrived in found if type(arrived) is int]
-        marked = [(id,) for id, arrived in found if type(arrived) is not int]  # no place in the order of arrival
-        conn.executemany(f"insert or ignore into {GONE} values (?)", marked)  # noqa: S608  our own name
-        _put_in(conn, [id for id, _ in numbered])
-        conn.execute(f"drop table if exists {TERMS}")
-        if numbered:
-            conn.execute("update eyelet_partition set value = ? where key = ?", (numbered[-1][1], WATERMARK))
-        return len(numbered), not numbered or not conn.execute(_IS_BEHIND, (numbered[-1][1], ARRIVED_END)).fetchone()[0]
-
-
-def _bounded(rows: Any) -> list[tuple[int, Any]]:
-    """(id, arrived) of as many rows as a slice may hold, one at least."""
-    some: list[tuple[int, Any]] = []
-    size = 0
-    for id, arrived, length in rows:
-        size += length
-        if some and size > SLICE_BYTES:
-            break
-        some.append((id, arrived))
-    return some
-
-
-def _put_in(conn: Any, ids: list[int]) -> None:
-    conn.execute(_MAKE_SLICE)
-    for at in range(0, len(ids), IDS_AT_ONCE):
-        some = ids[at : at + IDS_AT_ONCE]
-        conn.execute(_TEXTS_OF.format(", ".join("?" * len(some))), some)
-    conn.execute(_INDEX)
-    conn.execute(_WIDE, (text_schema.WIDE_GLOB,))
-    conn.execute("delete from temp.slice")
-
-
-def _is_whole(conn: Any) -> bool:
-    """Whether all of ours is there: another program may have dropped something."""
-    names = (INDEX, VIEW, KEYS, GONE, WIDE, *text_schema.TRIGGERS)
-    marks = ", ".join("?" * len(names))
-    sql = f"select count(*) from sqlite_master where name in ({marks})"  # noqa: S608  marks only
-    return int(conn.execute(sql, names).fetchone()[0]) == len(names)
-
-
-def _is_outworn(conn: Any) -> bool:
-    """Whether so much changed that a new index is cheaper than reading it all at each question."""
-    changed = conn.execute(f"select count(*) from {GONE}").fetchone()[0]  # noqa: S608  our own name
-    if changed <= GONE_LEAST:
-        return False
-    return bool(changed > GONE_SHARE * conn.execute("select count(*) from hooks").fetchone()[0])
-
-
-def _finish(conn: Any) -> bool:
-    """One transaction of making the index one piece and, at last, the list of its terms; True when it is done."""
-    with transaction(conn):
-        found = _facts(conn)
-        if found.get(text_schema.FINISHED_KEY) == found.get(WATERMARK):
-            return True
-        begun = found.get(text_schema.MERGED_KEY) == found.get(WATERMARK)
-        before = conn.total_changes
-        pages = MERGE_PAGES if begun else -MERGE_PAGES  # less than nothing begins it: all pieces are to be one
-        conn.execute(f"insert into {INDEX} ({INDEX}, rank) values ('merge', ?)", (pages,))  # noqa: S608  our own name
-        keep = "insert or replace into eyelet_partition values (?, ?)"
-        if not begun:
-            conn.execute(keep, (text_schema.MERGED_KEY, found[WATERMARK]))
-            return False
-        if conn.total_changes - before >= 2:
-            return False
-        conn.execute(f"drop table if exists {TERMS}")
-        conn.execute(text_schema.TERMS_DDL)
-        for statement in text_schema.FILL_TERMS:
-            conn.execute(statement)
-        conn.execute(keep, (text_schema.FINISHED_KEY, found[WATERMARK]))
-        conn.execute("delete from eyelet_partition where key = ?", (text_schema.MERGED_KEY,))
-    return True
-
-
-def _facts(conn: Any) -> dict[str, Any]:
-    """What `eyelet_partition` says of the index."""
-    return dict(conn.execute("select key, value from eyelet_partition where key glob 'text:*'").fetchall())
-
-
 def _bytes(conn: Any) -> int:
     """What the index weighs, without the pages that hold nothing else: 0 where this SQLite cannot tell."""
     names = (*text_schema.SHADOWS, KEYS, GONE, WIDE, TERMS)
@@ -373,25 +258,6 @@ def _bytes(conn: Any) -> int:
         return int(conn.execute(sql).fetchone()[0])
 
 
-IDS_AT_ONCE = 200
-_IS_BEHIND = "select exists (select 1 from hooks where arrived > ? and arrived < ? and typeof(arrived) = 'integer')"
-_NEXT = """
-    select id, arrived, length(cast(data as blob)) from hooks where arrived > ? and arrived < ? order by arrived limit ?
-"""
-# Rows without a place in the order of arrival, which another program made: they are read at every question.
-_UNPLACED = f"""
-    insert or ignore into {GONE}
-    select id from hooks where arrived is null union all select id from hooks where arrived >= ''
-"""  # noqa: S608  our own names
-_LIST = ", ".join(TEXT_COLUMNS)
-_MAKE_SLICE = f"create temp table if not exists slice (id integer primary key, {_LIST})"
-_TEXTS_OF = f"insert into temp.slice select id, {_LIST} from {VIEW} where id in ({{}})"  # noqa: S608  our own names
-_INDEX = f"insert into {INDEX} (rowid, {_LIST}) select id, {_LIST} from temp.slice order by id"  # noqa: S608
-_ALL = " || ' ' || ".join(f"coalesce({name}, '')" for name in TEXT_COLUMNS)
-_WIDE = f"""
-    insert or ignore into {WIDE} select id from (select id, {_ALL} as said from temp.slice)
-    where length(said) < length(cast(said as blob)) and (said glob ? or instr(said, char(0)) > 0)
-"""  # noqa: S608  our own names; what stands behind a NUL, glob does not see
 _STATE = f"""
     select (select count(*) from {INDEX}_docsize), (select count(*) from hooks where arrived > ? or arrived is null),
         (select count(*) from {GONE} where id in (select id from hooks where arrived <= ?))

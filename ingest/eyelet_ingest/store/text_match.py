@@ -5,6 +5,7 @@ tokenizer, and out again. So what an index answers and what is read come to the 
 from collections.abc import Sequence
 from typing import Any
 
+from eyelet_ingest.errors import BadInput
 from eyelet_ingest.store.connect import driver
 from eyelet_ingest.store.text_plan import expression
 from eyelet_ingest.store.text_query import And, Node, Not, Or, Substring
@@ -12,9 +13,9 @@ from eyelet_ingest.store.text_schema import TEXT_COLUMNS, TOKENIZE
 
 TextRow = tuple[Any, ...]  # the id, and the text of each of TEXT_COLUMNS or None
 
+MODULE = "fts5"
 _NAMES = ", ".join(TEXT_COLUMNS)
-_MAKE = f"create virtual table texts using fts5({_NAMES}, content='', tokenize='{TOKENIZE}')"
-_INSERT = f"insert into texts (rowid, {_NAMES}) values ({', '.join('?' * (len(TEXT_COLUMNS) + 1))})"  # noqa: S608  our names
+INSERT = f"insert into texts (rowid, {_NAMES}) values ({', '.join('?' * (len(TEXT_COLUMNS) + 1))})"  # noqa: S608  our names
 _FOLD = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 _AT = {name: at for at, name in enumerate(TEXT_COLUMNS, 1)}
 
@@ -64,14 +65,26 @@ class Matcher:
 
     def _indexed(self, match: str, rows: list[TextRow]) -> list[TextRow]:
         if self._conn is None:
-            self._conn = driver().connect(":memory:", isolation_level=None, check_same_thread=False)
-            self._conn.execute(_MAKE)
-            self._conn.execute("begin")  # never ended: nothing of it is to stay
+            self._conn = in_memory(", content=''")
         fresh = [row for row in rows if row[0] not in self._there]
-        self._conn.executemany(_INSERT, fresh)
+        self._conn.executemany(INSERT, fresh)
         self._there.update(row[0] for row in fresh)
         found = {row[0] for row in self._conn.execute("select rowid from texts where texts match ?", (match,))}
         return [row for row in rows if row[0] in found]
+
+
+def in_memory(options: str = "") -> Any:
+    """An empty index `texts` in memory, of the columns and the tokenizer of a day's, inside a transaction that nobody
+    ends: nothing of it is to stay. BadInput where this SQLite has no FTS5."""
+    conn: Any = driver().connect(":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        conn.execute(f"create virtual table texts using {MODULE}({_NAMES}{options}, tokenize='{TOKENIZE}')")
+    except conn.OperationalError as bad:
+        conn.close()
+        hint = 'install pysqlite3, or look for exact characters: ="…"'
+        raise BadInput("search", reason=f"this SQLite cannot tell words ({bad})", hint=hint) from bad
+    conn.execute("begin")
+    return conn
 
 
 def holds(row: TextRow, node: Substring) -> bool:

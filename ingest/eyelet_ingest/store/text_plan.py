@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from eyelet_ingest.store.text_query import And, Near, Node, Not, Or, Phrase, Substring, is_wide
 
-FRAGMENT_LEAST = 3  # characters of a word's part that is looked for among the day's words
+FRAGMENT_LEAST = 2  # characters of a word's part that is looked for among the day's words
+GLOB_CHARS = 2_000  # of a pattern: SQLite refuses those above 50,000 bytes
 PREFIX_LEAST = 2  # characters of a word's beginning that rules anything out
 # Which words hold these characters, folded; None where that is not known, or they are too many to ask for.
 Terms = Callable[[str], "list[str] | None"]
@@ -19,12 +20,13 @@ _RUN = re.compile("[0-9A-Za-z]+")
 # What JSON spells as it is, but for `\u0041`; `"`, `\` and `/` have a `\` before them, or may have.
 _PLAIN = re.compile(r"[ !#-.0-\[\]-~]+")
 _WIDE = re.compile("[^\\x00-\\x7f]+")
+_SPECIAL = re.compile(r"[\[*?]")  # to GLOB
 # Rows in which a letter may be spelt otherwise than as one of ASCII, and those whose error is not in the payload.
-_OTHERWISE = (
-    "length(data) <> length(cast(data as blob)) or instr(data, '\\u') > 0 or instr(meta, '\"error_message\"') > 0"
-)
-_ESCAPED_ASCII = "data glob '*\\u00[2-7]*' or instr(meta, '\"error_message\"') > 0"
-_ESCAPED = "instr(data, '\\u') > 0 or instr(meta, '\"error_message\"') > 0"
+# (GLOB skips to the first character with the C library's help: 72 ms where instr() takes 130.)
+_IN_META = "instr(meta, '\"error_message\"') > 0"
+_OTHERWISE = f"length(data) <> length(cast(data as blob)) or data glob '*\\u*' or {_IN_META}"
+_ESCAPED_ASCII = f"data glob '*\\u00[2-7]*' or {_IN_META}"
+_ESCAPED = f"data glob '*\\u*' or {_IN_META}"
 
 
 class Plan(NamedTuple):
@@ -188,8 +190,13 @@ def _rough_substring(text: str, folded: bool) -> Rough | None:
         return _rough_words(text)
     run = "" if folded and wide else max(_PLAIN.findall(text), key=len, default="")
     if len(run) > 1 or run == text:
-        return Rough(f"(instr(data, ?) > 0 or {_ESCAPED_ASCII})", [run])
-    return Rough(f"(instr(data, ?) > 0 or {_ESCAPED})", [wide]) if wide else None
+        return Rough(f"(data glob ? or {_ESCAPED_ASCII})", [_globbed(run)])
+    return Rough(f"(data glob ? or {_ESCAPED})", [_globbed(wide)]) if wide else None
+
+
+def _globbed(text: str) -> str:
+    """The pattern of what holds this; no longer than SQLite takes one."""
+    return "*" + _SPECIAL.sub(r"[\g<0>]", text[:GLOB_CHARS]) + "*"
 
 
 def _together(parts: "list[Rough | None]") -> Rough | None:

@@ -7,21 +7,16 @@ in which it is rare before all others, and what arrived since has no such figure
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from eyelet_ingest.store.connect import driver
-from eyelet_ingest.store.text_match import TextRow
+from eyelet_ingest.store.text_match import INSERT, TextRow, in_memory
 from eyelet_ingest.store.text_plan import expression, positive
 from eyelet_ingest.store.text_query import Near, Node, Or, Phrase
-from eyelet_ingest.store.text_schema import TEXT_COLUMNS, TOKENIZE
+from eyelet_ingest.store.text_schema import TEXT_COLUMNS
 
 OF_A_DAY = 100  # events that one day may name
 TEXT_CHARS = 16_384  # of one column of an event that is weighed
 WEIGHTS = {"command": 4.0, "path": 2.0, "prompt": 4.0, "answer": 2.0, "output": 1.0, "error": 4.0, "other": 1.0}
 BM25 = ", ".join(str(WEIGHTS[name]) for name in TEXT_COLUMNS)
-_NAMES = ", ".join(TEXT_COLUMNS)
-_MAKE = f"create virtual table texts using fts5({_NAMES}, content='', tokenize='{TOKENIZE}')"
-_INSERT = f"insert into texts (rowid, {_NAMES}) values ({', '.join('?' * (len(TEXT_COLUMNS) + 1))})"  # noqa: S608
 _ASK = f"select rowid, bm25(texts, {BM25}) from texts where texts match ?"  # noqa: S608  our own names
 
 
@@ -31,12 +26,10 @@ def ranks(node: Node, rows: Sequence[TextRow]) -> list[float]:
     match = expression(Or(words)) if words else None
     if match is None or not rows:
         return [0.0] * len(rows)
-    conn: Any = driver().connect(":memory:", isolation_level=None)
+    conn = in_memory(", content=''")
     try:
-        conn.execute(_MAKE)
-        conn.execute("begin")
         for at, row in enumerate(rows):
-            conn.execute(_INSERT, [at, *(text and text[:TEXT_CHARS] for text in row[1:])])
+            conn.execute(INSERT, [at, *(text and text[:TEXT_CHARS] for text in row[1:])])
         found = dict(conn.execute(_ASK, (match,)))
     finally:
         conn.close()

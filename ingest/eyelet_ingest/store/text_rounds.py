@@ -7,7 +7,7 @@ nobody wrote to costs a look at each file.
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from eyelet_ingest.errors import PartitionBusy, PartitionError
@@ -35,9 +35,15 @@ class TextRounds:
         self._turn = threading.Lock()
         self._done: dict[PartitionKey, tuple[int, ...]] = {}  # the state of the files that were found in order
 
-    def run(self, keys: list[PartitionKey], deadline_ms: float, first: Iterable[PartitionKey] = ()) -> Indexed:
+    def run(
+        self,
+        keys: list[PartitionKey],
+        deadline_ms: float,
+        first: Iterable[PartitionKey] = (),
+        before: Callable[[PartitionKey], object] | None = None,
+    ) -> Indexed:
         """Catch up with days among `keys` (oldest first) for about `deadline_ms`: those of `first`, then the newest,
-        then the others from a random one on."""
+        then the others from a random one on. `before` is told of each that is opened."""
         from eyelet_ingest.store import text_index
         from eyelet_ingest.store.maintenance import in_order, state_of
 
@@ -55,6 +61,8 @@ class TextRounds:
                 if left_ms <= 0:
                     left += 1
                     break
+                if before is not None:
+                    before(key)
                 try:
                     caught = text_index.catch_up(self.root, key, left_ms)
                 except PartitionBusy:

@@ -7,6 +7,8 @@ What is text and what is none is said in docs/text.md; the shapes are those of d
 
 from typing import Any
 
+from eyelet_ingest.errors import PartitionUnreadable
+
 TEXT_VERSION = 1
 # The first is where most text is: in FTS5 every other one costs two bytes for each word of a row.
 TEXT_COLUMNS = ("output", "command", "path", "prompt", "answer", "error", "other")
@@ -35,7 +37,6 @@ WIDE_BLOCKS = (
     (0x1AFF0, 0x1B16F),  # kana, extended
     (0x20000, 0x3FFFF),  # Han, extensions
 )
-WIDE_GLOB = "*[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in WIDE_BLOCKS) + "]*"
 
 
 # What a name in a payload says of the text behind it: its column by number, or what stands below. Rows of a table,
@@ -107,6 +108,9 @@ def key_rows() -> list[tuple[str, int | None, int | None, str | None]]:
     return [(name, tops.get(name), kinds.get(name), _TWINS.get(name)) for name in names]
 
 
+# A payload may be made to cost: of one that is larger, and of what lies deeper, all is `other`; only near the beginning
+# is a twin looked for, and only of the first thousand parts of a message whether they are an error (each look walks).
+BIG, DEEPEST, TWINS_UPTO = 1_000_000, 300, 20_000
 # SQLite before 3.46 spells a path `$.tool_input`, later ones `$."tool_input"`: no pattern may tell them apart.
 _KIND = f"""
     case
@@ -114,11 +118,12 @@ _KIND = f"""
         when r.top = {NO_TEXT} and t.path = '$' then null
         when t.type not in ('text', 'integer', 'real') then iif(t.key glob '*/*', 2, 7)
         when r.kind = {NEVER} and t.path not glob '*nput*'
-            or t.atom = json_extract(hooks.data, r.twin) and t.path not glob '*nput*'
+            or t.id < {TWINS_UPTO} and t.atom = json_extract(hooks.data, r.twin) and t.path not glob '*nput*'
             or t.atom glob '[[]the same as /*]' and instr(hooks.meta, '"repeated"')
             or length(t.atom) > 200 and (
                 t.atom glob 'data:*;base64,*' or t.atom not glob '*[^A-Za-z0-9+/=_' || char(10, 13) || '-]*'
             ) then null
+        when big.value or length(t.path) > {DEEPEST} then 7
         when r.kind between 1 and 7 then r.kind
         when r.kind = {CODE} or t.path glob '*.error' or t.path glob '*.err' then 6
         when r.kind = {NUMBER} then 7
@@ -127,7 +132,7 @@ _KIND = f"""
         when r.kind = {ARGUMENTS} then iif(t.atom glob '*"c*m*d":*', 1, 7)
         when t.path glob '*nput*' or t.path glob '*rgs*' or t.path glob '*rguments*' or t.path glob '*.action*' then 7
         when t.key = 'content' and t.path glob '*.content[[]*]'
-            then iif(json_extract(hooks.data, t.path || '.is_error'), 6, 5)
+            then iif(t.path not glob '*[[]????*]' and json_extract(hooks.data, t.path || '.is_error'), 6, 5)
         when t.path glob '*esponse*' or t.path glob '*esult*' or t.path glob '*utput*' or t.path glob '*llmContent*'
             or t.path glob '*.content[[]*].content*' then 5
         when r.kind = {NO_TEXT} then null
@@ -162,7 +167,8 @@ _SELECT = f"""
     select id, {_LISTED}
     from (
         select hooks.id, k.value as kind, {_TEXT} as said
-        from hooks, json_tree(iif(json_valid(hooks.data), hooks.data, '""')) as t
+        from hooks, json_each(length(hooks.data) > {BIG}) as big,
+            json_tree(iif(json_valid(hooks.data), hooks.data, '""')) as t
             left join {KEYS} as r on r.key = t.key, json_each({_KIND}) as k
         where t.type = 'text' or t.parent is null or t.key glob '*[/ ]*'
             or t.type in ('integer', 'real')
@@ -229,13 +235,26 @@ FILL_TERMS = (
 
 
 def create(conn: Any) -> None:
-    """Make the empty index of a day, after whatever there was of it. Inside a transaction."""
+    """Make the empty index of a day, after whatever there was of it. Inside a transaction.
+
+    PartitionUnreadable where another program's table has its name, as `sqlite-utils enable-fts` calls one on `hooks`.
+    """
     drop(conn)
+    if is_taken(conn):
+        path = conn.execute("pragma database_list").fetchone()[2]
+        hint = "`sqlite-utils disable-fts` drops it; until then text is found by reading"
+        raise PartitionUnreadable("index the text of", path, f"another program has made {INDEX} there", hint)
     for statement in DDL:
         conn.execute(statement)
     conn.executemany(f"insert into {KEYS} values (?, ?, ?, ?)", key_rows())  # noqa: S608  our own name
     keep = "insert or replace into eyelet_partition values (?, ?)"
     conn.executemany(keep, [(VERSION_KEY, TEXT_VERSION), (WATERMARK, BEFORE_ALL)])
+
+
+def is_taken(conn: Any) -> bool:
+    """Whether a table of another program has the name of our index: its triggers write to it, so it is let be."""
+    sql = "select count(*) from sqlite_master where name = ? and instr(sql, ?) = 0"
+    return bool(conn.execute(sql, (INDEX, VIEW)).fetchone()[0])
 
 
 def drop(conn: Any) -> bool:
@@ -246,6 +265,8 @@ def drop(conn: Any) -> bool:
     marks = ", ".join("?" * len(NAMES))
     there = dict(conn.execute(f"select name, type from sqlite_master where name in ({marks})", NAMES))  # noqa: S608
     conn.execute("delete from eyelet_partition where key glob 'text:*'")
+    if is_taken(conn):
+        del there[INDEX]
     for name in (*TRIGGERS, INDEX, VIEW, KEYS, GONE, WIDE, TERMS):
         if name in there:
             try:

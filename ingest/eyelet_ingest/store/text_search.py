@@ -14,23 +14,35 @@ from heapq import merge
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from eyelet_ingest.store import select, text_plan, text_query
+from eyelet_ingest.store import select, statistics, text_plan, text_query
 from eyelet_ingest.store.fanout import OutOfTime, is_interruption
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.text_match import Matcher, TextRow
-from eyelet_ingest.store.text_schema import GONE, INDEX, TERMS, TEXT_COLUMNS, TEXT_SELECT, VIEW, WIDE
+from eyelet_ingest.store.text_schema import (
+    GONE,
+    INDEX,
+    KEYS,
+    TERMS,
+    TEXT_COLUMNS,
+    TEXT_SELECT,
+    TEXT_VERSION,
+    TRIGGERS,
+    VERSION_KEY,
+    VIEW,
+    WATERMARK,
+    WIDE,
+)
 
 Found = TypeVar("Found")
+Ids = Generator[int, None, None]
 
 CHUNK_ROWS = 200
 SHOWN_ROWS = 50  # whose texts are held at once to be shown
 CHUNK_BYTES = 2 * 2**20
 TERMS_MOST = 400  # words that hold a fragment; with more of them the rows are read
 _LIST = ", ".join(TEXT_COLUMNS)
-_BELIEVED = f"rowid not in (select id from {GONE})"  # noqa: S608  our own names
-_UNCHANGED = f"id not in (select id from {GONE})"  # noqa: S608  our own name
 # What an index does not answer for: what arrived since, what never will be in it, and what changed.
-_TAIL = f"""id in (
+_TAIL = f"""(
     select id from hooks where arrived > ? union all select id from hooks where arrived is null
     union all select id from {GONE}
 )"""  # noqa: S608  our own names
@@ -39,19 +51,43 @@ _TAIL = f"""id in (
 _BY_TIME = " not indexed"
 
 
+# What an index must have to be believed: where a trigger is gone, nobody has said what changed; and a table of its name
+# that does not read our view is another program's.
+PARTS = (INDEX, VIEW, KEYS, GONE, WIDE, *TRIGGERS)
+_STANDING = f"""
+    select
+        (select value from eyelet_partition where key = ?1), (select value from eyelet_partition where key = ?2),
+        (
+            select count(*) from sqlite_master
+            where name in ({", ".join(f"'{name}'" for name in PARTS)}) and (name <> '{INDEX}' or instr(sql, '{VIEW}'))
+        ),
+        exists (select 1 from hooks where arrived > (select value from eyelet_partition where key = ?1))
+            or exists (select 1 from hooks where arrived is null) or exists (select 1 from {GONE})
+"""  # noqa: S608  our own names
+_STANDING_PARAMS = (WATERMARK, VERSION_KEY)
+
+
 class Known(NamedTuple):
-    """The index of a day, and how it is asked: the newest `arrived` in it."""
+    """The index of a day, and how it is asked: the newest `arrived` in it, whether there is anything that it does not
+    answer for, and where the day's texts are read."""
 
     upto: int
+    is_behind: bool
     plan: text_plan.Plan
 
 
 class Asked(NamedTuple):
-    """Conditions on rows of `hooks` beside the text, and what stands behind `from hooks` to find them."""
+    """Conditions on rows of `hooks` beside the text, and what stands behind `from hooks` to find them. Where `span` is
+    given, low ≤ id < high is all they say."""
 
     clauses: list[str]
     params: list[object]
     source: str = _BY_TIME
+    span: tuple[int, int] | None = None
+
+    @property
+    def is_rare(self) -> bool:
+        return self.source != _BY_TIME
 
 
 class Text:
@@ -60,22 +96,36 @@ class Text:
     def __init__(self, text: str, exact: bool = False) -> None:
         self.node = text_query.exactly(text) if exact else text_query.parse(text)
         self.rough = text_plan.rough(self.node)
+        self.proof: tuple[str, list[object]] = ("0", [])
+        if isinstance(self.node, text_query.Substring) and not self.node.folded and self.node.columns is None:
+            self.proof = (_PROOF, [self.node.text])
 
-    def first(
-        self, conn: Any, clauses: list[str], params: list[object], by: str | None, oldest_first: bool, most: int
-    ) -> list[int]:
-        """The ids of the first rows that match and meet the clauses, in order; at most so many. `by` is an index that
-        finds few rows, where there is one. Inside a transaction, that all of it is of one moment.
+    def first(self, conn: Any, asked: Asked, oldest_first: bool, most: int) -> list[int]:
+        """The ids of the first rows that match and meet the conditions, in order; at most so many, all where -1. An
+        index that is named as their source is one that finds few.
 
         OutOfTime, with those that came before the deadline, as rows of one column.
         """
-        asked = Asked(clauses, params, by or _BY_TIME)
-        return self._tried(conn, lambda known: self._first(conn, known, asked, oldest_first, most, by is not None))
+        return self._tried(conn, lambda known: self._first(conn, known, asked, oldest_first, most))
+
+    def count(self, conn: Any, asked: Asked) -> int:
+        """How many rows match and meet the conditions."""
+        return self._tried(conn, lambda known: self._count(conn, known, asked))
 
     def clause(self, conn: Any, clauses: list[str], params: list[object]) -> tuple[str, list[object]]:
-        """A condition on rows of `hooks` that says the same of those that meet the clauses. It holds for the moment of
-        the transaction it was made in."""
+        """A condition on rows of `hooks` that says the same of those that meet these. It holds for the moment of the
+        transaction that it is made in."""
         return self._tried(conn, lambda known: self._clause(conn, known, Asked(clauses, params)))
+
+    def best(self, conn: Any, asked: Asked, most: int) -> list[TextRow]:
+        """The texts of the rows that match and are most about it, as far as the day can tell: so many of its index, and
+        as many of what came since."""
+        ids = self._tried(conn, lambda known: self._best(conn, known, asked, most))
+        return texts(conn, ids, _source(conn)) if ids else []
+
+    def arrived(self, conn: Any, clauses: list[str], params: list[object], by: str, most: int) -> list[int]:
+        """The ids of the first rows that match and meet the clauses, in order of arrival; `by` is the index of that."""
+        return list(islice(self._matching(conn, Asked(clauses, params, by), "arrived"), most))
 
     def among(self, conn: Any, ids: Sequence[int]) -> set[int]:
         """Which of these rows match, by their text alone."""
@@ -86,13 +136,6 @@ class Text:
                 found |= matcher.of(texts(conn, ids[at : at + CHUNK_ROWS], source))
         return found
 
-    def best(self, conn: Any, clauses: list[str], params: list[object], most: int) -> list[TextRow]:
-        """The texts of the rows that match and are most about it, as far as the day can tell; at most so many. Inside a
-        transaction."""
-        asked = Asked(clauses, params)
-        ids = self._tried(conn, lambda known: self._best(conn, known, asked, most))
-        return texts(conn, ids, _source(conn)) if ids else []
-
     def shown(self, conn: Any, ids: Sequence[int]) -> dict[int, str]:
         """Snippets of these rows."""
         from eyelet_ingest.store.text_snippets import snippets
@@ -102,28 +145,19 @@ class Text:
             found.update(snippets(self.node, texts(conn, ids[at : at + SHOWN_ROWS], source)))
         return found
 
-    def _best(self, conn: Any, known: Known | None, asked: Asked, most: int) -> list[int]:
-        if known is None or not known.plan.exact or known.plan.without:
-            return self._first(conn, known, asked, False, most, False)
-        from eyelet_ingest.store.text_rank import BM25
-
-        sql = f"""
-            select id from (
-                select rowid as hit, bm25({INDEX}, {BM25}) as weight from {INDEX} where {INDEX} match ?
-            ) cross join hooks on id = hit {_where([*asked.clauses, _UNCHANGED])} order by weight, id desc limit ?
-        """  # noqa: S608  our own names
-        found = list(_ids(conn, sql, [known.plan.match, *asked.params, most]))
-        return found + list(islice(self._since(conn, known, asked, "id desc"), most))
-
-    def arrived(self, conn: Any, clauses: list[str], params: list[object], by: str, most: int) -> list[int]:
-        """The ids of the first rows that match and meet the clauses, in order of arrival; `by` is the index of that."""
-        return list(islice(self._matching(conn, Asked(clauses, params, by), "arrived"), most))
-
     def _tried(self, conn: Any, ask: "Callable[[Known | None], Found]") -> Found:
-        """The answer by the index; where that is damaged, or this SQLite has no FTS5, by reading."""
+        """The answer by the index; where that is damaged, or this SQLite has no FTS5, by reading. All of it is of one
+        moment; where the index answers alone, one statement is."""
         known = self._known(conn)
-        if known is None:
-            return ask(None)
+        if known is not None and not known.is_behind:
+            return self._believing(conn, known, ask)
+        if conn.in_transaction:
+            return ask(None) if known is None else self._believing(conn, known, ask)
+        with statistics.snapshot(conn):
+            known = self._known(conn)
+            return ask(None) if known is None else self._believing(conn, known, ask)
+
+    def _believing(self, conn: Any, known: Known, ask: "Callable[[Known | None], Found]") -> Found:
         try:
             return ask(known)
         except conn.DatabaseError as bad:
@@ -132,41 +166,82 @@ class Text:
             return ask(None)  # where the day itself is damaged, this says so
 
     def _known(self, conn: Any) -> Known | None:
-        upto = _watermark(conn)
-        if upto is None:
+        try:
+            upto, version, parts, is_behind = conn.execute(_STANDING, _STANDING_PARAMS).fetchone()
+        except conn.DatabaseError as bad:
+            if is_interruption(bad):
+                raise
             return None
-        found = text_plan.plan(self.node, lambda fragment: _terms(conn, fragment))
-        return Known(upto, found)
+        if type(upto) is not int or version != TEXT_VERSION or parts != len(PARTS):
+            return None
+        return Known(upto, bool(is_behind), text_plan.plan(self.node, lambda fragment: _terms(conn, fragment)))
 
     def _clause(self, conn: Any, known: Known | None, asked: Asked) -> tuple[str, list[object]]:
         if known is None or not known.plan.exact:
-            ids = self._first(conn, known, asked, True, -1, False)
-            return "id in (select value from json_each(?))", [json.dumps(ids)]
+            ids = self._first(conn, known, asked._replace(source=_BY_TIME), True, -1)
+            return _IN_LIST, [json.dumps(ids)]
         tail = json.dumps(list(self._since(conn, known, asked, "id")))
         match = known.plan.match
         # Once through what matches: a damaged index says so here, where it can still be done without.
         conn.execute(f"select count(*) from {INDEX} where {INDEX} match ?", (match,)).fetchone()  # noqa: S608
         if known.plan.without:
-            sql = f"(+arrived <= ? and id not in ({_hits()} union all select id from {GONE}) or {_IN_LIST})"  # noqa: S608
+            sql = f"(id not in {_TAIL} and id not in ({_HITS}) or {_IN_LIST})"
             return sql, [known.upto, match, tail]
-        sql = f"id in ({_hits()} and {_BELIEVED} union all select value from json_each(?))"  # noqa: S608  our own names
-        return sql, [match, tail]
+        sql = f"id in ({_HITS} and rowid not in {_TAIL} union all select value from json_each(?))"  # noqa: S608  ours
+        return sql, [match, known.upto, tail]
 
-    def _first(
-        self, conn: Any, known: Known | None, asked: Asked, oldest_first: bool, most: int, rare: bool
-    ) -> list[int]:
+    def _count(self, conn: Any, known: Known | None, asked: Asked) -> int:
+        if known is None or not known.plan.exact:
+            return len(self._first(conn, known, asked, True, -1))
+        if asked.span is None:
+            clause, params = self._clause(conn, known, asked)
+            sql = f"select count(*) from hooks{asked.source}{_where([*asked.clauses, clause])}"  # noqa: S608  our names
+            return _number(conn, sql, [*asked.params, *params])
+        sql, params = _spanned(known, asked.span)
+        hits = _number(conn, f"select count(*) from ({sql})", params)  # noqa: S608  our own names
+        since = sum(1 for _ in self._since(conn, known, asked, "id"))
+        if not known.plan.without:
+            return hits + since
+        both = "select count(*) from hooks where +id >= ? and +id < ?"
+        rows = _number(conn, both, [*asked.span])
+        late = _number(conn, f"{both} and id in {_TAIL}", [*asked.span, known.upto]) if known.is_behind else 0
+        return rows - late - hits + since
+
+    def _best(self, conn: Any, known: Known | None, asked: Asked, most: int) -> list[int]:
+        from eyelet_ingest.store.text_rank import BM25
+
+        if known is None or not known.plan.exact or known.plan.without:
+            return self._first(conn, known, asked, False, most)
+        weight = f"bm25({INDEX}, {BM25})"
+        if asked.span is not None:
+            sql, params = _spanned(known, asked.span)
+            sql += f" order by {weight}, rowid desc limit ?"
+        else:
+            clauses, params = [*asked.clauses, f"id not in {_TAIL}"], [known.plan.match, *asked.params, known.upto]
+            sql = f"""
+                select id from (
+                    select rowid as hit, {weight} as weight from {INDEX} where {INDEX} match ?
+                ) cross join hooks on id = hit {_where(clauses)} order by weight, id desc limit ?
+            """  # noqa: S608  our own names
+        found = list(_ids(conn, sql, [*params, most]))
+        return found + list(islice(self._since(conn, known, asked, "id desc"), most))
+
+    def _first(self, conn: Any, known: Known | None, asked: Asked, oldest_first: bool, most: int) -> list[int]:
         order = f"id {'asc' if oldest_first else 'desc'}"
-        if known is not None and known.plan.exact and (rare or known.plan.without):
+        if known is not None and known.plan.exact and (asked.is_rare or known.plan.without):
             clause, params = self._clause(conn, known, asked)
             sql = f"select id from hooks{asked.source}{_where([*asked.clauses, clause])} order by {order} limit ?"  # noqa: S608
-            streams: list[Generator[int, None, None]] = [_ids(conn, sql, [*asked.params, *params, most])]
+            streams = [_ids(conn, sql, [*asked.params, *params, most])]
         elif known is None or (known.plan.match is None and not text_plan.needs_wide(self.node)):
             streams = [self._matching(conn, asked, order)]
         else:
-            streams = [self._by_index(conn, known, asked, order), self._since(conn, known, asked, order)]
+            streams = [self._by_index(conn, known, asked, order)]
+            if known.is_behind:
+                streams.append(self._since(conn, known, asked, order))
         found: list[int] = []
+        merged = merge(*streams, reverse=not oldest_first) if len(streams) > 1 else streams[0]
         try:
-            for one in islice(merge(*streams, reverse=not oldest_first), None if most < 0 else most):
+            for one in islice(merged, None if most < 0 else most):
                 found.append(one)
         except conn.OperationalError as bad:
             if is_interruption(bad):
@@ -177,40 +252,47 @@ class Text:
                 stream.close()
         return found
 
-    def _by_index(self, conn: Any, known: Known, asked: Asked, order: str) -> Generator[int, None, None]:
+    def _by_index(self, conn: Any, known: Known, asked: Asked, order: str) -> Ids:
         """What matches of what the index answers for: it gives ids in order, and is read only as far as wanted."""
-        plan, clauses = known.plan, [*asked.clauses, _UNCHANGED]
+        plan = known.plan
+        clauses, params = [*asked.clauses, f"id not in {_TAIL}"], [*asked.params, known.upto]
         if plan.match is None:
-            narrowed = Asked([*clauses, f"id in (select id from {WIDE})"], asked.params, _BY_TIME)  # noqa: S608
+            narrowed = Asked([*clauses, f"id in (select id from {WIDE})"], params)  # noqa: S608  our own name
             return self._matching(conn, narrowed, order)
-        columns = "id" if plan.exact else f"id, {_SIZE}"
+        if plan.exact and asked.span is not None:
+            sql, params = _spanned(known, asked.span)
+            return _ids(conn, f"{sql} order by row{order}", params)
+        columns = "id" if plan.exact else f"id, {_SIZE}, {self.proof[0]}"
         sql = f"""
             select {columns} from (select rowid as hit from {INDEX} where {INDEX} match ?) cross join hooks on id = hit
             {_where(clauses)} order by hit {order.removeprefix("id ")}
         """  # noqa: S608  our own names
-        params = [plan.match, *asked.params]
-        return _ids(conn, sql, params) if plan.exact else self._verified(conn, sql, params)
+        params = [plan.match, *params]
+        return _ids(conn, sql, params) if plan.exact else self._verified(conn, sql, [*self.proof[1], *params])
 
-    def _since(self, conn: Any, known: Known, asked: Asked, order: str) -> Generator[int, None, None]:
+    def _since(self, conn: Any, known: Known, asked: Asked, order: str) -> Ids:
         """What matches of what the index does not answer for."""
-        clauses, params = [*asked.clauses, _TAIL], [*asked.params, known.upto]
-        return self._matching(conn, Asked(clauses, params, _BY_TIME), order)
+        clauses, params = [*asked.clauses, f"id in {_TAIL}"], [*asked.params, known.upto]
+        return self._matching(conn, Asked(clauses, params), order) if known.is_behind else _none()
 
-    def _matching(self, conn: Any, asked: Asked, order: str) -> Generator[int, None, None]:
+    def _matching(self, conn: Any, asked: Asked, order: str) -> Ids:
         """What matches of the rows that meet the conditions, read one after the other."""
         clauses, params = list(asked.clauses), list(asked.params)
         if self.rough is not None:
             clauses.append(self.rough.sql)
             params += self.rough.params
-        sql = f"select id, {_SIZE} from hooks{asked.source}{_where(clauses)} order by {order}"  # noqa: S608  our names
-        return self._verified(conn, sql, params)
+        columns = f"id, {_SIZE}, {self.proof[0]}"
+        sql = f"select {columns} from hooks{asked.source}{_where(clauses)} order by {order}"  # noqa: S608  our names
+        return self._verified(conn, sql, [*self.proof[1], *params])
 
-    def _verified(self, conn: Any, sql: str, params: list[object]) -> Generator[int, None, None]:
-        """Of the rows that `sql` gives with their sizes, the ids of those whose text matches, in its order."""
+    def _verified(self, conn: Any, sql: str, params: list[object]) -> Ids:
+        """Of the rows that `sql` gives with their sizes, and whether they are proven, the ids of those whose text
+        matches, in its order."""
         source = _source(conn)
         with Matcher(self.node) as matcher, closing(conn.execute(sql, params)) as rows:
-            for ids in _chunks(rows):
-                found = matcher.of(texts(conn, ids, source))
+            for ids, proven in _chunks(rows):
+                unsure = [one for one in ids if one not in proven]
+                found = proven | (matcher.of(texts(conn, unsure, source)) if unsure else set())
                 yield from (one for one in ids if one in found)
 
 
@@ -242,41 +324,67 @@ def _source(conn: Any) -> str:
 
 
 def _watermark(conn: Any) -> int | None:
-    from eyelet_ingest.store.text_index import watermark  # which writes; what asks has no need of it until here
+    from eyelet_ingest.store.text_slices import watermark  # which writes; what asks has no need of it until here
 
     return watermark(conn)
 
 
 _SIZE = "length(cast(data as blob))"
+# Whether a substring stands in a value that is text in every day, whatever else it is: 12 µs, where all of a row's text
+# takes 60. Such a value is no base64, as it has a space, and no JSON, whose escapes would be undone.
+PROVEN_KEYS = ("command", "stdout", "stderr", "prompt", "file_path", "description", "last_assistant_message", "pattern")
+_PROOF = f"""json_valid(data) and exists (
+    select 1 from json_tree(data)
+    where type = 'text' and key in ({", ".join(f"'{key}'" for key in PROVEN_KEYS)}) and instr(atom, ?) > 0
+        and instr(atom, ' ') > 0 and atom not glob '[[{{]*' and atom not glob 'data:*'
+)"""  # noqa: S608  our own names
 _IN_LIST = "id in (select value from json_each(?))"
 
 
-def _hits() -> str:
-    return f"select rowid from {INDEX} where {INDEX} match ?"  # noqa: S608  our own names
+_HITS = f"select rowid from {INDEX} where {INDEX} match ?"  # noqa: S608  our own names
+
+
+def _spanned(known: Known, span: tuple[int, int]) -> tuple[str, list[object]]:
+    """The ids that match, of low ≤ id < high and of what the index answers for."""
+    sql = f"{_HITS} and rowid >= ? and rowid < ?"
+    params: list[object] = [known.plan.match, *span]
+    return (f"{sql} and rowid not in {_TAIL}", [*params, known.upto]) if known.is_behind else (sql, params)
+
+
+def _number(conn: Any, sql: str, params: list[object]) -> int:
+    return int(conn.execute(sql, params).fetchone()[0])
+
+
+def _none() -> Ids:
+    yield from ()
 
 
 def _where(clauses: list[str]) -> str:
     return select.where_sql(clauses)
 
 
-def _ids(conn: Any, sql: str, params: list[object]) -> Generator[int, None, None]:
+def _ids(conn: Any, sql: str, params: list[object]) -> Ids:
     with closing(conn.execute(sql, params)) as rows:
         for (one,) in rows:
             yield one
 
 
-def _chunks(rows: Any) -> Iterator[list[int]]:
-    """Ids of (id, size): few at first, as a page may need no more."""
+def _chunks(rows: Any) -> Iterator[tuple[list[int], set[int]]]:
+    """Ids of (id, size, whether it is proven), and those that are: few at first, as a page may need no more."""
     ids: list[int] = []
+    proven: set[int] = set()
     size, most = 0, CHUNK_ROWS // 4
-    for one, bytes_long in rows:
+    for one, bytes_long, is_proven in rows:
         ids.append(one)
-        size += bytes_long or 0
+        if is_proven:
+            proven.add(one)
+        else:
+            size += bytes_long or 0
         if len(ids) >= most or size >= CHUNK_BYTES:
-            yield ids
-            ids, size, most = [], 0, CHUNK_ROWS
+            yield ids, proven
+            ids, proven, size, most = [], set(), 0, CHUNK_ROWS
     if ids:
-        yield ids
+        yield ids, proven
 
 
 def _terms(conn: Any, fragment: str) -> list[str] | None:

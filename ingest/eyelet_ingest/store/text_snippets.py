@@ -6,25 +6,22 @@ text only the neighbourhood of what looks like a hit is read, so that a page cos
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from eyelet_ingest.snippets import BEGIN, END
-from eyelet_ingest.store.connect import driver
-from eyelet_ingest.store.text_match import TextRow
+from eyelet_ingest.store.text_match import INSERT, TextRow, in_memory
 from eyelet_ingest.store.text_plan import expression, positive
 from eyelet_ingest.store.text_query import Near, Node, Or, Phrase, Substring
-from eyelet_ingest.store.text_schema import TEXT_COLUMNS, TOKENIZE
+from eyelet_ingest.store.text_schema import TEXT_COLUMNS
 
 WORDS = 24  # of a snippet, hits among them
 MOST_CHARS = 400  # of a snippet: words may be of any length
-WINDOW_CHARS = 4_000  # of a long text, around what looks like a hit
+WINDOW_CHARS = 1_000  # of a long text, on either side of what looks like a hit
+PHRASES_MOST = 8  # that are marked; FTS5 takes as long as the square of the hits
+PHRASE_WORDS = 8  # of each that are marked
 AROUND_CHARS = 80  # of a substring, on each side
 MORE = "…"
-_MARKS = {ord(BEGIN): None, ord(END): None}
+_MARKS = {ord(BEGIN): None, ord(END): None, 0: " "}  # FTS5 leaves out a NUL
 _RUN = re.compile("[0-9A-Za-z]+")
-_NAMES = ", ".join(TEXT_COLUMNS)
-_MAKE = f"create virtual table texts using fts5({_NAMES}, tokenize='{TOKENIZE}')"
-_INSERT = f"insert into texts (rowid, {_NAMES}) values ({', '.join('?' * (len(TEXT_COLUMNS) + 1))})"  # noqa: S608
 _ASK = f"select rowid, snippet(texts, -1, ?, ?, '{MORE}', {WORDS}) from texts where texts match ?"  # noqa: S608
 
 
@@ -35,6 +32,7 @@ def snippets(node: Node, rows: Sequence[TextRow]) -> dict[int, str]:
     words: list[Phrase] = []
     for leaf in leaves:
         words += leaf.phrases if isinstance(leaf, Near) else [leaf] if isinstance(leaf, Phrase) else []
+    words = list(dict.fromkeys(map(_shortened, words)))[:PHRASES_MOST]
     substrings = [leaf for leaf in leaves if isinstance(leaf, Substring)]
     found = _of_words(words, rows) if words else {}
     for row in rows:
@@ -43,15 +41,21 @@ def snippets(node: Node, rows: Sequence[TextRow]) -> dict[int, str]:
     return {one: _short(shown) for one, shown in found.items()}
 
 
+def _shortened(phrase: Phrase) -> Phrase:
+    """Its first words, where it is a long one."""
+    runs = list(_RUN.finditer(phrase.text))
+    if len(runs) <= PHRASE_WORDS:
+        return phrase
+    return Phrase(phrase.text[: runs[PHRASE_WORDS - 1].end()], columns=phrase.columns)
+
+
 def _of_words(words: Sequence[Phrase], rows: Sequence[TextRow]) -> dict[int, str]:
     wanted = [re.compile("[^0-9A-Za-z]{1,9}".join(runs), re.I) for one in words if (runs := _RUN.findall(one.text))]
     match = expression(Or(tuple(words)))
-    conn: Any = driver().connect(":memory:", isolation_level=None)
+    conn = in_memory()
     try:
-        conn.execute(_MAKE)
-        conn.execute("begin")
         for row in rows:
-            conn.execute(_INSERT, [row[0], *(text and _window(text, wanted).translate(_MARKS) for text in row[1:])])
+            conn.execute(INSERT, [row[0], *(text and _window(text, wanted).translate(_MARKS) for text in row[1:])])
         return dict(conn.execute(_ASK, (BEGIN, END, match)))
     finally:
         conn.close()
