@@ -229,12 +229,28 @@ static int is_used(const Plan *plan, int col){
   return (plan->used >> (col < 63 ? col : 63)) & 1;
 }
 
+/*
+** Whether a column stands in conditions alone, as far as one can tell: SQLite counts one as used that it need not look at,
+** when the day has done so. Rows are then handed out by number until somebody asks what they are; not where that costs a
+** scan, since the first day's would have been for nothing.
+*/
+static int may_be_idle(const Cursor *c, int column){
+  const Table *t = (const Table *)c->base.pVtab;
+  int i;
+  if( !c->plan.exact || c->asked_columns || !t->is_hooks ) return 0;
+  for(i = 0; i < c->plan.nTerm; i++){
+    int col = c->plan.terms[i].col;
+    if( col - 1 == column ) return column == t->id || t->columns[column].index;
+  }
+  return 0;
+}
+
 static void choose_columns(Cursor *c){
   Table *t = (Table *)c->base.pVtab;
   int i, any = 0;
   for(i = 0; i < t->n; i++){
     c->map[i] = is_used(&c->plan, i + 1) ? 0 : -1;
-    any |= c->map[i] == 0;
+    any |= c->map[i] == 0 && !may_be_idle(c, i);
   }
   for(i = 0; i < c->plan.nOrder; i++){
     int col = c->plan.order[i].col;
@@ -388,14 +404,32 @@ int cursor_next(sqlite3_vtab_cursor *cur){
 
 int cursor_eof(sqlite3_vtab_cursor *cur){ return ((Cursor *)cur)->at < 0; }
 
+/* The rows that were handed out by number turn out to be asked what they are. */
+static int ask_columns(Cursor *c){
+  int rc = stream_step_into(c, &c->streams[c->at]);
+  c->asked_columns = 1;
+  c->counting = 0;
+  if( rc == SQLITE_ROW ) return SQLITE_OK;
+  c->nStream = 0;
+  c->at = -1;
+  /* Rows that went since they were counted: there is none left to stand for the one that was promised. */
+  return rc == SQLITE_DONE || rc == DAY_GONE || rc == DAY_BAD ? SQLITE_ABORT : rc;
+}
+
 int cursor_column(sqlite3_vtab_cursor *cur, sqlite3_context *ctx, int col){
   Cursor *c = (Cursor *)cur;
   Table *t = (Table *)cur->pVtab;
   Stream *s = &c->streams[c->at];
   const Name *name = s->day->name;
   if( INNER(t, col) ){
-    int at = c->map[col - 1];
-    if( at < 0 || s->counting ) return SQLITE_INTERNAL;   /* SQLite did not say that it would ask */
+    int at;
+    if( s->counting ){
+      int rc = ask_columns(c);
+      if( rc != SQLITE_OK ) return rc;
+      s = &c->streams[c->at];
+    }
+    at = c->map[col - 1];
+    if( at < 0 ) return SQLITE_INTERNAL;   /* SQLite did not say that it would ask */
     sqlite3_result_value(ctx, sqlite3_column_value(s->stmt->stmt, at));
   }else if( col == COL_CONTEXT ){
     sqlite3_result_text(ctx, name->context, name->nContext, SQLITE_STATIC);   /* as long as the connection */
@@ -414,14 +448,9 @@ int cursor_rowid(sqlite3_vtab_cursor *cur, sqlite3_int64 *out){
   Stream *s = &c->streams[c->at];
   const Name *name = s->day->name;
   if( s->counting ){
-    int rc = stream_step_into(c, s);
-    /* Rows that went since they were counted: the last one's number is as good as any. */
-    if( rc == SQLITE_DONE || rc == DAY_GONE || rc == DAY_BAD ) rc = SQLITE_ABORT;
-    if( rc != SQLITE_ROW ){
-      c->nStream = 0;
-      c->at = -1;
-      return rc;
-    }
+    int rc = ask_columns(c);
+    if( rc != SQLITE_OK ) return rc;
+    s = &c->streams[c->at];
   }
   if( name->ordinal >= MAX_ORDINALS ){
     sqlite3_free(cur->pVtab->zErrMsg);

@@ -189,6 +189,7 @@ typedef struct Table {
 /* A condition of the plan. `col` is the virtual table's, -1 for the rowid. */
 typedef struct Term {
   char op;                    /* see plan.c */
+  char exact;                 /* SQLite does not look again */
   int col;
   sqlite3_value *value;       /* a copy; of IN, NULL */
   sqlite3_value **list;       /* of IN: copies */
@@ -205,7 +206,7 @@ typedef struct Order {
 
 typedef struct Plan {
   u64 used;                   /* SQLite's colUsed */
-  int strict;
+  int exact;                  /* SQLite looks at no condition again */
   int nTerm;
   Term terms[MAX_TERMS];
   int nOrder;
@@ -253,7 +254,7 @@ typedef struct Cursor {
   int nAsked;
   int next;                   /* which of them comes next */
   int strict;
-  int counting;               /* no column of a day is asked for */
+  int counting;               /* no column of a day is asked for, or none was so far */
   i64 left;                   /* of the limit; -1 for none */
   Bind *binds;                /* of the statement that is being made */
   int nBind, spaceBind;
@@ -262,6 +263,7 @@ typedef struct Cursor {
   int nStream, spaceStream;
   int at;                     /* the stream whose row is current, -1 at the end */
   int second;                 /* the one that is next after it, -1 where there is no other */
+  int asked_columns;          /* what is counted is asked for after all */
   int asking;                 /* it was asked something before */
 } Cursor;
 

@@ -291,7 +291,8 @@ static char *as_it_stands(const char *path){
 }
 
 static int configure(Conn *c, int cacheKib){
-  static const int on[] = {SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE};
+  /* QPSG: else a statement is made anew for every value that is bound to it, to look it up in statistics: 40 us a day. */
+  static const int on[] = {SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, SQLITE_DBCONFIG_ENABLE_QPSG};
   static const int off[] = {SQLITE_DBCONFIG_DQS_DML, SQLITE_DBCONFIG_ENABLE_TRIGGER,
                             SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION};
   char pragmas[120];

@@ -172,11 +172,20 @@ static void condition(Writing *w){
   sqlite3_str_appendall(w->sql, w->conditions++ ? " and " : " where ");
 }
 
+/* What a SELECT gives has not the affinity that was declared for it: a text beside a column of numbers stays a text. */
+static int is_pushable(const Writing *w, int column, char op, sqlite3_value *v){
+  char kind = w->t->columns[column].kind;
+  if( w->t->inner == 0 && op != 'l' && op != 'g' && (kind == 'i' || kind == 'r' || kind == 'n') ){
+    int type = sqlite3_value_type(v);
+    return type == SQLITE_INTEGER || type == SQLITE_FLOAT || (type == SQLITE_NULL && value_pushable(kind, op, v));
+  }
+  return value_pushable(kind, op, v);
+}
+
 static void write_in(Writing *w, const Term *term, int column){
   int i;
-  char kind = w->t->columns[column].kind;
   if( term->nList > MOST_IN ) return;
-  for(i = 0; i < term->nList; i++) if( !value_pushable(kind, 'I', term->list[i]) ) return;
+  for(i = 0; i < term->nList; i++) if( !is_pushable(w, column, 'I', term->list[i]) ) return;
   condition(w);
   write_name(w, column);
   sqlite3_str_appendall(w->sql, " in (");
@@ -189,7 +198,7 @@ static void write_in(Writing *w, const Term *term, int column){
 
 /* Whether what looks like a number in a column of text may be below the text after all: see values.c. */
 static int below(const Writing *w, const Term *term, int column){
-  return w->t->columns[column].kind == 't' && (term->op == '<' || term->op == '{') &&
+  return w->t->columns[column].kind == 't' && !term->exact && (term->op == '<' || term->op == '{') &&
          sqlite3_value_type(term->value) == SQLITE_TEXT && strcmp((const char *)sqlite3_value_text(term->value), ":") < 0;
 }
 
@@ -212,7 +221,7 @@ void write_term(Writing *w, const Term *term){
     sqlite3_str_appendall(w->sql, term->op == '0' ? " is null" : " is not null");
     return;
   }
-  if( !value_pushable(w->t->columns[column].kind, term->op, term->value) ) return;
+  if( !is_pushable(w, column, term->op, term->value) ) return;
   condition(w);
   write_name(w, column);
   if( below(w, term, column) ){

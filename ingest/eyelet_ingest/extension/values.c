@@ -77,7 +77,7 @@ int value_compare(sqlite3_value *a, sqlite3_value *b){
 int value_pushable(char kind, char op, sqlite3_value *v){
   int type = sqlite3_value_type(v);
   int is_equality = op == '=' || op == 'S' || op == '!' || op == 'X' || op == 'I';
-  if( op == 'l' || op == 'g' ) return type == SQLITE_TEXT;
+  if( op == 'l' || op == 'g' ) return type != SQLITE_NULL;   /* functions: they make a text of it, here as there */
   if( type == SQLITE_NULL ) return op == 'S' || op == 'X';
   if( kind == 'i' || kind == 'r' || kind == 'n' ) return 1;
   if( kind == 't' ) return type == SQLITE_TEXT || (type == SQLITE_BLOB && is_equality);
