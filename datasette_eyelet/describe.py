@@ -85,7 +85,12 @@ _SHOWN: dict[str, dict[str, Any]] = {
 }
 
 
-_SHOWN_OVER_DAYS: dict[str, dict[str, Any]] = {"hooks": {"sort_desc": "id", "label_column": "src"}}
+# A view is sorted where its days give that order: `sessions` and `sources` are counted before they can be.
+_SHOWN_OVER_DAYS: dict[str, dict[str, Any]] = {
+    "hooks": {"sort_desc": "id", "label_column": "src"},
+    "calls": {"sort_desc": "id"},
+    "partitions": {"sort_desc": "date"},
+}
 
 
 def database(name: str) -> dict[str, Any]:
