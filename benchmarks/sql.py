@@ -31,7 +31,8 @@ from eyelet_ingest.store.store import Store
 
 START = searching.START
 ROUNDS = 9
-ROWS = f"select {', '.join((*schema.COLUMNS, *schema.DERIVED))} from hooks"
+# `arrived` is when the root stored it, which no two stores share.
+ROWS = f"select {', '.join(name for name in (*schema.COLUMNS, *schema.DERIVED) if name != 'arrived')} from hooks"
 SESSION, GIT, RARE = "session-000123", "claude.posttooluse.bash.git", "claude.posttooluse.bash.rare"
 Side = Callable[[], object]
 
