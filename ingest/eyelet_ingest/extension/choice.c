@@ -200,15 +200,23 @@ static int for_all(Writing *w, Way *ways, int n){
   return rc;
 }
 
-/* Sets `by` and `nothing`. What a day without these indexes says is no error: it is asked without a word about them. */
+static int is_equal(int column, const Way *ways, int n){
+  int i;
+  for(i = 0; i < n; i++) if( ways[i].column == column ) return ways[i].in_order;
+  return 0;
+}
+
+/* Sets `by`, `nothing` and `is_bounded`. What a day without these indexes says is no error: it is asked without a word about them. */
 int choose_index(Writing *w){
   Way ways[MOST_WAYS];
   int n, rc = SQLITE_OK;
   w->by = BY_ITSELF;
   if( !w->t->is_hooks || w->c->ids.low > w->c->ids.high ) return SQLITE_OK;
+  w->is_bounded = is_by_id(w);
   n = find_ways(w, ways);
   if( n == 1 && ways[0].in_order ) w->by = ways[0].column;
   else if( n ) rc = is_by_id(w) ? for_page(w, ways, n) : for_all(w, ways, n);
+  if( w->by == BY_TIME || is_equal(w->by, ways, n) ) w->is_bounded = 1;
   if( rc == SQLITE_ERROR ){
     w->by = BY_ITSELF;
     w->nothing = 0;

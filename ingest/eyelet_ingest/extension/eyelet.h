@@ -314,6 +314,7 @@ typedef struct Writing {
   int conditions;             /* so many are written */
   int strays;                 /* there are rows of another day's time */
   int by;                     /* the column whose index is used, or one of the two below */
+  int is_bounded;             /* bounds of ids cost nothing: by the index, or the order, that is used */
   int nothing;                /* the day holds no row that fits */
 } Writing;
 #define BY_ITSELF (-1)        /* as SQLite likes */

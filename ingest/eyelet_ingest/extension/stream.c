@@ -151,7 +151,7 @@ static int find_strays(Writing *w){
   int rc;
   if( !w->t->is_hooks || w->c->pinned ) return SQLITE_OK;
   w->strays = 1;
-  if( w->by != BY_ITSELF || w->c->plan.nOrder ) return SQLITE_OK;
+  if( w->is_bounded ) return SQLITE_OK;
   bind_number(w, w->s->day->first);
   bind_number(w, w->s->day->first + DAY_US - 1);
   if( w->rc != SQLITE_OK ) return w->rc;
