@@ -318,16 +318,29 @@ static const sqlite3_module partitions_module = {
   .xRowid = cursor_rowid,
 };
 
+/*
+** One table of functions serves the process, and is written once, since other threads read it meanwhile. Two copies of
+** SQLite on one file would lose each other's locks, so a second one is refused.
+*/
+static int adopt(const sqlite3_api_routines *api){
+  static int state;   /* 0: nobody's; 1: being written; 2: there */
+  int none = 0;
+  if( __atomic_compare_exchange_n(&state, &none, 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) ){
+    SQLITE_EXTENSION_INIT2(api);
+    __atomic_store_n(&state, 2, __ATOMIC_RELEASE);
+  }
+  while( __atomic_load_n(&state, __ATOMIC_ACQUIRE) != 2 ){}
+  return sqlite3_api == api;
+}
+
 __attribute__((visibility("default")))
 int sqlite3_eyelet_init(sqlite3 *db, char **error, const sqlite3_api_routines *api){
   Space *space;
   int rc;
-  if( sqlite3_api != 0 && sqlite3_api != api ){
-    /* One table of functions serves the process: two copies of SQLite on one file would lose each other's locks. */
+  if( !adopt(api) ){
     *error = api->mprintf("eyelet: another SQLite of this process has loaded it already");
     return SQLITE_ERROR;
   }
-  SQLITE_EXTENSION_INIT2(api);
   if( sqlite3_libversion_number() < LEAST_VERSION ){
     *error = sqlite3_mprintf("eyelet: SQLite %s is too old, 3.37 is the oldest that will do", sqlite3_libversion());
     return SQLITE_ERROR;
