@@ -186,7 +186,7 @@ order by hooks.id desc
 ERROR_CODES = f"""
 with coded as (
     select value as error_code, sum(events) as events, sum(errors) as error_events, max(last_id) as last_id
-    from counts where field = 'error_code' and {_within(30, "last_id")} group by value
+    from counts where field = 'error_code' and {_within(30, "last_id")} group by +value
 ),
 failed as (
     select coalesce(sum(errors), 0) as error_events, max(case when errors > 0 then last_id end) as last_id
@@ -238,7 +238,7 @@ SESSIONS = f"""
 with told as (
     select context_name, value as session_id, min(hour_us) as from_us, max(last_id) as last_id, sum(events) as events,
         sum(errors) as error_events
-    from counts where field = 'session_id' and value > '' and {_within(30, "last_id")} group by context_name, value
+    from counts where field = 'session_id' and value > '' and {_within(30, "last_id")} group by +context_name, +value
 )
 select context_name, session_id,
     strftime('%Y-%m-%d %H:%M:%f', (
@@ -293,7 +293,7 @@ select strftime('%Y-%m-%d %H:%M', hour_us / 1000000, 'unixepoch') as hour_utc, s
     sum(errors) as error_events
 from counts
 where field = 'hook_type' and {_within(2, "last_id")}
-group by hour_us
+group by +hour_us
 order by hour_us desc
 {_LIMIT.format(1000)}
 """  # noqa: S608
