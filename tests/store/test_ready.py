@@ -351,6 +351,11 @@ def test_counts_are_exact_for_every_column(days: Across, told: list[Told]) -> No
     sql = "select context_name, hour_us, field, value, sum(events), sum(errors) from counts group by 1, 2, 3, 4"
     found = {tuple(row[:4]): row[4:] for row in days.conn.execute(sql)}
     assert found == {key: (expected[key], failed[key]) for key in expected}
+    daily: Counter[tuple[str, int, str, str]] = Counter()
+    for (context, hour_us, field, value), events in expected.items():
+        daily[context, hour_us // DAY_US * DAY_US, field, value] += events
+    sql = "select context_name, day_us, field, value, sum(events) from daily_counts group by 1, 2, 3, 4"
+    assert {tuple(row[:4]): row[4] for row in days.conn.execute(sql)} == daily
 
 
 def test_sources_and_sessions_add_up_to_their_events(days: Across, told: list[Told]) -> None:
