@@ -315,6 +315,7 @@ typedef struct Writing {
   int strays;                 /* there are rows of another day's time */
   int by;                     /* the column whose index is used, or one of the two below */
   int is_bounded;             /* bounds of ids cost nothing: by the index, or the order, that is used */
+  int is_prefix;              /* the index is used for the beginning of a LIKE */
   int nothing;                /* the day holds no row that fits */
 } Writing;
 #define BY_ITSELF (-1)        /* as SQLite likes */
@@ -328,6 +329,7 @@ void write_besides(Writing *w);
 /* stream.c */
 void binds_clear(Cursor *c);
 void bind_number(Writing *w, i64 number);
+void bind_text(Writing *w, char *text, int n);
 int one_number(Writing *w, const char *sql, i64 *out);
 void write_term(Writing *w, const Term *term);
 void write_bounds(Writing *w);
@@ -350,6 +352,6 @@ int value_compare(sqlite3_value *a, sqlite3_value *b);
 int value_pushable(char kind, char op, sqlite3_value *v);
 int value_number(sqlite3_value *v, i64 *integer, double *real);
 void range_narrow(Range *r, char op, sqlite3_value *v, double unit, i64 slack);
-int prefix_of(const char *pattern, int n, char op);
+int prefix_of(const char *pattern, int n);
 
 #endif

@@ -45,6 +45,17 @@ void bind_number(Writing *w, i64 number){
   if( b ) b->number = number;
 }
 
+/* The text becomes the statement's. */
+void bind_text(Writing *w, char *text, int n){
+  Bind *b = bind(w);
+  if( b == 0 ){
+    sqlite3_free(text);
+    return;
+  }
+  b->text = text;
+  b->nText = n;
+}
+
 static int bind_all(Cursor *c, sqlite3_stmt *stmt){
   int i, rc = SQLITE_OK;
   for(i = 0; i < c->nBind && rc == SQLITE_OK; i++){

@@ -165,14 +165,12 @@ void range_narrow(Range *r, char op, sqlite3_value *v, double unit, i64 slack){
   }
 }
 
-/* How many bytes of the pattern of LIKE ('l') or GLOB ('g') stand for themselves, from its beginning. */
-int prefix_of(const char *pattern, int n, char op){
+/* How many bytes of the pattern of a LIKE stand for themselves, from its beginning; only of ASCII, which has one case. */
+int prefix_of(const char *pattern, int n){
   int i;
   for(i = 0; i < n; i++){
     char c = pattern[i];
-    if( c == 0 ) break;
-    if( op == 'l' ? c == '%' || c == '_' : c == '*' || c == '?' || c == '[' ) break;
-    if( op == 'l' && (unsigned char)c >= 0x80 ) break;   /* may have another case, where LIKE is told so */
+    if( c == 0 || c == '%' || c == '_' || (unsigned char)c >= 0x7f ) break;
   }
   return i;
 }
