@@ -32,7 +32,9 @@ _AFTER = re.compile(
     r"(?:\s+or\s+\(context_name = :p\d+ and id = :p\d+ and root > :p\d+\))?\)\)\)"
 )
 # The first page in some order: the pages after it tell equal ones apart by the key, and so must this one.
-_FIRST = re.compile(r"(select [\w, \"\[\]]+ from hooks (?:where .+ )?order by (\w+)(?: desc)?)( limit \d+)", re.DOTALL)
+_FIRST = re.compile(
+    r"(select [\w, \"\[\]]+ from (hooks|partitions) (?:where .+ )?order by (\w+)(?: desc)?)( limit \d+)", re.DOTALL
+)
 _ROW = 'select * from hooks where "context_name"=:p0 AND "id"=:p1'
 _COUNT_ALL = "select count(*) from hooks "
 # 0.65 and 1.0, before they suggest facets
@@ -168,10 +170,11 @@ class Counting:
 
 def narrowed(sql: str, several: bool = False) -> str:
     """The same question with the range it implies, and an order without ties; of `several` roots a row says its own."""
-    root = ", root" if several else ""
     if first := _FIRST.fullmatch(sql):
-        key = ", context_name" if first[2] == "id" else ", context_name, id"
-        return f"{first[1]}{key}{root}{first[3]}"
+        key = (
+            ("context_name", "id", *(["root"] if several else [])) if first[2] == "hooks" else ("context_name", "date")
+        )
+        return f"{first[1]}{''.join(f', {name}' for name in key if name != first[3])}{first[4]}"
     if several and sql.startswith(_ROW):
         return f"select *, root{sql.removeprefix('select *')}"
     return _AFTER.sub(r"(\1 \2= :\3 and \g<0>)", sql)
