@@ -57,7 +57,7 @@ def questions(end: int, days: int) -> list[Question]:
     seven = Filter(since_us=week, until_us=end)
     latest = "order by id desc limit 100"
     tools = "select tool_name, count(*) from hooks where tool_name is not null group by 1"
-    counted = "select {}, sum(events) from counts where field = '{}' group by 1"
+    counted = "select {}, sum(events) from daily_counts where field = '{}' group by 1"
     under = f"{ROWS} where src glob ? and id >= ? {latest}"
     counting = "select count(*) from hooks where src glob ? and id >= ?"
     bytes_by_tool = "select tool_name, sum(length(data)) from hooks group by 1"
