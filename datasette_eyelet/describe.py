@@ -70,6 +70,11 @@ _OVER_DAYS: dict[str, dict[str, Any]] = {
         "description": "How often each value occurs in each hour: from the days' statistics where they hold.",
         "columns": {"hour_us": "Where the hour begins, in microseconds since 1970 UTC", "field": "The column counted"},
     },
+    "daily_counts": {
+        "title": "Counts by day",
+        "description": "How often each value occurs in each day: from the days' statistics where they hold.",
+        "columns": {"day_us": "Where the day begins, in microseconds since 1970 UTC", "field": "The column counted"},
+    },
     "sessions": {
         "title": "Sessions",
         "description": "Each session of an agent: from when to when, how much, what failed.",

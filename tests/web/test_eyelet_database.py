@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from datasette_eyelet import eyelet_counts, instance
+from datasette_eyelet import describe, eyelet_counts, instance, queries
 from datasette_eyelet.scope import Scope, scope_of
 from eyelet_ingest.store import connect, layout
 from eyelet_ingest.store.layout import DAY_US, key_for
@@ -350,3 +350,45 @@ async def test_no_hostile_character_of_any_day_reaches_a_cell(way: str, site: An
         assert cells and any("\\u202e" in cell for cell in cells), page
         for bad in ("\u202e", "\x1b"):
             assert not any(bad in cell for cell in cells), (page, bad)
+
+
+async def test_the_front_page_leads_to_the_table_of_each_context(open_site: Any, record: Any, noon_us: int) -> None:
+    site = await open_site(contexts={"mine": {"allow": {"id": "bob"}}})
+    record(noon_us, context="mine")
+    record(noon_us, context="other")
+    for actor, expected in ((BOB, {"mine"}), ({"id": "root"}, {"mine", "other"})):
+        html = (await site.get("/", actor)).text
+        assert set(re.findall(r'href="/eyelet-([a-z]+)/hooks"', html)) == expected
+        for context in expected:
+            assert (await site.get(f"/eyelet-{context}/hooks", actor)).status_code == 200
+
+
+async def test_every_table_over_days_is_described_and_hidden_by_no_query(
+    way: str, site: Any, record: Any, noon_us: int
+) -> None:
+    record(noon_us)
+    database = site.datasette.databases["eyelet"]
+    listed = set(await database.table_names()) - set(await database.hidden_table_names())
+    names = listed | set(await database.view_names())
+    assert names == set(describe.database("eyelet")["tables"])
+    assert not names & {query.name for query in queries.queries_of("eyelet")}, "0.65 shows the query in its place"
+
+
+@pytest.mark.parametrize(
+    ("asked", "sampled"),
+    [
+        ("select x as value from (\n select x from hooks where (y = :p0 or z)\n ) where x", True),
+        ("select distinct json_type(x)\n from (select x from hooks ) where x", True),
+        ("with limited as (select * from (select x from hooks ) limit 1000) select x", False),
+        ("select date(x) from (select * from (select x from hooks ) limit 100) where x glob '?'", True),
+        ("select 1", False),
+        ("select x from (select x from hooks", False),
+    ],
+)
+def test_a_suggestion_looks_at_a_sample(asked: str, sampled: bool) -> None:
+    sql, _ = eyelet_counts._sampled(asked)
+    assert (sql != asked) == sampled
+    if sampled:
+        as_asked = sql.replace(f" limit {eyelet_counts.SAMPLE_ROWS}", "")
+        assert "".join(as_asked.split()) == "".join(asked.split())
+        assert sql.index(" limit ") > sql.index(" hooks")
