@@ -280,19 +280,19 @@ static int compare(const Cursor *c, const Stream *a, const Stream *b){
   return 0;
 }
 
-/* The least row of those that are there, and the least of the others: while the same stream stays below that, which is
-** long where values repeat, one look is enough. */
-static void choose_stream(Cursor *c){
-  int i;
-  c->at = c->nStream ? 0 : -1;
-  c->second = -1;
-  for(i = 1; i < c->nStream; i++){
-    if( compare(c, &c->streams[i], &c->streams[c->at]) < 0 ){
-      c->second = c->at;
-      c->at = i;
-    }else if( c->second < 0 || compare(c, &c->streams[i], &c->streams[c->second]) < 0 ){
-      c->second = i;
-    }
+/* The streams are a heap: the least row is that of the first. Put the one at `i` in its place, those below it being so. */
+static void sift(Cursor *c, int i){
+  for(;;){
+    int least = i, child = 2 * i + 1;
+    Stream kept;
+    if( child < c->nStream && compare(c, &c->streams[child], &c->streams[least]) < 0 ) least = child;
+    child++;
+    if( child < c->nStream && compare(c, &c->streams[child], &c->streams[least]) < 0 ) least = child;
+    if( least == i ) return;
+    kept = c->streams[i];
+    c->streams[i] = c->streams[least];
+    c->streams[least] = kept;
+    i = least;
   }
 }
 
@@ -342,7 +342,7 @@ static int are_merged(const Cursor *c, const Day *a, const Day *b){
 
 /* The next days that have a row; those of one time together, where their order counts. */
 static int open_next(Cursor *c){
-  int rc = SQLITE_OK;
+  int i, rc = SQLITE_OK;
   while( rc == SQLITE_OK && c->nStream == 0 && c->next < c->nAsked ){
     const Day *first = c->asked[c->next];
     if( space_interrupted(((Table *)c->base.pVtab)->space) ) return SQLITE_INTERRUPT;
@@ -351,7 +351,8 @@ static int open_next(Cursor *c){
       c->next++;
     }while( rc == SQLITE_OK && c->next < c->nAsked && are_merged(c, first, c->asked[c->next]) );
   }
-  choose_stream(c);
+  for(i = c->nStream / 2 - 1; i >= 0; i--) sift(c, i);
+  c->at = c->nStream ? 0 : -1;
   if( rc != SQLITE_OK ) close_streams(c);
   return rc;
 }
@@ -387,10 +388,9 @@ int cursor_next(sqlite3_vtab_cursor *cur){
     return SQLITE_OK;
   }
   rc = stream_next(c, s);
-  if( rc == SQLITE_ROW && (c->second < 0 || compare(c, s, &c->streams[c->second]) <= 0) ) return SQLITE_OK;
   if( rc != SQLITE_ROW ){
     const Day *day = s->day;
-    c->streams[c->at] = c->streams[--c->nStream];
+    *s = c->streams[--c->nStream];
     rc = settle(c, day, rc);
     if( rc != SQLITE_OK ){
       close_streams(c);
@@ -398,7 +398,7 @@ int cursor_next(sqlite3_vtab_cursor *cur){
     }
     if( c->nStream == 0 ) return open_next(c);
   }
-  choose_stream(c);
+  if( c->nStream > 1 ) sift(c, 0);
   return SQLITE_OK;
 }
 

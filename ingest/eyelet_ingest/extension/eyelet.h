@@ -261,8 +261,7 @@ typedef struct Cursor {
   int *map;                   /* column of the day -> of its statement, -1 where it is not selected */
   Stream *streams;            /* of one day, its contexts */
   int nStream, spaceStream;
-  int at;                     /* the stream whose row is current, -1 at the end */
-  int second;                 /* the one that is next after it, -1 where there is no other */
+  int at;                     /* 0: the first stream's row is current; -1 at the end */
   int asked_columns;          /* what is counted is asked for after all */
   int asking;                 /* it was asked something before */
 } Cursor;

@@ -204,6 +204,7 @@ static int keep_order(Draft *d){
       return 0;
     }else if( !timed && !is_time ){
       if( n && !other ) return 0;   /* by context, and then by what is no time */
+      if( t->inner == 0 ) return 0;   /* nothing in the day serves it: SQLite sorts once rather than each day */
       other = 1;
     }
     for(j = 0; j < n && kept[j].col != col; j++){}
