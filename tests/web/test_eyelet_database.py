@@ -211,7 +211,7 @@ async def test_without_the_extension_the_newest_days_are_there_and_the_page_says
         html = (await site.get(page)).text
         html = (await site.get(page)).text
         said = html.split('class="eyelet-warning"')[1].split("</p>")[0]
-        assert "10 days" in said and "3 others" in said and "it is not built" in said, page
+        assert "newest 10" in said and "3 others" in said and "it is not built" in said, page
         assert "/-/eyelet/days" in said
     assert len((await site.json("/eyelet/partitions.json?_size=max"))["rows"]) == 13
 
