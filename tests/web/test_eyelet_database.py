@@ -13,6 +13,7 @@ from datasette_eyelet import describe, eyelet_counts, instance, queries
 from datasette_eyelet.scope import Scope, scope_of
 from eyelet_ingest.store import connect, layout
 from eyelet_ingest.store.layout import DAY_US, key_for
+from eyelet_ingest.store.store import Store
 
 BOB = {"id": "bob"}
 HOSTILE = "\u202e<script>alert(1)</script>\x1b[2J"
@@ -236,6 +237,34 @@ async def test_facets_and_counts_are_those_of_all_rows(way: str, site: Any, reco
     assert (await database.table_counts(1_000))["hooks"] == 14
 
 
+async def test_what_is_remembered_of_a_days_rows_ends_with_its_files(
+    site: Any, record: Any, root: str, noon_us: int
+) -> None:
+    if reason := why_not():
+        pytest.skip(reason)
+    path = layout.db_path(root, key_for("default", noon_us))
+
+    def age() -> None:
+        """Long ago is when a file is trusted to show its next change."""
+        for name in (path, path + "-wal"):
+            if os.path.exists(name):
+                before_ns = os.stat(name).st_mtime_ns - 60_000_000_000
+                os.utime(name, ns=(before_ns, before_ns))
+
+    counting = site.datasette.databases["eyelet"].counting
+    record(noon_us, noon_us - DAY_US)
+    age()
+    assert await counting.events(1_000) == 2
+    assert path in counting._known
+    assert await counting.events(0) is None, "the other day's file is new, and there is no time to count it"
+    record(noon_us + 1)
+    assert await counting.events(1_000) == 3
+    age()
+    assert await counting.events(1_000) == 3
+    remove(Store(root), noon_us)
+    assert await counting.events(1_000) == 1
+
+
 async def test_the_csv_stream_holds_every_row_once(way: str, site: Any, record: Any, noon_us: int) -> None:
     times = [noon_us - day * DAY_US + number for day in range(4) for number in range(300)]
     record(*times)
@@ -290,7 +319,7 @@ def make_page() -> Callable[[str], None]:
         conn.close()
         size = os.path.getsize(path)
         with open(path, "r+b") as file:
-            for page in range(8, size // 4096 - 1):
+            for page in range(size // 8192, size // 4096 - 1):
                 file.seek(page * 4096)
                 file.write(b"\xff" * 4096)
 
