@@ -446,7 +446,7 @@ def test_no_query_looks_at_every_row_of_an_attached_day(case: Case, name: str) -
         plan = [row[3] for row in days.conn.execute(f"explain query plan {QUERIES[name].sql}", asked)]
         days.close()
     rows = [line for line in plan if re.match(r"(SCAN|SEARCH) d[0-9]+\.hooks", line)]
-    assert rows and all(line.startswith("SEARCH") or "USING INDEX" in line for line in rows), rows
+    assert rows and all(line.startswith("SEARCH") or "USING INDEX" in line for line in rows), (rows, days.covers)
 
 
 def test_no_query_hides_a_table() -> None:

@@ -66,10 +66,11 @@ VALUES_COLUMNS = (
 _HOUR = f"id / {HOUR_US} * {HOUR_US}"
 # Counted days are finished ones, all of whose hours are known.
 _IS_COUNTED = "(select count(*) from {day}eyelet_hours) = 24"
-_IS_NEW = f"""not exists (
+# Where no hour is counted, that is asked once and not of each row.
+_IS_NEW = f"""case when exists (select 1 from {{day}}eyelet_hours) then not exists (
     select 1 from {{day}}eyelet_hours known
     where known.hour = hooks.id / {HOUR_US} % 24 and known.arrived >= hooks.arrived
-)"""  # noqa: S608  our own names and numbers
+) else 1 end"""  # noqa: S608  our own names and numbers
 _EACH_HOUR = f"""
 select last_id as id, last_{_HOUR} as hour_us, field, value, events, errors from {{day}}eyelet_counts
 """  # noqa: S608
@@ -113,6 +114,25 @@ def _counted_sql(counted: str, by_hour: bool) -> str:
     return " union all ".join(arm.replace("HOUR", hour) for arm in (counted, *arms, _LATE.replace("FIELDS", fields)))
 
 
+_OF_FIELD = f"""
+select max(last_id) as id, min(last_{_HOUR}) as from_us, value, sum(events) as events, sum(errors) as errors
+from {{day}}eyelet_counts where field = 'FIELD' group by value
+union all
+select max(id), min({_HOUR}), FIELD, count(*), coalesce(sum(error = 1), 0) from {{day}}hooks
+where FIELD >= case when {_IS_COUNTED} then null else '' end and {_IS_NEW} group by FIELD
+union all
+select max(id), min({_HOUR}), FIELD, count(*), coalesce(sum(error = 1), 0) from {{day}}hooks
+where arrived > case when {_IS_COUNTED} then (select min(arrived) from {{day}}eyelet_hours) end and {_IS_NEW}
+group by +FIELD
+"""  # noqa: S608
+OF_FIELD_COLUMNS = (
+    ("id", "integer"),
+    ("from_us", "integer"),
+    ("value", "text"),
+    ("events", "integer"),
+    ("errors", "integer"),
+)
+
 # The same of a whole day, for who asks for no hour: a tenth of the rows leave the day.
 TOTALS_COLUMNS = (
     ("id", "integer"),
@@ -130,6 +150,9 @@ RELATIONS = {
     ),
     "eyelet_values": Relation(VALUES_COLUMNS, _counted_sql(_EACH_HOUR, by_hour=True)),
     "eyelet_totals": Relation(TOTALS_COLUMNS, _counted_sql(_EACH_DAY, by_hour=False)),
+    # One column's: what the views below ask of every day is understood there in a third of the time.
+    "eyelet_srcs": Relation(OF_FIELD_COLUMNS, _OF_FIELD.replace("FIELD", "src")),
+    "eyelet_sessions": Relation(OF_FIELD_COLUMNS, _OF_FIELD.replace("FIELD", "session_id")),
 }
 
 # A day knows its own events: a call over midnight is in two of them. One that lacks its answer is left out here where a
@@ -165,7 +188,7 @@ select context_name, id / {DAY_US} * {DAY_US} as day_us, field, value, events, e
 # `+value`: sorting what the days give is less than asking all of them at once, each in order.
 _SOURCES = """
 select context_name, value as src, sum(events) as events, sum(errors) as errors, max(id) as last_id
-from eyelet_totals where field = 'src' group by +context_name, +value
+from eyelet_srcs group by +context_name, +value
 """
 
 # Counted from statistics. What is looked up in rows costs only where it is asked for, and only the days of a session.
@@ -184,7 +207,7 @@ select told.context_name, told.session_id,
 from (
     select context_name, value as session_id, min(from_us) as from_us, max(id) as last_id, sum(events) as events,
         sum(errors) as errors
-    from eyelet_totals where field = 'session_id' and value <> '' group by +context_name, +value
+    from eyelet_sessions where value <> '' group by +context_name, +value
 ) told
 """  # noqa: S608  our own names and numbers
 

@@ -47,7 +47,14 @@ _TIME_UTC = _TIME.format("hooks.id", "time_utc")
 # One line of what happened: the first field of the payload that says something, else its beginning.
 _SAID = (
     *("tool_input.command", "tool_input.file_path", "tool_input.pattern", "tool_input.url", "tool_input.query"),
-    *("tool_input.description", "prompt", "message.content[0].text", "message.content[0].input", "message.content"),
+    *(
+        "tool_input.description",
+        "tool_input",
+        "prompt",
+        "message.content[0].text",
+        "message.content[0].input",
+        "message.content",
+    ),
     *("message", "last_assistant_message", "summary", "reason", "source"),
 )
 
