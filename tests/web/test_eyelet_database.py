@@ -138,9 +138,11 @@ async def test_who_may_see_one_context_has_its_table_and_no_other(
     for path in ("/eyelet", "/eyelet/hooks.json", "/eyelet-other", "/eyelet-other/hooks.json", "/eyelet-ghost/hooks"):
         assert await status(path, BOB) == 403, path
     assert await status("/eyelet-ghost/hooks", {"id": "root"}) == 404
-    for path in ("/", "/-/databases.json", "/.json"):
+    for path in ("/-/databases.json", "/.json"):
         for actor in (BOB, {"id": "root"}, None):
             assert "eyelet-mine" not in (await site.get(path, actor)).text, "it is there for who asks for it alone"
+    assert "eyelet-other" not in (await site.get("/", BOB)).text
+    assert "eyelet-" not in (await site.get("/", None)).text.replace("eyelet-front", "")
 
 
 def test_names_part_from_the_right() -> None:
