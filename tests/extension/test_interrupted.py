@@ -78,7 +78,7 @@ def test_interrupt_from_another_thread_ends_it(large: days.Days, loadable: str) 
 def test_a_hundred_threads_with_a_connection_each_answer_alike(made: days.Days, loadable: str) -> None:
     """Python's driver and SQLite: all at once, each with its own pool."""
     samples = samples_of(made.plain)
-    asked = [Selects(seeded(at), samples).select() for at in range(200 if SOAK else 12)]
+    asked = [Selects(seeded(at), samples).select() for at in range(200 if SOAK else 4)]
     right = [answer(made.plain, one.sql) for one in asked]
     wrong: list[str] = []
 

@@ -9,7 +9,7 @@ from tests.extension.native import ADDRESS, THREAD, Driver, driver, lines, valgr
 from tests.extension.selects import Select, Selects, samples_of, seeded
 
 SOAK = bool(os.environ.get("EYELET_SOAK"))
-STEP = int(os.environ.get("EYELET_OOM_STEP", 1 if SOAK else 151))  # every so manieth allocation fails
+STEP = int(os.environ.get("EYELET_OOM_STEP", 1 if SOAK else 257))  # of so many allocations one fails
 # One question of every kind: what is pushed down, merged, counted, sorted outside, and refused.
 CHOSEN = [
     Select("select * from hooks", "rows"),
@@ -36,7 +36,7 @@ COMPARABLE = [one for one in CHOSEN if "select rowid" not in one.sql]
 @pytest.fixture(scope="module")
 def questions(made: days.Days) -> list[Select]:
     samples = samples_of(made.plain)
-    return COMPARABLE + [Selects(seeded(10**6 + at), samples).select() for at in range(20_000 if SOAK else 150)]
+    return COMPARABLE + [Selects(seeded(10**6 + at), samples).select() for at in range(20_000 if SOAK else 90)]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_threads_that_share_nothing_race_for_nothing(
 ) -> None:
     """ThreadSanitizer over connections of eight threads on the same days."""
     racing = driver(tmp_path_factory.mktemp("thread"), "thread", *THREAD)
-    some = questions[: 2_000 if SOAK else 9]
+    some = questions[: 2_000 if SOAK else 5]
     assert racing.run("threads", 8, lines(made, some)) == (8 * len(some), 0)
 
 
