@@ -18,6 +18,7 @@ from eyelet_ingest.events import Event
 from eyelet_ingest.store import all_days, connect, ready, statistics
 from eyelet_ingest.store.across import Across
 from eyelet_ingest.store.layout import DAY_US
+from eyelet_ingest.store.maintenance import Maintenance
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -110,7 +111,12 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             for context in ("alpha", "beta"):
                 store.append([one.event for one in events if one.context == context], context)
             if maintained:
-                store.maintain(60_000)
+                Maintenance(root, least_events=1).run(store.catalog.partitions(), 60_000)
+        for part in store.catalog.parts():
+            reader = connect.open_reader(part.path)
+            hours = reader.execute("select count(*) from eyelet_hours").fetchone()[0]
+            reader.close()
+            assert hours == (24 if request.param != "read" else 0)
     return Case(root, everything)
 
 
