@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from datasette_eyelet import describe, eyelet_counts, instance, queries
+from datasette_eyelet import describe, instance, queries
 from datasette_eyelet.scope import Scope, scope_of
 from eyelet_ingest.store import connect, layout
 from eyelet_ingest.store.layout import DAY_US, key_for
@@ -328,24 +328,6 @@ def make_page() -> Callable[[str], None]:
     return damage
 
 
-@pytest.mark.parametrize(
-    ("asked", "expected"),
-    [
-        (
-            "where (id < :p2 or id is null or (id = :p2 and ((context_name > :p0)\n  or\n"
-            "(context_name = :p0 and id > :p1))))",
-            "where (id <= :p2 and (id < :p2 or id is null or (id = :p2 and ((context_name > :p0)\n  or\n"
-            "(context_name = :p0 and id > :p1)))))",
-        ),
-        ("where (id < :p2 or (id = :p2 and x) or y)", None),
-        ("where (id < :p2 or src = 'x')", None),
-        ("where (src < :p2 or src is null or (src = :p2 and ((context_name > :p0))))", None),
-    ],
-)
-def test_only_datasettes_own_words_are_narrowed(asked: str, expected: str | None) -> None:
-    assert eyelet_counts.narrowed(f"select 1 from hooks {asked}") == f"select 1 from hooks {expected or asked}"
-
-
 async def test_a_hundred_at_once_each_hear_the_truth_while_days_come(
     way: str, site: Any, record: Any, noon_us: int
 ) -> None:
@@ -403,23 +385,3 @@ async def test_every_table_over_days_is_described_and_hidden_by_no_query(
     names = listed | set(await database.view_names())
     assert names == set(describe.database("eyelet")["tables"])
     assert not names & {query.name for query in queries.queries_of("eyelet")}, "0.65 shows the query in its place"
-
-
-@pytest.mark.parametrize(
-    ("asked", "sampled"),
-    [
-        ("select x as value from (\n select x from hooks where (y = :p0 or z)\n ) where x", True),
-        ("select distinct json_type(x)\n from (select x from hooks ) where x", True),
-        ("with limited as (select * from (select x from hooks ) limit 1000) select x", False),
-        ("select date(x) from (select * from (select x from hooks ) limit 100) where x glob '?'", True),
-        ("select 1", False),
-        ("select x from (select x from hooks", False),
-    ],
-)
-def test_a_suggestion_looks_at_a_sample(asked: str, sampled: bool) -> None:
-    sql, _ = eyelet_counts._sampled(asked)
-    assert (sql != asked) == sampled
-    if sampled:
-        as_asked = sql.replace(f" limit {eyelet_counts.SAMPLE_ROWS}", "")
-        assert "".join(as_asked.split()) == "".join(asked.split())
-        assert sql.index(" limit ") > sql.index(" hooks")
