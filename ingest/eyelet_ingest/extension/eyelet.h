@@ -8,6 +8,7 @@
 **   stream.c   one day's statement: its SQL, its index, its values
 **   choice.c   which index of the day that is
 **   pool.c     the connections to days: few, kept, compared with the file before each use; interrupts
+**   words.c    the text index over all days
 **   values.c   comparing values as SQLite does, and the bounds that follow from them
 **   trouble.c  days that could not be read, and the table that lists them
 **
@@ -176,6 +177,7 @@ typedef struct Table {
   int timestamp;              /* which of them is the same in seconds, -1 for none */
   int is_hooks;               /* `id` is the key, and indexes are known */
   int strict;
+  int version;                /* of a text index: that of its rules; -1 of other tables */
   int busyMs, cacheKib;
 } Table;
 
@@ -345,6 +347,16 @@ int cursor_next(sqlite3_vtab_cursor *cur);
 int cursor_eof(sqlite3_vtab_cursor *cur);
 int cursor_column(sqlite3_vtab_cursor *cur, sqlite3_context *ctx, int col);
 int cursor_rowid(sqlite3_vtab_cursor *cur, sqlite3_int64 *out);
+
+/* words.c */
+int words_open(sqlite3_vtab *tab, sqlite3_vtab_cursor **out);
+int words_close(sqlite3_vtab_cursor *cur);
+int words_best(sqlite3_vtab *tab, sqlite3_index_info *info);
+int words_filter(sqlite3_vtab_cursor *cur, int col, const char *text, int argc, sqlite3_value **argv);
+int words_next(sqlite3_vtab_cursor *cur);
+int words_eof(sqlite3_vtab_cursor *cur);
+int words_column(sqlite3_vtab_cursor *cur, sqlite3_context *ctx, int col);
+int words_rowid(sqlite3_vtab_cursor *cur, sqlite3_int64 *out);
 
 /* values.c */
 int value_compare(sqlite3_value *a, sqlite3_value *b);
