@@ -26,7 +26,9 @@ QUERIES = (
     *("zebra", "foo_bar", "^git"),
 )
 INDEXED = (
-    """create virtual table hooks_fts using fts5 (command, other, content='', tokenize="unicode61 remove_diacritics 2")""",
+    """create virtual table hooks_fts using fts5 (
+        command, other, content='', tokenize="unicode61 remove_diacritics 2"
+    )""",
     "create table eyelet_text_gone (id integer primary key)",
     "create trigger eyelet_text_put before insert on hooks when 0 begin select 1; end",
     """create trigger eyelet_text_changed after update on hooks
