@@ -31,7 +31,8 @@ from eyelet_ingest.store.store import Store
 
 START = searching.START
 ROUNDS = 9
-ROWS = f"select {', '.join((*schema.COLUMNS, *schema.DERIVED))} from hooks"
+# `arrived` is when the root stored it, which no two stores share.
+ROWS = f"select {', '.join(name for name in (*schema.COLUMNS, *schema.DERIVED) if name != 'arrived')} from hooks"
 SESSION, GIT, RARE = "session-000123", "claude.posttooluse.bash.git", "claude.posttooluse.bash.rare"
 Side = Callable[[], object]
 
@@ -56,7 +57,7 @@ def questions(end: int, days: int) -> list[Question]:
     seven = Filter(since_us=week, until_us=end)
     latest = "order by id desc limit 100"
     tools = "select tool_name, count(*) from hooks where tool_name is not null group by 1"
-    counted = "select {}, sum(events) from counts where field = '{}' group by 1"
+    counted = "select {}, sum(events) from daily_counts where field = '{}' group by 1"
     under = f"{ROWS} where src glob ? and id >= ? {latest}"
     counting = "select count(*) from hooks where src glob ? and id >= ?"
     bytes_by_tool = "select tool_name, sum(length(data)) from hooks group by 1"
@@ -173,10 +174,11 @@ def pages(folder: str, days: int) -> None:
 
     async def asked() -> None:
         root = os.path.join(folder, "root")
-        plugins = {"plugins": {"datasette-eyelet": {"root": root}}, "allow": {"id": "root"}}
-        datasette = Datasette(metadata=plugins) if not hasattr(Datasette, "add_query") else Datasette(config=plugins)
+        datasette = Datasette(memory=True, metadata={"plugins": {"datasette-eyelet": {"root": root}}})
+        if hasattr(datasette, "root_enabled"):  # 1.0
+            datasette.root_enabled = True
         await datasette.invoke_startup()
-        cookies = {"ds_actor": datasette.client.actor_cookie({"id": "root"})}
+        cookies = {"ds_actor": datasette.sign({"a": {"id": "root"}}, "actor")}
         with Store(root) as store:
             day = store.catalog.partitions()[-1].mount_name
         times: dict[str, list[float]] = {"/eyelet/hooks": [], f"/{day}/hooks": []}

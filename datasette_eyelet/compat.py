@@ -13,7 +13,7 @@ import click
 from datasette.database import Database, QueryInterrupted, Results
 from datasette.plugins import pm
 from datasette.utils import StartupError, await_me_maybe
-from datasette.utils.asgi import Forbidden, Request
+from datasette.utils.asgi import Forbidden, NotFound, Request
 from datasette.views.base import DatasetteError as ViewError
 from pluggy import HookimplMarker
 
@@ -184,6 +184,10 @@ class ReadOnlyDatabase(Database):  # type: ignore[misc]  # Datasette has no type
         # Datasette would print a query that fails, its parameters too, which may be what somebody looks for: a secret.
         try:
             return await super().execute(sql, params, **{**named, "log_sql_errors": False})
+        except driver().ProgrammingError as error:
+            if "You did not supply a value for binding" in str(error):  # 0.65, at the address of a row with half a key
+                raise NotFound("Record not found: its key has more parts") from error
+            raise
         except driver().OperationalError as error:
             # A time that ends while SQLite looks at the columns of a view is told in these words.
             if str(error).startswith("expected 0 columns for ''"):

@@ -1,4 +1,4 @@
-"""What the tables over all days leave out, and why: said above the rows, where anybody who reads them sees it."""
+"""What the tables over all days leave out, and why: said above the rows, where whoever reads them sees it."""
 
 from typing import Any
 
@@ -20,22 +20,22 @@ def said(datasette: Any, name: str) -> Markup:
         return Markup("")
     covers = database.connections.covers()
     said = Markup("")
-    if covers is not None and not covers.extended:
+    if covers is not None and covers.left_out:
         said += _newest_alone(covers, Links(datasette, ()), database.scope.context)
     return said + _troubles(database.connections.troubles())
 
 
 def _newest_alone(covers: Covers, links: Links, context: str | None) -> Markup:
-    if not covers.left_out:
-        what = Markup("All days are in these tables now, but SQLite attaches no more than ten.")
-    else:
-        oldest, newest = covers.attached[-1].key.date, covers.attached[0].key.date
-        url = links.days(*((("context", context),) if context is not None else ()))
-        count = "1 other" if covers.left_out == 1 else f"{covers.left_out:,} others"
-        what = Markup(
-            'Only {} days from {} to {} are in these tables; <a href="{}">{}</a>, each a database of its own, are not.'
-        ).format(len(covers.attached), oldest, newest, url, count)
-    return Markup('<p class="eyelet-warning" role="status">{} {}</p>').format(what, one_line(covers.reason, 300))
+    url = links.days(*((("context", context),) if context is not None else ()))
+    others = "1 other" if covers.left_out == 1 else f"{covers.left_out:,} others"
+    newest = f"the newest {len(covers.attached)}"
+    if covers.attached:
+        newest += f", from {covers.attached[-1].key.date} to {covers.attached[0].key.date}, are"
+    why = one_line(covers.reason, REASON_MAX_CHARS)
+    return Markup(
+        '<p class="eyelet-warning" role="status">Of all days only {} in these tables; <a href="{}">{}</a>, each a '
+        "database of its own, are not, as {}</p>"
+    ).format(newest, url, others, why)
 
 
 def _troubles(troubles: Any) -> Markup:

@@ -50,7 +50,7 @@ def guarding_days(datasette: Any) -> Callable[[Any], Any]:
                 elif is_a_name:
                     await _over_days(datasette, scope, scope_of_name, partial(app, receive=receive), send)
                 else:
-                    await app(scope, receive, send)
+                    await app(compat.csv_that_works(scope) if _is_csv(scope) else scope, receive, send)
 
         return wrapped
 

@@ -85,6 +85,11 @@ _OVER_DAYS: dict[str, dict[str, Any]] = {
         "description": "How often each value occurs in each hour: from the days' statistics where they hold.",
         "columns": {"hour_us": "Where the hour begins, in microseconds since 1970 UTC", "field": "The column counted"},
     },
+    "daily_counts": {
+        "title": "Counts by day",
+        "description": "How often each value occurs in each day: from the days' statistics where they hold.",
+        "columns": {"day_us": "Where the day begins, in microseconds since 1970 UTC", "field": "The column counted"},
+    },
     "sessions": {
         "title": "Sessions",
         "description": "Each session of an agent: from when to when, how much, what failed.",
@@ -101,7 +106,12 @@ _SHOWN: dict[str, dict[str, Any]] = {
 }
 
 
-_SHOWN_OVER_DAYS: dict[str, dict[str, Any]] = {"hooks": {"sort_desc": "id", "label_column": "src"}}
+# A view is sorted where its days give that order: `sessions` and `sources` are counted before they can be.
+_SHOWN_OVER_DAYS: dict[str, dict[str, Any]] = {
+    "hooks": {"sort_desc": "id", "label_column": "src"},
+    "calls": {"sort_desc": "id"},
+    "partitions": {"sort_desc": "date"},
+}
 
 
 def database(name: str) -> dict[str, Any]:

@@ -36,25 +36,31 @@ class Connections:
         with self._lock:
             across = self._idle.pop() if self._idle else None
             age = self._age
+        across = across or self._make()
+        is_whole = False
         try:
-            if across is None:
-                across = self._make()
-            yield across.refresh()
+            conn = across.refresh()
+            is_whole = True
+            yield conn
         except BaseException as error:
             free_cursors(error)
             raise
         finally:
-            with self._lock:
-                if across is not None:
-                    self._covers = across.covers
-                    self._note(across.unreadable())
-                    if age == self._age:
-                        self._idle.append(across)
-                        self._used = True
-                        if self._timer is None:
-                            self._watch()
-                    else:
-                        across.close()
+            self._give_back(across, age, is_whole)
+
+    def _give_back(self, across: Across, age: int, is_whole: bool) -> None:
+        """Keep it for the next question, unless it could not be made ready, or all were to be closed meanwhile."""
+        met = across.unreadable() if is_whole else ()
+        with self._lock:
+            self._covers = across.covers
+            self._note(met)
+            if is_whole and age == self._age and not across.conn.in_transaction:
+                self._idle.append(across)
+                self._used = True
+                if self._timer is None:
+                    self._watch()
+                return
+        across.close()
 
     def covers(self) -> Covers | None:
         """What the connection that was used last shows; None where none was."""

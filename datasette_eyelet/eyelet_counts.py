@@ -32,12 +32,16 @@ _AFTER = re.compile(
     r"(?:\s+or\s+\(context_name = :p\d+ and id = :p\d+ and root > :p\d+\))?\)\)\)"
 )
 # The first page in some order: the pages after it tell equal ones apart by the key, and so must this one.
-_FIRST = re.compile(r"(select [\w, \"\[\]]+ from hooks (?:where .+ )?order by (\w+)(?: desc)?)( limit \d+)", re.DOTALL)
+_FIRST = re.compile(
+    r"(select [\w, \"\[\]]+ from (hooks|partitions) (?:where .+ )?order by (\w+)(?: desc)?)( limit \d+)", re.DOTALL
+)
 _ROW = 'select * from hooks where "context_name"=:p0 AND "id"=:p1'
 _COUNT_ALL = "select count(*) from hooks "
-_COUNT_OF = "select count(*) from (select "
+# 0.65 and 1.0, before they suggest facets
+_COUNT_OF = re.compile(r"select count\(\*\) from \(select (?:\* from \(select |(?!.* limit ))", re.DOTALL)
 _COUNT_FIRST = re.compile(r"select count\(\*\) from \(select \* from hooks\s+limit (\d+)\)")
 _FACET = re.compile(r"\s*select [\w\"\[\]]+ as value, count\(\*\) as count from \(")
+_OF = re.compile(r"\(\s*select (?!\* from \()")
 _LIMITED = re.compile(r" limit \d+$")
 
 State = tuple[int, ...] | None
@@ -64,6 +68,7 @@ class Counting:
     async def run(self, execute: Any, sql: str, params: Any, named: dict[str, Any]) -> Any:
         """The answer to a statement that `execute(sql, params, **named)` asks; QueryInterrupted where time ran out."""
         limit_ms = named.get("custom_time_limit")
+        is_somebodys = bool(named.get("truncate"))  # so Datasette asks what a person wrote
         if sql == _COUNT_ALL:
             return compat.one_value(await self.events(COUNT_MS), sql)
         if first := _COUNT_FIRST.fullmatch(sql):
@@ -74,10 +79,10 @@ class Counting:
             named = {**named, "custom_time_limit": None}  # somebody asked for it, and a year of days takes time to open
         elif limit_ms and limit_ms == self._database.ds.setting("facet_suggest_time_limit_ms"):
             return await self._suggestion(execute, sql, params, named)
-        elif sql.startswith(_COUNT_OF) and " limit " not in sql:
+        elif _COUNT_OF.match(sql) and not is_somebodys:
             return await self._bounded(execute, sql, params, named)
-        elif sql.startswith("select count(*) from hooks where ") and not named.get("truncate"):
-            named = {**named, "custom_time_limit": COUNT_MS}
+        elif sql.startswith("select count(*) from ") and not is_somebodys:
+            named = {**named, "custom_time_limit": min(limit_ms or COUNT_MS, COUNT_MS)}
         several = self._database.roots().several and await self._is_extended()
         return await execute(narrowed(sql, several), params, **named)
 
@@ -98,8 +103,8 @@ class Counting:
         return count
 
     async def _bounded(self, execute: Any, sql: str, params: Any, named: dict[str, Any]) -> Any:
-        """0.65 counts once more, to suggest facets, where there was no time to count: it asks only whether there are
-        fewer values than rows."""
+        """Datasette counts once more, to suggest facets, where there was no time to count: it asks only whether there
+        are fewer values than rows."""
         try:
             return await execute(sql, params, **{**named, "custom_time_limit": COUNT_MS / 4})
         except compat.QueryInterrupted:
@@ -165,26 +170,26 @@ class Counting:
 
 def narrowed(sql: str, several: bool = False) -> str:
     """The same question with the range it implies, and an order without ties; of `several` roots a row says its own."""
-    root = ", root" if several else ""
     if first := _FIRST.fullmatch(sql):
-        key = ", context_name" if first[2] == "id" else ", context_name, id"
-        return f"{first[1]}{key}{root}{first[3]}"
+        key = (
+            ("context_name", "id", *(["root"] if several else [])) if first[2] == "hooks" else ("context_name", "date")
+        )
+        return f"{first[1]}{''.join(f', {name}' for name in key if name != first[3])}{first[4]}"
     if several and sql.startswith(_ROW):
         return f"select *, root{sql.removeprefix('select *')}"
     return _AFTER.sub(r"(\1 \2= :\3 and \g<0>)", sql)
 
 
 def _sampled(sql: str) -> tuple[str, str]:
-    """A question for a suggestion asked of a sample, as 1.0 does, and what it is asked of."""
-    begin = sql.find("(\n")
-    if begin < 0 or "limited" in sql[:begin]:
-        begin = sql.find("(select ")
-    if begin < 0 or sql.lstrip().startswith("with limited"):
+    """A question for a suggestion asked of a sample, as 1.0 does by itself, and what it is asked of."""
+    found = _OF.search(sql)
+    if found is None:
         return sql, sql
+    begin = found.start()
     end = _closing(sql, begin)
     of = sql[begin + 1 : end].strip()
-    if end < 0 or not of.startswith("select ") or _LIMITED.search(of):
-        return sql, sql
+    if end < 0 or "limited" in sql[:begin] or _LIMITED.search(of):
+        return sql, of
     return f"{sql[: begin + 1]}{of} limit {SAMPLE_ROWS}{sql[end:]}", of
 
 

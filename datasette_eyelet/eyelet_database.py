@@ -116,6 +116,12 @@ class EyeletDatabase(compat.ReadOnlyDatabase):
     async def get_all_foreign_keys(self) -> Any:
         return await self._once(super().get_all_foreign_keys)
 
+    async def get_table_definition(self, table: str, type_: str = "table") -> Any:
+        """Of a virtual table what it would be as a table: its columns, and not where they come from."""
+        if table in all_days.RELATIONS and type_ == "table":
+            return all_days.stub(table)
+        return await super().get_table_definition(table, type_)
+
     async def _once(self, ask: Any, *table: str) -> Any:
         """The answer of the first time; whatever else a URL calls a table is not remembered."""
         key = (ask.__name__, *table)

@@ -73,6 +73,7 @@ class Context:
 
     span: Span
     search_url: str
+    table_url: str
     days_url: str
     years: list[Year]
     older: list[tuple[int, int, str]]
@@ -185,6 +186,7 @@ def _shown(span: Span, keys: list[PartitionKey], share: int, links: Links, *, un
     return Context(
         span=span,
         search_url=links.search((("context", name),)),
+        table_url=links.over_days(name),
         days_url=links.days(("context", name)),
         years=[
             Year(

@@ -42,8 +42,9 @@ class NoSuchDay(PartitionUnreadable):
     """Nothing was recorded on that day, or it was removed."""
 
 
-class BrokenDay(PartitionUnreadable, compat.ViewError):  # type: ignore[misc]  # Datasette has no types
-    """What a day turned out to be while Datasette read it: of an error of its own kind it prints no traceback."""
+class BrokenDay(PartitionUnreadable, compat.ViewError, driver().DatabaseError):  # type: ignore[misc]  # have no types
+    """What a day turned out to be while Datasette read it. Of an error of its own kind it prints no traceback; where it
+    can do without the answer, as for a count, it looks for SQLite's."""
 
     def __init__(self, path: str, reason: str, hint: str) -> None:
         compat.ViewError.__init__(self, reason, status=503)

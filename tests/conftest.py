@@ -27,7 +27,13 @@ def private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     home = tmp_path / "home"
     home.mkdir()
     for name in [name for name in os.environ if name.startswith(("EYELET", "CLAUDE"))]:
-        if name not in ("EYELET_REQUIRE_BROWSER", "EYELET_REQUIRE_EXTENSION", "EYELET_REAL", "EYELET_SOAK"):
+        if name not in (
+            "EYELET_REQUIRE_BROWSER",
+            "EYELET_REQUIRE_EXTENSION",
+            "EYELET_TEST_EXTENSION",
+            "EYELET_REAL",
+            "EYELET_SOAK",
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TMPDIR", str(tmp_path))

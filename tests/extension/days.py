@@ -21,7 +21,26 @@ TYPES = {
     **dict.fromkeys(("timestamp", "duration_ms"), "real"),
     "uid": "blob",
 }
-SESSIONS = ("s1", "S1", "s1 ", "s2", "s10", "", "1e2", "100", "s1%", "s_1", "é", "É", "\U0001f600", "s1\x00tail")
+SESSIONS = (
+    "s1",
+    "S1",
+    "s1 ",
+    "s2",
+    "s10",
+    "",
+    "1e2",
+    "100",
+    "1",
+    "2.0",
+    "300",
+    "12.25",
+    "s1%",
+    "s_1",
+    "é",
+    "É",
+    "\U0001f600",
+    "s1\x00tail",
+)
 TOOLS = (None, "Bash", "bash", "BASH ", "Read", "Edit", "mcp__a__b", "%", "_", "[x]", "*")
 SRC = ("", "claude.posttooluse.bash.git.push", "claude.posttooluse.bash.git", "claude.posttooluse.bash", "a.b%c", "a_b")
 STATUS = ("ok", "ok", "ok", "pending", "error", "denied", "interrupted", None)

@@ -91,7 +91,9 @@ class Selects:
                 (f"({left} and {right})", f"({left} or {right})", f"not ({left})", f"({left} and {right})")
             )
         kinds = (self._compared, self._compared, self._time, self._time, self._among, self._like, self._null)
-        return self.pick((*kinds, self._between, self._row_value, self._expression, self._collated, self._nested))(name)
+        return self.pick(
+            (*kinds, self._between, self._row_value, self._expression, self._collated, self._nested, self._typed)
+        )(name)
 
     def column(self, name: str) -> tuple[str, str]:
         """A column as SQL, and its name; more often one that has an index."""
@@ -175,6 +177,22 @@ class Selects:
             return f"{at} collate {collation} in ({self.literal(column)}, {self.literal(column)})"
         return f"{at} {self.pick(COMPARISONS)} {self.literal(column)} collate {collation}"
 
+    def _typed(self, name: str) -> str:
+        """Beside a value that has an affinity of its own: a column, a cast, a subquery."""
+        at, column = self.column(name)
+        other = self.pick(self.of.columns)
+        kind = self.pick(("integer", "text", "real", "numeric", "blob"))
+        value = self.pick(
+            (
+                f"{name}.{other}",
+                f"cast({self.literal(column)} as {kind})",
+                f"cast({self.pick(('100', '1', '300', '12.25', '2'))} as {kind})",
+                f"(select max(c.{other}) from {self.of.table} c where {self._compared('c')})",
+            )
+        )
+        operator = self.pick(("=", "=", *COMPARISONS))
+        return f"{value} {operator} {at}" if self.is_so(30) else f"{at} {operator} {value}"
+
     def _nested(self, name: str) -> str:
         if name >= "g":  # a cube of the rows is enough
             return self._compared(name)
@@ -247,6 +265,8 @@ class Selects:
                 "b.tool_use_id = a.tool_use_id and b.id > a.id",
                 "b.id between a.id and a.id + 2",
                 "b.id = a.id",
+                f"b.{self.pick(self.of.often)} = a.{self.pick(self.of.numbers)}",
+                f"b.{self.pick(self.of.numbers)} {self.pick(('=', '<'))} a.{self.pick(self.of.often)}",
             )
         )
         few = f"(select * from hooks where {self.pick(('error = 1', 'id % 11 = 0', 'tool_name is null'))})"

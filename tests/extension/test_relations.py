@@ -39,9 +39,8 @@ def merged(made: days.Days, name: str) -> None:
 def test_a_relation_over_all_days_is_what_each_day_answers(fewer: days.Days, loadable: str, name: str) -> None:
     columns = dict(all_days.RELATIONS[name].columns)
     numbers = tuple(column for column, kind in columns.items() if kind != "text")
-    about = About(
-        name, ("context_name", *columns), numbers, ("id", "session_id" if "session_id" in columns else "field")
-    )
+    texts = tuple(column for column, kind in columns.items() if kind == "text")
+    about = About(name, ("context_name", *columns), numbers, ("id", *texts[:3]))
     merged(fewer, name)
     virtual = fewer.virtual(loadable)
     virtual.execute(all_days.virtual_table(name, [fewer.root], []))
@@ -95,6 +94,24 @@ def test_several_roots_are_one_table(fewer: days.Days, made: days.Days, loadable
         ("root='/tmp', sql='select 1'", "columns"),
         ("root=/tmp", ""),
         ("'x'", ""),
+        (
+            "root = \"/tmp/it''s\" , table='hooks', context = 'a', context=b, strict=1",
+            "",
+        ),
+        ("root='/tmp/////', root='/tmp', table='hooks'", ""),
+        ("root='/tmp', table='hooks', columns='id integer, a b c, d'", ""),
+        ("root='/tmp', table='t', columns='a, b text, c real, d numeric, e varchar, f clob, g double, h blob'", ""),
+        ("root='/tmp', table='hooks', columns='src text'", "id integer"),
+        ("root='/tmp', table='t', columns='a text,,b'", "columns"),
+        ("root='/tmp', table='t', columns='a text) --'", "no type"),
+        ("root='/tmp', table='t', columns='a text, a text'", "duplicate"),
+        ("root='/tmp', table='t', sql='select 1', columns='a'", "table= and sql="),
+        ("root='/tmp', table='hooks', max_open=0", "max_open"),
+        ("root='/tmp', table='hooks', strict=2", "strict"),
+        ("root='/tmp', table='hooks', cache_kib=many", "cache_kib"),
+        ("root='/tmp', table='hooks', a_name_that_is_longer_than_any=1", "NAME"),
+        ("root='/tmp', table='hooks', context=''", "context"),
+        ("root='/tmp', table='t', columns='" + ", ".join(f"c{at} text" for at in range(2_000)) + "'", "columns"),
     ],
 )
 def test_wrong_arguments_are_named(loadable: str, arguments: str, said: str) -> None:

@@ -18,6 +18,7 @@ from eyelet_ingest.events import Event
 from eyelet_ingest.store import all_days, connect, ready, statistics
 from eyelet_ingest.store.across import Across
 from eyelet_ingest.store.layout import DAY_US
+from eyelet_ingest.store.maintenance import Maintenance
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -110,7 +111,12 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             for context in ("alpha", "beta"):
                 store.append([one.event for one in events if one.context == context], context)
             if maintained:
-                store.maintain(60_000)
+                Maintenance(root, least_events=1).run(store.catalog.partitions(), 60_000)
+        for part in store.catalog.parts():
+            reader = connect.open_reader(part.path)
+            hours = reader.execute("select count(*) from eyelet_hours").fetchone()[0]
+            reader.close()
+            assert hours == (24 if request.param != "read" else 0)
     return Case(root, everything)
 
 
@@ -351,6 +357,11 @@ def test_counts_are_exact_for_every_column(days: Across, told: list[Told]) -> No
     sql = "select context_name, hour_us, field, value, sum(events), sum(errors) from counts group by 1, 2, 3, 4"
     found = {tuple(row[:4]): row[4:] for row in days.conn.execute(sql)}
     assert found == {key: (expected[key], failed[key]) for key in expected}
+    daily: Counter[tuple[str, int, str, str]] = Counter()
+    for (context, hour_us, field, value), events in expected.items():
+        daily[context, hour_us // DAY_US * DAY_US, field, value] += events
+    sql = "select context_name, day_us, field, value, sum(events) from daily_counts group by 1, 2, 3, 4"
+    assert {tuple(row[:4]): row[4] for row in days.conn.execute(sql)} == daily
 
 
 def test_sources_and_sessions_add_up_to_their_events(days: Across, told: list[Told]) -> None:
@@ -441,7 +452,7 @@ def test_no_query_looks_at_every_row_of_an_attached_day(case: Case, name: str) -
         plan = [row[3] for row in days.conn.execute(f"explain query plan {QUERIES[name].sql}", asked)]
         days.close()
     rows = [line for line in plan if re.match(r"(SCAN|SEARCH) d[0-9]+\.hooks", line)]
-    assert rows and all(line.startswith("SEARCH") or "USING INDEX" in line for line in rows), rows
+    assert rows and all(line.startswith("SEARCH") or "USING INDEX" in line for line in rows), (rows, days.covers)
 
 
 def test_no_query_hides_a_table() -> None:

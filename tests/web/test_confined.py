@@ -195,7 +195,9 @@ def questions(other: Other) -> list[str]:
             for about in ("", f"&parent={other.day}", f"&parent={other.day}&child=hooks", f"&parent={CONTEXT}")
         ),
     ]  # fmt: skip
-    over = [f"/eyelet-mine{rest}?context_name={CONTEXT}" for rest in ("/hooks", "/calls.json", "/sessions", "/hooks.csv")]
+    over = [
+        f"/eyelet-mine{rest}?context_name={CONTEXT}" for rest in ("/hooks", "/calls.json", "/sessions", "/hooks.csv")
+    ]
     over += [f"/eyelet-{CONTEXT}/hooks/{CONTEXT},{other.id}", f"/eyelet-mine/hooks/{CONTEXT},{other.id}.json"]
     named = (other.day, other.mine, "eyelet-mine", f"eyelet-{CONTEXT}")
     return [*sql, *(f"/{name}{rest}" for name in named for rest in days), *over, *lists]

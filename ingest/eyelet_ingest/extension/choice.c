@@ -17,6 +17,7 @@
 typedef struct Way {
   int column;
   int in_order;
+  int is_prefix;              /* of a LIKE */
   i64 rows;
 } Way;
 
@@ -51,12 +52,18 @@ static int is_partial(const Column *column){
   return 0;
 }
 
+/* Whether the pattern of a LIKE begins with something. */
+static int has_prefix(const Term *term){
+  return sqlite3_value_type(term->value) == SQLITE_TEXT &&
+         prefix_of((const char *)sqlite3_value_text(term->value), sqlite3_value_bytes(term->value)) > 0;
+}
+
 static Way *way_of(Way *ways, int *n, int column){
   int i;
   for(i = 0; i < *n; i++) if( ways[i].column == column ) return &ways[i];
   if( *n == MOST_WAYS ) return 0;
   ways[*n].column = column;
-  ways[*n].in_order = 0;
+  ways[*n].in_order = ways[*n].is_prefix = 0;
   ways[*n].rows = -1;
   return &ways[(*n)++];
 }
@@ -82,25 +89,75 @@ static int find_ways(Writing *w, Way *ways){
       if( !is_held(column, term, &besides) ) continue;
     }else if( strcmp(column->name, "error") == 0 || strcmp(column->name, "status") == 0 ){
       continue;
+    }else if( term->op == 'l' ){
+      if( !has_prefix(term) || column->kind != 't' ) continue;
     }else if( term->op == 'I' ? term->nList > 100 : term->op == '1' ? !is_partial(column) :
               strchr("<{>}", term->op) == 0 || !value_pushable(column->kind, term->op, term->value) ){
       continue;
     }
     way = way_of(ways, &n, term->col - 1);
     if( way && is_equality(term, column->kind) ) way->in_order = 1;
+    if( way && term->op == 'l' ) way->is_prefix = 1;
   }
   return n;
 }
 
+/*
+** The range of an index in which all lie that are like the pattern: LIKE minds no case of ASCII, so from its beginning in
+** capitals to that in small letters, which are above them. (There is more between; the LIKE itself stands beside.) What
+** is bytes lies above every text and may be like it too: a column that has some is asked without.
+*/
+static void write_prefix(Writing *w, const Term *term, int column){
+  const char *pattern = (const char *)sqlite3_value_text(term->value);
+  int i, n = pattern ? prefix_of(pattern, sqlite3_value_bytes(term->value)) : 0;
+  char *low = sqlite3_mprintf("%.*s", n, pattern), *high = sqlite3_mprintf("%.*s", n, pattern);
+  if( low == 0 || high == 0 || n == 0 ){
+    sqlite3_free(low);
+    sqlite3_free(high);
+    if( n ) w->rc = SQLITE_NOMEM;
+    return;
+  }
+  for(i = 0; i < n; i++){
+    if( low[i] >= 'a' && low[i] <= 'z' ) low[i] = (char)(low[i] - 'a' + 'A');
+    if( high[i] >= 'A' && high[i] <= 'Z' ) high[i] = (char)(high[i] - 'A' + 'a');
+  }
+  high[n - 1]++;   /* ASCII, so it stays below what begins a longer character */
+  sqlite3_str_appendf(w->sql, " and \"%w\" >= ? and \"%w\" < ?", w->t->columns[column].name, w->t->columns[column].name);
+  bind_text(w, low, n);
+  bind_text(w, high, n);
+}
+
+/* Ways by a prefix go where the column holds bytes. SQLITE_OK, or what SQLite says. */
+static int drop_bytes(Writing *w, Way *ways, int *n){
+  int i, j, rc = SQLITE_OK;
+  for(i = 0; i < *n && rc == SQLITE_OK; i++){
+    const Column *column = &w->t->columns[ways[i].column];
+    i64 there = 0;
+    char *sql;
+    if( !ways[i].is_prefix || ways[i].in_order ) continue;
+    sql = sqlite3_mprintf("select exists (select 1 from hooks indexed by %s where \"%w\" >= x'')", column->index, column->name);
+    if( sql == 0 ) return SQLITE_NOMEM;
+    rc = one_number(w, sql, &there);
+    sqlite3_free(sql);
+    if( there ){
+      for(j = i + 1; j < *n; j++) ways[j - 1] = ways[j];
+      --*n;
+      i--;
+    }
+  }
+  return rc;
+}
+
 /* The terms on one column, and what its index asks for besides. */
-static void write_way(Writing *w, int column){
+static void write_way(Writing *w, const Way *way){
   const Plan *plan = &w->c->plan;
-  int i;
+  int i, column = way->column;
   for(i = 0; i < plan->nTerm; i++){
     const Term *term = &plan->terms[i];
     const char *besides = 0;
     if( term->col - 1 != column ) continue;
     write_term(w, term);
+    if( term->op == 'l' && !way->in_order && has_prefix(term) ) write_prefix(w, term, column);
     if( is_equality(term, w->t->columns[column].kind) && is_held(&w->t->columns[column], term, &besides) && besides ){
       sqlite3_str_appendf(w->sql, " and %s", besides);
     }
@@ -115,7 +172,7 @@ static int count(Writing *w, Way *way, i64 most){
   w->conditions = 0;
   binds_clear(w->c);
   sqlite3_str_appendf(w->sql, "select count(*) from (select 1 from hooks indexed by %s", w->t->columns[way->column].index);
-  write_way(w, way->column);
+  write_way(w, way);
   if( way->in_order ) write_bounds(w);
   sqlite3_str_appendall(w->sql, " limit ?)");
   bind_number(w, most);
@@ -200,15 +257,26 @@ static int for_all(Writing *w, Way *ways, int n){
   return rc;
 }
 
-/* Sets `by` and `nothing`. What a day without these indexes says is no error: it is asked without a word about them. */
+static int is_equal(int column, const Way *ways, int n){
+  int i;
+  for(i = 0; i < n; i++) if( ways[i].column == column ) return ways[i].in_order;
+  return 0;
+}
+
+/* Sets `by`, `nothing` and `is_bounded`. What a day without these indexes says is no error: it is asked without a word about them. */
 int choose_index(Writing *w){
   Way ways[MOST_WAYS];
   int n, rc = SQLITE_OK;
   w->by = BY_ITSELF;
   if( !w->t->is_hooks || w->c->ids.low > w->c->ids.high ) return SQLITE_OK;
+  w->is_bounded = is_by_id(w);
   n = find_ways(w, ways);
+  rc = drop_bytes(w, ways, &n);
+  if( rc != SQLITE_OK ) n = 0;
   if( n == 1 && ways[0].in_order ) w->by = ways[0].column;
   else if( n ) rc = is_by_id(w) ? for_page(w, ways, n) : for_all(w, ways, n);
+  if( w->by == BY_TIME || is_equal(w->by, ways, n) ) w->is_bounded = 1;
+  w->is_prefix = w->by >= 0 && !is_equal(w->by, ways, n);
   if( rc == SQLITE_ERROR ){
     w->by = BY_ITSELF;
     w->nothing = 0;
@@ -226,14 +294,15 @@ void write_index(Writing *w){
 /* What the chosen index asks for besides the conditions. */
 void write_besides(Writing *w){
   const Plan *plan = &w->c->plan;
-  int i;
+  int i, done = 0;
   for(i = 0; i < plan->nTerm && w->by >= 0; i++){
     const Term *term = &plan->terms[i];
     const char *besides = 0;
-    if( term->col - 1 == w->by && is_equality(term, w->t->columns[w->by].kind) &&
-        is_held(&w->t->columns[w->by], term, &besides) && besides ){
+    if( term->col - 1 != w->by ) continue;
+    if( term->op == 'l' && w->is_prefix && has_prefix(term) ) write_prefix(w, term, w->by);
+    if( !done && is_equality(term, w->t->columns[w->by].kind) && is_held(&w->t->columns[w->by], term, &besides) && besides ){
       sqlite3_str_appendf(w->sql, " and %s", besides);
-      return;
+      done = 1;
     }
   }
 }

@@ -229,12 +229,28 @@ static int is_used(const Plan *plan, int col){
   return (plan->used >> (col < 63 ? col : 63)) & 1;
 }
 
+/*
+** Whether a column stands in conditions alone, as far as one can tell: SQLite counts one as used that it need not look at,
+** when the day has done so. Rows are then handed out by number until somebody asks what they are; not where that costs a
+** scan, since the first day's would have been for nothing.
+*/
+static int may_be_idle(const Cursor *c, int column){
+  const Table *t = (const Table *)c->base.pVtab;
+  int i;
+  if( !c->plan.exact || c->asked_columns || !t->is_hooks ) return 0;
+  for(i = 0; i < c->plan.nTerm; i++){
+    int col = c->plan.terms[i].col;
+    if( col - 1 == column ) return column == t->id || t->columns[column].index;
+  }
+  return 0;
+}
+
 static void choose_columns(Cursor *c){
   Table *t = (Table *)c->base.pVtab;
   int i, any = 0;
   for(i = 0; i < t->n; i++){
     c->map[i] = is_used(&c->plan, i + 1) ? 0 : -1;
-    any |= c->map[i] == 0;
+    any |= c->map[i] == 0 && !may_be_idle(c, i);
   }
   for(i = 0; i < c->plan.nOrder; i++){
     int col = c->plan.order[i].col;
@@ -264,19 +280,19 @@ static int compare(const Cursor *c, const Stream *a, const Stream *b){
   return 0;
 }
 
-/* The least row of those that are there, and the least of the others: while the same stream stays below that, which is
-** long where values repeat, one look is enough. */
-static void choose_stream(Cursor *c){
-  int i;
-  c->at = c->nStream ? 0 : -1;
-  c->second = -1;
-  for(i = 1; i < c->nStream; i++){
-    if( compare(c, &c->streams[i], &c->streams[c->at]) < 0 ){
-      c->second = c->at;
-      c->at = i;
-    }else if( c->second < 0 || compare(c, &c->streams[i], &c->streams[c->second]) < 0 ){
-      c->second = i;
-    }
+/* The streams are a heap: the least row is that of the first. Put the one at `i` in its place, those below it being so. */
+static void sift(Cursor *c, int i){
+  for(;;){
+    int least = i, child = 2 * i + 1;
+    Stream kept;
+    if( child < c->nStream && compare(c, &c->streams[child], &c->streams[least]) < 0 ) least = child;
+    child++;
+    if( child < c->nStream && compare(c, &c->streams[child], &c->streams[least]) < 0 ) least = child;
+    if( least == i ) return;
+    kept = c->streams[i];
+    c->streams[i] = c->streams[least];
+    c->streams[least] = kept;
+    i = least;
   }
 }
 
@@ -326,7 +342,7 @@ static int are_merged(const Cursor *c, const Day *a, const Day *b){
 
 /* The next days that have a row; those of one time together, where their order counts. */
 static int open_next(Cursor *c){
-  int rc = SQLITE_OK;
+  int i, rc = SQLITE_OK;
   while( rc == SQLITE_OK && c->nStream == 0 && c->next < c->nAsked ){
     const Day *first = c->asked[c->next];
     if( space_interrupted(((Table *)c->base.pVtab)->space) ) return SQLITE_INTERRUPT;
@@ -335,7 +351,8 @@ static int open_next(Cursor *c){
       c->next++;
     }while( rc == SQLITE_OK && c->next < c->nAsked && are_merged(c, first, c->asked[c->next]) );
   }
-  choose_stream(c);
+  for(i = c->nStream / 2 - 1; i >= 0; i--) sift(c, i);
+  c->at = c->nStream ? 0 : -1;
   if( rc != SQLITE_OK ) close_streams(c);
   return rc;
 }
@@ -371,10 +388,9 @@ int cursor_next(sqlite3_vtab_cursor *cur){
     return SQLITE_OK;
   }
   rc = stream_next(c, s);
-  if( rc == SQLITE_ROW && (c->second < 0 || compare(c, s, &c->streams[c->second]) <= 0) ) return SQLITE_OK;
   if( rc != SQLITE_ROW ){
     const Day *day = s->day;
-    c->streams[c->at] = c->streams[--c->nStream];
+    *s = c->streams[--c->nStream];
     rc = settle(c, day, rc);
     if( rc != SQLITE_OK ){
       close_streams(c);
@@ -382,11 +398,23 @@ int cursor_next(sqlite3_vtab_cursor *cur){
     }
     if( c->nStream == 0 ) return open_next(c);
   }
-  choose_stream(c);
+  if( c->nStream > 1 ) sift(c, 0);
   return SQLITE_OK;
 }
 
 int cursor_eof(sqlite3_vtab_cursor *cur){ return ((Cursor *)cur)->at < 0; }
+
+/* The rows that were handed out by number turn out to be asked what they are. */
+static int ask_columns(Cursor *c){
+  int rc = stream_step_into(c, &c->streams[c->at]);
+  c->asked_columns = 1;
+  c->counting = 0;
+  if( rc == SQLITE_ROW ) return SQLITE_OK;
+  c->nStream = 0;
+  c->at = -1;
+  /* Rows that went since they were counted: there is none left to stand for the one that was promised. */
+  return rc == SQLITE_DONE || rc == DAY_GONE || rc == DAY_BAD ? SQLITE_ABORT : rc;
+}
 
 int cursor_column(sqlite3_vtab_cursor *cur, sqlite3_context *ctx, int col){
   Cursor *c = (Cursor *)cur;
@@ -394,8 +422,14 @@ int cursor_column(sqlite3_vtab_cursor *cur, sqlite3_context *ctx, int col){
   Stream *s = &c->streams[c->at];
   const Name *name = s->day->name;
   if( INNER(t, col) ){
-    int at = c->map[col - 1];
-    if( at < 0 || s->counting ) return SQLITE_INTERNAL;   /* SQLite did not say that it would ask */
+    int at;
+    if( s->counting ){
+      int rc = ask_columns(c);
+      if( rc != SQLITE_OK ) return rc;
+      s = &c->streams[c->at];
+    }
+    at = c->map[col - 1];
+    if( at < 0 ) return SQLITE_INTERNAL;   /* SQLite did not say that it would ask */
     sqlite3_result_value(ctx, sqlite3_column_value(s->stmt->stmt, at));
   }else if( col == COL_CONTEXT ){
     sqlite3_result_text(ctx, name->context, name->nContext, SQLITE_STATIC);   /* as long as the connection */
@@ -414,14 +448,9 @@ int cursor_rowid(sqlite3_vtab_cursor *cur, sqlite3_int64 *out){
   Stream *s = &c->streams[c->at];
   const Name *name = s->day->name;
   if( s->counting ){
-    int rc = stream_step_into(c, s);
-    /* Rows that went since they were counted: the last one's number is as good as any. */
-    if( rc == SQLITE_DONE || rc == DAY_GONE || rc == DAY_BAD ) rc = SQLITE_ABORT;
-    if( rc != SQLITE_ROW ){
-      c->nStream = 0;
-      c->at = -1;
-      return rc;
-    }
+    int rc = ask_columns(c);
+    if( rc != SQLITE_OK ) return rc;
+    s = &c->streams[c->at];
   }
   if( name->ordinal >= MAX_ORDINALS ){
     sqlite3_free(cur->pVtab->zErrMsg);

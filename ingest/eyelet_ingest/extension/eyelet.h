@@ -8,6 +8,7 @@
 **   stream.c   one day's statement: its SQL, its index, its values
 **   choice.c   which index of the day that is
 **   pool.c     the connections to days: few, kept, compared with the file before each use; interrupts
+**   words.c    the text index over all days
 **   values.c   comparing values as SQLite does, and the bounds that follow from them
 **   trouble.c  days that could not be read, and the table that lists them
 **
@@ -176,6 +177,7 @@ typedef struct Table {
   int timestamp;              /* which of them is the same in seconds, -1 for none */
   int is_hooks;               /* `id` is the key, and indexes are known */
   int strict;
+  int version;                /* of a text index: that of its rules; -1 of other tables */
   int busyMs, cacheKib;
 } Table;
 
@@ -189,6 +191,7 @@ typedef struct Table {
 /* A condition of the plan. `col` is the virtual table's, -1 for the rowid. */
 typedef struct Term {
   char op;                    /* see plan.c */
+  char exact;                 /* SQLite does not look again */
   int col;
   sqlite3_value *value;       /* a copy; of IN, NULL */
   sqlite3_value **list;       /* of IN: copies */
@@ -205,7 +208,7 @@ typedef struct Order {
 
 typedef struct Plan {
   u64 used;                   /* SQLite's colUsed */
-  int strict;
+  int exact;                  /* SQLite looks at no condition again */
   int nTerm;
   Term terms[MAX_TERMS];
   int nOrder;
@@ -253,15 +256,15 @@ typedef struct Cursor {
   int nAsked;
   int next;                   /* which of them comes next */
   int strict;
-  int counting;               /* no column of a day is asked for */
+  int counting;               /* no column of a day is asked for, or none was so far */
   i64 left;                   /* of the limit; -1 for none */
   Bind *binds;                /* of the statement that is being made */
   int nBind, spaceBind;
   int *map;                   /* column of the day -> of its statement, -1 where it is not selected */
   Stream *streams;            /* of one day, its contexts */
   int nStream, spaceStream;
-  int at;                     /* the stream whose row is current, -1 at the end */
-  int second;                 /* the one that is next after it, -1 where there is no other */
+  int at;                     /* 0: the first stream's row is current; -1 at the end */
+  int asked_columns;          /* what is counted is asked for after all */
   int asking;                 /* it was asked something before */
 } Cursor;
 
@@ -312,6 +315,8 @@ typedef struct Writing {
   int conditions;             /* so many are written */
   int strays;                 /* there are rows of another day's time */
   int by;                     /* the column whose index is used, or one of the two below */
+  int is_bounded;             /* bounds of ids cost nothing: by the index, or the order, that is used */
+  int is_prefix;              /* the index is used for the beginning of a LIKE */
   int nothing;                /* the day holds no row that fits */
 } Writing;
 #define BY_ITSELF (-1)        /* as SQLite likes */
@@ -325,6 +330,7 @@ void write_besides(Writing *w);
 /* stream.c */
 void binds_clear(Cursor *c);
 void bind_number(Writing *w, i64 number);
+void bind_text(Writing *w, char *text, int n);
 int one_number(Writing *w, const char *sql, i64 *out);
 void write_term(Writing *w, const Term *term);
 void write_bounds(Writing *w);
@@ -342,11 +348,21 @@ int cursor_eof(sqlite3_vtab_cursor *cur);
 int cursor_column(sqlite3_vtab_cursor *cur, sqlite3_context *ctx, int col);
 int cursor_rowid(sqlite3_vtab_cursor *cur, sqlite3_int64 *out);
 
+/* words.c */
+int words_open(sqlite3_vtab *tab, sqlite3_vtab_cursor **out);
+int words_close(sqlite3_vtab_cursor *cur);
+int words_best(sqlite3_vtab *tab, sqlite3_index_info *info);
+int words_filter(sqlite3_vtab_cursor *cur, int col, const char *text, int argc, sqlite3_value **argv);
+int words_next(sqlite3_vtab_cursor *cur);
+int words_eof(sqlite3_vtab_cursor *cur);
+int words_column(sqlite3_vtab_cursor *cur, sqlite3_context *ctx, int col);
+int words_rowid(sqlite3_vtab_cursor *cur, sqlite3_int64 *out);
+
 /* values.c */
 int value_compare(sqlite3_value *a, sqlite3_value *b);
 int value_pushable(char kind, char op, sqlite3_value *v);
 int value_number(sqlite3_value *v, i64 *integer, double *real);
 void range_narrow(Range *r, char op, sqlite3_value *v, double unit, i64 slack);
-int prefix_of(const char *pattern, int n, char op);
+int prefix_of(const char *pattern, int n);
 
 #endif

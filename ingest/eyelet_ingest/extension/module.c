@@ -9,6 +9,8 @@
 **   strict=     1: a day that cannot be read is an error, and not left out
 **   cache_kib=, busy_ms=, max_open=   bounds of the connections to days
 **
+** `fts_eyelet` has arguments of its own besides (words.c).
+**
 ** Columns: `context_name`, then those of the day, then hidden ones: `strict` (as an argument, or `where strict = 1`), `root`
 ** and `day_us`, the day's first microsecond. The module is not there by its name alone, so whoever may only write
 ** SELECTs reaches what tables were made for him and nothing else. In the schema of a file its tables may not be used
@@ -40,6 +42,7 @@ static const char *const INDEXES[][2] = {
 
 typedef struct Arguments {
   Table *t;
+  int words;                  /* for the text index */
   char *columns;
   char **error;
   int rc;
@@ -144,7 +147,7 @@ static void argument(Arguments *a, const char *text){
     a->rc = SQLITE_NOMEM;
   }else if( strcmp(key, "table") == 0 ){
     set_text(&a->t->inner, plain);
-  }else if( strcmp(key, "sql") == 0 ){
+  }else if( strcmp(key, a->words ? "text" : "sql") == 0 ){
     set_text(&a->t->sql, plain);
   }else if( strcmp(key, "columns") == 0 ){
     set_text(&a->columns, plain);
@@ -156,6 +159,8 @@ static void argument(Arguments *a, const char *text){
     if( strcmp(key, "strict") == 0 ) set_number(a, key, plain, 0, 1, &a->t->strict);
     else if( strcmp(key, "cache_kib") == 0 ) set_number(a, key, plain, 0, 1 << 20, &a->t->cacheKib);
     else if( strcmp(key, "busy_ms") == 0 ) set_number(a, key, plain, 0, 3600000, &a->t->busyMs);
+    else if( strcmp(key, "version") == 0 && a->words ) set_number(a, key, plain, 0, 1000000, &a->t->version);
+    else if( strcmp(key, "content") == 0 && a->words ){}
     else if( strcmp(key, "max_open") == 0 ) set_number(a, key, plain, 1, 1000, &a->t->space->maxConn);
     else refuse(a, "eyelet_partitions: there is no argument %s", key);
     sqlite3_free(plain);
@@ -230,6 +235,12 @@ static void columns(Arguments *a, const char *text){
 static char *declaration(const Table *t){
   sqlite3_str *sql = sqlite3_str_new(0);
   int i;
+  if( t->version >= 0 ){
+    sqlite3_str_appendall(sql, "create table x(");
+    for(i = 0; i < t->n; i++) sqlite3_str_appendf(sql, "\"%w\", ", t->columns[i].name);
+    sqlite3_str_appendf(sql, "\"%w\" hidden)", t->name);
+    return sqlite3_str_finish(sql);
+  }
   sqlite3_str_appendall(sql, "create table x(context_name text");
   for(i = 0; i < t->n; i++) sqlite3_str_appendf(sql, ", \"%w\" %s", t->columns[i].name, t->columns[i].declared);
   sqlite3_str_appendall(sql, ", strict integer hidden, root text hidden, day_us integer hidden");
@@ -249,7 +260,8 @@ static void check(Arguments *a){
   if( a->rc == SQLITE_OK ) columns(a, a->columns ? a->columns : HOOKS);
 }
 
-static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **error){
+static int connect_as(int words, sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out,
+                      char **error){
   Arguments a;
   Space *space = aux;
   const char *file;
@@ -257,12 +269,14 @@ static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sq
   int i;
   memset(&a, 0, sizeof(a));
   a.error = error;
+  a.words = words;
   a.t = sqlite3_malloc64(sizeof(Table));
   if( a.t == 0 ) return SQLITE_NOMEM;
   memset(a.t, 0, sizeof(Table));
   a.t->space = space;
   a.t->busyMs = BUSY_MS;
   a.t->cacheKib = CACHE_KIB;
+  a.t->version = words ? 0 : -1;
   a.t->name = sqlite3_mprintf("%s", argv[2]);
   if( a.t->name == 0 ) a.rc = SQLITE_NOMEM;
   for(i = 3; i < argc && a.rc == SQLITE_OK; i++) argument(&a, argv[i]);
@@ -286,10 +300,21 @@ static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sq
   return SQLITE_OK;
 }
 
+static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **error){
+  return connect_as(0, db, aux, argc, argv, out, error);
+}
+
 /* Not the same function as xConnect: else the module could be used by its name, without a table made for that. */
 static int create(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **error){
-  int rc = connect(db, aux, argc, argv, out, error);
-  return rc;
+  return connect_as(0, db, aux, argc, argv, out, error);
+}
+
+static int connect_words(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **error){
+  return connect_as(1, db, aux, argc, argv, out, error);
+}
+
+static int create_words(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **error){
+  return connect_as(1, db, aux, argc, argv, out, error);
 }
 
 static int disconnect(sqlite3_vtab *tab){
@@ -318,24 +343,55 @@ static const sqlite3_module partitions_module = {
   .xRowid = cursor_rowid,
 };
 
+static const sqlite3_module words_module = {
+  .iVersion = 1,
+  .xCreate = create_words,
+  .xConnect = connect_words,
+  .xBestIndex = words_best,
+  .xDisconnect = disconnect,
+  .xDestroy = disconnect,
+  .xOpen = words_open,
+  .xClose = words_close,
+  .xFilter = words_filter,
+  .xNext = words_next,
+  .xEof = words_eof,
+  .xColumn = words_column,
+  .xRowid = words_rowid,
+};
+
+/*
+** One table of functions serves the process, and is written once, since other threads read it meanwhile. Two copies of
+** SQLite on one file would lose each other's locks, so a second one is refused.
+*/
+static int adopt(const sqlite3_api_routines *api){
+  static int state;   /* 0: nobody's; 1: being written; 2: there */
+  int none = 0;
+  if( __atomic_compare_exchange_n(&state, &none, 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) ){
+    SQLITE_EXTENSION_INIT2(api);
+    __atomic_store_n(&state, 2, __ATOMIC_RELEASE);
+  }
+  while( __atomic_load_n(&state, __ATOMIC_ACQUIRE) != 2 ){}
+  return sqlite3_api == api;
+}
+
 __attribute__((visibility("default")))
 int sqlite3_eyelet_init(sqlite3 *db, char **error, const sqlite3_api_routines *api){
   Space *space;
   int rc;
-  if( sqlite3_api != 0 && sqlite3_api != api ){
-    /* One table of functions serves the process: two copies of SQLite on one file would lose each other's locks. */
+  if( !adopt(api) ){
     *error = api->mprintf("eyelet: another SQLite of this process has loaded it already");
     return SQLITE_ERROR;
   }
-  SQLITE_EXTENSION_INIT2(api);
   if( sqlite3_libversion_number() < LEAST_VERSION ){
     *error = sqlite3_mprintf("eyelet: SQLite %s is too old, 3.37 is the oldest that will do", sqlite3_libversion());
     return SQLITE_ERROR;
   }
   space = space_new(db);
   if( space == 0 ) return SQLITE_NOMEM;
-  space->nRef = 2;   /* the destructors of the two modules, which are called even where making one fails */
+  space->nRef = 3;   /* the destructors of the three modules, which are called even where making one fails */
   rc = sqlite3_create_module_v2(db, "eyelet_partitions", &partitions_module, space, space_release);
+  if( rc == SQLITE_OK ) rc = sqlite3_create_module_v2(db, "fts_eyelet", &words_module, space, space_release);
+  else space_release(space);
   if( rc != SQLITE_OK ){
     space_release(space);
     return rc;

@@ -8,6 +8,8 @@
 **   <  {  less, or equal       >  }  greater, or equal      l  like    g  glob
 **   0  is null    1  is not null                            #  limit   +  offset
 **
+** A star before one says that the day's answer counts; `x0`, that this is so of every condition there is.
+**
 ** What is asked of the days is a help: SQLite checks each condition once more, unless it means the very same inside a
 ** day (values.c), and then need not. A limit is only taken where every condition is of that kind.
 **
@@ -67,7 +69,7 @@ static sqlite3_value *constant(Draft *d, int i){
 static void take(Draft *d, int i, char op, int col, int omit){
   d->info->aConstraintUsage[i].argvIndex = ++d->nArg;
   d->info->aConstraintUsage[i].omit = (unsigned char)omit;
-  sqlite3_str_appendf(d->text, " %c%d", op, col);
+  sqlite3_str_appendf(d->text, omit ? " *%c%d" : " %c%d", op, col);
 }
 
 static void cost_of_context(Draft *d, char op){
@@ -117,8 +119,9 @@ static void cost_of_column(Draft *d, char op, const Column *column){
 static int is_exact(Draft *d, char op, int col, int i){
   sqlite3_value *v;
   char kind;
-  if( op == 'I' || op == 'l' || op == 'g' || col < 0 ) return 0;
-  if( op == '0' || op == '1' ) return INNER(d->t, col);
+  if( op == 'I' || op == 'l' || col < 0 ) return 0;   /* LIKE may be told to mind case */
+  if( op == '0' || op == '1' || op == 'g' ) return INNER(d->t, col);
+  if( INNER(d->t, col) && d->t->inner == 0 ) return 0;   /* what a SELECT gives may have no affinity at all */
   if( INNER(d->t, col) ){
     kind = d->t->columns[col - 1].kind;
     if( kind == 'i' || kind == 'r' || kind == 'n' ) return 1;
@@ -126,8 +129,7 @@ static int is_exact(Draft *d, char op, int col, int i){
   }else if( col != COL_CONTEXT || (op != '=' && op != 'S') ){
     return 0;
   }
-  if( op != '=' && op != 'S' && op != '!' && op != 'X' ) return 0;
-  v = constant(d, i);
+  v = constant(d, i);   /* a constant that is a text has not the affinity of a number */
   return v != 0 && sqlite3_value_type(v) == SQLITE_TEXT;
 }
 
@@ -191,7 +193,7 @@ static int days_within(const Draft *d){
 static int keep_order(Draft *d){
   sqlite3_index_info *info = d->info;
   Table *t = d->t;
-  int i, n = 0, timed = 0, other = 0;
+  int i, j, n = 0, timed = 0, other = 0;
   Order kept[MAX_ORDER];
   for(i = 0; i < info->nOrderBy; i++){
     int col = info->aOrderBy[i].iColumn, desc = info->aOrderBy[i].desc;
@@ -202,8 +204,11 @@ static int keep_order(Draft *d){
       return 0;
     }else if( !timed && !is_time ){
       if( n && !other ) return 0;   /* by context, and then by what is no time */
+      if( t->inner == 0 ) return 0;   /* nothing in the day serves it: SQLite sorts once rather than each day */
       other = 1;
     }
+    for(j = 0; j < n && kept[j].col != col; j++){}
+    if( j < n ) continue;   /* once is enough */
     if( n == MAX_ORDER ) return 0;
     kept[n].col = col;
     kept[n++].desc = desc;
@@ -264,6 +269,7 @@ int plan_best(sqlite3_vtab *tab, sqlite3_index_info *info){
   ordered = keep_order(&d);
   info->orderByConsumed = ordered && info->nOrderBy > 0;
   keep_limit(&d, ordered || info->nOrderBy == 0);
+  if( d.exact ) sqlite3_str_appendall(d.text, " x0");
   estimate(&d);
   days_free(d.days);
   rc = sqlite3_str_errcode(d.text);
@@ -312,7 +318,7 @@ static i64 whole(sqlite3_value *v){
 
 /* The plan that `plan_best` wrote, with the arguments of xFilter. To be freed even where it fails. */
 int plan_read(const char *text, int argc, sqlite3_value **argv, Plan *plan){
-  int arg = 0, rc = SQLITE_OK;
+  int arg = 0, rc = SQLITE_OK, exact = 0;
   i64 limit = -1, offset = 0;
   memset(plan, 0, sizeof(*plan));
   plan->limit = -1;
@@ -320,8 +326,14 @@ int plan_read(const char *text, int argc, sqlite3_value **argv, Plan *plan){
     char op = *text++;
     i64 n;
     if( op == ' ' ) continue;
+    if( op == '*' ){
+      exact = 1;
+      continue;
+    }
     n = number(&text, op == 'm' ? 16 : 10);
-    if( op == 'm' ){
+    if( op == 'x' ){
+      plan->exact = 1;
+    }else if( op == 'm' ){
       plan->used = (u64)n;
     }else if( op == 'a' || op == 'd' ){
       plan->order[plan->nOrder].col = (int)n;
@@ -336,11 +348,13 @@ int plan_read(const char *text, int argc, sqlite3_value **argv, Plan *plan){
     }else{
       Term *term = &plan->terms[plan->nTerm++];
       term->op = op;
+      term->exact = exact;
       term->col = (int)n;
       if( op == 'I' ) rc = read_list(term, argv[arg]);
       else if( (term->value = sqlite3_value_dup(argv[arg])) == 0 ) rc = SQLITE_NOMEM;
       arg++;
     }
+    exact = 0;
   }
   if( offset < 0 ) offset = 0;
   if( limit >= 0 && limit < 0x3fffffffffffffffLL && offset < 0x3fffffffffffffffLL ) plan->limit = limit + offset;

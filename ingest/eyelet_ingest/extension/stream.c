@@ -45,6 +45,17 @@ void bind_number(Writing *w, i64 number){
   if( b ) b->number = number;
 }
 
+/* The text becomes the statement's. */
+void bind_text(Writing *w, char *text, int n){
+  Bind *b = bind(w);
+  if( b == 0 ){
+    sqlite3_free(text);
+    return;
+  }
+  b->text = text;
+  b->nText = n;
+}
+
 static int bind_all(Cursor *c, sqlite3_stmt *stmt){
   int i, rc = SQLITE_OK;
   for(i = 0; i < c->nBind && rc == SQLITE_OK; i++){
@@ -151,7 +162,7 @@ static int find_strays(Writing *w){
   int rc;
   if( !w->t->is_hooks || w->c->pinned ) return SQLITE_OK;
   w->strays = 1;
-  if( w->by != BY_ITSELF || w->c->plan.nOrder ) return SQLITE_OK;
+  if( w->is_bounded ) return SQLITE_OK;
   bind_number(w, w->s->day->first);
   bind_number(w, w->s->day->first + DAY_US - 1);
   if( w->rc != SQLITE_OK ) return w->rc;
@@ -172,11 +183,20 @@ static void condition(Writing *w){
   sqlite3_str_appendall(w->sql, w->conditions++ ? " and " : " where ");
 }
 
+/* What a SELECT gives has not the affinity that was declared for it: a text beside a column of numbers stays a text. */
+static int is_pushable(const Writing *w, int column, char op, sqlite3_value *v){
+  char kind = w->t->columns[column].kind;
+  if( w->t->inner == 0 && op != 'l' && op != 'g' && (kind == 'i' || kind == 'r' || kind == 'n') ){
+    int type = sqlite3_value_type(v);
+    return type == SQLITE_INTEGER || type == SQLITE_FLOAT || (type == SQLITE_NULL && value_pushable(kind, op, v));
+  }
+  return value_pushable(kind, op, v);
+}
+
 static void write_in(Writing *w, const Term *term, int column){
   int i;
-  char kind = w->t->columns[column].kind;
   if( term->nList > MOST_IN ) return;
-  for(i = 0; i < term->nList; i++) if( !value_pushable(kind, 'I', term->list[i]) ) return;
+  for(i = 0; i < term->nList; i++) if( !is_pushable(w, column, 'I', term->list[i]) ) return;
   condition(w);
   write_name(w, column);
   sqlite3_str_appendall(w->sql, " in (");
@@ -189,7 +209,7 @@ static void write_in(Writing *w, const Term *term, int column){
 
 /* Whether what looks like a number in a column of text may be below the text after all: see values.c. */
 static int below(const Writing *w, const Term *term, int column){
-  return w->t->columns[column].kind == 't' && (term->op == '<' || term->op == '{') &&
+  return w->t->columns[column].kind == 't' && !term->exact && (term->op == '<' || term->op == '{') &&
          sqlite3_value_type(term->value) == SQLITE_TEXT && strcmp((const char *)sqlite3_value_text(term->value), ":") < 0;
 }
 
@@ -212,7 +232,7 @@ void write_term(Writing *w, const Term *term){
     sqlite3_str_appendall(w->sql, term->op == '0' ? " is null" : " is not null");
     return;
   }
-  if( !value_pushable(w->t->columns[column].kind, term->op, term->value) ) return;
+  if( !is_pushable(w, column, term->op, term->value) ) return;
   condition(w);
   write_name(w, column);
   if( below(w, term, column) ){

@@ -77,7 +77,7 @@ int value_compare(sqlite3_value *a, sqlite3_value *b){
 int value_pushable(char kind, char op, sqlite3_value *v){
   int type = sqlite3_value_type(v);
   int is_equality = op == '=' || op == 'S' || op == '!' || op == 'X' || op == 'I';
-  if( op == 'l' || op == 'g' ) return type == SQLITE_TEXT;
+  if( op == 'l' || op == 'g' ) return type != SQLITE_NULL;   /* functions: they make a text of it, here as there */
   if( type == SQLITE_NULL ) return op == 'S' || op == 'X';
   if( kind == 'i' || kind == 'r' || kind == 'n' ) return 1;
   if( kind == 't' ) return type == SQLITE_TEXT || (type == SQLITE_BLOB && is_equality);
@@ -165,14 +165,12 @@ void range_narrow(Range *r, char op, sqlite3_value *v, double unit, i64 slack){
   }
 }
 
-/* How many bytes of the pattern of LIKE ('l') or GLOB ('g') stand for themselves, from its beginning. */
-int prefix_of(const char *pattern, int n, char op){
+/* How many bytes of the pattern of a LIKE stand for themselves, from its beginning; only of ASCII, which has one case. */
+int prefix_of(const char *pattern, int n){
   int i;
   for(i = 0; i < n; i++){
     char c = pattern[i];
-    if( c == 0 ) break;
-    if( op == 'l' ? c == '%' || c == '_' : c == '*' || c == '?' || c == '[' ) break;
-    if( op == 'l' && (unsigned char)c >= 0x80 ) break;   /* may have another case, where LIKE is told so */
+    if( c == 0 || c == '%' || c == '_' || (unsigned char)c >= 0x7f ) break;
   }
   return i;
 }

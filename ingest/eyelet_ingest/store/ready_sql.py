@@ -47,7 +47,14 @@ _TIME_UTC = _TIME.format("hooks.id", "time_utc")
 # One line of what happened: the first field of the payload that says something, else its beginning.
 _SAID = (
     *("tool_input.command", "tool_input.file_path", "tool_input.pattern", "tool_input.url", "tool_input.query"),
-    *("tool_input.description", "prompt", "message.content[0].text", "message.content[0].input", "message.content"),
+    *(
+        "tool_input.description",
+        "tool_input",
+        "prompt",
+        "message.content[0].text",
+        "message.content[0].input",
+        "message.content",
+    ),
     *("message", "last_assistant_message", "summary", "reason", "source"),
 )
 
@@ -91,9 +98,10 @@ _CALL = "coalesce(nullif(hooks.session_id, '') || ' ' || hooks.tool_use_id, hook
 # A limit that is none: SQLite then works a subquery out before what is around it, whose sorter has short texts to hold
 # instead of payloads (three times as quick).
 _APART = "limit -1"
-# A record that asks, and one whose time is its own: what a payload does not say is the time from question to answer.
+# A record that asks.
 _ASKS = "(hooks.status = 'pending' or hooks.role is 'assistant')"
-_TIMED = "instr(hooks.meta, '\"timestamp_from\"') = 0"
+# Of a recording without times events stand a microsecond apart: so short a time from question to answer tells nothing.
+_SHORTEST_US = 1_000
 
 
 def _calls_of(tools: str, days: int, subject: str) -> str:
@@ -115,8 +123,7 @@ of_calls as (
 
 _TIMED_CALLS = f"""of_events as (
     select {_CALL} as call, hooks.context_name, hooks.session_id, hooks.tool_name, hooks.id, hooks.error = 1 as failed,
-        {_ASKS} as asks, case when {_TIMED} then hooks.id end as at,
-        case when hooks.duration_ms between 0 and 1e12 and not {_ASKS} then hooks.duration_ms end as said_ms
+        {_ASKS} as asks, case when hooks.duration_ms between 0 and 1e12 then hooks.duration_ms end as said_ms
     from hooks
     where hooks.tool_name is not null and (hooks.tool_use_id is not null or hooks.status = 'pending') and {_within(7)}
     {_APART}
@@ -124,7 +131,9 @@ _TIMED_CALLS = f"""of_events as (
 of_calls as (
     select max(context_name) as context_name, max(session_id) as session_id, max(tool_name) as tool_name, max(id) as id,
         min(id) as asked_id, max(failed) as failed, coalesce(
-            max(said_ms), max((min(case when not asks then at end) - min(case when asks then at end)) / 1000.0, 0)
+            max(case when not asks then said_ms end),
+            case when min(case when not asks then id end) >= min(case when asks then id end) + {_SHORTEST_US}
+                then (min(case when not asks then id end) - min(case when asks then id end)) / 1000.0 end
         ) as duration_ms
     from of_events group by call
 )"""  # noqa: S608  our own fragments
@@ -184,7 +193,7 @@ order by hooks.id desc
 ERROR_CODES = f"""
 with coded as (
     select value as error_code, sum(events) as events, sum(errors) as error_events, max(last_id) as last_id
-    from counts where field = 'error_code' and {_within(30, "last_id")} group by value
+    from counts where field = 'error_code' and {_within(30, "last_id")} group by +value
 ),
 failed as (
     select coalesce(sum(errors), 0) as error_events, max(case when errors > 0 then last_id end) as last_id
@@ -236,7 +245,7 @@ SESSIONS = f"""
 with told as (
     select context_name, value as session_id, min(hour_us) as from_us, max(last_id) as last_id, sum(events) as events,
         sum(errors) as error_events
-    from counts where field = 'session_id' and value > '' and {_within(30, "last_id")} group by context_name, value
+    from counts where field = 'session_id' and value > '' and {_within(30, "last_id")} group by +context_name, +value
 )
 select context_name, session_id,
     strftime('%Y-%m-%d %H:%M:%f', (
@@ -291,7 +300,7 @@ select strftime('%Y-%m-%d %H:%M', hour_us / 1000000, 'unixepoch') as hour_utc, s
     sum(errors) as error_events
 from counts
 where field = 'hook_type' and {_within(2, "last_id")}
-group by hour_us
+group by +hour_us
 order by hour_us desc
 {_LIMIT.format(1000)}
 """  # noqa: S608

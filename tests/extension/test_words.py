@@ -1,0 +1,165 @@
+"""The text index over all days: what it finds does not depend on how far a day's own index has come.
+
+The days' text is made here by hand: id, and the columns `command` and `other`. Of each kind there is a day: one that is
+indexed whole, one whose last rows are not, one with rows that changed since, one without an index, and one that is
+damaged. The oracle is one FTS5 table of all texts.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eyelet_ingest.store import connect, layout, schema
+
+pytestmark = pytest.mark.skipif(
+    bool(connect.load_extension(connect.driver().connect(":memory:"))),
+    reason="the extension is not built, or not loaded",
+)
+
+TEXT = "select id, json_extract(data, ''$.command'') as command, json_extract(data, ''$.other'') as other from hooks"
+KEYS = [layout.PartitionKey(context, 2026, day) for day in (60, 61, 62) for context in ("a", "b")]
+QUERIES = (
+    *("git", "git push", '"git push"', "git NOT push", "pu*", "cafe", "command : push", "NEAR(git push, 1)", "nowhere"),
+    *("zebra", "foo_bar", "^git"),
+)
+INDEXED = (
+    """create virtual table hooks_fts using fts5 (
+        command, other, content='', tokenize="unicode61 remove_diacritics 2"
+    )""",
+    "create table eyelet_text_gone (id integer primary key)",
+    "create trigger eyelet_text_put before insert on hooks when 0 begin select 1; end",
+    """create trigger eyelet_text_changed after update on hooks
+    begin insert or ignore into eyelet_text_gone values (old.id); end""",
+    """create trigger eyelet_text_deleted after delete on hooks
+    begin insert or ignore into eyelet_text_gone values (old.id); end""",
+)
+
+
+def _rows(key: layout.PartitionKey, at: int, count: int) -> list[tuple[Any, ...]]:
+    start = key.bounds_us[0]
+    words = ("git push", "git status", "push it", "café", "foo_bar baz", "x git y push")
+    rows = []
+    for number in range(at, at + count):
+        said, other = words[number % len(words)], words[number * 5 % len(words)]
+        data = f'{{"command": "{said}", "other": "{other} {key.context}"}}'
+        values = dict.fromkeys(schema.COLUMNS)
+        values |= {"id": start + number, "uid": (start + number).to_bytes(15, "big") + key.context.encode()}
+        values |= {"arrived": start + number, "timestamp": (start + number) / 1e6, "session_id": "s", "src": "x"}
+        values |= {"hook_type": "PostToolUse", "data": data, "meta": "{}"}
+        rows.append(tuple(values.values()))
+    return rows
+
+
+def _make(root: str, key: layout.PartitionKey, indexed: int, rows: int, version: int = 1) -> str:
+    """A day of so many rows, the first `indexed` of which its index knows; none: it has no index."""
+    path = layout.db_path(root, key)
+    conn = connect.open_writer(path)
+    schema.bring_up(conn, path, key.context, key.context, key.bounds_us)
+    conn.executemany(schema.INSERT, _rows(key, 0, rows))
+    if indexed:
+        for statement in INDEXED:
+            conn.execute(statement)
+        upto = key.bounds_us[0] + indexed - 1
+        sql = "insert into hooks_fts (rowid, command, other) select * from ({}) where id <= ?"
+        conn.execute(sql.format(TEXT.replace("''", "'")), (upto,))
+        facts = [("text:arrived", upto), ("text:version", version)]
+        conn.executemany("insert into eyelet_partition values (?, ?)", facts)
+    conn.close()
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    made = str(tmp_path / "root")
+    whole, partly, changed, without, older, more = KEYS
+    _make(made, whole, 30, 30)
+    _make(made, partly, 20, 33)
+    path = _make(made, changed, 30, 30)
+    conn = connect.open_writer(path)
+    conn.execute("delete from hooks where id < ?", (changed.bounds_us[0] + 4,))
+    conn.execute("""update hooks set data = '{"command": "zebra"}' where id < ?""", (changed.bounds_us[0] + 9,))
+    conn.close()
+    _make(made, without, 0, 450)
+    _make(made, older, 10, 10, version=0)
+    _make(made, more, 5, 10)
+    return made
+
+
+@pytest.fixture
+def conn(root: str) -> Iterator[Any]:
+    made = connect.driver().connect(":memory:", isolation_level=None)
+    connect.load_extension(made)
+    made.execute(f"create virtual table hooks using eyelet_partitions(table='hooks', root='{root}')")
+    made.execute(
+        f"create virtual table hooks_fts using fts_eyelet(content=\"hooks\", root='{root}', version=1, "
+        f"columns='command, other', text='{TEXT}')"
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def oracle(root: str) -> Iterator[Any]:
+    made = connect.driver().connect(":memory:", isolation_level=None)
+    made.execute("""create virtual table texts using fts5 (context_name unindexed, id unindexed, command, other,
+        tokenize="unicode61 remove_diacritics 2")""")
+    for key in KEYS:
+        day = connect.open_reader(layout.db_path(root, key))
+        rows = [(key.context, *row) for row in day.execute(TEXT.replace("''", "'"))]
+        made.executemany("insert into texts values (?, ?, ?, ?)", rows)
+        day.close()
+    yield made
+    made.close()
+
+
+FOUND = "select context_name, id from hooks where rowid in (select rowid from hooks_fts where hooks_fts match ?)"
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_what_is_found_is_what_one_index_of_all_days_finds(conn: Any, oracle: Any, query: str) -> None:
+    there = set(oracle.execute("select context_name, id from texts where texts match ?", (query,)).fetchall())
+    assert set(conn.execute(FOUND, (query,)).fetchall()) == there
+    joined = "select h.context_name, h.id from hooks_fts f join hooks h on h.rowid = f.rowid where f.hooks_fts match ?"
+    assert set(conn.execute(joined, (query,)).fetchall()) == there
+
+
+def test_one_column_may_be_asked(conn: Any, oracle: Any) -> None:
+    sql = "select count(*) from {} where command match 'push'"
+    assert conn.execute(sql.format("hooks_fts")).fetchall() == oracle.execute(sql.format("texts")).fetchall()
+
+
+def test_damage_that_an_index_notices_costs_time_and_no_answer(root: str, conn: Any) -> None:
+    there = conn.execute(FOUND, ("git",)).fetchall()
+    writer = connect.open_writer(layout.db_path(root, KEYS[0]))
+    writer.execute("delete from hooks_fts_data where id > 10")
+    writer.close()
+    assert sorted(conn.execute(FOUND, ("git",)).fetchall()) == sorted(there)
+
+
+def test_a_day_that_cannot_be_read_is_listed_and_the_others_answer(root: str, conn: Any) -> None:
+    whole = conn.execute(FOUND, ("git",)).fetchall()
+    path = layout.db_path(root, KEYS[-1])
+    for side in ("-wal", "-shm"):
+        if os.path.exists(path + side):
+            os.unlink(path + side)
+    with open(path, "wb") as file:
+        file.write(b"no database" * 1000)
+    left = conn.execute(FOUND, ("git",)).fetchall()
+    assert 0 < len(left) < len(whole)
+    assert ("b", "hooks_fts") in conn.execute("select context_name, table_name from eyelet_trouble").fetchall()
+
+
+@pytest.mark.parametrize("query", ['"open', "nocolumn : x", "(", ""])
+def test_a_mistake_in_the_query_is_the_statements_and_no_days(conn: Any, query: str) -> None:
+    with pytest.raises(connect.driver().OperationalError):
+        conn.execute(FOUND, (query,)).fetchall()
+    assert conn.execute("select * from eyelet_trouble").fetchall() == []
+
+
+def test_it_answers_nothing_but_match(conn: Any) -> None:
+    with pytest.raises(connect.driver().OperationalError, match="only answers MATCH"):
+        conn.execute("select rowid from hooks_fts").fetchall()
+    assert conn.execute(FOUND, (None,)).fetchall() == []
