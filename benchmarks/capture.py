@@ -3,7 +3,8 @@
 Measured is what `eyelet install` writes into an agent's settings: the launcher under a home folder made for it. One at
 a time, every side runs in turn within each round, so that a slow moment of the machine meets all of them; the ratio is
 taken round by round and its median printed. Then 8 and 64 at once. Over HTTP it is the launcher that posts, as
-`eyelet install --mode http` has it, and an agent that posts by itself (`--native-http`), timed at both ends.
+`eyelet install --mode http` has it, and an agent that posts by itself (`--native-http`), timed at both ends: of 64 at
+once the first are 64 processes that share the processor with the server, the second 64 connections of a single one.
 `python benchmarks/capture.py [--events 2000]`
 """
 
@@ -174,7 +175,7 @@ def at_once(sides: dict[str, Side], events: int, size: int, folder: str, server:
         server.times_ms()
         lives = [life for wave in range(waves) for life in burst.wave(wave * size, size, folder)]
         print(f"{name:44}{figures(lives)}  {'' if own else kept_in(roots)}")
-        if name == POSTED:
+        if name in (LAUNCHED_HTTP, POSTED):
             print(f"{AT_SERVER:44}{figures(server.times_ms())}")
         shutil.rmtree(roots, ignore_errors=True)
 

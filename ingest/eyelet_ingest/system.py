@@ -105,7 +105,9 @@ def _kind(look: "Any", path: str) -> int:
 
 def _is_plain(path: str) -> bool:
     """Whether an absolute path has nothing in it that `abspath` would take out."""
-    return path[:1] == "/" and "//" not in path and "/." not in path and (path[-1] != "/" or path == "/")
+    if path[:1] != "/" or "//" in path or (path[-1] == "/" and path != "/"):
+        return False
+    return "/." not in path or not {".", ".."} & {*path.split("/")}  # ~/.eyelet is as plain as any
 
 
 def _fsencode(text: str) -> bytes:

@@ -12,6 +12,7 @@ from eyelet_ingest import bundle, system
 PACKAGES = str(Path(system.__file__).parent.parent)
 PATHS = (
     *("", "/", "//", "///", ".", "..", "a", "a/", "/a", "/a/", "//a", "/a//b", "/a/./b", "/a/../b", "/a/b/.", "/a/..b"),
+    *("/..", "/.", "/...", "/.a/b", "/.a/./b", "/a./b", "/a/b/..", "/.a/../b", "/a/...", "/.a/"),
     *("~", "~/", "~/a", "~//a", "~nobody-of-this-name/a", "a/~", "/a/.b", "a\0b", "/tmp/é\udcff", "/nowhere/at/all"),
 )
 
@@ -97,9 +98,12 @@ def test_os_itself_is_taken_where_it_is_loaded() -> None:
     assert system.os is os
 
 
-def test_a_hook_that_is_installed_loads_no_os(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [True, False], ids=["folders that are named", "the user's own, with a dot"])
+def test_a_hook_that_is_installed_loads_no_os(tmp_path: Path, named: bool) -> None:
     """Recorded, spooled and with a plain payload: `os` costs more than all the rest of the modules."""
-    launcher = bundle.write(str(tmp_path / "home"))
+    home, work = tmp_path / ".eyelet", tmp_path / ".work"
+    work.mkdir()
+    launcher = bundle.write(str(home))
     code = f"""
 import sys, posix
 end = posix._exit
@@ -110,14 +114,19 @@ posix._exit = told
 __file__ = {launcher!r}
 exec(open(__file__).read())
 """
-    env = {**os.environ, "EYELET_ROOT": str(tmp_path / "root"), "EYELET_CONFIG": str(tmp_path / "home" / "eyelet.yaml")}
+    env = {**os.environ, "HOME": str(tmp_path), "CLAUDE_PROJECT_DIR": str(work)}
+    env.pop("EYELET_ROOT", None)
+    env.pop("EYELET_CONFIG", None)
+    if named:
+        env |= {"EYELET_ROOT": str(tmp_path / "root"), "EYELET_CONFIG": str(home / "eyelet.yaml")}
     payload = b'{"hook_event_name":"PreToolUse","session_id":"s","tool_name":"Bash","cwd":"/"}'
     for more in ([], [], ["--mode", "spool"]):
         asked = [sys.executable, "-I", "-S", "-c", code, *more]
         done = subprocess.run(asked, input=payload, env=env, capture_output=True, check=True)
         assert done.stdout == b"[]"
-    assert len(list(tmp_path.glob("root/logs/*/*/*/logs.sqlite"))) == 1
-    assert len(list(tmp_path.glob("root/spool/*.json"))) == 1
+    root = tmp_path / "root" if named else home
+    assert len(list(root.glob("logs/*/*/*/logs.sqlite"))) == 1
+    assert len(list(root.glob("spool/*.json"))) == 1
 
 
 def under_a_bare_interpreter(code: str, env: dict[str, str]) -> str:

@@ -24,6 +24,10 @@ python={python}
 [ -x "$python" ] || python=$(command -v python3)
 hook={hook}
 [ -n "$python" ] && [ -r "$hook" ] && there=1
+case ${{LC_ALL:-${{LC_CTYPE:-${{LANG-}}}}}} in
+  *.UTF-8 | *.utf8) utf8=-Xutf8 ;; # what it is all the same, and Python need not look the locale up
+  *) utf8= ;;
+esac
 lost() {{
   [ "$(wc -c <{faults} || echo 0)" -lt {most_bytes} ] || return 0
   said="Python or $hook does not run: eyelet install"
@@ -35,14 +39,14 @@ case " $* " in
 esac
 if [ -z "$cursor" ]; then
   # Not exec: an interpreter that breaks off before it runs anything would be the agent's error, with status 2 its veto.
-  [ "${{there-}}" ] && "$python" -I -S "$hook" "$@" >/dev/null 2>&1 || lost
+  [ "${{there-}}" ] && "$python" $utf8 -I -S "$hook" "$@" >/dev/null 2>&1 || lost
   exit 0
 fi
 # Cursor, which runs Claude Code's hooks, too: where it has its own, these have nothing to add.
 if [ "$cursor" = own ] || ! grep -qs 'bin/eyelet-hook.* --agent cursor' \\
   "$HOME/.cursor/hooks.json" "${{CURSOR_PROJECT_DIR:-.}}/.cursor/hooks.json"
 then
-  [ "${{there-}}" ] && "$python" -I -S "$hook" "$@" --agent cursor >/dev/null 2>&1 || lost
+  [ "${{there-}}" ] && "$python" $utf8 -I -S "$hook" "$@" --agent cursor >/dev/null 2>&1 || lost
 fi
 echo '{answer}'
 exit 0
