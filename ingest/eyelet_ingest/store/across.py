@@ -137,9 +137,11 @@ class Across:
         # that of this database only we write, and nothing is attached to it.
         self.conn.execute("pragma trusted_schema = on")
         contexts = sorted(self._contexts or ())
+        is_any = self._contexts is None or bool(contexts)
         for name in all_days.RELATIONS:
-            is_any = self._contexts is None or contexts
             self.conn.execute(all_days.virtual_table(name, roots, contexts) if is_any else all_days.stub(name))
+        if is_any:
+            self.conn.execute(all_days.text_index(roots, contexts))
         for statement in all_days.views():
             self.conn.execute(statement)
 

@@ -9,10 +9,11 @@ anything; names and SQL are our own throughout.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from eyelet_ingest.store import schema, statistics
+from eyelet_ingest.store import schema, statistics, text_schema
 from eyelet_ingest.store.layout import DAY_US
 
 HOUR_US = statistics.HOUR_US
+TEXT_INDEX = text_schema.INDEX
 WEEK_US = 7 * DAY_US  # how far a call may be from its other half, as in `calls.py`
 
 
@@ -270,9 +271,19 @@ def virtual_table(name: str, roots: Sequence[str], contexts: Sequence[str]) -> s
     return f"create virtual table {name} using eyelet_partitions({', '.join(arguments)})"
 
 
+def text_index(roots: Sequence[str], contexts: Sequence[str]) -> str:
+    """The statement that makes the text index over the same days, whose rowids are those of `hooks` on the same
+    connection. It finds what no day's index holds yet, too. Datasette and sqlite-utils find it by `content="hooks"`."""
+    arguments = ['content="hooks"', f"version={text_schema.TEXT_VERSION:d}"]
+    arguments += [f"columns={quoted(', '.join(text_schema.TEXT_COLUMNS))}", f"text={quoted(text_schema.TEXT_SELECT)}"]
+    arguments += [f"root={quoted(root)}" for root in roots]
+    arguments += [f"context={quoted(context)}" for context in contexts]
+    return f"create virtual table {TEXT_INDEX} using fts_eyelet({', '.join(arguments)})"
+
+
 def script(extension: str, roots: Sequence[str], contexts: Sequence[str]) -> list[str]:
     """The lines that give a shell of SQLite (`sqlite3 -init FILE`) these relations and views."""
-    tables = [virtual_table(name, roots, contexts) for name in RELATIONS]
+    tables = [*(virtual_table(name, roots, contexts) for name in RELATIONS), text_index(roots, contexts)]
     return [f".load {quoted(extension)}", *(f"{statement};" for statement in (*tables, *views()))]
 
 
