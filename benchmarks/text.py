@@ -280,7 +280,8 @@ def while_writing(folder: str, prose: Prose, rows: int) -> None:
             line = f"{statistics.median(waits) * 1e3:10.1f}{waits[int(len(waits) * 0.99)] * 1e3:10.1f}"
             print(f"{name:44}{line}{waits[-1] * 1e3:10.1f}   in {took:.1f} s")
             expected = rows + WRITERS * WRITES
-            assert store.count(MONTH).count == expected, "an event was lost"
+            counted = store.count(MONTH)
+            assert counted.count == expected, f"an event was lost, or not counted: {counted}, not {expected:,}"
 
 
 def keep_building(store: Store, key: layout.PartitionKey, done: threading.Event) -> None:

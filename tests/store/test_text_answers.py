@@ -162,6 +162,12 @@ def test_a_sqlite_without_fts5_finds_exact_text_and_says_what_it_cannot(
             store.search(Filter(text="push"), by_rank=by_rank)
 
 
+def test_that_a_text_is_exact_is_no_condition_of_a_deletion(store: Store) -> None:
+    with pytest.raises(BadInput, match="no condition was given"):
+        store.delete(Filter(exact=True), dry_run=True)
+    assert store.delete(Filter(text="GIT PUSH", exact=True), dry_run=True).events == 20
+
+
 def test_a_mistake_is_told_before_any_day_is_asked(tmp_path: Any) -> None:
     with Store(str(tmp_path)) as empty:
         for ask in (

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.store import layout, select
@@ -105,6 +105,7 @@ def wanted(
     by_age: bool = False,
 ) -> Wanted:
     """What somebody who may see the contexts `only` (all where None) asks for. BadInput where that is everything."""
+    where = replace(where, exact=False)  # a text is always one as it stands here, and no condition by itself
     if where == Filter() and not projects and not prompts:
         raise BadInput("delete", reason="no condition was given, that would be everything", hint="say what is to go")
     if not all(prompts):
@@ -120,6 +121,7 @@ def redacted(where: Filter, only: frozenset[str] | None, projects: tuple[str, ..
     """What a redaction of what `where` chooses is asked for, which may be everything; and what may be said of that."""
     from eyelet_ingest.store import account
 
+    where = replace(where, exact=False)
     said = account.asked(where, projects)
     if where == Filter() and not projects:
         return Wanted(where, only), said
