@@ -113,7 +113,7 @@ def test_where_memory_is_refused_the_answer_is_right_or_out_of_memory(plainly: D
 def test_a_load_that_memory_was_refused_to_leaves_nothing_that_sqlite_would_call(
     plainly: Driver, few: days.Days
 ) -> None:
-    """It unloads the library then, and once crashed when the connection was closed. Every allocation, as they are few."""
+    """It unloads the library then, and once crashed when the connection was closed. Each of the few is tried."""
     setup = [f"virtual {few.create()}", "rows select 1"]
     looked_at, _ = plainly.run("oom", 1, setup)
     assert looked_at > 100
