@@ -110,6 +110,15 @@ def test_where_memory_is_refused_the_answer_is_right_or_out_of_memory(plainly: D
     assert looked_at > 100
 
 
+def test_a_load_that_memory_was_refused_to_leaves_nothing_that_sqlite_would_call(
+    plainly: Driver, few: days.Days
+) -> None:
+    """It unloads the library then, and once crashed when the connection was closed. Each of the few is tried."""
+    setup = [f"virtual {few.create()}", "rows select 1"]
+    looked_at, _ = plainly.run("oom", 1, setup)
+    assert looked_at > 100
+
+
 def test_and_nothing_is_read_that_was_never_given(address: Driver, spoilt: list[str]) -> None:
     looked_at, _ = address.run("oom", 7 * STEP, spoilt)
     assert looked_at > 8

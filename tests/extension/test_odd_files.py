@@ -21,7 +21,7 @@ NOBODY = 65534
 @pytest.fixture
 def made() -> Iterator[days.Days]:
     """Three days in a folder that everybody may look into: the tests' own folders are closed to others."""
-    folder = tempfile.mkdtemp(dir="/tmp", prefix="eyelet-odd-")
+    folder = tempfile.mkdtemp(dir="/tmp", prefix="odd-days-")
     os.chmod(folder, 0o755)
     with days.Days(os.path.join(folder, "root")) as both:
         for day in (78, 79, 80):

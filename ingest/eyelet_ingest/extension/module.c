@@ -392,9 +392,12 @@ int sqlite3_eyelet_init(sqlite3 *db, char **error, const sqlite3_api_routines *a
   rc = sqlite3_create_module_v2(db, "eyelet_partitions", &partitions_module, space, space_release);
   if( rc == SQLITE_OK ) rc = sqlite3_create_module_v2(db, "fts_eyelet", &words_module, space, space_release);
   else space_release(space);
+  if( rc == SQLITE_OK ) rc = sqlite3_create_module_v2(db, "eyelet_trouble", &trouble_module, space, space_release);
+  else space_release(space);
   if( rc != SQLITE_OK ){
-    space_release(space);
-    return rc;
+    /* SQLite unloads the library now, and would call the destructors of what is left when the connection closes. */
+    sqlite3_create_module_v2(db, "eyelet_partitions", 0, 0, 0);
+    sqlite3_create_module_v2(db, "fts_eyelet", 0, 0, 0);
   }
-  return sqlite3_create_module_v2(db, "eyelet_trouble", &trouble_module, space, space_release);
+  return rc;
 }
