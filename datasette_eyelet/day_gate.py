@@ -48,17 +48,17 @@ def guarding_days(datasette: Any) -> Callable[[Any], Any]:
                 elif key is not None:
                     await _day(datasette, scope, key, rest, partial(app, receive=receive), send)
                 elif is_a_name:
-                    await _over_days(datasette, scope, scope_of_name, partial(app, receive=receive), send)
+                    await _over_one(datasette, scope, scope_of_name, rest, partial(app, receive=receive), send)
                 else:
-                    await app(compat.csv_that_works(scope) if _is_csv(scope) else scope, receive, send)
+                    await _over_days(datasette.databases[name], scope, rest, partial(app, receive=receive), send)
 
         return wrapped
 
     return wrap
 
 
-async def _over_days(
-    datasette: Any, scope: Message, over: Any, app: Callable[..., Awaitable[None]], send: Send
+async def _over_one(
+    datasette: Any, scope: Message, over: Any, rest: str, app: Callable[..., Awaitable[None]], send: Send
 ) -> None:
     """The app's answer with the database over the days of one context, or that there is no such context."""
     held = instance.of(datasette)
@@ -68,7 +68,17 @@ async def _over_days(
             await app(_answering(scope, partial(_no_such_context, over=over, as_json=_wants_json(scope))), send=send)
             return
         with mounts.showing(database):
-            await app(compat.csv_that_works(scope) if _is_csv(scope) else scope, send=send)
+            await _over_days(database, scope, rest, app, send)
+
+
+async def _over_days(database: Any, scope: Message, rest: str, app: Callable[..., Awaitable[None]], send: Send) -> None:
+    """The app's answer with a database over days, its text indexes brought up to date where they are asked."""
+    if waits := await day_text.made_current_over_days(database, scope, rest):
+        is_page = rest == day_text.TABLE_PATHS[0]
+        busy = partial(problem, as_json=not is_page, status=400, title="Not searched", reason=waits)
+        await app(_answering(scope, busy), send=send)
+    else:
+        await app(compat.csv_that_works(scope) if _is_csv(scope) else scope, send=send)
 
 
 async def _no_such_context(datasette: Any, request: Any, *, over: Any, as_json: bool) -> Any:
@@ -138,12 +148,18 @@ async def unreadable_day(datasette: Any, request: Any, exception: Exception) -> 
     """For Datasette's `handle_exception`: a page for a day that broke, or vanished, while it was read; else None."""
     day = mounts.day_of_request(datasette)
     if day is None:
-        return None
+        name, _ = _parted(datasette, request.scope)
+        return await _mistaken(datasette, request, exception) if mounts.is_ours(datasette, name) else None
     if isinstance(exception, PartitionUnreadable):
         return await _unreadable(datasette, request, key=day.key, error=exception, as_json=_wants_json(request.scope))
     if isinstance(exception, driver().DatabaseError) and mounts.is_broken(exception):
         error = mounts.broken(day.path, exception)
         return await _unreadable(datasette, request, key=day.key, error=error, as_json=_wants_json(request.scope))
+    return await _mistaken(datasette, request, exception)
+
+
+async def _mistaken(datasette: Any, request: Any, exception: Exception) -> Any:
+    """A page for a search whose text SQLite cannot read; else None."""
     if reason := day_text.mistake(request, str(exception)):
         return await problem(datasette, request, _wants_json(request.scope), 400, "That cannot be searched for", reason)
     return None

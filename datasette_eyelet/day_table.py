@@ -1,7 +1,7 @@
 """The table `hooks` of a day, or of all days, in Datasette: a search's filter ↔ the arguments of the table page.
 
 Datasette's own column filters say most of a filter exactly. What they cannot say are two arguments of ours, which
-the day's table takes besides: `_src` (a name and what lies below its dots), with the very SQL of the search, and `_q`
+such a table takes besides: `_src` (a name and what lies below its dots), with the very SQL of the search, and `_q`
 (text, in the language of the search), by `text_function`. No `_where` is needed, and so no right to write SQL.
 Datasette's own search box asks for plain words and phrases of the text index, which a search can say too.
 """
@@ -21,7 +21,7 @@ from datasette_eyelet.links import Links, Pairs
 from datasette_eyelet.query import SEVERAL, STATUSES
 from datasette_eyelet.scope import Scope, scope_of
 from datasette_eyelet.visible import one_line
-from eyelet_ingest.errors import BadInput, EyeletError
+from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store import select, text_query, text_schema
 from eyelet_ingest.store.layout import PartitionKey, key_from_mount_name
 from eyelet_ingest.store.select import Filter
@@ -101,11 +101,15 @@ def filter_arguments(
 
     async def conditions() -> FilterArguments:
         try:
-            clauses, params, said = own_conditions(asked)
-            if asked.text and key is None:
-                raise BadInput("search", reason=f"{TEXT} is of a day's table", hint="say _search here")
+            over = datasette.databases[database]
+            several = key is None and over.roots().several
+            clauses, params, said = own_conditions(
+                asked, (text_function.CONDITION,) if key is not None else text_function.conditions_over_days(several)
+            )
             if asked.text and key is not None:
                 await text_function.find(datasette, key, asked.text)
+            elif asked.text:
+                await text_function.find_over_days(over, narrowest(request.args, over.scope))
         except EyeletError as error:
             raise BadRequest(str(error)) from error
         if lacking:  # an old text of what changed is no hit either
@@ -122,16 +126,19 @@ def own_filter(args: Any) -> Filter:
     return Filter(src=src, text=texts[-1] if texts else "")
 
 
-def own_conditions(where: Filter) -> tuple[list[str], dict[str, object], list[str]]:
-    """Conditions with named parameters, as Datasette binds them, and what they say to people.
+def own_conditions(
+    where: Filter, of_text: Sequence[str] = (text_function.CONDITION,)
+) -> tuple[list[str], dict[str, object], list[str]]:
+    """Conditions with named parameters, as Datasette binds them, and what they say to people; `of_text` are those that
+    a text is, each with a `?` for it.
 
     BadInput for what no search takes either.
     """
     clauses, values = select.conditions(replace(where, text=""))
     if where.text:
         text_query.parse(where.text)
-        clauses.append(text_function.CONDITION)
-        values.append(where.text)
+        clauses += of_text
+        values += [where.text] * len(of_text)
     params = {f"eyelet_{number}": value for number, value in enumerate(values)}
     names = iter(params)
     named = ["".join(_named(clause, names)) for clause in clauses]
@@ -174,6 +181,21 @@ def reading(args: Any, over: PartitionKey | Scope) -> Reading:
         left_out=tuple(left_out),
         is_filtered=bool(several or left_out or (low, high) != bounds),
     )
+
+
+def narrowest(args: Any, over: Scope) -> Filter:
+    """What a table page over all days asks, as far as a search can say it: no more events are looked for than these."""
+    low, high = 0, ENDLESS_US
+    found: dict[str, Any] = {} if over.context is None else {"contexts": (over.context,)}
+    for column, lookup, value in _selections(args):
+        name, values = _equal(column, lookup, value)
+        if narrowed := _narrowed(column, lookup, value, low, high):
+            low, high = narrowed
+        elif name == "errors":
+            found["errors"] = True
+        elif name and name in SEVERAL:
+            found.setdefault(SEVERAL[name], values)
+    return replace(own_filter(args), since_us=low or None, until_us=high if high < ENDLESS_US else None, **found)
 
 
 def box_text(args: Any) -> tuple[str, bool]:

@@ -1,10 +1,11 @@
-"""Datasette's own search box on a day's table: the day's text index, brought up to date by the request that uses it.
+"""Datasette's own search box on a table of events: the text index, brought up to date by the request that uses it.
 
 Datasette offers its box where a table has an index, and believes what stands there. So a look at the table makes the
 index where there is none, for a moment; a question (`_search`) waits, longer, until nothing of the day is missing in
 it. Where that takes longer still, a page says that it is not all, and JSON and CSV, which could not, are an error.
 """
 
+import contextlib
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -54,6 +55,24 @@ async def made_current(datasette: Any, scope: dict[str, Any], day: mounts.Day, r
     return "" if is_page and has_index else f"{lacks}. With _q in the place of _search nothing is missed."
 
 
+async def made_current_over_days(database: Any, scope: dict[str, Any], rest: str) -> str:
+    """Before the table over all days is searched: the newest days' indexes up to date, within bounds. What these lack
+    all the same is read, so nothing is missed; it takes longer.
+
+    "", or why there is no such search: Datasette would show all rows as found.
+    """
+    if rest not in TABLE_PATHS or scope["method"] not in ("GET", "HEAD") or not asks(scope):
+        return ""
+    if await database.fts_table("hooks") is None:
+        return (
+            "The text index over all days needs the extension, which is not used here. Say _q in the place of _search"
+        )
+    held = instance.of(database.ds)
+    deadline_ms = ASKED_MS if rest == TABLE_PATHS[0] else PROGRAM_MS
+    await held.apart(_index, held, database.scope.context, deadline_ms)
+    return ""
+
+
 def mistake(request: Any, said: str) -> str:
     """What SQLite said of the search that a request asks, with what helps; "" where it is about something else."""
     is_raw = request.args.get(MODE) == "raw"
@@ -91,6 +110,14 @@ def _caught_up(held: instance.Instance, key: PartitionKey, deadline_ms: float, i
         return "", True
     events = "1 event" if state.changed == 1 else f"{state.changed:,} events"
     return f"{events} changed since the text index was made (eyelet text rebuild {key.date})", True
+
+
+def _index(held: instance.Instance, context: str | None, deadline_ms: float) -> None:
+    """A round over the days, those of the context first."""
+    with contextlib.suppress(EyeletError):  # what is wrong with the root, the page says
+        store = held.store
+        first = [key for key in reversed(store.catalog.partitions()) if key.context == context]
+        store.index_text(deadline_ms, first, before=held.let_go)
 
 
 def _is_current(conn: Any, is_asked: bool) -> bool:

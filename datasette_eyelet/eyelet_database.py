@@ -14,7 +14,7 @@ from typing import Any
 import click
 from markupsafe import Markup
 
-from datasette_eyelet import compat, eyelet_counts, instance, queries
+from datasette_eyelet import compat, eyelet_counts, instance, queries, text_function
 from datasette_eyelet.eyelet_connections import Connections
 from datasette_eyelet.scope import ALL, Scope
 from eyelet_ingest.errors import EyeletError, PartitionUnreadable
@@ -159,6 +159,7 @@ class EyeletDatabase(compat.ReadOnlyDatabase):
 
     def _prepare(self, conn: Any) -> None:
         self.ds._prepare_connection(conn, self.name)
+        text_function.register_over_days(self, conn)
 
     def _with_reader(self, fn: Any) -> Any:
         with self.connections.reader() as conn:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from eyelet_ingest.errors import PartitionBusy, PartitionError
+from eyelet_ingest.errors import BadInput, PartitionBusy, PartitionError
 from eyelet_ingest.store import layout
 from eyelet_ingest.store.answers import CountResult, ErrorCodes, Row, SearchResult, Summary
 from eyelet_ingest.store.catalog import Part
@@ -81,6 +81,23 @@ class Asking:
         if question.unasked:
             raise PartitionBusy("search", key.mount_name, "the time ran out", "give it more, or build its text index")
         return sorted(found)
+
+    def text_places(self, where: Filter, most: int, *, deadline_ms: float | None = None) -> list[tuple[str, int, int]]:
+        """Of all events that match, text among the conditions: context, place of the root (0 is the first), id. Days
+        that cannot be read have none. BadQuery for a text that cannot be meant; BadInput where more than `most` match,
+        or the time ran out: a part of them would be another answer."""
+        from eyelet_ingest.store import text_answers
+
+        found: list[tuple[str, int, int]] = []
+        hint = "narrow it: by time, context or another column"
+        with Search(self.roots, where, deadline_ms) as question:
+            for part, ids in question.each(question.parts, partial(text_answers.ids, question)):
+                found += [(part.context, part.at, event_id) for event_id in ids]
+                if len(found) > most:
+                    raise BadInput("search for the text", reason=f"more than {most:,} events have it", hint=hint)
+        if question.unasked:
+            raise BadInput("search for the text", reason="the time ran out", hint=hint)
+        return found
 
     def calls(
         self,

@@ -1,0 +1,136 @@
+"""Text on the tables over all days: `_q` finds what the search finds, `_search` what words say."""
+
+import json
+from typing import Any
+
+import pytest
+from datasette.utils import MultiParams
+
+from datasette_eyelet import day_table, text_function
+from datasette_eyelet.scope import Scope
+from eyelet_ingest.store import connect
+from eyelet_ingest.store.layout import DAY_US
+
+BOB = {"id": "bob"}
+HOSTILE = ("<script>alert(1)</script>", "' or 1=1 --", "100%", "\u202e\x00x", ":eyelet_0 ?")
+
+
+def bash(command: str, output: str = "") -> str:
+    return json.dumps({"tool_input": {"command": command}, "tool_response": {"stdout": output}})
+
+
+@pytest.fixture(params=["attached", "extended"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways: ten days attached, or all days by the extension."""
+    conn = connect.open_memory()
+    reason = connect.load_extension(conn)
+    conn.close()
+    if request.param == "attached":
+        monkeypatch.setattr(connect, "load_extension", lambda conn: "it is not built")
+    elif reason:
+        pytest.skip(reason)
+    return str(request.param)
+
+
+async def found(site: Any, query: str, table: str = "/eyelet/hooks") -> list[tuple[str, int]]:
+    answer = await site.get(f"{table}.json?_shape=array&_size=max&{query}")
+    assert answer.status_code == 200, answer.text
+    return sorted((row["context_name"], row["id"]) for row in answer.json())
+
+
+def write(record: Any, noon_us: int) -> None:
+    record(noon_us, noon_us - 3 * DAY_US, context="one", data=bash("git push", "Connection refused"))
+    record(noon_us, context="two", data=bash("make"), tool_name="Bash")
+    record(noon_us + 1, context="two", data=bash("git status 日本語テキスト"), error=True, status="error")
+
+
+async def test_a_text_finds_on_the_table_what_the_search_finds(way: str, site: Any, record: Any, noon_us: int) -> None:
+    write(record, noon_us)
+    old, new = ("one", noon_us - 3 * DAY_US), ("one", noon_us)
+    for text, expected in (
+        ("git", [old, new, ("two", noon_us + 1)]),
+        ("git -status", [old, new]),
+        ('="ction ref"', [old, new]),
+        ("本語", [("two", noon_us + 1)]),
+        ("nothing", []),
+        ("make", [("two", noon_us)]),
+    ):
+        params = MultiParams({"_q": [text]})
+        searched = await site.json(f"/-/eyelet.json?range=all&q={text}")
+        assert sorted((row["context_name"], row["id"]) for row in searched["rows"]) == sorted(expected), text
+        assert await found(site, f"_q={text}") == sorted(expected), text
+        for context in ("one", "two"):
+            own = sorted(one for one in expected if one[0] == context)
+            assert await found(site, f"_q={text}", f"/eyelet-{context}/hooks") == own
+        assert dict(day_table.reading(params, Scope(None)).pairs)["q"] == text
+    assert await found(site, f"_q=git&id__gte={noon_us}&context_name=one") == [new]
+    assert await found(site, "_q=git&error=1") == [("two", noon_us + 1)]
+    counted = await site.get("/eyelet/hooks?_q=git&_facet=context_name")
+    assert counted.status_code == 200 and "3 rows" in counted.text
+
+
+async def test_a_text_that_cannot_be_meant_is_a_page_that_says_where(
+    way: str, site: Any, record: Any, noon_us: int
+) -> None:
+    write(record, noon_us)
+    wrong = await site.get('/eyelet/hooks?_q="git')
+    assert wrong.status_code == 400 and "character 1" in wrong.text
+    for text in HOSTILE:
+        answer = await site.get("/eyelet/hooks", None)
+        assert answer.status_code in (302, 403)
+        answer = await site.datasette.client.get(
+            "/eyelet/hooks",
+            params={"_q": text},
+            cookies={"ds_actor": site.datasette.sign({"a": {"id": "root"}}, "actor")},
+        )
+        assert answer.status_code in (200, 400) and "<script>alert" not in answer.text, text
+
+
+async def test_more_than_a_page_can_be_about_is_an_error_that_says_so_and_never_a_part(
+    way: str, site: Any, record: Any, noon_us: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(record, noon_us)
+    monkeypatch.setattr(text_function, "FOUND_MOST", 2)
+    refused = await site.get("/eyelet/hooks?_q=git")
+    assert refused.status_code == 400 and "more than 2 events" in refused.text
+    assert await found(site, f"_q=git&id__gte={noon_us}&id__lte={noon_us}") == [("one", noon_us)]
+
+
+async def test_the_function_gives_anybodys_sql_the_events_of_its_scope(
+    way: str, site: Any, record: Any, noon_us: int
+) -> None:
+    write(record, noon_us)
+    sql = "select count(*) from json_each(eyelet_text('git'))"
+    for name, count in (("eyelet", 3), ("eyelet-one", 2)):
+        await site.get(f"/{name}")
+        if name == "eyelet":
+            rows = (await site.datasette.databases[name].execute(sql)).rows
+            assert rows[0][0] == count
+    page = await site.get(f"/eyelet-one.json?sql={sql}&_shape=arrays")
+    if page.status_code == 302:
+        page = await site.get(f"/eyelet-one/-/query.json?sql={sql}&_shape=arrays")
+    assert page.json()["rows"] == [[2]]
+
+
+async def test_the_search_box_finds_words_of_every_day_at_once_or_is_not_there(
+    way: str, site: Any, record: Any, noon_us: int
+) -> None:
+    write(record, noon_us)
+    page = await site.get("/eyelet/hooks")
+    asked = await site.get("/eyelet/hooks.json?_search=git&_shape=array")
+    if way == "attached":
+        assert 'name="_search"' not in page.text
+        assert asked.status_code == 400 and "_q in the place" in asked.text, "not all rows, as found"
+        return
+    assert 'name="_search"' in page.text
+    assert await found(site, "_search=git") == [
+        ("one", noon_us - 3 * DAY_US),
+        ("one", noon_us),
+        ("two", noon_us + 1),
+    ]
+    assert await found(site, "_search=git", "/eyelet-two/hooks") == [("two", noon_us + 1)]
+    assert await found(site, "_search_output=git") == []
+    record(noon_us + 9, context="two", data=bash("git tag"))
+    assert await found(site, "_search=tag") == [("two", noon_us + 9)]
+    raw = await site.get("/eyelet/hooks?_search=a(&_searchmode=raw")
+    assert raw.status_code == 400 and "SQLite cannot read the text" in raw.text
