@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -188,7 +189,11 @@ def test_a_statement_that_takes_too_long_is_stopped(recorded: str) -> None:
 def test_ctrl_c_ends_it_with_130(recorded: str) -> None:
     endless = "with recursive c(n) as (select 1 union all select n + 1 from c) select count(*) from c"
     command = [sys.executable, "-c", "from eyelet_ingest.cli import main; main()", "sql", endless, "--root", recorded]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    # A shell that runs the tests in the background has them ignore Ctrl-C, and so whatever they start.
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeding
+    ) as running:
         time.sleep(2)
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=60)
