@@ -23,7 +23,7 @@ from datasette_eyelet.scope import Scope, scope_of
 from datasette_eyelet.visible import one_line
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store import select, text_query, text_schema
-from eyelet_ingest.store.layout import PartitionKey, key_from_mount_name
+from eyelet_ingest.store.layout import PartitionKey, key_from_mount_name, safe_context
 from eyelet_ingest.store.select import Filter
 
 TABLE = "hooks"
@@ -68,9 +68,35 @@ def url(links: Links, where: Filter, key: PartitionKey) -> str:
     return found if len(found) <= QUERY_MAX_CHARS else ""
 
 
+def url_over_days(links: Links, where: Filter, over: Scope) -> str:
+    """The same of the table over all days in this scope."""
+    asked = tuple(dict.fromkeys(map(safe_context, where.contexts)))
+    contexts: Pairs = ()
+    if asked and over.context is None:
+        one = ("context_name__exact", asked[0])
+        contexts = (one if len(asked) == 1 else ("context_name__in", json.dumps(asked)),)
+    found = links.over_days(over.context, (*contexts, *_arguments(where, 0, ENDLESS_US), ("_sort_desc", "id")))
+    return found if len(found) <= QUERY_MAX_CHARS else ""
+
+
+def scope_for(datasette: Any, seen: frozenset[str] | None, contexts: Sequence[str] = ()) -> Scope | None:
+    """The narrowest database over days that shows these contexts, or all, to whoever sees the contexts `seen` (all
+    where None); None where there is none for him."""
+    asked = set(map(safe_context, contexts))
+    shown = asked if seen is None else asked & seen if asked else seen
+    if len(shown) == 1:
+        one = Scope(*shown)
+        if scope_of(one.name) == one and one.name not in datasette.databases:
+            return one
+    return Scope(None) if seen is None and mounts.is_ours(datasette, Scope(None).name) else None
+
+
 def arguments(where: Filter, key: PartitionKey) -> Pairs:
     """The arguments that make the day's table hold exactly what `where` finds in that day."""
-    start_us, end_us = key.bounds_us
+    return _arguments(where, *key.bounds_us)
+
+
+def _arguments(where: Filter, start_us: int, end_us: int) -> Pairs:
     found: list[tuple[str, str]] = []
     if where.since_us is not None and where.since_us > start_us:
         found.append(("id__gte", str(where.since_us)))
@@ -278,10 +304,10 @@ def _equal(column: str, lookup: str, value: str) -> tuple[str, tuple[str, ...]]:
     """The search's parameter and its values; "" and none where no search says exactly this."""
     if (column, lookup, value) == ("error", "exact", "1"):
         return "errors", ("1",)
-    if (column, lookup) == ("context_name", "exact") and value.strip():
-        return "context", (value,)
     values = _listed(value) if lookup == "in" else [value] if lookup == "exact" else []
     texts = tuple(text for text in values if isinstance(text, str) and text.strip())
+    if column == "context_name" and 0 < len(texts) == len(values) <= select.VALUES_MAX:
+        return "context", tuple(dict.fromkeys(texts))
     can_say = column in _EQUAL and 0 < len(texts) == len(values) <= select.VALUES_MAX
     if not can_say or (column == "status" and not set(texts) <= set(STATUSES)):
         return "", ()

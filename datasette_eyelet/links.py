@@ -58,9 +58,9 @@ class Links:
         """The page of a day's table in Datasette; the day need not be mounted."""
         return _with_query(str(self.path(f"/{key.mount_name}/hooks")), arguments)
 
-    def over_days(self, context: str = "") -> str:
+    def over_days(self, context: str | None = None, arguments: Pairs = ()) -> str:
         """The table of all days in Datasette, of one context or of all."""
-        return str(self.path(f"/{Scope(context or None).name}/hooks"))
+        return _with_query(str(self.path(f"/{Scope(context or None).name}/hooks")), arguments)
 
     def days(self, *pairs: tuple[str, str]) -> str:
         """The calendar, of all contexts and years or of those given."""

@@ -6,16 +6,18 @@ from datetime import timezone
 from typing import Any
 from urllib.parse import unquote
 
-from datasette_eyelet import instance, responses, rows
+from datasette_eyelet import day_table, instance, responses, rows
 from datasette_eyelet.answer import placed
 from datasette_eyelet.json_text import pretty
-from datasette_eyelet.links import Links
+from datasette_eyelet.links import Links, is_linkable
 from datasette_eyelet.query import checked_pairs
 from datasette_eyelet.row_json import row_json
+from datasette_eyelet.scope import Scope
 from datasette_eyelet.visible import visible
 from eyelet_ingest import limits
 from eyelet_ingest.ranges import zone
 from eyelet_ingest.store.layout import safe_context
+from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
 # A browser stalls on more; the JSON beside the page is always whole.
@@ -32,6 +34,8 @@ async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any
     given = dict(pairs)
     links = Links(datasette, tuple(pair for pair in pairs if pair[0] != "_next"), given.get("_next", ""))
     context = await asyncio.to_thread(_context, row, links, given.get("tz", ""))
+    over = day_table.scope_for(datasette, seen, (rows.text(row["context_name"]),))
+    context["table_url"] = _table_url(row, links, over) if over is not None else ""
     return await responses.page(datasette, request, "event.html", context)
 
 
@@ -83,6 +87,14 @@ def _context(row: dict[str, object], links: Links, tz_name: str) -> dict[str, ob
         "day_url": links.search((*links.tz, context, ("from", at[:10]), ("to", at[:10]))),
         "alternate_url_json": links.event_json(context[1], int(str(row["id"]))),
     }
+
+
+def _table_url(row: dict[str, object], links: Links, over: Scope) -> str:
+    """The table over all days, of the event's session, or where it has none of what led up to the event."""
+    context, session = (rows.text(row[name]) for name in ("context_name", "session_id"))
+    if is_linkable(session):
+        return day_table.url_over_days(links, Filter(contexts=(context,), session_id=(session,)), over)
+    return day_table.url_over_days(links, Filter(contexts=(context,), until_us=int(str(row["id"])) + 1), over)
 
 
 async def _unknown(datasette: Any, request: Any, *, as_json: bool) -> Any:

@@ -4,12 +4,13 @@ import asyncio
 import time
 from typing import Any
 
-from datasette_eyelet import advice, instance, responses, rows
+from datasette_eyelet import advice, day_table, instance, responses, rows
 from datasette_eyelet.answer import Answer, answer
 from datasette_eyelet.form import form
 from datasette_eyelet.instance import Instance
 from datasette_eyelet.links import Links, Pairs
 from datasette_eyelet.query import CONDITIONS, BadParameter, Query, is_on, known_pairs, parse
+from datasette_eyelet.scope import Scope
 from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest import redactors
 from eyelet_ingest.errors import BadInput
@@ -30,7 +31,8 @@ async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any
     try:
         query = parse(request.args, now_us)
         links = Links(datasette, query.pairs, query.page)
-        context = await asyncio.to_thread(_context, held, held.store_for(seen), query, links, now_us)
+        over = day_table.scope_for(datasette, seen, query.where.contexts)
+        context = await asyncio.to_thread(_context, held, held.store_for(seen), query, links, now_us, over)
         return await responses.page(datasette, request, "search.html", context)
     except BadInput as error:
         name = error.name if isinstance(error, BadParameter) else ""
@@ -67,7 +69,9 @@ def _mistake(error: BadInput) -> dict[str, str] | None:
     return {"before": visible(before), "wrong": visible(wrong), "after": visible(after)}
 
 
-def _context(held: Instance, store: Store, query: Query, links: Links, now_us: int) -> dict[str, object]:
+def _context(
+    held: Instance, store: Store, query: Query, links: Links, now_us: int, over: Scope | None
+) -> dict[str, object]:
     """All that the template shows. Not for the event loop: searches, and takes apart what was found."""
     held.drain_when_due()
     found = answer(store, query, rows.CUT_CHARS)
@@ -84,6 +88,7 @@ def _context(held: Instance, store: Store, query: Query, links: Links, now_us: i
         "count": len(shown),
         "next_url": links.next(found.next) if found.next else "",
         "newest_url": links.search(links.pairs) if query.after else "",
+        "table_url": day_table.url_over_days(links, found.query.where, over) if over is not None else "",
         "truth": _truth(found.result.partitions, found.result.elapsed_ms),
         "trouble": visible(held.trouble) if sees_all else "",
         "is_demo": DEMO in names or contexts == [DEMO],

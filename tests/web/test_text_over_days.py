@@ -1,7 +1,10 @@
 """Text on the tables over all days: `_q` finds what the search finds, `_search` what words say."""
 
 import json
+import re
+from html import unescape
 from typing import Any
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 from datasette.utils import MultiParams
@@ -134,3 +137,44 @@ async def test_the_search_box_finds_words_of_every_day_at_once_or_is_not_there(
     assert await found(site, "_search=tag") == [("two", noon_us + 9)]
     raw = await site.get("/eyelet/hooks?_search=a(&_searchmode=raw")
     assert raw.status_code == 400 and "SQLite cannot read the text" in raw.text
+
+
+async def test_a_search_leads_to_the_table_of_all_days_with_its_filters_and_back(
+    way: str, site: Any, record: Any, noon_us: int
+) -> None:
+    write(record, noon_us)
+    for query, count in (
+        ("range=all&q=git", 3),
+        ("range=all&context=one&q=git", 2),
+        ("range=all&context=one&context=two&status=error", 1),
+        (f"from={day_table.iso_us(noon_us)}&q=git", 2),
+    ):
+        page = (await site.get(f"/-/eyelet?{query}")).text
+        (url,) = re.findall(r'<a href="([^"]+)" title="The table over all days', page)
+        path, _, asked = unescape(url).partition("?")
+        assert path == ("/eyelet-one/hooks" if query.count("context=") == 1 else "/eyelet/hooks")
+        assert len(await found(site, asked, path)) == count, query
+        reading = day_table.reading(MultiParams(parse_qs(asked)), Scope("one" if "one" in path else None))
+        assert not reading.left_out
+        back = await site.json(f"/-/eyelet.json?{urlencode(reading.pairs)}")
+        assert len(back["rows"]) == count, query
+
+
+async def test_an_event_leads_to_its_session_or_what_led_up_to_it_and_nobody_to_what_he_may_not_see(
+    open_site: Any, record: Any, noon_us: int
+) -> None:
+    record(noon_us, noon_us - DAY_US, context="one", session_id="s 1")
+    record(noon_us + 1, noon_us + 2, context="two", session_id="")
+    site = await open_site(contexts={"one": {"allow": BOB}})
+    for context, event_id, actor, expected in (
+        ("one", noon_us, BOB, 2),
+        ("one", noon_us, {"id": "root"}, 2),
+        ("two", noon_us + 1, {"id": "root"}, 1),
+    ):
+        page = (await site.get(f"/-/eyelet/event/{context}/{event_id}", actor)).text
+        (url,) = re.findall(r'<a href="([^"]+)" title="[^"]+, in the table over all days', page)
+        path, _, asked = unescape(url).partition("?")
+        assert path == f"/eyelet-{context}/hooks"
+        assert len((await site.get(f"{path}.json?_shape=array&{asked}", actor)).json()) == expected
+    page = (await site.get("/-/eyelet?range=all", BOB)).text
+    assert "/eyelet-one/hooks?" in page and "/eyelet/hooks" not in page and "eyelet-two" not in page
