@@ -145,7 +145,8 @@ async def answer(datasette: Any, request: Any) -> Any:
 
 
 async def unreadable_day(datasette: Any, request: Any, exception: Exception) -> Any:
-    """For Datasette's `handle_exception`: a page for a day that broke, or vanished, while it was read; else None."""
+    """For Datasette's `handle_exception`: a page for a day that broke, or vanished, while it was read, and for a text
+    that cannot be searched for; else None."""
     day = mounts.day_of_request(datasette)
     if day is None:
         name, _ = _parted(datasette, request.scope)

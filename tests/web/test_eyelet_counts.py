@@ -1,8 +1,11 @@
 """Which statements of Datasette's are asked otherwise than it wrote them, and that nobody else's are."""
 
+from typing import Any
+
 import pytest
 
 from datasette_eyelet import eyelet_counts
+from eyelet_ingest.store.layout import key_for
 
 
 @pytest.mark.parametrize(
@@ -57,3 +60,21 @@ def test_a_suggestion_looks_at_a_sample(asked: str, sampled: bool) -> None:
         as_asked = sql.replace(f" limit {eyelet_counts.SAMPLE_ROWS}", "")
         assert "".join(as_asked.split()) == "".join(asked.split())
         assert sql.index(" limit ") > sql.index(" hooks")
+
+
+async def test_what_takes_too_long_is_said_in_every_format_and_prints_no_traceback(
+    open_site: Any, record: Any, noon_us: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    record(noon_us)
+    site = await open_site(datasette={"settings": {"sql_time_limit_ms": 50}})
+    endless = "(with recursive c(x) as (select 1 union all select x %2B 1 from c) select count(*) from c) > 0"
+    for path in (
+        "/eyelet/hooks.csv",
+        "/eyelet/hooks.json",
+        "/eyelet/hooks",
+        f"/{key_for('default', noon_us).mount_name}/hooks.csv",
+    ):
+        answer = await site.get(f"{path}?_where={endless}")
+        assert answer.status_code == 400 and "sql_time_limit_ms" in answer.text, path
+    said = capfd.readouterr()
+    assert "Traceback" not in said.out + said.err
