@@ -185,9 +185,13 @@ class ReadOnlyDatabase(Database):  # type: ignore[misc]  # Datasette has no type
         try:
             return await super().execute(sql, params, **{**named, "log_sql_errors": False})
         except driver().ProgrammingError as error:
-            if "You did not supply a value for binding" in str(error):  # 0.65, at the address of a row with half a key
+            is_of_a_row = "p0" in (params or {})  # 0.65, at the address of a row with half a key
+            if is_of_a_row and "You did not supply a value for binding" in str(error):
                 raise NotFound("Record not found: its key has more parts") from error
             raise
+        except (driver().Warning, ValueError) as error:
+            # Several statements, or a NUL in one: Datasette knows neither for a mistake in SQL.
+            raise driver().OperationalError(str(error)) from error
         except driver().OperationalError as error:
             # A time that ends while SQLite looks at the columns of a view is told in these words.
             if str(error).startswith("expected 0 columns for ''"):

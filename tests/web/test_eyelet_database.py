@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -217,6 +218,28 @@ async def test_without_the_extension_the_newest_days_are_there_and_the_page_says
         assert "newest 10" in said and "3 others" in said and "it is not built" in said, page
         assert "/-/eyelet/days" in said
     assert len((await site.json("/eyelet/partitions.json?_size=max"))["rows"]) == 13
+
+
+async def test_what_a_person_asks_is_asked_as_it_is_written(
+    way: str, site: Any, record: Any, noon_us: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    record(*range(noon_us, noon_us + 1_100))
+    path = "/eyelet/-/query.json?sql=" if hasattr(site.datasette, "allowed") else "/eyelet.json?sql="
+
+    async def ask(sql: str, more: str = "") -> Any:
+        return await site.get(f"{path}{quote(sql)}&_shape=arrays{more}")
+
+    for limit_ms in (50, 200):  # the times that Datasette gives to what it asks of its own accord
+        found = await ask("select count(*) from (select id from hooks)", f"&_timelimit={limit_ms}")
+        assert found.status_code == 400 or found.json()["rows"] == [[1_100]], "no sample, whatever the time"
+    both = f"select id from hooks where id < {noon_us + 2} union all select id from hooks where id > {noon_us + 1_098}"
+    found = await ask(f"{both} order by id desc limit 2")
+    assert found.json()["rows"] == [[noon_us + 1_099], [noon_us + 1]], found.text
+    for wrong, said in (("select 1; select 2", "one statement"), ("select '\0'", "null character")):
+        found = await ask(wrong)
+        assert found.status_code == 400 and said in found.text, wrong
+    assert "Record not found" not in (await ask("select ?1, :a")).text
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 async def test_facets_and_counts_are_those_of_all_rows(way: str, site: Any, record: Any, noon_us: int) -> None:
