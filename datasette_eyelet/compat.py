@@ -17,6 +17,7 @@ from datasette.utils.asgi import Forbidden, NotFound, Request
 from datasette.views.base import DatasetteError as ViewError
 from pluggy import HookimplMarker
 
+from datasette_eyelet.too_long import TookTooLong
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.connect import driver
 
@@ -192,10 +193,12 @@ class ReadOnlyDatabase(Database):  # type: ignore[misc]  # Datasette has no type
         except (driver().Warning, ValueError) as error:
             # Several statements, or a NUL in one: Datasette knows neither for a mistake in SQL.
             raise driver().OperationalError(str(error)) from error
+        except QueryInterrupted as error:
+            raise TookTooLong(error.e, sql, params) from error
         except driver().OperationalError as error:
             # A time that ends while SQLite looks at the columns of a view is told in these words.
             if str(error).startswith("expected 0 columns for ''"):
-                raise QueryInterrupted(error, sql, params) from error
+                raise TookTooLong(error, sql, params) from error
             raise
 
     if _IS_1_0:
@@ -212,7 +215,7 @@ class ReadOnlyDatabase(Database):  # type: ignore[misc]  # Datasette has no type
 def one_value(value: object, sql: str) -> Any:
     """Results of one row of one value; QueryInterrupted where there is none."""
     if value is None:
-        raise QueryInterrupted(None, sql, None)
+        raise TookTooLong(None, sql, None)
     return Results([(value,)], False, [("count(*)",)])
 
 

@@ -242,6 +242,22 @@ async def test_what_a_person_asks_is_asked_as_it_is_written(
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
+async def test_what_takes_too_long_is_a_page_and_no_traceback(
+    way: str, open_site: Any, record: Any, noon_us: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    secret = "lost-password"
+    record(noon_us)
+    site = await open_site(datasette={"settings": {"sql_time_limit_ms": 100}})
+    endless = f"(with recursive t(n) as (select 1 union all select n + 1 from t) select max(n) from t) <> '{secret}'"
+    slow = f"_nocount=1&_where={quote(endless)}"
+    for table in ("/eyelet/hooks", f"/{key_for('default', noon_us).mount_name}/hooks"):
+        for path in (f"{table}?{slow}", f"{table}.json?{slow}", f"{table}.csv?_stream=1&{slow}"):
+            answer = await site.get(path)
+            assert answer.status_code == 400 and "took too long" in answer.text, (path, answer.text[-300:])
+    said = "".join(capfd.readouterr())
+    assert "Traceback" not in said and secret not in said
+
+
 async def test_facets_and_counts_are_those_of_all_rows(way: str, site: Any, record: Any, noon_us: int) -> None:
     for day in range(3):
         record(*(noon_us - day * DAY_US + n for n in range(4)), tool_name="Bash", hook_type="PostToolUse")
@@ -397,6 +413,15 @@ async def test_the_front_page_leads_to_the_table_of_each_context(open_site: Any,
         assert set(re.findall(r'href="/eyelet-([a-z]+)/hooks"', html)) == expected
         for context in expected:
             assert (await site.get(f"/eyelet-{context}/hooks", actor)).status_code == 200
+
+
+async def test_nothing_leads_to_the_table_of_a_context_whose_name_ends_as_a_days(
+    site: Any, record: Any, noon_us: int
+) -> None:
+    """`/eyelet-x-2026-001` is a day of another context, which may be there."""
+    record(noon_us, context="x-2026-001")
+    pages = [(await site.get(path)).text for path in ("/", f"/{key_for('x-2026-001', noon_us).mount_name}")]
+    assert all("x-2026-001" in page and "/eyelet-x-2026-001/" not in page for page in pages)
 
 
 async def test_every_table_over_days_is_described_and_hidden_by_no_query(
