@@ -15,9 +15,9 @@ def of_database(datasette: Any, database: str) -> Actions:
     links = Links(datasette, ())
     key = day_table.day_of(datasette, database)
     if key is not None:
-        whole = _action(links.over_days(key.context), "All days of this context", "One table over every day")
-        search = links.search(day_table.whole(key))
-        return [_action(search, "Search this day in Eyelet", "Its events, newest first"), whole]
+        found = [_action(links.search(day_table.whole(key)), "Search this day in Eyelet", "Its events, newest first")]
+        url = links.over_days(key.context)
+        return [*found, _action(url, "All days of this context", "One table over every day")] if url else found
     over = day_table.scope_of_request(datasette, database)
     if over is None:
         return []

@@ -17,6 +17,7 @@ from datasette.utils.asgi import Forbidden, NotFound, Request
 from datasette.views.base import DatasetteError as ViewError
 from pluggy import HookimplMarker
 
+from datasette_eyelet.too_long import TookTooLong
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.connect import driver
 
@@ -167,17 +168,6 @@ async def _nothing_of_other_requests(datasette: Any, actor: dict[str, Any] | Non
     )
 
 
-class TookTooLong(QueryInterrupted, ViewError):  # type: ignore[misc]  # Datasette has no types
-    """The time for a question is over. Where no view of Datasette's says so (1.0: of a table, and of any CSV), its last
-    resort does, which prints a traceback of errors that are not of its own kind."""
-
-    def __init__(self, datasette: Any, error: QueryInterrupted) -> None:
-        QueryInterrupted.__init__(self, error.e, error.sql, error.params)
-        limit_ms = datasette.setting("sql_time_limit_ms")
-        said = f"It takes longer than {limit_ms:,} ms (sql_time_limit_ms): narrow it, by id for one"
-        ViewError.__init__(self, said, title="SQL Interrupted", status=400)
-
-
 class ReadOnlyDatabase(Database):  # type: ignore[misc]  # Datasette has no types
     """A Database whose every read goes through `read(fn)`, a coroutine of the subclass: 0.65 and 1.0 keep connections
     of their own otherwise, one for each thread and never closed."""
@@ -195,16 +185,20 @@ class ReadOnlyDatabase(Database):  # type: ignore[misc]  # Datasette has no type
         # Datasette would print a query that fails, its parameters too, which may be what somebody looks for: a secret.
         try:
             return await super().execute(sql, params, **{**named, "log_sql_errors": False})
-        except QueryInterrupted as error:
-            raise TookTooLong(self.ds, error) from error
         except driver().ProgrammingError as error:
-            if "You did not supply a value for binding" in str(error):  # 0.65, at the address of a row with half a key
+            is_of_a_row = "p0" in (params or {})  # 0.65, at the address of a row with half a key
+            if is_of_a_row and "You did not supply a value for binding" in str(error):
                 raise NotFound("Record not found: its key has more parts") from error
             raise
+        except (driver().Warning, ValueError) as error:
+            # Several statements, or a NUL in one: Datasette knows neither for a mistake in SQL.
+            raise driver().OperationalError(str(error)) from error
+        except QueryInterrupted as error:
+            raise TookTooLong(error.e, sql, params) from error
         except driver().OperationalError as error:
             # A time that ends while SQLite looks at the columns of a view is told in these words.
             if str(error).startswith("expected 0 columns for ''"):
-                raise TookTooLong(self.ds, QueryInterrupted(error, sql, params)) from error
+                raise TookTooLong(error, sql, params) from error
             raise
 
     if _IS_1_0:
@@ -221,7 +215,7 @@ class ReadOnlyDatabase(Database):  # type: ignore[misc]  # Datasette has no type
 def one_value(value: object, sql: str) -> Any:
     """Results of one row of one value; QueryInterrupted where there is none."""
     if value is None:
-        raise QueryInterrupted(None, sql, None)
+        raise TookTooLong(None, sql, None)
     return Results([(value,)], False, [("count(*)",)])
 
 

@@ -33,7 +33,7 @@ _AFTER = re.compile(
 )
 # The first page in some order: the pages after it tell equal ones apart by the key, and so must this one.
 _FIRST = re.compile(
-    r"(select [\w, \"\[\]]+ from (hooks|partitions) (?:where .+ )?order by (\w+)(?: desc)?)( limit \d+)", re.DOTALL
+    r"(select ([\w, \"\[\]]+) from (hooks|partitions) (?:where .+ )?order by (\w+)(?: desc)?)( limit \d+)", re.DOTALL
 )
 _ROW = 'select * from hooks where "context_name"=:p0 AND "id"=:p1'
 _COUNT_ALL = "select count(*) from hooks "
@@ -68,20 +68,22 @@ class Counting:
     async def run(self, execute: Any, sql: str, params: Any, named: dict[str, Any]) -> Any:
         """The answer to a statement that `execute(sql, params, **named)` asks; QueryInterrupted where time ran out."""
         limit_ms = named.get("custom_time_limit")
-        is_somebodys = bool(named.get("truncate"))  # so Datasette asks what a person wrote
+        is_somebodys = bool(named.get("truncate"))  # so Datasette asks what a person wrote, and for the rows of a page
         if sql == _COUNT_ALL:
             return compat.one_value(await self.events(COUNT_MS), sql)
         if first := _COUNT_FIRST.fullmatch(sql):
             known = await self.events(COUNT_MS / 4)
             if known is not None:
                 return compat.one_value(min(known, int(first[1])), sql)
-        if limit_ms == self._database.ds.setting("facet_time_limit_ms") and _FACET.match(sql):
+        if is_somebodys:
+            pass
+        elif limit_ms == self._database.ds.setting("facet_time_limit_ms") and _FACET.match(sql):
             named = {**named, "custom_time_limit": None}  # somebody asked for it, and a year of days takes time to open
         elif limit_ms and limit_ms == self._database.ds.setting("facet_suggest_time_limit_ms"):
             return await self._suggestion(execute, sql, params, named)
-        elif _COUNT_OF.match(sql) and not is_somebodys:
+        elif _COUNT_OF.match(sql):
             return await self._bounded(execute, sql, params, named)
-        elif sql.startswith("select count(*) from ") and not is_somebodys:
+        elif sql.startswith("select count(*) from "):
             named = {**named, "custom_time_limit": min(limit_ms or COUNT_MS, COUNT_MS)}
         several = self._database.roots().several and await self._is_extended()
         return await execute(narrowed(sql, several), params, **named)
@@ -172,9 +174,11 @@ def narrowed(sql: str, several: bool = False) -> str:
     """The same question with the range it implies, and an order without ties; of `several` roots a row says its own."""
     if first := _FIRST.fullmatch(sql):
         key = (
-            ("context_name", "id", *(["root"] if several else [])) if first[2] == "hooks" else ("context_name", "date")
+            ("context_name", "id", *(["root"] if several else [])) if first[3] == "hooks" else ("context_name", "date")
         )
-        return f"{first[1]}{''.join(f', {name}' for name in key if name != first[3])}{first[4]}"
+        # A page has the whole key. What somebody wrote may be of several SELECTs, ordered by what they have in common.
+        told = {name.strip(' "[]') for name in first[2].split(",")}
+        return f"{first[1]}{''.join(f', {name}' for name in key if name in told - {first[4]})}{first[5]}"
     if several and sql.startswith(_ROW):
         return f"select *, root{sql.removeprefix('select *')}"
     return _AFTER.sub(r"(\1 \2= :\3 and \g<0>)", sql)

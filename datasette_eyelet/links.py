@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from datasette_eyelet.scope import Scope
+from datasette_eyelet.scope import Scope, scope_of
 from eyelet_ingest.store.layout import PartitionKey, key_for
 
 SEARCH = "/-/eyelet"
@@ -59,8 +59,10 @@ class Links:
         return _with_query(str(self.path(f"/{key.mount_name}/hooks")), arguments)
 
     def over_days(self, context: str | None = None, arguments: Pairs = ()) -> str:
-        """The table of all days in Datasette, of one context or of all."""
-        return _with_query(str(self.path(f"/{Scope(context or None).name}/hooks")), arguments)
+        """The table of all days in Datasette, of one context or of all; "" for a context that has none, as its name
+        ends as a day's does."""
+        scope = Scope(context or None)
+        return _with_query(str(self.path(f"/{scope.name}/hooks")), arguments) if scope_of(scope.name) == scope else ""
 
     def days(self, *pairs: tuple[str, str]) -> str:
         """The calendar, of all contexts and years or of those given."""

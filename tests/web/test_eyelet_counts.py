@@ -29,10 +29,12 @@ def test_only_datasettes_own_words_are_narrowed(asked: str, expected: str | None
 @pytest.mark.parametrize(
     ("asked", "key"),
     [
-        ("select id, [database] from hooks order by src desc", ", context_name, id"),
-        ('select id from hooks where "a" = :p0 order by id desc', ", context_name"),
+        ("select context_name, id, [database] from hooks order by src desc", ", context_name, id"),
+        ('select context_name, id from hooks where "a" = :p0 order by id desc', ", context_name"),
         ("select context_name, date from partitions order by date desc", ", context_name"),
         ("select id from hooks order by src, id", ""),
+        ("select src from hooks where 1 union all select src from hooks order by src", ""),
+        ("select id from hooks where 1 except select 5 from hooks order by id", ""),
         ("select id from hooks group by src order by src", ""),
         ("select max(id) from hooks order by src", ""),
         ("select id from calls order by id desc", ""),

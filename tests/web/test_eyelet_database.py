@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -219,6 +220,44 @@ async def test_without_the_extension_the_newest_days_are_there_and_the_page_says
     assert len((await site.json("/eyelet/partitions.json?_size=max"))["rows"]) == 13
 
 
+async def test_what_a_person_asks_is_asked_as_it_is_written(
+    way: str, site: Any, record: Any, noon_us: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    record(*range(noon_us, noon_us + 1_100))
+    path = "/eyelet/-/query.json?sql=" if hasattr(site.datasette, "allowed") else "/eyelet.json?sql="
+
+    async def ask(sql: str, more: str = "") -> Any:
+        return await site.get(f"{path}{quote(sql)}&_shape=arrays{more}")
+
+    for limit_ms in (50, 200):  # the times that Datasette gives to what it asks of its own accord
+        found = await ask("select count(*) from (select id from hooks)", f"&_timelimit={limit_ms}")
+        assert found.status_code == 400 or found.json()["rows"] == [[1_100]], "no sample, whatever the time"
+    both = f"select id from hooks where id < {noon_us + 2} union all select id from hooks where id > {noon_us + 1_098}"
+    found = await ask(f"{both} order by id desc limit 2")
+    assert found.json()["rows"] == [[noon_us + 1_099], [noon_us + 1]], found.text
+    for wrong, said in (("select 1; select 2", "one statement"), ("select '\0'", "null character")):
+        found = await ask(wrong)
+        assert found.status_code == 400 and said in found.text, wrong
+    assert "Record not found" not in (await ask("select ?1, :a")).text
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+async def test_what_takes_too_long_is_a_page_and_no_traceback(
+    way: str, open_site: Any, record: Any, noon_us: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    secret = "lost-password"
+    record(noon_us)
+    site = await open_site(datasette={"settings": {"sql_time_limit_ms": 100}})
+    endless = f"(with recursive t(n) as (select 1 union all select n + 1 from t) select max(n) from t) <> '{secret}'"
+    slow = f"_nocount=1&_where={quote(endless)}"
+    for table in ("/eyelet/hooks", f"/{key_for('default', noon_us).mount_name}/hooks"):
+        for path in (f"{table}?{slow}", f"{table}.json?{slow}", f"{table}.csv?_stream=1&{slow}"):
+            answer = await site.get(path)
+            assert answer.status_code == 400 and "took too long" in answer.text, (path, answer.text[-300:])
+    said = "".join(capfd.readouterr())
+    assert "Traceback" not in said and secret not in said
+
+
 async def test_facets_and_counts_are_those_of_all_rows(way: str, site: Any, record: Any, noon_us: int) -> None:
     for day in range(3):
         record(*(noon_us - day * DAY_US + n for n in range(4)), tool_name="Bash", hook_type="PostToolUse")
@@ -374,6 +413,15 @@ async def test_the_front_page_leads_to_the_table_of_each_context(open_site: Any,
         assert set(re.findall(r'href="/eyelet-([a-z]+)/hooks"', html)) == expected
         for context in expected:
             assert (await site.get(f"/eyelet-{context}/hooks", actor)).status_code == 200
+
+
+async def test_nothing_leads_to_the_table_of_a_context_whose_name_ends_as_a_days(
+    site: Any, record: Any, noon_us: int
+) -> None:
+    """`/eyelet-x-2026-001` is a day of another context, which may be there."""
+    record(noon_us, context="x-2026-001")
+    pages = [(await site.get(path)).text for path in ("/", f"/{key_for('x-2026-001', noon_us).mount_name}")]
+    assert all("x-2026-001" in page and "/eyelet-x-2026-001/" not in page for page in pages)
 
 
 async def test_every_table_over_days_is_described_and_hidden_by_no_query(
