@@ -166,7 +166,8 @@ def _context(cell: _Cell) -> Markup | None:
     """The name of a context, over all days of several: a link to its own."""
     if cell.key is not None or cell.table is None or cell.context is None or cell.value != cell.context:
         return None
-    return _link(cell.links.over_days(cell.context), cell.value)
+    url = cell.links.over_days(cell.context)
+    return _link(url, cell.value) if url else None
 
 
 def _data(cell: _Cell) -> Markup | None:

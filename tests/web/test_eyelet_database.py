@@ -420,8 +420,9 @@ async def test_nothing_leads_to_the_table_of_a_context_whose_name_ends_as_a_days
 ) -> None:
     """`/eyelet-x-2026-001` is a day of another context, which may be there."""
     record(noon_us, context="x-2026-001")
-    pages = [(await site.get(path)).text for path in ("/", f"/{key_for('x-2026-001', noon_us).mount_name}")]
-    assert all("x-2026-001" in page and "/eyelet-x-2026-001/" not in page for page in pages)
+    day = key_for("x-2026-001", noon_us).mount_name
+    pages = [(await site.get(path)).text for path in ("/", f"/{day}", "/eyelet/hooks", "/eyelet/sources")]
+    assert all("x-2026-001" in page and "/eyelet-x-2026-001" not in page for page in pages)
 
 
 async def test_every_table_over_days_is_described_and_hidden_by_no_query(
