@@ -85,8 +85,9 @@ class Counting:
             return await self._bounded(execute, sql, params, named)
         elif sql.startswith("select count(*) from "):
             named = {**named, "custom_time_limit": min(limit_ms or COUNT_MS, COUNT_MS)}
-        several = self._database.roots().several and await self._is_extended()
-        return await execute(narrowed(sql, several), params, **named)
+        several = self._database.roots().several
+        is_hidden = several and await self._is_extended()
+        return await execute(narrowed(sql, several, is_hidden), params, **named)
 
     async def _is_extended(self) -> bool:
         """Whether `hooks` is of every day: else the days' statistics tell of more than it shows."""
@@ -170,8 +171,9 @@ class Counting:
         return found.count if found.partitions.complete else None
 
 
-def narrowed(sql: str, several: bool = False) -> str:
-    """The same question with the range it implies, and an order without ties; of `several` roots a row says its own."""
+def narrowed(sql: str, several: bool = False, is_hidden: bool = False) -> str:
+    """The same question with the range it implies, and an order without ties; of `several` roots a row says its own,
+    in a column that may be hidden."""
     if first := _FIRST.fullmatch(sql):
         key = (
             ("context_name", "id", *(["root"] if several else [])) if first[3] == "hooks" else ("context_name", "date")
@@ -179,7 +181,7 @@ def narrowed(sql: str, several: bool = False) -> str:
         # A page has the whole key. What somebody wrote may be of several SELECTs, ordered by what they have in common.
         told = {name.strip(' "[]') for name in first[2].split(",")}
         return f"{first[1]}{''.join(f', {name}' for name in key if name in told - {first[4]})}{first[5]}"
-    if several and sql.startswith(_ROW):
+    if is_hidden and sql.startswith(_ROW):
         return f"select *, root{sql.removeprefix('select *')}"
     return _AFTER.sub(r"(\1 \2= :\3 and \g<0>)", sql)
 

@@ -119,7 +119,7 @@ class EyeletDatabase(compat.ReadOnlyDatabase):
     async def get_table_definition(self, table: str, type_: str = "table") -> Any:
         """Of a virtual table what it would be as a table: its columns, and not where they come from."""
         if table in all_days.RELATIONS and type_ == "table":
-            return all_days.stub(table)
+            return all_days.stub(table, table == TABLE and self.roots().several)
         return await super().get_table_definition(table, type_)
 
     async def _once(self, ask: Any, *table: str) -> Any:
@@ -155,7 +155,7 @@ class EyeletDatabase(compat.ReadOnlyDatabase):
         return None if self.scope.context is None else frozenset([self.scope.context])
 
     def _open(self) -> Across:
-        return Across(self.roots(), self._only, prepare=self._prepare)
+        return Across(self.roots(), self._only, prepare=self._prepare, names_roots=False)
 
     def _prepare(self, conn: Any) -> None:
         self.ds._prepare_connection(conn, self.name)

@@ -97,9 +97,17 @@ def test_only_connect_loads() -> None:
     assert found == ["connect.py"]
 
 
-def test_the_extension_keeps_no_name_in_sql_but_its_modules(memory: Any, loadable: str) -> None:
-    """No function comes with it, which free SQL could call."""
+def test_the_extension_leaves_no_name_in_sql_that_does_anything_but_its_modules(
+    memory: Any, loadable: str, tmp_path: Path
+) -> None:
+    """The one function that comes with it is for who makes the tables; after that it is an error."""
     listed = "select name from pragma_function_list"
     before = set(memory.execute(listed))
     assert connect.load_extension(memory, loadable) == ""
-    assert set(memory.execute(listed)) == before
+    assert set(memory.execute(listed)) - before == {("eyelet_root",)}
+    assert memory.execute("select eyelet_root(?)", (f"{tmp_path}/",)).fetchone()[0] == 1
+    assert memory.execute("select eyelet_root(?)", (str(tmp_path),)).fetchone()[0] == 1
+    memory.execute("create virtual table hooks using eyelet_partitions(table='hooks', root='1')")
+    assert str(tmp_path) not in repr(memory.execute("select sql from sqlite_master").fetchall())
+    with pytest.raises(memory.OperationalError, match="already"):
+        memory.execute("select eyelet_root('/etc')")

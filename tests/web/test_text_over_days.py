@@ -11,8 +11,9 @@ from datasette.utils import MultiParams
 
 from datasette_eyelet import day_table, text_function
 from datasette_eyelet.scope import Scope
-from eyelet_ingest.store import connect
+from eyelet_ingest.store import alongside, connect, layout
 from eyelet_ingest.store.layout import DAY_US
+from eyelet_ingest.store.store import Store
 
 BOB = {"id": "bob"}
 HOSTILE = ("<script>alert(1)</script>", "' or 1=1 --", "100%", "\u202e\x00x", ":eyelet_0 ?")
@@ -178,3 +179,47 @@ async def test_an_event_leads_to_its_session_or_what_led_up_to_it_and_nobody_to_
         assert len((await site.get(f"{path}.json?_shape=array&{asked}", actor)).json()) == expected
     page = (await site.get("/-/eyelet?range=all", BOB)).text
     assert "/eyelet-one/hooks?" in page and "/eyelet/hooks" not in page and "eyelet-two" not in page
+
+
+async def test_each_root_is_known_by_its_number_and_has_the_texts_that_are_its_own(
+    way: str, open_site: Any, root: str, store: Store, make_event: Any, noon_us: int
+) -> None:
+    side = alongside.path_of(root, "before")
+    for path, said in ((root, "git push"), (side, "git pull")):
+        with Store(path) as one:
+            one.append([make_event(noon_us + number, data=bash(said)) for number in range(5)])
+    site = await open_site()
+    for text, count in (("git", 10), ("pull", 5), ("push", 5)):
+        assert len(await found(site, f"_q={text}")) == count, text
+    rows: list[dict[str, Any]] = []
+    url: str | None = "/eyelet/hooks.json?_shape=objects&_size=3"
+    while url:
+        page = await site.json(url)
+        rows += page["rows"]
+        url = (page.get("next_url") or "").replace("http://localhost", "") or None
+    told = [(row["id"], row["root"]) for row in rows]
+    assert sorted(told) == [(noon_us + number, at) for number in range(5) for at in ("1", "2")], "none skipped"
+    for at, said in (("1", "push"), ("2", "pull")):
+        one = await site.json(f"/eyelet/hooks/default,{noon_us},{at}.json?_shape=objects")
+        assert said in one["rows"][0]["data"]
+
+
+async def test_nobodys_sql_learns_where_the_root_is(site: Any, root: str, record: Any, noon_us: int) -> None:
+    conn = connect.open_memory()
+    if reason := connect.load_extension(conn):
+        pytest.skip(reason)
+    conn.close()
+    record(noon_us, noon_us - DAY_US)
+    with open(layout.db_path(root, layout.key_for("default", noon_us - DAY_US)), "wb") as file:
+        file.write(b"no database" * 1_000)
+    database = site.datasette.databases["eyelet"]
+    for sql, count in (
+        ("select root, context_name from hooks", 1),
+        ("select error, path from eyelet_trouble", 1),
+        ("select * from sqlite_master", 10),
+        ("select * from pragma_database_list", 1),
+    ):
+        rows = [tuple(row) for row in (await database.execute(sql)).rows]
+        assert len(rows) >= count and root not in repr(rows), sql
+    with pytest.raises(connect.driver().OperationalError, match="already"):
+        await database.execute("select eyelet_root('/etc')")

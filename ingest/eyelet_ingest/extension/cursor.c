@@ -434,7 +434,14 @@ int cursor_column(sqlite3_vtab_cursor *cur, sqlite3_context *ctx, int col){
   }else if( col == COL_CONTEXT ){
     sqlite3_result_text(ctx, name->context, name->nContext, SQLITE_STATIC);   /* as long as the connection */
   }else if( col == COL_ROOT(t) ){
-    sqlite3_result_text(ctx, name->root, -1, SQLITE_STATIC);
+    int number = root_number(t->space, name->root);
+    if( number ){
+      char *text = sqlite3_mprintf("%d", number);
+      if( text ) sqlite3_result_text(ctx, text, -1, sqlite3_free);
+      else sqlite3_result_error_nomem(ctx);
+    }else{
+      sqlite3_result_text(ctx, name->root, -1, SQLITE_STATIC);
+    }
   }else if( col == COL_DAY(t) ){
     sqlite3_result_int64(ctx, s->day->first);
   }else{

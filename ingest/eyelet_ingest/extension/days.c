@@ -70,6 +70,25 @@ static int digits(const char *text, int n){
   return text[n] ? -1 : value;
 }
 
+/* The number that a root was given by eyelet_root(), 0 for none. */
+int root_number(const Space *s, const char *root){
+  int i;
+  for(i = 0; i < s->nGiven; i++) if( strcmp(s->given[i], root) == 0 ) return i + 1;
+  return 0;
+}
+
+/* A path for people: the number of its root stands for the path of that, where it has one. NULL: no memory. */
+char *shown_path(const Space *s, const char *path){
+  int i;
+  for(i = 0; i < s->nGiven; i++){
+    size_t n = strlen(s->given[i]);
+    if( strncmp(path, s->given[i], n) == 0 && (path[n] == '/' || path[n] == 0) ){
+      return sqlite3_mprintf("root %d%s", i + 1, path + n);
+    }
+  }
+  return sqlite3_mprintf("%s", path);
+}
+
 /* The context of a root under its number, which it keeps as long as the connection lives. */
 int space_name(Space *s, const char *root, const char *context, const Name **out){
   int i, at = -1;
@@ -193,7 +212,10 @@ static void each(Listing *l, const Day *of, const char *path, Visit visit){
       l->rc = trouble_note(l->t->space, 0, of, strerror(errno));
     }else{
       sqlite3_free(l->t->base.zErrMsg);
-      l->t->base.zErrMsg = sqlite3_mprintf("cannot list %s: %s", path, strerror(errno));
+      int why = errno;
+      char *shown = shown_path(l->t->space, path);
+      l->t->base.zErrMsg = sqlite3_mprintf("cannot list %s: %s", shown ? shown : "a root", strerror(why));
+      sqlite3_free(shown);
       l->rc = SQLITE_ERROR;
     }
     return;

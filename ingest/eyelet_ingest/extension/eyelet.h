@@ -151,6 +151,8 @@ typedef struct Space {
   int nName;
   char **roots;
   int nRoot;
+  char **given;               /* roots that are known by their number: see eyelet_root() in module.c */
+  int nGiven;
   Trouble *troubles;
   sqlite3_stmt *tick;         /* counts a little on the host's connection, so that its progress handler is called */
   i64 ticked;
@@ -274,6 +276,8 @@ void days_free(Days *days);
 void catalog_free(Catalog *catalog);
 char *day_path(const Day *day);
 int safe_context(const char *name);
+int root_number(const Space *s, const char *root);
+char *shown_path(const Space *s, const char *path);
 int space_name(Space *s, const char *root, const char *context, const Name **out);
 
 /* pool.c */

@@ -4,7 +4,7 @@
 **   table=      a table or view of every day; `hooks` is known: its columns, indexes and key
 **   sql=        instead: a SELECT that is asked inside every day
 **   columns=    'id integer, value text, …': the columns of table= or sql=; one called `id` is a time of the day
-**   root=       an absolute path; several may be given
+**   root=       an absolute path, or the number of one that eyelet_root() was told; several may be given
 **   context=    a safe name; several may be given, and no other is seen then
 **   strict=     1: a day that cannot be read is an error, and not left out
 **   cache_kib=, busy_ms=, max_open=   bounds of the connections to days
@@ -111,8 +111,19 @@ static void set_number(Arguments *a, const char *key, const char *value, int lea
 
 static void set_root(Arguments *a, char *value){
   size_t n = strlen(value);
-  int i;
+  int i, number = 0;
   Catalog *c = &a->t->catalog;
+  const Space *space = a->t->space;
+  if( n > 0 && n < 6 && strspn(value, "0123456789") == n ) number = atoi(value);
+  if( number > 0 && number <= space->nGiven ){
+    sqlite3_free(value);
+    value = sqlite3_mprintf("%s", space->given[number - 1]);
+    if( value == 0 ){
+      a->rc = SQLITE_NOMEM;
+      return;
+    }
+    n = strlen(value);
+  }
   while( n > 1 && value[n - 1] == '/' ) value[--n] = 0;
   if( value[0] != '/' ) refuse(a, "eyelet_partitions: root=%s is no absolute path", value);
   for(i = 0; i < c->nRoot; i++) if( strcmp(c->roots[i], value) == 0 ) break;
@@ -360,6 +371,43 @@ static const sqlite3_module words_module = {
 };
 
 /*
+** eyelet_root('/abs'): the number under which `root=` knows this root from now on. Whoever may see what tables are made
+** of (sqlite_master, the column `root`, eyelet_trouble) then sees the number, and no path. To be called before the first
+** table is made: after that it is an error, as it is in a view or trigger.
+*/
+static void give_root(sqlite3_context *ctx, int argc, sqlite3_value **argv){
+  Space *s = sqlite3_user_data(ctx);
+  const char *path = (const char *)sqlite3_value_text(argv[0]);
+  char **more, *copy;
+  size_t n;
+  (void)argc;
+  if( s->nTable ){
+    sqlite3_result_error(ctx, "eyelet_root: the tables are made already", -1);
+    return;
+  }
+  if( path == 0 || path[0] != '/' ){
+    sqlite3_result_error(ctx, "eyelet_root: that is no absolute path", -1);
+    return;
+  }
+  more = sqlite3_realloc64(s->given, (u64)(s->nGiven + 1) * sizeof(*more));
+  if( more ) s->given = more;
+  copy = more ? sqlite3_mprintf("%s", path) : 0;
+  if( copy == 0 ){
+    sqlite3_result_error_nomem(ctx);
+    return;
+  }
+  n = strlen(copy);
+  while( n > 1 && copy[n - 1] == '/' ) copy[--n] = 0;
+  if( root_number(s, copy) == 0 ){
+    s->given[s->nGiven++] = copy;
+    sqlite3_result_int(ctx, s->nGiven);
+  }else{
+    sqlite3_result_int(ctx, root_number(s, copy));
+    sqlite3_free(copy);
+  }
+}
+
+/*
 ** One table of functions serves the process, and is written once, since other threads read it meanwhile. Two copies of
 ** SQLite on one file would lose each other's locks, so a second one is refused.
 */
@@ -388,12 +436,18 @@ int sqlite3_eyelet_init(sqlite3 *db, char **error, const sqlite3_api_routines *a
   }
   space = space_new(db);
   if( space == 0 ) return SQLITE_NOMEM;
-  space->nRef = 3;   /* the destructors of the three modules, which are called even where making one fails */
+  space->nRef = 4;   /* the destructors of the modules and the function, which are called even where making one fails */
   rc = sqlite3_create_module_v2(db, "eyelet_partitions", &partitions_module, space, space_release);
   if( rc == SQLITE_OK ) rc = sqlite3_create_module_v2(db, "fts_eyelet", &words_module, space, space_release);
   else space_release(space);
   if( rc == SQLITE_OK ) rc = sqlite3_create_module_v2(db, "eyelet_trouble", &trouble_module, space, space_release);
   else space_release(space);
+  if( rc == SQLITE_OK ){
+    rc = sqlite3_create_function_v2(db, "eyelet_root", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, space, give_root, 0, 0, space_release);
+    if( rc != SQLITE_OK ) sqlite3_create_module_v2(db, "eyelet_trouble", 0, 0, 0);
+  }else{
+    space_release(space);
+  }
   if( rc != SQLITE_OK ){
     /* SQLite unloads the library now, and would call the destructors of what is left when the connection closes. */
     sqlite3_create_module_v2(db, "eyelet_partitions", 0, 0, 0);

@@ -137,8 +137,10 @@ void space_free(Space *s){
     sqlite3_free(s->names[i]);
   }
   for(i = 0; i < s->nRoot; i++) sqlite3_free(s->roots[i]);
+  for(i = 0; i < s->nGiven; i++) sqlite3_free(s->given[i]);
   sqlite3_free(s->names);
   sqlite3_free(s->roots);
+  sqlite3_free(s->given);
   sqlite3_free(s);
 }
 

@@ -202,14 +202,16 @@ static int list_column(sqlite3_vtab_cursor *cur, sqlite3_context *ctx, int col){
     sqlite3_result_text(ctx, one->text, -1, SQLITE_TRANSIENT);
   }else{
     Day day;
-    char *path;
+    char *path, *shown;
     memset(&day, 0, sizeof(day));
     day.name = one->name;
     day.year = one->year;
     day.doy = one->doy;
     path = one->doy ? day_path(&day) : sqlite3_mprintf("%s/logs/%s", one->name->root, one->name->context);
-    if( path == 0 ) sqlite3_result_error_nomem(ctx);
-    else sqlite3_result_text(ctx, path, -1, sqlite3_free);
+    shown = path ? shown_path(((ListTable *)cur->pVtab)->space, path) : 0;
+    sqlite3_free(path);
+    if( shown == 0 ) sqlite3_result_error_nomem(ctx);
+    else sqlite3_result_text(ctx, shown, -1, sqlite3_free);
   }
   return SQLITE_OK;
 }

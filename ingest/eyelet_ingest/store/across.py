@@ -57,7 +57,8 @@ class Across:
     """One connection to all days of these roots and contexts; for one thread at a time, and to be closed.
 
     `since_us` and `until_us` choose the days that are attached where the extension is not there. `conn` is another one
-    after a `refresh` that had to begin anew; `prepare` is called with each.
+    after a `refresh` that had to begin anew; `prepare` is called with each. Where it `names_roots`, they are told by
+    their paths, in SQL and what it says; else by their numbers, from 1 on.
     """
 
     def __init__(
@@ -69,10 +70,11 @@ class Across:
         until_us: int | None = None,
         prepare: Any = None,
         may_extend: bool = True,
+        names_roots: bool = True,
     ) -> None:
         self._roots, self._contexts = roots, contexts
         self._range = since_us, until_us
-        self._prepare, self._may_extend = prepare, may_extend
+        self._prepare, self._may_extend, self._names_roots = prepare, may_extend, names_roots
         self._listed: list[object] | None = None
         self._parts: Sequence[Part] = ()
         self.troubles: tuple[Unreadable, ...] = ()
@@ -111,7 +113,7 @@ class Across:
         self.conn.execute(PARTITIONS)
         reason = self._load()
         if reason:
-            done = attached.attach(self.conn, self._in_range())
+            done = attached.attach(self.conn, self._in_range(), self._root_column())
             self.covers = Covers(False, done.parts, done.left_out, done.troubles, reason)
         else:
             self._extend()
@@ -136,6 +138,8 @@ class Across:
         # Our views stand on virtual tables, which SQLite takes for dangerous in a schema that anybody may have written;
         # that of this database only we write, and nothing is attached to it.
         self.conn.execute("pragma trusted_schema = on")
+        if not self._names_roots:
+            roots = [str(self.conn.execute("select eyelet_root(?)", (root,)).fetchone()[0]) for root in roots]
         contexts = sorted(self._contexts or ())
         is_any = self._contexts is None or bool(contexts)
         for name in all_days.RELATIONS:
@@ -144,6 +148,15 @@ class Across:
             self.conn.execute(all_days.text_index(roots, contexts))
         for statement in all_days.views():
             self.conn.execute(statement)
+
+    def _root_column(self) -> dict[int, str] | None:
+        """How each root is told, by its place; None where there is but one, and no column for it."""
+        if not self._roots.several:
+            return None
+        return {
+            catalog.at: os.path.abspath(catalog.root) if self._names_roots else str(catalog.at + 1)
+            for catalog in self._roots.catalogs
+        }
 
     def _look(self) -> bool:
         """Lists the days anew; False where they are what they were."""

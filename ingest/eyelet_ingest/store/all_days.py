@@ -246,14 +246,16 @@ def views(temp: bool = False) -> list[str]:
     return [f"create {'temp ' if temp else ''}view {name} as {sql.strip()}" for name, sql in VIEWS.items()]
 
 
-def stub(name: str) -> str:
+def stub(name: str, is_of_roots: bool = False) -> str:
     """The statement that makes an empty table with the columns of a relation or view: what a catalogue reads where the
-    rows come from a temporary view of the same name."""
+    rows come from a temporary view of the same name. Events of several roots say of which they are."""
     if name in VIEW_COLUMNS:
         columns: tuple[tuple[str, str], ...] = VIEW_COLUMNS[name]
     else:
         columns = (("context_name", "text"), *RELATIONS[name].columns)
-    key = ", primary key (context_name, id)" if name == "hooks" else ""
+    if is_of_roots:
+        columns = (*columns, ("root", "text"))
+    key = f", primary key (context_name, id{', root' if is_of_roots else ''})" if name == "hooks" else ""
     return f"create table {name} ({', '.join(f'{column} {kind}' for column, kind in columns)}{key})"
 
 

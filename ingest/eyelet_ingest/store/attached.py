@@ -6,7 +6,7 @@ columns, stands in `main`: who lists tables finds that one, and whoever reads it
 SQLite looks into `temp` first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +28,10 @@ class Attached:
     troubles: tuple[Unreadable, ...]
 
 
-def attach(conn: Any, parts: Sequence[Part]) -> Attached:
+def attach(conn: Any, parts: Sequence[Part], roots: Mapping[int, str] | None = None) -> Attached:
     """Give `conn`, a fresh database in memory, every relation of `all_days` over the newest of these days, which are in
-    order of time: as stubs in `main` and views in `temp`. A day that cannot be read is left out and named."""
+    order of time: as stubs in `main` and views in `temp`. A day that cannot be read is left out and named. With
+    several `roots`, each event says which it is of: how that is told, by the root's place."""
     held: list[Part] = []
     troubles: list[Unreadable] = []
     for part in reversed(parts):
@@ -44,7 +45,7 @@ def attach(conn: Any, parts: Sequence[Part]) -> Attached:
             troubles.append(Unreadable(part.context, part.key.date, str(bad), part.root))
         except conn.OperationalError:  # no more are taken
             break
-    _make(conn, held)
+    _make(conn, held, roots)
     return Attached(tuple(held), len(parts) - len(held) - len(troubles), tuple(troubles))
 
 
@@ -56,10 +57,11 @@ def _expect_events(conn: Any, part: Part, name: str) -> None:
         raise PartitionUnreadable("read", part.path, "it holds no table of events", "it was not made by this software")
 
 
-def _make(conn: Any, held: Sequence[Part]) -> None:
+def _make(conn: Any, held: Sequence[Part], roots: Mapping[int, str] | None) -> None:
     """The stubs and views over the days that are attached; each day's own rows alone, and what a day lacks is null."""
     for relation, of in all_days.RELATIONS.items():
-        conn.execute(all_days.stub(relation))
+        is_of_roots = roots is not None and relation == HOOKS
+        conn.execute(all_days.stub(relation, is_of_roots))
         names = [name for name, _ in of.columns]
         arms = []
         for number, part in enumerate(held):
@@ -68,7 +70,7 @@ def _make(conn: Any, held: Sequence[Part]) -> None:
             sql = f"select * from {day}hooks" if relation == HOOKS else of.day_sql.format(day=day)  # noqa: S608
             there = _columns(conn, sql)
             if "id" in there:
-                arms.append(_arm(sql, names, there, part))
+                arms.append(_arm(sql, names, there, part, roots[part.at] if roots and is_of_roots else None))
         if arms:
             conn.execute(f"create temp view {relation} as {' union all '.join(arms)}")
     for statement in (*all_days.views(), *(all_days.views(temp=True) if held else ())):
@@ -83,8 +85,10 @@ def _columns(conn: Any, sql: str) -> set[str]:
         return set()
 
 
-def _arm(sql: str, names: Sequence[str], there: set[str], part: Part) -> str:
+def _arm(sql: str, names: Sequence[str], there: set[str], part: Part, root: str | None) -> str:
     """One day's rows: those of its time, with the name of its context (a safe name: nothing to escape)."""
     columns = ", ".join(name if name in there else f"null as {name}" for name in names)
+    if root is not None:
+        columns += f", {all_days.quoted(root)} as root"
     within = f"id >= {part.first_us:d} and id < {part.end_us:d}"
     return f"select '{part.context}' as context_name, {columns} from ({sql}) where {within}"  # noqa: S608
