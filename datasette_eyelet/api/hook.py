@@ -124,7 +124,7 @@ class _Taking:
         plugins = self.held.plugins()
         uid, received_ns = self.named
         event, payload = live.event_of(self.raw, received_ns, redactor, around.settings, plugins, self.agent)
-        event.uid = uid or _new_uid()
+        event.uid = uid or _new_uid(received_ns)
         if self.is_near:
             metadata.add(event, around)
             plugins.redact_metadata(event)
@@ -146,8 +146,7 @@ class _Taking:
         around = Surroundings(said if said and os.path.isdir(said) else os.sep)
         is_wanted = around.settings["enabled"] and not pause.rests(around.home, around.folders())
         around.redactor = around.redactor_with(self.held.key)
-        if self.is_near:
-            around.settings["environment"] = ()  # the server's is not the agent's
+        around.settings["environment"] = ()  # the server's is not the agent's
         shared[said] = now_s + SHARED_S, around if is_wanted else None
         return around if is_wanted else None
 
@@ -175,10 +174,11 @@ def _folder(raw: bytes) -> str:
     return cwd if isinstance(cwd, str) and os.path.isabs(cwd) and "\0" not in cwd else ""
 
 
-def _new_uid() -> bytes:
+def _new_uid(received_ns: int) -> bytes:
     """For an event that nobody named: two equal payloads are two events. The system is asked for a secret once, as
-    each time costs a thread its turn."""
-    return blake2b(b"%d:%d" % (os.getpid(), next(_numbers)), digest_size=identity.UID_BYTES, key=_SECRET).digest()
+    each time costs a thread its turn; the time tells apart processes that began as copies of one another."""
+    said = b"%d:%d:%d" % (os.getpid(), next(_numbers), received_ns)
+    return blake2b(said, digest_size=identity.UID_BYTES, key=_SECRET).digest()
 
 
 def _source(event: Event) -> "dict[str, object]":
