@@ -98,9 +98,7 @@ def _stands_alone(function: ast.FunctionDef) -> bool:
     held = ("id", "attr", "arg", "name", "asname")  # where a node keeps a name
     names = {str(getattr(node, one, "")) for node in ast.walk(function) for one in held}
     private = [name for name in names if name.startswith("__") and not name.endswith("__")]
-    return not (
-        function.decorator_list or function.name.startswith("__") or private or {"super", "__class__"} & names
-    )
+    return not (function.decorator_list or function.name.startswith("__") or private or {"super", "__class__"} & names)
 
 
 def _has_plain_defaults(method: ast.FunctionDef) -> bool:

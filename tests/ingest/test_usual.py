@@ -118,6 +118,9 @@ def test_a_usual_event_finds_all_it_calls_at_hand(installed: tuple[str, str], fl
     home, root = installed
     for payload in usual_calls.PAYLOADS:
         assert usual_calls.asked_for(home, root + "".join(flags), payload, *flags) == []
+    with Store(root + "".join(flags)) as store:
+        store.drain_spool()
+        assert store.count(Filter()).count == len(usual_calls.PAYLOADS) + (not flags), "each was recorded"
 
 
 def test_what_is_usual_is_a_function_of_the_hooks() -> None:
