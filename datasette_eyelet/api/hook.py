@@ -28,6 +28,8 @@ HOOK = "/-/eyelet/hook"
 BODY_MAX_BYTES = 64 * 2**20
 TRUSTED_CLOCK_NS = 60 * 10**9  # a sender's time counts when it is this near to ours
 SHARED_S = 0.05  # how long events that come together share what was found out about their folder
+SHARED_MAX = 64  # folders at once: a line that never gets empty shall not remember all that was ever named
+FOLDER_MAX_CHARS = 4_096  # no system opens a longer path
 _SECRET, _numbers = os.urandom(identity.KEY_BYTES), itertools.count()
 _UID, _NS = re.compile(r"[0-9a-f]{32}", re.ASCII), re.compile(r"[0-9]{1,20}", re.ASCII)
 
@@ -147,6 +149,8 @@ class _Taking:
         is_wanted = around.settings["enabled"] and not pause.rests(around.home, around.folders())
         around.redactor = around.redactor_with(self.held.key)
         around.settings["environment"] = ()  # the server's is not the agent's
+        if len(shared) >= SHARED_MAX:
+            shared.clear()
         shared[said] = now_s + SHARED_S, around if is_wanted else None
         return around if is_wanted else None
 
@@ -171,7 +175,8 @@ def _folder(raw: bytes) -> str:
     if isinstance(payload, dict) and not cwd:  # Cursor's name the workspace
         roots = payload.get("workspace_roots")
         cwd = roots[0] if isinstance(roots, list) and roots else None
-    return cwd if isinstance(cwd, str) and os.path.isabs(cwd) and "\0" not in cwd else ""
+    is_path = isinstance(cwd, str) and os.path.isabs(cwd) and "\0" not in cwd and len(cwd) <= FOLDER_MAX_CHARS
+    return str(cwd) if is_path else ""
 
 
 def _new_uid(received_ns: int) -> bytes:

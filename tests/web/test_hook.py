@@ -280,6 +280,17 @@ async def test_posts_that_share_a_look_at_their_folder_never_get_the_servers_env
     line.close()
 
 
+async def test_however_many_folders_are_named_in_one_burst_few_are_remembered(site: Any) -> None:
+    held, line = instance.of(site.datasette), HandedOver()
+    for number in range(hook.SHARED_MAX * 2):
+        raw = json.dumps({**PAYLOAD, "cwd": f"/{number}" + "x" * (number % 2 * 10**5)}).encode()
+        taking = hook._Taking(held, raw, "", True, (b"", time.time_ns()), "", {})
+        taking.line = line
+        assert taking.event()[1] is not None
+        assert len(line.shared) <= hook.SHARED_MAX and all(len(said) < 10_000 for said in line.shared)
+    line.close()
+
+
 async def test_a_server_that_began_as_a_copy_of_another_gives_its_events_uids_of_their_own(
     agent: Agent, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
