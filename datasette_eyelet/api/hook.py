@@ -28,6 +28,8 @@ HOOK = "/-/eyelet/hook"
 BODY_MAX_BYTES = 64 * 2**20
 TRUSTED_CLOCK_NS = 60 * 10**9  # a sender's time counts when it is this near to ours
 SHARED_S = 0.05  # how long events that come together share what was found out about their folder
+SHARED_MAX = 64  # folders at once: a line that never gets empty shall not remember all that was ever named
+FOLDER_MAX_CHARS = 4_096  # no system opens a longer path
 _SECRET, _numbers = os.urandom(identity.KEY_BYTES), itertools.count()
 _UID, _NS = re.compile(r"[0-9a-f]{32}", re.ASCII), re.compile(r"[0-9]{1,20}", re.ASCII)
 
@@ -124,7 +126,7 @@ class _Taking:
         plugins = self.held.plugins()
         uid, received_ns = self.named
         event, payload = live.event_of(self.raw, received_ns, redactor, around.settings, plugins, self.agent)
-        event.uid = uid or _new_uid()
+        event.uid = uid or _new_uid(received_ns)
         if self.is_near:
             metadata.add(event, around)
             plugins.redact_metadata(event)
@@ -146,8 +148,9 @@ class _Taking:
         around = Surroundings(said if said and os.path.isdir(said) else os.sep)
         is_wanted = around.settings["enabled"] and not pause.rests(around.home, around.folders())
         around.redactor = around.redactor_with(self.held.key)
-        if self.is_near:
-            around.settings["environment"] = ()  # the server's is not the agent's
+        around.settings["environment"] = ()  # the server's is not the agent's
+        if len(shared) >= SHARED_MAX:
+            shared.clear()
         shared[said] = now_s + SHARED_S, around if is_wanted else None
         return around if is_wanted else None
 
@@ -172,13 +175,15 @@ def _folder(raw: bytes) -> str:
     if isinstance(payload, dict) and not cwd:  # Cursor's name the workspace
         roots = payload.get("workspace_roots")
         cwd = roots[0] if isinstance(roots, list) and roots else None
-    return cwd if isinstance(cwd, str) and os.path.isabs(cwd) and "\0" not in cwd else ""
+    is_path = isinstance(cwd, str) and os.path.isabs(cwd) and "\0" not in cwd and len(cwd) <= FOLDER_MAX_CHARS
+    return str(cwd) if is_path else ""
 
 
-def _new_uid() -> bytes:
+def _new_uid(received_ns: int) -> bytes:
     """For an event that nobody named: two equal payloads are two events. The system is asked for a secret once, as
-    each time costs a thread its turn."""
-    return blake2b(b"%d:%d" % (os.getpid(), next(_numbers)), digest_size=identity.UID_BYTES, key=_SECRET).digest()
+    each time costs a thread its turn; the time tells apart processes that began as copies of one another."""
+    said = b"%d:%d:%d" % (os.getpid(), next(_numbers), received_ns)
+    return blake2b(said, digest_size=identity.UID_BYTES, key=_SECRET).digest()
 
 
 def _source(event: Event) -> "dict[str, object]":

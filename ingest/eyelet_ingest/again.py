@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 FAULTS_BYTES = 1 << 18
+END = b"end of the bundle"
 LEAN_GROUPS = 2  # what every event needs, and the store
 BOOT, USUAL = "eyelet_ingest.boot", "eyelet_ingest.usual"
 
@@ -31,7 +32,8 @@ def compiled(sources: "dict[str, tuple[bool, str]]", groups: "list[list[str]]", 
 
     `sources`: name → whether it is a package, text. `groups`: names of modules, each behind what it needs; the first
     group is made at once. `files`: C modules → where they are. The rest are the other groups and, of the first two, the
-    functions that no usual event calls (`usual.py`): each stays in the file until it is called.
+    functions that no usual event calls (`usual.py`): each stays in the file until it is called. END says that all is
+    there: a file cut short would show only in the middle of an event.
     """
     usual: dict[str, Any] = {}
     exec(sources[USUAL][1], usual)
@@ -39,12 +41,13 @@ def compiled(sources: "dict[str, tuple[bool, str]]", groups: "list[list[str]]", 
 
     def coded(name: str, is_lean: bool) -> "Any":
         is_package, text = sources[name]
+        if not is_lean:  # compiled at once it takes half the time
+            return name, is_package, _code(text, name)
         tree = ast.parse(text)
-        if is_lean:
-            put_off(tree, name, usual["FUNCTIONS"], functions)
+        put_off(tree, name, usual["FUNCTIONS"], functions)
         return name, is_package, _code(tree, name)
 
-    boot = _code(ast.parse(sources[BOOT][1]), BOOT)
+    boot = _code(sources[BOOT][1], BOOT)
     hot: Any = tuple([coded(name, True) for name in groups[0]])
     rest = [
         marshal.dumps(tuple([coded(name, at < LEAN_GROUPS) for name in group]))
@@ -64,7 +67,7 @@ def compiled(sources: "dict[str, tuple[bool, str]]", groups: "list[list[str]]", 
         if len(head) <= head_bytes:
             break
         head_bytes = len(head) + 64
-    return b"%08d" % len(head) + head.ljust(head_bytes, b"\0") + b"".join(rest) + b"".join(functions)
+    return b"%08d" % len(head) + head.ljust(head_bytes, b"\0") + b"".join((*rest, *functions, END))
 
 
 def put_off(tree: ast.Module, name: str, usual: "frozenset[str]", functions: "list[bytes]") -> None:
@@ -82,7 +85,9 @@ def put_off(tree: ast.Module, name: str, usual: "frozenset[str]", functions: "li
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     for body, within in ((tree.body, f"{name}:"), *((one.body, f"{name}:{one.name}.") for one in classes)):
         for at, node in enumerate(body):
-            if not isinstance(node, ast.FunctionDef) or within + node.name in usual or not _stands_alone(node):
+            if not isinstance(node, ast.FunctionDef) or within + node.name in usual:
+                continue
+            if not _stands_alone(node) or (body is not tree.body and not _has_plain_defaults(node)):
                 continue
             (instead,) = ast.parse(f"{node.name} = seldom({len(functions)}, globals())").body
             body[at] = instead
@@ -90,16 +95,19 @@ def put_off(tree: ast.Module, name: str, usual: "frozenset[str]", functions: "li
 
 
 def _stands_alone(function: ast.FunctionDef) -> bool:
-    names = [node.id for node in ast.walk(function) if isinstance(node, ast.Name)]
-    names += [node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)]
+    held = ("id", "attr", "arg", "name", "asname")  # where a node keeps a name
+    names = {str(getattr(node, one, "")) for node in ast.walk(function) for one in held}
     private = [name for name in names if name.startswith("__") and not name.endswith("__")]
-    return not (
-        function.decorator_list or function.name.startswith("__") or private or {"super", "__class__"} & {*names}
-    )
+    return not (function.decorator_list or function.name.startswith("__") or private or {"super", "__class__"} & names)
 
 
-def _code(tree: ast.Module, name: str) -> "CodeType":
-    return without_lines(compile(tree, f"<{name}>", "exec", dont_inherit=True, optimize=2))
+def _has_plain_defaults(method: ast.FunctionDef) -> bool:
+    """Whether they are constants: others may name what only the class knows while it is made."""
+    return all(isinstance(one, ast.Constant) for one in (*method.args.defaults, *filter(None, method.args.kw_defaults)))
+
+
+def _code(source: "str | ast.Module", name: str) -> "CodeType":
+    return without_lines(compile(source, f"<{name}>", "exec", dont_inherit=True, optimize=2))
 
 
 def without_lines(code: "CodeType") -> "CodeType":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ENTRY = "eyelet_ingest.capture"
 FIRST = "_json"
+END = b"end of the bundle"  # as `again.py` has it
 
 
 class Bundle:
@@ -120,9 +121,16 @@ def make(coded: "Coded") -> None:
 
 
 def run(parts: "Parts", handle: int) -> None:
-    """Run the hook, which ends the process. `handle`: the bundle's file."""
+    """Run the hook, which ends the process. `handle`: the bundle's file, which is not replaced under it.
+
+    EOFError where it was cut short: `again.py` makes it anew, as long as no input was read.
+    """
+    from posix import pread
+
     hot, later, files, Seldom.places = parts
     Seldom.handle = handle
+    if pread(handle, 64, int.from_bytes(Seldom.places[-4:], "little")) != END:
+        raise EOFError("the bundle has no end")
     bundle = Bundle(later, files, handle)
     sys.meta_path.insert(0, bundle)  # type: ignore[arg-type]  # duck-typed, likewise
     if FIRST in files:

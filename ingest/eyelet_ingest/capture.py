@@ -12,7 +12,12 @@ import sys
 import time
 
 if not __package__:  # run by path: the package's folder is the one above this file's
-    sys.path.append(__file__.replace("\\", "/").rsplit("/", 2)[0])
+    above, here, _ = __file__.rpartition("/eyelet_ingest/capture.py")
+    if not here:  # spelt in another way
+        from os.path import abspath, dirname
+
+        above = dirname(dirname(abspath(__file__)))
+    sys.path.append(above or "/")
 
 from eyelet_ingest import intake, live, place
 from eyelet_ingest.events import Event

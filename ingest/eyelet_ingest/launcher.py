@@ -13,6 +13,8 @@ from marshal import loads
 gc.disable()  # the process ends before there is anything to be collected
 beside = __file__[:-3]
 try:
+    if sys.stdin is None:  # it was closed: the code would be opened in its place, and be read as a payload
+        posix.open("/dev/null", 0)
     handle = posix.open("%s-%x.code" % (beside, sys.hexversion), 0)  # noqa: UP031  f-strings are dear to compile
     code, parts = loads(posix.read(handle, int(posix.read(handle, 8))))
     exec(code)

@@ -49,6 +49,35 @@ def test_an_event_goes_through_the_bundle_into_its_day(home: str, root: str) -> 
     assert faults.read(home) == []
 
 
+def test_a_bundle_that_was_cut_short_is_made_anew_before_the_event_is_read(home: str, root: str) -> None:
+    """Wherever: what is fetched from its end is asked for in the middle of an event, whose input is gone then."""
+    bundle.write(home)
+    code = again.code_name(os.path.join(home, "bin", "eyelet-hook"))
+    whole = Path(code).read_bytes()
+    payload = {**PAYLOAD, "tool_input": {"command": f"echo {SECRET}"}}
+    head = 8 + int(whole[:8])
+    for kept in (head - 1, head + 9, (head + len(whole)) // 2, len(whole) - 1):
+        for rest in (b"", b"\0" * (len(whole) - kept)):
+            Path(code).write_bytes(whole[:kept] + rest)
+            run(home, root, given=payload)
+            assert len(Path(code).read_bytes()) > head, "it is whole again"
+    assert sessions(root) == ["s1"] * 8
+    assert faults.read(home) == []
+
+
+def test_where_the_input_is_closed_nothing_is_recorded_but_what_was_said_by_the_command(home: str, root: str) -> None:
+    """The bundle's file would else lie where the input is looked for."""
+    bundle.write(home)
+    said = ("--notify", json.dumps(PAYLOAD))
+    for flags in ((), said):
+        command = [bundle.interpreter(), "-I", "-S", os.path.join(home, "bin", "eyelet-hook.py"), *flags]
+        closed = ["sh", "-c", 'exec "$@" <&-', "sh", *command]
+        done = subprocess.run(closed, capture_output=True, env={**os.environ, "EYELET_ROOT": root}, timeout=20)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert sessions(root) == ["s1"]
+    assert faults.read(home) == []
+
+
 def test_the_bundle_stands_by_itself(home: str, root: str, tmp_path: Path) -> None:
     """Neither the package nor the virtual environment it was made from is there."""
     bundle.write(home)

@@ -64,6 +64,19 @@ def test_a_payload_becomes_a_row_of_today(root: str, command: list[str]) -> None
     assert {name: row[name] for name in wanted} == wanted
 
 
+@pytest.mark.parametrize(
+    "below", ["eyelet_ingest/capture.py", "eyelet_ingest//capture.py", "x/../eyelet_ingest/./capture.py"]
+)
+def test_by_path_it_finds_its_package_wherever_that_lies_and_however_it_is_spelt(
+    root: str, tmp_path: Path, below: str
+) -> None:
+    folder = tmp_path / "back\\slash"
+    (folder / "x").mkdir(parents=True)
+    (folder / "eyelet_ingest").symlink_to(os.path.dirname(capture.__file__))
+    hook(root, payload(), command=[sys.executable, "-I", "-S", f"{folder}/{below}"])
+    assert len(rows(root)) == 1
+
+
 def test_the_context_comes_from_the_flag_then_the_environment(root: str) -> None:
     hook(root, payload(), env={"EYELET_CONTEXT": "from-env"})
     subprocess.run([*LIGHT, f"--root={root}", "--context", "../../etc"], input=payload(), check=True)

@@ -34,8 +34,13 @@ class Some:
     def __init__(self, value):
         self._value = value
         self.__own = "own"
-    def add(self, more: int = LIMIT):
+    STEP = 2
+    def add(self, more: int = 3):
         return Some(self._value + more)
+    def step(self, *, by=STEP):
+        return self.add(by).value
+    def hidden(self, __more=4):
+        return self.add(more=__more).value
     def own(self):
         return self.__own
     def depth(self, left):
@@ -56,7 +61,7 @@ def lazily() -> Iterator[ModuleType]:
     tree = ast.parse(SOURCE)
     functions: list[bytes] = []
     again.put_off(tree, "some.module", frozenset(), functions)
-    assert len(functions) == 6, "decorated, dunders, names of the class and super() stay"
+    assert len(functions) == 6, "decorated, dunders, names of the class, its defaults and super() stay"
     with tempfile.TemporaryFile() as file:
         places, at = b"", 0
         for one in (*functions, b""):
@@ -85,6 +90,7 @@ def test_a_function_that_was_put_off_does_what_it_did(lazily: ModuleType) -> Non
             assert module.More(1).add().value == 11
             assert module.Some.add(module.Some(1), 1).value == 2
             assert module.Some(1).own() == "own"
+            assert (module.Some(1).step(), module.Some(1).hidden(_Some__more=1)) == (3, 2)
         with pytest.raises(TypeError):
             module.plain()
 
@@ -112,6 +118,9 @@ def test_a_usual_event_finds_all_it_calls_at_hand(installed: tuple[str, str], fl
     home, root = installed
     for payload in usual_calls.PAYLOADS:
         assert usual_calls.asked_for(home, root + "".join(flags), payload, *flags) == []
+    with Store(root + "".join(flags)) as store:
+        store.drain_spool()
+        assert store.count(Filter()).count == len(usual_calls.PAYLOADS) + (not flags), "each was recorded"
 
 
 def test_what_is_usual_is_a_function_of_the_hooks() -> None:

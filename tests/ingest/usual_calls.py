@@ -39,7 +39,7 @@ asked, read, end = [], posix.pread, posix._exit
 assert "os" not in sys.modules
 def noted(handle, size, at):
     content = read(handle, size, at)
-    if at > 8:
+    if content != {end!r}:
         asked.append(getattr(marshal.loads(content), "co_filename", "a group"))
     return content
 def told(status):
@@ -54,8 +54,9 @@ exec(open(__file__).read())
 
 def asked_for(home: str, root: str, payload: object, *flags: str) -> list[str]:
     """The functions, as `usual.py` names them, that this event fetches from the file of the bundle under `home`."""
-    code = TOLD.format(launcher=os.path.join(home, "bin", "eyelet-hook.py"))
-    env = {**os.environ, "EYELET_ROOT": root, "EYELET_CONFIG": os.path.join(home, "eyelet.yaml")}
+    code = TOLD.format(launcher=os.path.join(home, "bin", "eyelet-hook.py"), end=again.END)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("EYELET")}  # such as _DISABLED
+    env |= {"EYELET_ROOT": root, "EYELET_CONFIG": os.path.join(home, "eyelet.yaml")}
     env["CLAUDE_PROJECT_DIR"] = str(Path(__file__).resolve().parent)
     command = [bundle.interpreter(), "-I", "-S", "-c", code, *flags]
     done = subprocess.run(command, input=json.dumps(payload).encode(), env=env, capture_output=True, check=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import itertools
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from datasette_eyelet import instance
 from datasette_eyelet.api import body, door, hook, senders
+from datasette_eyelet.handed_over import HandedOver
 from eyelet_ingest import capture, grouped, live, logs, pipeline, surroundings, tokens
 from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.store import identity, layout, spool
@@ -261,6 +263,41 @@ async def test_the_context_is_the_addresss_the_headers_or_the_folders(
     assert (await agent(path=hook.HOOK + "?context=a", x_eyelet_context="b")).status_code == 400
     assert (await agent(path=hook.HOOK + "?contexts=a")).status_code == 400
     assert (await agent(x_eyelet_context="x" * 201)).status_code == 400
+
+
+async def test_posts_that_share_a_look_at_their_folder_never_get_the_servers_environment(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A post of another machine names no folder here, as one of this machine may not."""
+    monkeypatch.setenv("CLAUDE_OF_THE_SERVER", "1")
+    held, line = instance.of(site.datasette), HandedOver()
+    raw = b'{"hook_event_name":"Stop"}'
+    for is_near in (False, True):
+        taking = hook._Taking(held, raw, "", is_near, (b"", time.time_ns()), "", {})
+        taking.line = line
+        _, event = taking.event()
+        assert event is not None and "environment" not in event.meta
+    line.close()
+
+
+async def test_however_many_folders_are_named_in_one_burst_few_are_remembered(site: Any) -> None:
+    held, line = instance.of(site.datasette), HandedOver()
+    for number in range(hook.SHARED_MAX * 2):
+        raw = json.dumps({**PAYLOAD, "cwd": f"/{number}" + "x" * (number % 2 * 10**5)}).encode()
+        taking = hook._Taking(held, raw, "", True, (b"", time.time_ns()), "", {})
+        taking.line = line
+        assert taking.event()[1] is not None
+        assert len(line.shared) <= hook.SHARED_MAX and all(len(said) < 10_000 for said in line.shared)
+    line.close()
+
+
+async def test_a_server_that_began_as_a_copy_of_another_gives_its_events_uids_of_their_own(
+    agent: Agent, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):  # the same memory, and the number of a process that is gone
+        monkeypatch.setattr(hook, "_numbers", itertools.count())
+        assert (await agent()).status_code == 200
+    assert len(rows(store)) == 2
 
 
 async def test_what_rests_is_acknowledged_and_not_recorded(agent: Agent, store: Store, tmp_path: Path) -> None:
