@@ -29,8 +29,9 @@ WIDE_BLOCKS = (
     (0x1000, 0x109F),  # Myanmar
     (0x1100, 0x11FF),  # Hangul Jamo
     (0x1780, 0x17FF),  # Khmer
+    (0x1950, 0x1AAF),  # Tai Le, New Tai Lue, Buginese, Tai Tham
     (0x2E80, 0xA4CF),  # radicals, kana, bopomofo, Han, Yi
-    (0xA960, 0xA97F),  # Hangul Jamo extended A
+    (0xA960, 0xAADF),  # Hangul Jamo extended A, Javanese, Cham, Myanmar extended, Tai Viet
     (0xAC00, 0xD7FF),  # Hangul
     (0xF900, 0xFAFF),  # Han, compatibility
     (0xFF66, 0xFFDC),  # half-width kana and Hangul
