@@ -147,15 +147,12 @@ class Text:
 
     def _tried(self, conn: Any, ask: "Callable[[Known | None], Found]") -> Found:
         """The answer by the index; where that is damaged, or this SQLite has no FTS5, by reading. All of it is of one
-        moment; where the index answers alone, one statement is."""
+        moment: another process may begin the index anew between the look at it and the question."""
+        if not conn.in_transaction:
+            with statistics.snapshot(conn):
+                return self._tried(conn, ask)
         known = self._known(conn)
-        if known is not None and not known.is_behind:
-            return self._believing(conn, known, ask)
-        if conn.in_transaction:
-            return ask(None) if known is None else self._believing(conn, known, ask)
-        with statistics.snapshot(conn):
-            known = self._known(conn)
-            return ask(None) if known is None else self._believing(conn, known, ask)
+        return ask(None) if known is None else self._believing(conn, known, ask)
 
     def _believing(self, conn: Any, known: Known, ask: "Callable[[Known | None], Found]") -> Found:
         try:
