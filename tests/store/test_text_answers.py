@@ -104,6 +104,24 @@ def test_an_index_that_is_damaged_or_gone_costs_no_answer(store: Store, statemen
         assert again.search(Filter(text="push"), by_rank=True).partitions.unreadable == ()
 
 
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_an_index_whose_rows_are_out_of_order_is_no_damage_of_its_day(
+    store: Store, monkeypatch: pytest.MonkeyPatch, oldest_first: bool
+) -> None:
+    """As flipped bits make it: FTS5 takes what stands there for the next row."""
+    wanted = [row["id"] for row in store.search(Filter(text="push"), oldest_first=oldest_first).rows]
+    assert text_index.catch_up(store.root, DAY, 60_000).is_current
+    by_index = text_search.Text._by_index
+
+    def shuffled(*asked: Any) -> Iterator[int]:
+        ids = list(by_index(*asked))
+        yield from (*ids[1:3], *ids[:1], *ids[3:])
+
+    monkeypatch.setattr(text_search.Text, "_by_index", shuffled)
+    found = store.search(Filter(text="push"), oldest_first=oldest_first)
+    assert ([row["id"] for row in found.rows], found.partitions.unreadable) == (wanted, ())
+
+
 def test_an_index_that_is_begun_anew_meanwhile_costs_no_answer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """By another process, between the look at the index and the question."""
     wanted = answers(store)

@@ -303,7 +303,13 @@ def test_json_in_a_text_is_read_and_what_is_none_stands_as_it_is(texts_of: Calla
 
 def test_a_programs_own_log_may_name_its_fields_as_it_likes(texts_of: Callable[..., Texts]) -> None:
     said = {"content": "deployed", "version": "v2.3.1", "type": "payment", "id": "o-17", "of": {"model": "m9"}}
-    assert set(str(texts_of(said, origin="log")["other"]).split("\n")) == {"deployed", "v2.3.1", "payment", "o-17", "m9"}
+    assert set(str(texts_of(said, origin="log")["other"]).split("\n")) == {
+        "deployed",
+        "v2.3.1",
+        "payment",
+        "o-17",
+        "m9",
+    }
 
 
 def test_of_a_payload_that_is_made_to_cost_no_word_is_missing(texts_of: Callable[..., Texts]) -> None:

@@ -40,6 +40,7 @@ CHUNK_ROWS = 200
 SHOWN_ROWS = 50  # whose texts are held at once to be shown
 CHUNK_BYTES = 2 * 2**20
 TERMS_MOST = 400  # words that hold a fragment; with more of them the rows are read
+OUT_OF_ORDER = "the text index is malformed: its rows are out of order"
 _LIST = ", ".join(TEXT_COLUMNS)
 # What an index does not answer for: what arrived since, what never will be in it, and what changed.
 _TAIL = f"""(
@@ -239,6 +240,8 @@ class Text:
         merged = merge(*streams, reverse=not oldest_first) if len(streams) > 1 else streams[0]
         try:
             for one in islice(merged, None if most < 0 else most):
+                if known is not None and found and (one <= found[-1] if oldest_first else one >= found[-1]):
+                    raise conn.DatabaseError(OUT_OF_ORDER)
                 found.append(one)
         except conn.OperationalError as bad:
             if is_interruption(bad):
