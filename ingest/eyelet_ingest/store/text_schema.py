@@ -153,8 +153,8 @@ _KIND = f"""
 """
 # What an agent asked a tool for may come as JSON in a text. Of other JSON in a text the escapes are undone, as `\nword`
 # would else be another word: in what is JSON or, cut short, looks like it, for `[E] C:\new` is none. `\\` waits aside
-# meanwhile, as a character that no text has (a noncharacter of Unicode). The row's own error, which stands in `meta`, is
-# put in at the payload's root.
+# meanwhile, as a character that no text has (a noncharacter of Unicode). The row's own error, which stands in `meta`,
+# is put in at the payload's root.
 _TEXT = r"""
     nullif(coalesce(case
         when t.parent is null and t.type <> 'text' then json_extract(hooks.meta, '$.execution.error_message')
