@@ -254,10 +254,11 @@ def create(conn: Any) -> None:
     PartitionUnreadable where another program's table has its name, as `sqlite-utils enable-fts` calls one on `hooks`.
     """
     drop(conn)
-    if is_taken(conn):
+    if names := taken(conn):
         path = conn.execute("pragma database_list").fetchone()[2]
-        hint = "`sqlite-utils disable-fts` drops it; until then text is found by reading"
-        raise PartitionUnreadable("index the text of", path, f"another program has made {INDEX} there", hint)
+        how = "`sqlite-utils disable-fts` drops it" if INDEX in names else "drop it, or give it another name"
+        hint = f"{how}; until then text is found by reading"
+        raise PartitionUnreadable("index the text of", path, f"another program has made {min(names)} there", hint)
     for statement in DDL:
         conn.execute(statement)
     conn.executemany(f"insert into {KEYS} values (?, ?, ?, ?)", key_rows())  # noqa: S608  our own name
@@ -265,10 +266,14 @@ def create(conn: Any) -> None:
     conn.executemany(keep, [(VERSION_KEY, TEXT_VERSION), (WATERMARK, BEFORE_ALL)])
 
 
-def is_taken(conn: Any) -> bool:
-    """Whether a table of another program has the name of our index: its triggers write to it, so it is let be."""
-    sql = "select count(*) from sqlite_master where name = ? and instr(sql, ?) = 0"
-    return bool(conn.execute(sql, (INDEX, VIEW)).fetchone()[0])
+def taken(conn: Any) -> set[str]:
+    """Names of ours that are another program's here, its index with the tables under it, in small letters. They are let
+    be: it may write to them, and what is in them is not ours. (What is called `eyelet_…` is ours.)"""
+    sql = "select lower(name), type, coalesce(sql, '') from sqlite_master where lower(name) in (?, ?, ?, ?, ?, ?)"
+    there = {name: (kind, said) for name, kind, said in conn.execute(sql, (INDEX, VIEW, *SHADOWS)).fetchall()}
+    view, index = there.pop(VIEW, None), there.get(INDEX)
+    found = set() if index is not None and VIEW in index[1] else set(there)
+    return found | ({VIEW} if view is not None and (view[0] != "view" or KEYS not in view[1]) else set())
 
 
 def drop(conn: Any) -> bool:
@@ -279,8 +284,8 @@ def drop(conn: Any) -> bool:
     marks = ", ".join("?" * len(NAMES))
     there = dict(conn.execute(f"select name, type from sqlite_master where name in ({marks})", NAMES))  # noqa: S608
     conn.execute("delete from eyelet_partition where key glob 'text:*'")
-    if is_taken(conn):
-        del there[INDEX]
+    for name in taken(conn):
+        there.pop(name, None)
     for name in (*TRIGGERS, INDEX, VIEW, KEYS, GONE, WIDE, TERMS):
         if name in there:
             try:

@@ -60,7 +60,8 @@ _STANDING = f"""
         (select value from eyelet_partition where key = ?1), (select value from eyelet_partition where key = ?2),
         (
             select count(*) from sqlite_master
-            where name in ({", ".join(f"'{name}'" for name in PARTS)}) and (name <> '{INDEX}' or instr(sql, '{VIEW}'))
+            where name in ({", ".join(f"'{name}'" for name in PARTS)})
+                and (name <> '{INDEX}' or instr(sql, '{VIEW}')) and (name <> '{VIEW}' or instr(sql, '{KEYS}'))
         ),
         exists (select 1 from hooks where arrived > (select value from eyelet_partition where key = ?1))
             or exists (select 1 from hooks where arrived is null) or exists (select 1 from {GONE})
