@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from eyelet_ingest.errors import BadInput, PartitionBusy
 from eyelet_ingest.events import Event
 from eyelet_ingest.snippets import BEGIN, END, parts
-from eyelet_ingest.store import connect, fanout, layout, text_index, text_match, text_search
+from eyelet_ingest.store import connect, fanout, layout, text_index, text_match, text_schema, text_search
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from eyelet_ingest.store.text_query import BadQuery, parse
@@ -102,6 +102,50 @@ def test_an_index_that_is_damaged_or_gone_costs_no_answer(store: Store, statemen
     with Store(store.root) as again:
         assert answers(again) == wanted
         assert again.search(Filter(text="push"), by_rank=True).partitions.unreadable == ()
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_an_index_whose_rows_are_out_of_order_is_no_damage_of_its_day(
+    store: Store, monkeypatch: pytest.MonkeyPatch, oldest_first: bool
+) -> None:
+    """As flipped bits make it: FTS5 takes what stands there for the next row."""
+    wanted = [row["id"] for row in store.search(Filter(text="push"), oldest_first=oldest_first).rows]
+    assert text_index.catch_up(store.root, DAY, 60_000).is_current
+    by_index = text_search.Text._by_index
+
+    def shuffled(*asked: Any) -> Iterator[int]:
+        ids = list(by_index(*asked))
+        yield from (*ids[1:3], *ids[:1], *ids[3:])
+
+    monkeypatch.setattr(text_search.Text, "_by_index", shuffled)
+    found = store.search(Filter(text="push"), oldest_first=oldest_first)
+    assert ([row["id"] for row in found.rows], found.partitions.unreadable) == (wanted, ())
+
+
+def test_an_index_that_is_begun_anew_meanwhile_costs_no_answer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By another process, between the look at the index and the question."""
+    wanted = answers(store)
+    assert text_index.catch_up(store.root, DAY, 60_000).is_current
+    look = text_search.Text._known
+
+    def look_and_lose(text: text_search.Text, conn: Any) -> Any:
+        known = look(text, conn)
+        other = connect.open_writer(layout.db_path(store.root, DAY))
+        with connect.transaction(other):
+            text_schema.create(other)
+        other.close()
+        return known
+
+    monkeypatch.setattr(text_search.Text, "_known", look_and_lose)
+    for asked, (ids, count) in zip(QUERIES, wanted, strict=True):
+        for _ in range(2):
+            assert store.text_ids(DAY, asked) == ids
+            assert len(store.search(Filter(text=asked), limit=100).rows) == count
+            assert len(store.search(Filter(text=asked), limit=100, by_rank=True).rows) == count
+            assert store.count(Filter(text=asked)).count == count
+        monkeypatch.setattr(text_search.Text, "_known", look)
+        assert text_index.catch_up(store.root, DAY, 60_000).is_current
+        monkeypatch.setattr(text_search.Text, "_known", look_and_lose)
 
 
 @pytest.mark.parametrize("indexed", [False, True])

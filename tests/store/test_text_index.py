@@ -383,6 +383,45 @@ def test_an_index_of_sqlite_utils_that_has_the_name_of_ours_is_let_be_and_text_i
     assert store.text_build(DAY).rows == 40 and store.text_check(DAY) == []
 
 
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "table hooks_text (a)",
+        "table Hooks_Text (a)",
+        "view hooks_text as select 'apple' as a",
+        "table hooks_fts_data (a)",
+        "table hooks_fts_config (a)",
+    ],
+)
+@pytest.mark.parametrize("indexed", [False, True])
+def test_what_others_call_by_a_name_of_ours_is_let_be_and_redacted(
+    root: str, store: Store, make_event: MakeEvent, definition: str, indexed: bool
+) -> None:
+    store.append([said(make_event, n, "apple") for n in range(3)])
+    conn = writer(root)
+    if indexed:
+        store.text_build(DAY)
+        with connect.transaction(conn):
+            text_schema.drop(conn)
+    kind, name = definition.split()[:2]
+    conn.execute(f"create {definition}")
+    if kind == "table":
+        conn.execute(f"insert into {name} values ('an apple')")
+    conn.close()
+    assert not store.text_catch_up(DAY, 60_000)
+    assert name.lower() in store.index_text(60_000).troubled[0][1]
+    assert len(store.text_ids(DAY, "apple")) == 3
+    store.delete(Filter(text="no such", since_us=DAY.bounds_us[0]))
+    store.redact(Pattern("apple"))
+    conn = writer(root)
+    assert name in schema.names_of_others(conn)
+    (found,) = conn.execute(f"select a from {name}").fetchall()
+    assert kind == "view" or found[0].startswith("an [redacted")
+    conn.close()
+    store.seal(DAY)
+    assert store.text_ids(DAY, "apple") == []
+
+
 def test_a_rebuilt_table_gets_a_new_index(root: str, store: Store, make_event: MakeEvent) -> None:
     store.append([said(make_event, n, "apple") for n in range(20)])
     store.text_build(DAY)

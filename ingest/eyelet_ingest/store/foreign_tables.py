@@ -108,7 +108,7 @@ def _changes(conn: Any, cleaner: Cleaner, table: _Table) -> Iterator[tuple[int, 
 def _text_indexes(conn: Any) -> list[str]:
     """Of others: ours is no index that FTS5 could make anew by itself (`text_index.py` makes it)."""
     sql = "select name from sqlite_master where type = 'table' and lower(sql) like 'create virtual table%fts_%(%'"
-    ours = "" if text_schema.is_taken(conn) else text_schema.INDEX
+    ours = "" if text_schema.INDEX in text_schema.taken(conn) else text_schema.INDEX
     return sorted(str(name) for (name,) in conn.execute(sql) if name != ours)
 
 

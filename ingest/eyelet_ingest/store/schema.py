@@ -378,9 +378,7 @@ def names_of_others(conn: "Any") -> "set[str]":
     """The tables, views, indexes and triggers in this file that other programs made."""
     from eyelet_ingest.store import text_schema
 
-    ours = names()
-    if text_schema.is_taken(conn):
-        ours -= {text_schema.INDEX, *text_schema.SHADOWS}
+    ours = names() - text_schema.taken(conn)
     there = (str(name) for (name,) in conn.execute("select name from sqlite_master"))
     return {name for name in there if name not in ours and not name.startswith("sqlite_")}
 

@@ -129,7 +129,7 @@ def catch_up(root: str, key: PartitionKey, deadline_ms: float, *, wait_ms: int =
 def complete(conn: Any) -> None:
     """All of the index at once, through a connection that may write, under the day's lock: for who is alone with it.
     Nothing where another program's table has its name."""
-    if text_schema.is_taken(conn):
+    if text_schema.taken(conn):
         return
     while not put_next(conn, MOST_ROWS)[1]:
         pass

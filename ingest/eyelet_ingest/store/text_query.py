@@ -19,7 +19,7 @@ from eyelet_ingest.store.text_schema import TEXT_COLUMNS, WIDE_BLOCKS
 
 TEXT_MAX_CHARS = 10_000
 LEAVES_MAX = 100  # words, phrases and substrings of one query
-DEPTH_MAX = 40  # of brackets; FTS5's own trees end at 256
+DEPTH_MAX = 12  # of brackets: FTS5's parser holds 100 things open, and each bracket may leave six
 NEAR_WORDS = 10  # between the words of NEAR where it does not say, as in FTS5
 NEAR_MOST = 10_000
 

@@ -29,8 +29,9 @@ WIDE_BLOCKS = (
     (0x1000, 0x109F),  # Myanmar
     (0x1100, 0x11FF),  # Hangul Jamo
     (0x1780, 0x17FF),  # Khmer
+    (0x1950, 0x1AAF),  # Tai Le, New Tai Lue, Buginese, Tai Tham
     (0x2E80, 0xA4CF),  # radicals, kana, bopomofo, Han, Yi
-    (0xA960, 0xA97F),  # Hangul Jamo extended A
+    (0xA960, 0xAADF),  # Hangul Jamo extended A, Javanese, Cham, Myanmar extended, Tai Viet
     (0xAC00, 0xD7FF),  # Hangul
     (0xF900, 0xFAFF),  # Han, compatibility
     (0xFF66, 0xFFDC),  # half-width kana and Hangul
@@ -111,17 +112,22 @@ def key_rows() -> list[tuple[str, int | None, int | None, str | None]]:
 # A payload may be made to cost: of one that is larger, and of what lies deeper, all is `other`; only near the beginning
 # is a twin looked for, and only of the first thousand parts of a message whether they are an error (each look walks).
 BIG, DEEPEST, TWINS_UPTO = 1_000_000, 300, 20_000
+# Base64 has no line shorter than that: a list of short names, a line each, or of hashes, is text.
+BASE64_LINE = 59
 # SQLite before 3.46 spells a path `$.tool_input`, later ones `$."tool_input"`: no pattern may tell them apart.
 _KIND = f"""
     case
         when t.parent is null then iif(t.type = 'text', 7, 6)
-        when r.top = {NO_TEXT} and t.path = '$' then null
+        when r.top = {NO_TEXT} and t.path = '$' and (hooks.origin <> 'log' or t.type <> 'text') then null
         when t.type not in ('text', 'integer', 'real') then iif(t.key glob '*/*', 2, 7)
         when r.kind = {NEVER} and t.path not glob '*nput*'
             or t.id < {TWINS_UPTO} and t.atom = json_extract(hooks.data, r.twin) and t.path not glob '*nput*'
             or t.atom glob '[[]the same as /*]' and instr(hooks.meta, '"repeated"')
             or length(t.atom) > 200 and (
-                t.atom glob 'data:*;base64,*' or t.atom not glob '*[^A-Za-z0-9+/=_' || char(10, 13) || '-]*'
+                t.atom glob 'data:*;base64,*' and instr(trim(t.atom), ' ') = 0
+                or t.atom not glob '*[^A-Za-z0-9+/=_' || char(10, 13) || '-]*' and coalesce(r.kind, 7) > 2
+                    and length(t.atom) > {BASE64_LINE} * (length(t.atom) - length(replace(t.atom, char(10), '')))
+                    and (instr(t.atom, char(10)) = 0 or t.atom glob '*[^0-9a-fA-F' || char(10, 13) || ']*')
             ) then null
         when big.value or length(t.path) > {DEEPEST} then 7
         when r.kind between 1 and 7 then r.kind
@@ -135,7 +141,7 @@ _KIND = f"""
             then iif(t.path not glob '*[[]????*]' and json_extract(hooks.data, t.path || '.is_error'), 6, 5)
         when t.path glob '*esponse*' or t.path glob '*esult*' or t.path glob '*utput*' or t.path glob '*llmContent*'
             or t.path glob '*.content[[]*].content*' then 5
-        when r.kind = {NO_TEXT} then null
+        when r.kind = {NO_TEXT} and hooks.origin <> 'log' then null
         when r.kind = {BY_ROLE} or typeof(t.key) = 'integer'
             then case
                 when hooks.role = 'user' then 3
@@ -146,7 +152,9 @@ _KIND = f"""
     end
 """
 # What an agent asked a tool for may come as JSON in a text. Of other JSON in a text the escapes are undone, as `\nword`
-# would else be another word. The row's own error, which stands in `meta`, is put in at the payload's root.
+# would else be another word: in what is JSON or, cut short, looks like it, for `[E] C:\new` is none. `\\` waits aside
+# meanwhile, as a character that no text has (a noncharacter of Unicode). The row's own error, which stands in `meta`,
+# is put in at the payload's root.
 _TEXT = r"""
     nullif(coalesce(case
         when t.parent is null and t.type <> 'text' then json_extract(hooks.meta, '$.execution.error_message')
@@ -154,8 +162,14 @@ _TEXT = r"""
         when t.atom not glob '[[{]*' then t.atom
         when r.kind = 9 and json_valid(t.atom)
             then (select group_concat(n.atom, char(10)) from json_tree(t.atom) as n where n.type in ('text', 'integer'))
-        when instr(t.atom, '\') then
-            replace(replace(replace(replace(t.atom, '\n', char(10)), '\t', char(9)), '\"', '"'), '\\', '\')
+        when instr(t.atom, '\') and (json_valid(t.atom) or t.atom glob '[[{]["{' || char(10, 13) || ']*') then
+            replace(replace(replace(replace(replace(replace(replace(t.atom,
+                '\\', char(64976)), '\n', char(10)), '\r', char(13)), '\t', char(9)), '\"', '"'), '\/', '/'),
+                char(64976), '\')
+            || iif(json_valid(t.atom) and instr(t.atom, '\u'), (
+                select coalesce(char(10) || group_concat(n.atom, char(10)), '') from json_tree(t.atom) as n
+                where n.type = 'text' and n.atom glob '*[^ -~]*'
+            ), '')
         else t.atom
     end || iif(t.key glob '*[/ ]*', char(10) || t.key, ''), iif(t.key glob '*[/ ]*', t.key, '')), '')
 """
@@ -240,10 +254,11 @@ def create(conn: Any) -> None:
     PartitionUnreadable where another program's table has its name, as `sqlite-utils enable-fts` calls one on `hooks`.
     """
     drop(conn)
-    if is_taken(conn):
+    if names := taken(conn):
         path = conn.execute("pragma database_list").fetchone()[2]
-        hint = "`sqlite-utils disable-fts` drops it; until then text is found by reading"
-        raise PartitionUnreadable("index the text of", path, f"another program has made {INDEX} there", hint)
+        how = "`sqlite-utils disable-fts` drops it" if INDEX in names else "drop it, or give it another name"
+        hint = f"{how}; until then text is found by reading"
+        raise PartitionUnreadable("index the text of", path, f"another program has made {min(names)} there", hint)
     for statement in DDL:
         conn.execute(statement)
     conn.executemany(f"insert into {KEYS} values (?, ?, ?, ?)", key_rows())  # noqa: S608  our own name
@@ -251,10 +266,14 @@ def create(conn: Any) -> None:
     conn.executemany(keep, [(VERSION_KEY, TEXT_VERSION), (WATERMARK, BEFORE_ALL)])
 
 
-def is_taken(conn: Any) -> bool:
-    """Whether a table of another program has the name of our index: its triggers write to it, so it is let be."""
-    sql = "select count(*) from sqlite_master where name = ? and instr(sql, ?) = 0"
-    return bool(conn.execute(sql, (INDEX, VIEW)).fetchone()[0])
+def taken(conn: Any) -> set[str]:
+    """Names of ours that are another program's here, its index with the tables under it, in small letters. They are let
+    be: it may write to them, and what is in them is not ours. (What is called `eyelet_…` is ours.)"""
+    sql = "select lower(name), type, coalesce(sql, '') from sqlite_master where lower(name) in (?, ?, ?, ?, ?, ?)"
+    there = {name: (kind, said) for name, kind, said in conn.execute(sql, (INDEX, VIEW, *SHADOWS)).fetchall()}
+    view, index = there.pop(VIEW, None), there.get(INDEX)
+    found = set() if index is not None and VIEW in index[1] else set(there)
+    return found | ({VIEW} if view is not None and (view[0] != "view" or KEYS not in view[1]) else set())
 
 
 def drop(conn: Any) -> bool:
@@ -265,8 +284,8 @@ def drop(conn: Any) -> bool:
     marks = ", ".join("?" * len(NAMES))
     there = dict(conn.execute(f"select name, type from sqlite_master where name in ({marks})", NAMES))  # noqa: S608
     conn.execute("delete from eyelet_partition where key glob 'text:*'")
-    if is_taken(conn):
-        del there[INDEX]
+    for name in taken(conn):
+        there.pop(name, None)
     for name in (*TRIGGERS, INDEX, VIEW, KEYS, GONE, WIDE, TERMS):
         if name in there:
             try:

@@ -40,6 +40,7 @@ CHUNK_ROWS = 200
 SHOWN_ROWS = 50  # whose texts are held at once to be shown
 CHUNK_BYTES = 2 * 2**20
 TERMS_MOST = 400  # words that hold a fragment; with more of them the rows are read
+OUT_OF_ORDER = "the text index is malformed: its rows are out of order"
 _LIST = ", ".join(TEXT_COLUMNS)
 # What an index does not answer for: what arrived since, what never will be in it, and what changed.
 _TAIL = f"""(
@@ -59,7 +60,8 @@ _STANDING = f"""
         (select value from eyelet_partition where key = ?1), (select value from eyelet_partition where key = ?2),
         (
             select count(*) from sqlite_master
-            where name in ({", ".join(f"'{name}'" for name in PARTS)}) and (name <> '{INDEX}' or instr(sql, '{VIEW}'))
+            where name in ({", ".join(f"'{name}'" for name in PARTS)})
+                and (name <> '{INDEX}' or instr(sql, '{VIEW}')) and (name <> '{VIEW}' or instr(sql, '{KEYS}'))
         ),
         exists (select 1 from hooks where arrived > (select value from eyelet_partition where key = ?1))
             or exists (select 1 from hooks where arrived is null) or exists (select 1 from {GONE})
@@ -147,15 +149,12 @@ class Text:
 
     def _tried(self, conn: Any, ask: "Callable[[Known | None], Found]") -> Found:
         """The answer by the index; where that is damaged, or this SQLite has no FTS5, by reading. All of it is of one
-        moment; where the index answers alone, one statement is."""
+        moment: another process may begin the index anew between the look at it and the question."""
+        if not conn.in_transaction:
+            with statistics.snapshot(conn):
+                return self._tried(conn, ask)
         known = self._known(conn)
-        if known is not None and not known.is_behind:
-            return self._believing(conn, known, ask)
-        if conn.in_transaction:
-            return ask(None) if known is None else self._believing(conn, known, ask)
-        with statistics.snapshot(conn):
-            known = self._known(conn)
-            return ask(None) if known is None else self._believing(conn, known, ask)
+        return ask(None) if known is None else self._believing(conn, known, ask)
 
     def _believing(self, conn: Any, known: Known, ask: "Callable[[Known | None], Found]") -> Found:
         try:
@@ -242,6 +241,8 @@ class Text:
         merged = merge(*streams, reverse=not oldest_first) if len(streams) > 1 else streams[0]
         try:
             for one in islice(merged, None if most < 0 else most):
+                if known is not None and found and (one <= found[-1] if oldest_first else one >= found[-1]):
+                    raise conn.DatabaseError(OUT_OF_ORDER)
                 found.append(one)
         except conn.OperationalError as bad:
             if is_interruption(bad):

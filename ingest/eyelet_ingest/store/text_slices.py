@@ -138,7 +138,8 @@ _HELD = f"""
         (select value from eyelet_partition where key = '{WATERMARK}'),
         (
             select count(*) from sqlite_master
-            where name in ({", ".join("?" * len(_PARTS))}) and (name <> '{INDEX}' or instr(sql, '{VIEW}'))
+            where name in ({", ".join("?" * len(_PARTS))})
+                and (name <> '{INDEX}' or instr(sql, '{VIEW}')) and (name <> '{VIEW}' or instr(sql, '{KEYS}'))
         )
 """  # noqa: S608  our own names
 _IS_BEHIND = "select exists (select 1 from hooks where arrived > ? and arrived < ? and typeof(arrived) = 'integer')"
