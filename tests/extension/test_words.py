@@ -159,6 +159,23 @@ def test_a_mistake_in_the_query_is_the_statements_and_no_days(conn: Any, query: 
     assert conn.execute("select * from eyelet_trouble").fetchall() == []
 
 
+def test_rows_that_a_days_index_knows_are_not_read(tmp_path: Path) -> None:
+    root = str(tmp_path / "root")
+    _make(root, KEYS[0], 20, 20)
+    _make(root, KEYS[1], 20, 33)
+    parts = "json_each(iif(hooks.id % 86400000000 < 20, ''no JSON'', ''[1]'')) as parts"
+    text = f"{TEXT.replace('id,', 'hooks.id,')}, {parts} group by hooks.id".replace("''$.other''", "''$.none''")
+    made = connect.driver().connect(":memory:", isolation_level=None)
+    connect.load_extension(made)
+    made.execute(
+        f"create virtual table hooks_fts using fts_eyelet(content=\"hooks\", root='{root}', version=1, "
+        f"columns='command, other', text='{text}')"
+    )
+    found = made.execute("select count(*) from hooks_fts where hooks_fts match 'git'").fetchone()
+    assert (made.execute("select error from eyelet_trouble").fetchall(), found) == ([], (28,))
+    made.close()
+
+
 def test_it_answers_nothing_but_match(conn: Any) -> None:
     with pytest.raises(connect.driver().OperationalError, match="only answers MATCH"):
         conn.execute("select rowid from hooks_fts").fetchall()
