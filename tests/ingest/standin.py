@@ -1,6 +1,7 @@
 """Agents that behave like the real ones towards hooks: read their settings as those do, start every hook of an event at
 once, give it the payload, kill what is late, and take its answer for what the real one takes it."""
 
+import copy
 import json
 import os
 import signal
@@ -192,4 +193,4 @@ def payload(agent: str, event: str, session: str, project: Path, number: int = 0
     common: dict[str, Any] = {"hook_event_name": event, "session_id": session, "cwd": str(project), "number": number}
     if agent == "cursor":
         common |= {"conversation_id": session, "cursor_version": "3.7.21", "workspace_roots": [str(project)]}
-    return {**common, **PAYLOADS[agent][event]}
+    return {**common, **copy.deepcopy(PAYLOADS[agent][event])}  # a test may change it
