@@ -17,7 +17,7 @@ from datasette.utils.asgi import Forbidden, NotFound, Request
 from datasette.views.base import DatasetteError as ViewError
 from pluggy import HookimplMarker
 
-from datasette_eyelet.too_long import TookTooLong
+from datasette_eyelet.refused import Refused, TookTooLong
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.connect import driver
 
@@ -192,14 +192,14 @@ class ReadOnlyDatabase(Database):  # type: ignore[misc]  # Datasette has no type
             raise
         except (driver().Warning, ValueError) as error:
             # Several statements, or a NUL in one: Datasette knows neither for a mistake in SQL.
-            raise driver().OperationalError(str(error)) from error
+            raise Refused(str(error)) from error
         except QueryInterrupted as error:
             raise TookTooLong(error.e, sql, params) from error
         except driver().OperationalError as error:
             # A time that ends while SQLite looks at the columns of a view is told in these words.
             if str(error).startswith("expected 0 columns for ''"):
                 raise TookTooLong(error, sql, params) from error
-            raise
+            raise Refused(str(error)) from error
 
     if _IS_1_0:
 

@@ -239,6 +239,9 @@ async def test_what_a_person_asks_is_asked_as_it_is_written(
         found = await ask(wrong)
         assert found.status_code == 400 and said in found.text, wrong
     assert "Record not found" not in (await ask("select ?1, :a")).text
+    for wrong in ("_facet_array=hook_type", "_where=nothing", "hook_type__arraycontains=x"):
+        for kind in ("", ".json", ".csv"):
+            assert (await site.get(f"/eyelet/hooks{kind}?{wrong}")).status_code in (200, 400), (wrong, kind)
     assert "Traceback" not in "".join(capfd.readouterr())
 
 

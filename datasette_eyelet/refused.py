@@ -1,9 +1,14 @@
-"""What Datasette is told of a question that ran out of time."""
+"""What Datasette is told of a question that ran out of time, or that SQLite refuses.
+
+It expects either in some places. In the others it would print a traceback: but not of an error of its own kind.
+"""
 
 from typing import Any
 
 from datasette.database import QueryInterrupted
 from datasette.views.base import DatasetteError
+
+from eyelet_ingest.store.connect import driver
 
 
 class TookTooLong(QueryInterrupted, DatasetteError):  # type: ignore[misc]  # Datasette has no types
@@ -18,6 +23,16 @@ class TookTooLong(QueryInterrupted, DatasetteError):  # type: ignore[misc]  # Da
             status=400,
         )
         QueryInterrupted.__init__(self, error, sql, params)
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+class Refused(DatasetteError, driver().OperationalError):  # type: ignore[misc]  # neither has types
+    """What SQLite says of a question that it does not run, or not to the end: "malformed JSON", say."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, title="Invalid SQL", status=400)
 
     def __str__(self) -> str:
         return str(self.message)
