@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#define MOST_NAMES 4096       /* of an IN that days are compared with; of more, SQLite finds those that fit */
+
 int cursor_open(sqlite3_vtab *tab, sqlite3_vtab_cursor **out){
   Table *t = (Table *)tab;
   Cursor *c = sqlite3_malloc64(sizeof(*c));
@@ -91,13 +93,20 @@ static int pin(Cursor *c, const Term *term){
   return SQLITE_OK;
 }
 
+static int most_pattern(const Table *t){ return sqlite3_limit(t->space->db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, -1); }
+
 /* What a condition means for the range of ids. *empty where nothing fulfils it. */
 static int narrow(Cursor *c, const Term *term, int *empty){
   Table *t = (Table *)c->base.pVtab;
   int is_null = term->op != 'I' && sqlite3_value_type(term->value) == SQLITE_NULL;
-  if( term->col == COL_STRICT(t) ){
+  if( term->col == COL_STRICT(t) && !is_null ){
     c->strict = sqlite3_value_int(term->value);
     return SQLITE_OK;
+  }
+  if( (term->op == 'l' || term->op == 'g') && sqlite3_value_bytes(term->value) > most_pattern(t) ){
+    sqlite3_free(t->base.zErrMsg);
+    t->base.zErrMsg = sqlite3_mprintf("LIKE or GLOB pattern too complex");
+    return SQLITE_ERROR;   /* as SQLite says; each day would say so of itself */
   }
   if( term->op == 'I' && term->nList == 0 ) *empty = 1;
   if( is_null && term->op != 'S' && term->op != 'X' && term->op != '0' && term->op != '1' ) *empty = 1;
@@ -123,7 +132,7 @@ static int is_of_context(const Cursor *c, const Day *day){
   int i, j;
   for(i = 0; i < c->plan.nTerm; i++){
     const Term *term = &c->plan.terms[i];
-    if( term->col != COL_CONTEXT ) continue;
+    if( term->col != COL_CONTEXT || term->nList > MOST_NAMES ) continue;
     if( term->op == 'I' ){
       for(j = 0; j < term->nList; j++){
         if( sqlite3_value_type(term->list[j]) != SQLITE_TEXT ) break;
