@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#define MOST_GROWN 8          /* times as many days may have come since a statement was prepared that reads them side by side */
 #define MOST_NAMES 4096       /* of an IN that days are compared with; of more, SQLite finds those that fit */
 
 int cursor_open(sqlite3_vtab *tab, sqlite3_vtab_cursor **out){
@@ -368,11 +369,11 @@ static int open_next(Cursor *c){
 
 int cursor_filter(sqlite3_vtab_cursor *cur, int num, const char *text, int argc, sqlite3_value **argv){
   Cursor *c = (Cursor *)cur;
-  int i, rc, empty = 0, first = !c->asking;
+  Table *t = (Table *)cur->pVtab;
+  int i, rc, empty = 0;
   (void)num;
   forget_question(c);
-  c->asking = 1;
-  c->strict = ((Table *)cur->pVtab)->strict;
+  c->strict = t->strict;
   c->ids.low = (i64)0x8000000000000000LL;
   c->ids.high = 0x7fffffffffffffffLL;
   rc = plan_read(text, argc, argv, &c->plan);
@@ -381,9 +382,11 @@ int cursor_filter(sqlite3_vtab_cursor *cur, int num, const char *text, int argc,
   if( rc != SQLITE_OK || empty || c->left == 0 ) return rc;
   rc = choose_days(c);
   choose_columns(c);
-  /* Planned when there were few days, and now there are many: SQLite plans anew, before the first row. */
-  if( rc == SQLITE_OK && first && c->plan.nOrder && is_other(c) && c->nAsked > 2 * ((Table *)cur->pVtab)->space->maxConn ){
-    return SQLITE_SCHEMA;
+  if( rc == SQLITE_OK && c->plan.nOrder && is_other(c) && c->nAsked > MOST_GROWN * t->space->maxConn ){
+    /* Not SQLITE_SCHEMA, at which SQLite plans anew: of a subquery it would give its first rows once more. */
+    sqlite3_free(t->base.zErrMsg);
+    t->base.zErrMsg = sqlite3_mprintf("there are many more days than when the statement was prepared: prepare it again");
+    return SQLITE_ERROR;
   }
   return rc == SQLITE_OK ? open_next(c) : rc;
 }

@@ -13,6 +13,7 @@
 #include "eyelet.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -34,14 +35,15 @@ static const char TICK[] =
 #define CTIME(st) ((i64)(st).st_ctim.tv_sec * 1000000000LL + (st).st_ctim.tv_nsec)
 #endif
 
-static int most_open(void){
+/* So many connections, or what files there may be for. */
+int most_open(int wanted){
   struct rlimit limit;
-  i64 most = MAX_OPEN;
+  i64 most = wanted;
   if( getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ){
     i64 share = (i64)(limit.rlim_cur / 8 / FILES_EACH);
     if( share < most ) most = share;
   }
-  return most < 4 ? 4 : (int)most;
+  return most < 4 && most < wanted ? (wanted < 4 ? wanted : 4) : (int)most;
 }
 
 /* Whether a schema that is not trusted may use json_extract in a column, as every day's does: SQLite 3.40 says no. */
@@ -59,7 +61,7 @@ Space *space_new(sqlite3 *db){
   memset(s, 0, sizeof(*s));
   s->db = db;
   s->pid = (long)getpid();
-  s->maxConn = most_open();
+  s->maxConn = most_open(MAX_OPEN);
   s->mustTrust = !is_innocuous(db);
   return s;
 }
@@ -265,12 +267,38 @@ static int look(Table *t, const Day *day, const char *path, Identity *out){
   return SQLITE_OK;
 }
 
+/*
+** Whether the journal beside it ends with the name of another file. SQLite before 3.50 or so removes whatever file that is
+** when it takes the journal back; only a transaction over several attached databases leaves one, and nobody makes that on
+** a day. (Format: https://www.sqlite.org/fileformat2.html#the_rollback_journal, and readSuperJournal in pager.c.)
+*/
+static int names_another(const char *path){
+  static const unsigned char magic[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
+  unsigned char last[8];
+  struct stat st;
+  char *journal = sqlite3_mprintf("%s-journal", path);
+  int file, names;
+  if( journal == 0 ) return -1;
+  file = open(journal, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  sqlite3_free(journal);
+  if( file < 0 ) return 0;
+  names = fstat(file, &st) == 0 && st.st_size > 16 && pread(file, last, 8, st.st_size - 8) == 8 &&
+          memcmp(last, magic, 8) == 0;
+  close(file);
+  return names;
+}
+
 /* What SQLite would open beside it. As `look`. */
 static int look_beside(Table *t, const Day *day, const char *path){
-  int odd = is_odd(path, "-wal");
-  if( odd == 0 ) odd = is_odd(path, "-journal");
+  static const char *const sides[] = {"-wal", "-shm", "-journal"};
+  size_t i;
+  int odd = 0;
+  for(i = 0; i < sizeof(sides) / sizeof(sides[0]) && odd == 0; i++) odd = is_odd(path, sides[i]);
+  if( odd == 0 && (odd = names_another(path)) > 0 ){
+    return day_error(t, day, SQLITE_CANTOPEN, "its -journal names another file: move it away");
+  }
   if( odd < 0 ) return SQLITE_NOMEM;
-  return odd ? day_error(t, day, SQLITE_CANTOPEN, "its -wal or -journal is no file: move it away") : SQLITE_OK;
+  return odd ? day_error(t, day, SQLITE_CANTOPEN, "its -wal, -shm or -journal is no file: move it away") : SQLITE_OK;
 }
 
 static int is_out_of_files(sqlite3 *db){
