@@ -169,7 +169,7 @@ def test_a_query_is_of_its_column_alone_and_asks_nothing_else_of_an_index(conn: 
     """FTS5 takes what begins with a star for a question about itself, and a bracket must not end the column's."""
     for query in ("*reads", "*id", "*", "git) OR (zebra"):
         for column in ("hooks_fts", "command"):
-            with pytest.raises(conn.Error, match="special queries|syntax error"):
+            with pytest.raises(conn.Error, match=r"special queries|syntax error"):
                 conn.execute(f"select rowid from hooks_fts where {column} match ?", (query,)).fetchall()
     assert conn.execute(FOUND, ("git",)).fetchall()
 

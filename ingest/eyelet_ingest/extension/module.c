@@ -380,10 +380,27 @@ static int adopt(const sqlite3_api_routines *api){
   return sqlite3_api == api;
 }
 
+/* All three or none: where one cannot be made, SQLite unloads this file, and must not come back to it for another. */
+static int make_modules(sqlite3 *db, Space *space){
+  static const struct { const char *name; const sqlite3_module *module; } modules[] = {
+    {"eyelet_partitions", &partitions_module}, {"fts_eyelet", &words_module}, {"eyelet_trouble", &trouble_module},
+  };
+  int i, rc = SQLITE_OK, n = (int)(sizeof(modules) / sizeof(modules[0]));
+  space->nRef = n + 1;   /* each module's destructor, which is called even where making it fails, and this function */
+  for(i = 0; i < n && rc == SQLITE_OK; i++){
+    rc = sqlite3_create_module_v2(db, modules[i].name, modules[i].module, space, space_release);
+  }
+  if( rc != SQLITE_OK ){
+    space->nRef -= n - i;
+    while( --i > 0 ) sqlite3_create_module_v2(db, modules[i - 1].name, 0, 0, 0);
+  }
+  space_release(space);
+  return rc;
+}
+
 __attribute__((visibility("default")))
 int sqlite3_eyelet_init(sqlite3 *db, char **error, const sqlite3_api_routines *api){
   Space *space;
-  int rc;
   if( !adopt(api) ){
     *error = api->mprintf("eyelet: another SQLite of this process has loaded it already");
     return SQLITE_ERROR;
@@ -394,13 +411,5 @@ int sqlite3_eyelet_init(sqlite3 *db, char **error, const sqlite3_api_routines *a
   }
   space = space_new(db);
   if( space == 0 ) return SQLITE_NOMEM;
-  space->nRef = 3;   /* the destructors of the three modules, which are called even where making one fails */
-  rc = sqlite3_create_module_v2(db, "eyelet_partitions", &partitions_module, space, space_release);
-  if( rc == SQLITE_OK ) rc = sqlite3_create_module_v2(db, "fts_eyelet", &words_module, space, space_release);
-  else space_release(space);
-  if( rc != SQLITE_OK ){
-    space_release(space);
-    return rc;
-  }
-  return sqlite3_create_module_v2(db, "eyelet_trouble", &trouble_module, space, space_release);
+  return make_modules(db, space);
 }
