@@ -232,3 +232,17 @@ def test_a_folder_that_cannot_be_reached_is_listed_until_it_can(
     assert virtual.execute(ALL).fetchall() == made.plain.execute(ALL).fetchall()
     assert virtual.execute(TROUBLE).fetchall() == []
     virtual.close()
+
+
+def test_a_day_of_another_encoding_is_another_programs(made: days.Days, loadable: str) -> None:
+    """Its texts would come in another order than those of other days, and be merged as if they did not."""
+    path = path_of(made, 79)
+    os.unlink(path)
+    conn = connect.driver().connect(path, isolation_level=None)
+    conn.execute("pragma encoding = 'UTF-16'")
+    conn.execute("create table hooks (id integer primary key, src text)")
+    conn.close()
+    virtual = made.virtual(loadable)
+    assert virtual.execute(ALL).fetchall() == without(made, 79)
+    assert "UTF-16" in virtual.execute(TROUBLE).fetchall()[0][-1]
+    virtual.close()

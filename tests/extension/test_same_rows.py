@@ -24,6 +24,8 @@ SCARS = (
     Select("select error, session_id from hooks where (error, session_id) < (1, 's1') limit 700", "rows"),
     Select("select src from hooks where (src, id) >= ('a', 0) order by src limit 9", "order"),
     Select("select 1 from hooks where src glob replace(hex(zeroblob(60000)), '00', '*')", "rows"),  # an error
+    Select("select * from hooks where id = '1735689600000000' || char(0)", "rows"),  # a number, for some SQLites
+    Select("select * from hooks where id in (5, '1735689600000000' || char(0))", "rows"),
 )
 
 

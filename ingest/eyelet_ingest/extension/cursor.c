@@ -77,10 +77,16 @@ static int as_integer(sqlite3_value *v, i64 *out){
   return (double)*out == real;
 }
 
+/* A text with a NUL in it: whether it is a number depends on the SQLite, so the day is asked. */
+static int is_doubtful(sqlite3_value *v){
+  return sqlite3_value_type(v) == SQLITE_TEXT && strlen((const char *)sqlite3_value_text(v)) != (size_t)sqlite3_value_bytes(v);
+}
+
 /* Ids asked for by name, as `id in (…)`, or as rowids, which name the context too. */
 static int pin(Cursor *c, const Term *term){
   int i, n = term->op == 'I' ? term->nList : 1;
   if( c->pinned ) return SQLITE_OK;   /* one list narrows enough; SQLite looks at the other */
+  for(i = 0; i < n; i++) if( is_doubtful(term->op == 'I' ? term->list[i] : term->value) ) return SQLITE_OK;
   c->pinned = term;
   c->pins = sqlite3_malloc64((u64)(n + 1) * sizeof(Pin));
   if( c->pins == 0 ) return SQLITE_NOMEM;

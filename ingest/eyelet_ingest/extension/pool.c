@@ -336,6 +336,14 @@ static int configure(Conn *c, int cacheKib){
   return sqlite3_exec(c->db, pragmas, 0, 0, 0);
 }
 
+static const char UTF_16[] = "its texts are in UTF-16: it is another program's";
+
+/* A database in UTF-16 is another program's, and keeps its texts in another order. */
+static int is_utf8(void *none, int n, char **values, char **names){
+  (void)none;
+  return n == 1 && strcmp(names[0], "encoding") == 0 && values[0] && strcmp(values[0], "UTF-8") != 0;
+}
+
 static int open_as(Conn *c, const char *name, int flags, int cacheKib){
   int rc;
   sqlite3_close(c->db);
@@ -345,7 +353,7 @@ static int open_as(Conn *c, const char *name, int flags, int cacheKib){
   sqlite3_extended_result_codes(c->db, 1);
   rc = configure(c, cacheKib);
   /* the first read: finds out whether it is a database, and readable here */
-  return rc == SQLITE_OK ? sqlite3_exec(c->db, "select count(*) from sqlite_master", 0, 0, 0) : rc;
+  return rc == SQLITE_OK ? sqlite3_exec(c->db, "select count(*) from sqlite_master; pragma encoding", is_utf8, 0, 0) : rc;
 }
 
 /* As store/connect.py: read-only; where a writer died in the middle with a journal, so that it can be taken back; and
@@ -389,7 +397,7 @@ static int open_day(Table *t, const Day *day, const char *path, const Identity *
     t->base.zErrMsg = sqlite3_mprintf("too many files are open: raise the limit (ulimit -n), or close some");
     rc = SQLITE_ERROR;
   }else{
-    rc = day_error(t, day, rc, c->db ? sqlite3_errmsg(c->db) : 0);
+    rc = day_error(t, day, rc, rc == SQLITE_ABORT ? UTF_16 : c->db ? sqlite3_errmsg(c->db) : 0);
   }
   sqlite3_close(c->db);
   sqlite3_free(c);
