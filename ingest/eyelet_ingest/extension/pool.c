@@ -46,23 +46,31 @@ int most_open(int wanted){
   return most < 4 && most < wanted ? (wanted < 4 ? wanted : 4) : (int)most;
 }
 
-/* Whether a schema that is not trusted may use json_extract in a column, as every day's does: SQLite 3.40 says no. */
+/* Whether a schema that is not trusted may use json_extract in a column, as every day's does: SQLite 3.40 says no. -1 where
+** there is no memory to find out. */
 static int is_innocuous(sqlite3 *db){
   static const char SQL[] = "select 1 from pragma_function_list where name = 'json_extract' and builtin and flags & 0x200000";
   sqlite3_stmt *stmt = 0;
-  int innocuous = sqlite3_prepare_v2(db, SQL, -1, &stmt, 0) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW;
+  int rc = sqlite3_prepare_v2(db, SQL, -1, &stmt, 0);
+  if( rc == SQLITE_OK ) rc = sqlite3_step(stmt);
   sqlite3_finalize(stmt);
-  return innocuous;
+  return rc == SQLITE_ROW ? 1 : rc == SQLITE_NOMEM ? -1 : 0;
 }
 
 Space *space_new(sqlite3 *db){
   Space *s = sqlite3_malloc64(sizeof(*s));
+  int innocuous;
   if( s == 0 ) return 0;
   memset(s, 0, sizeof(*s));
   s->db = db;
   s->pid = (long)getpid();
   s->maxConn = most_open(MAX_OPEN);
-  s->mustTrust = !is_innocuous(db);
+  innocuous = is_innocuous(db);
+  if( innocuous < 0 ){
+    sqlite3_free(s);
+    return 0;
+  }
+  s->mustTrust = !innocuous;
   return s;
 }
 
@@ -181,12 +189,13 @@ void pool_sweep(Space *s){
   }
 }
 
-/* The host's progress handler is called through a statement of ours; without it (an authorizer forbids it, perhaps)
-** a day's statement still ends where the host is interrupted. SQLITE_OK, SQLITE_NOMEM or SQLITE_INTERRUPT. */
+/* The host's progress handler is called through a statement of ours; where an authorizer forbids that, a
+** day's statement still ends where the host is interrupted. SQLITE_OK, SQLITE_NOMEM or SQLITE_INTERRUPT. */
 int tick_begin(Space *s){
   int rc;
   if( s->tick ) return SQLITE_OK;
   rc = sqlite3_prepare_v2(s->db, TICK, -1, &s->tick, 0);
+  if( rc == SQLITE_AUTH ) rc = sqlite3_prepare_v2(s->db, "select 1", -1, &s->tick, 0);   /* sees an interrupt, no handler */
   return rc == SQLITE_NOMEM || rc == SQLITE_INTERRUPT ? rc : SQLITE_OK;
 }
 
