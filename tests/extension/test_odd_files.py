@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import shutil
+import struct
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from eyelet_ingest.errors import PartitionUnreadable
 from eyelet_ingest.store import connect, layout
 from tests.extension import days
 from tests.extension.test_changing_days import ALL, TROUBLE, key, path_of, without
@@ -117,9 +119,8 @@ def test_a_folder_that_may_not_be_looked_into_is_listed(
     assert [one[:2] for one in trouble] == [["alpha", date]]
 
 
-def test_what_a_writer_left_half_done_is_taken_back(made: days.Days, loadable: str) -> None:
+def leave_half_done(path: str) -> None:
     """A roll-back journal that is hot: a crash in the middle of a transaction on a file without a WAL."""
-    path = path_of(made, 79)
     conn = connect.driver().connect(path, isolation_level=None)
     conn.execute("pragma journal_mode = delete")
     conn.execute("pragma cache_size = 1")
@@ -133,13 +134,37 @@ def test_what_a_writer_left_half_done_is_taken_back(made: days.Days, loadable: s
     for side in ("", "-journal"):
         os.replace(path + ".kept" + side, path + side)
     assert os.path.getsize(path + "-journal") > 512
+
+
+def test_what_a_writer_left_half_done_is_taken_back(made: days.Days, loadable: str) -> None:
+    leave_half_done(path_of(made, 79))
     virtual = made.virtual(loadable)
     assert virtual.execute(ALL).fetchall() == made.plain.execute(ALL).fetchall()
     assert virtual.execute(TROUBLE).fetchall() == []
     virtual.close()
 
 
-@pytest.mark.parametrize("side", ["-wal", "-journal"])
+def test_a_journal_that_names_another_file_is_not_taken_back(made: days.Days, loadable: str) -> None:
+    """SQLite 3.40 removes the file that it names, whatever that is."""
+    other = os.path.join(made.root, "precious")
+    Path(other).write_text("kept")
+    path = path_of(made, 79)
+    leave_half_done(path)
+    name = other.encode()
+    with open(path + "-journal", "ab") as file:
+        file.write(struct.pack(">I", 2**30 // 4096 + 1) + name + struct.pack(">II", len(name), sum(name)))
+        file.write(bytes.fromhex("d9d505f920a163d7"))
+    virtual = made.virtual(loadable)
+    assert virtual.execute(ALL).fetchall() == without(made, 79)
+    assert "names another file" in virtual.execute(TROUBLE).fetchall()[0][-1]
+    virtual.close()
+    with pytest.raises(PartitionUnreadable, match="names another file"):
+        connect.open_reader(path)
+    assert Path(other).read_text() == "kept"
+    assert os.path.exists(path + "-journal")
+
+
+@pytest.mark.parametrize("side", ["-wal", "-shm", "-journal"])
 def test_what_is_no_file_beside_a_day_is_never_opened(made: days.Days, loadable: str, side: str) -> None:
     os.mkfifo(path_of(made, 79) + side)
     virtual = made.virtual(loadable)
@@ -189,3 +214,35 @@ def test_a_root_that_comes_to_be_is_seen(tmp_path: Path, loadable: str) -> None:
     assert layout.logs_dir(later.root)
     virtual.close()
     later.plain.close()
+
+
+@pytest.mark.parametrize(("level", "date"), [(1, "2026-03-20"), (2, "2026"), (3, None)])
+def test_a_folder_that_cannot_be_reached_is_listed_until_it_can(
+    made: days.Days, loadable: str, level: int, date: str | None
+) -> None:
+    folder = Path(path_of(made, 79)).parents[level - 1]
+    kept = folder.with_name("Kept")
+    virtual = made.virtual(loadable)
+    folder.rename(kept)
+    folder.symlink_to(folder)  # in a circle
+    assert virtual.execute(ALL).fetchall() == (without(made, 79) if level == 1 else [])
+    assert [one[:2] for one in virtual.execute(TROUBLE).fetchall()] == [("alpha", date)]
+    folder.unlink()
+    kept.rename(folder)
+    assert virtual.execute(ALL).fetchall() == made.plain.execute(ALL).fetchall()
+    assert virtual.execute(TROUBLE).fetchall() == []
+    virtual.close()
+
+
+def test_a_day_of_another_encoding_is_another_programs(made: days.Days, loadable: str) -> None:
+    """Its texts would come in another order than those of other days, and be merged as if they did not."""
+    path = path_of(made, 79)
+    os.unlink(path)
+    conn = connect.driver().connect(path, isolation_level=None)
+    conn.execute("pragma encoding = 'UTF-16'")
+    conn.execute("create table hooks (id integer primary key, src text)")
+    conn.close()
+    virtual = made.virtual(loadable)
+    assert virtual.execute(ALL).fetchall() == without(made, 79)
+    assert "UTF-16" in virtual.execute(TROUBLE).fetchall()[0][-1]
+    virtual.close()

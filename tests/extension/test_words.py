@@ -180,3 +180,40 @@ def test_it_answers_nothing_but_match(conn: Any) -> None:
     with pytest.raises(connect.driver().OperationalError, match="only answers MATCH"):
         conn.execute("select rowid from hooks_fts").fetchall()
     assert conn.execute(FOUND, (None,)).fetchall() == []
+
+
+def test_a_query_is_of_its_column_alone_and_asks_nothing_else_of_an_index(conn: Any) -> None:
+    """FTS5 takes what begins with a star for a question about itself, and a bracket must not end the column's."""
+    for query in ("*reads", "*id", "*", "git) OR (zebra"):
+        for column in ("hooks_fts", "command"):
+            with pytest.raises(conn.Error, match=r"special queries|syntax error"):
+                conn.execute(f"select rowid from hooks_fts where {column} match ?", (query,)).fetchall()
+    assert conn.execute(FOUND, ("git",)).fetchall()
+
+
+def test_rows_of_a_day_that_broke_off_are_not_found_in_the_next_one(root: str, conn: Any, oracle: Any) -> None:
+    """Some of its rows were read already when the damage was met."""
+    broken = layout.db_path(root, KEYS[3])
+    day = connect.open_writer(broken)
+    day.execute("pragma wal_checkpoint(truncate)")
+    day.close()
+    with open(broken, "r+b") as file:
+        held = file.read()
+        pages = [at for at in range(0, len(held), 4096) if b'{"command"' in held[at : at + 4096]]
+        file.seek(pages[1])
+        file.write(b"\xff" * 4096)
+    found = conn.execute("select rowid from hooks_fts where hooks_fts match 'push'").fetchall()
+    assert conn.execute("select count(*) from eyelet_trouble where path = ?", (broken,)).fetchone() == (1,)
+    there = "select count(*) from texts where texts match 'push' and (context_name, id / 86400000000) <> (?, ?)"
+    wanted = oracle.execute(there, (KEYS[3].context, KEYS[3].bounds_us[0] // 86_400_000_000)).fetchone()
+    assert len(set(found)) == len(found) == wanted[0]
+
+
+def test_a_row_is_found_once_whatever_its_arrival_is(root: str, conn: Any) -> None:
+    writer = connect.open_writer(layout.db_path(root, KEYS[0]))
+    writer.execute("drop trigger eyelet_text_changed")
+    writer.execute("update hooks set arrived = null")
+    writer.execute("create trigger eyelet_text_changed after update on hooks begin select 1; end")
+    writer.close()
+    found = conn.execute("select rowid from hooks_fts where hooks_fts match 'git'").fetchall()
+    assert len(set(found)) == len(found)

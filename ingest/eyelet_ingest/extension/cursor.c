@@ -9,6 +9,9 @@
 
 #include <stdlib.h>
 
+#define MOST_GROWN 8          /* times as many days may have come since a statement was prepared that reads them side by side */
+#define MOST_NAMES 4096       /* of an IN that days are compared with; of more, SQLite finds those that fit */
+
 int cursor_open(sqlite3_vtab *tab, sqlite3_vtab_cursor **out){
   Table *t = (Table *)tab;
   Cursor *c = sqlite3_malloc64(sizeof(*c));
@@ -74,10 +77,16 @@ static int as_integer(sqlite3_value *v, i64 *out){
   return (double)*out == real;
 }
 
+/* A text with a NUL in it: whether it is a number depends on the SQLite, so the day is asked. */
+static int is_doubtful(sqlite3_value *v){
+  return sqlite3_value_type(v) == SQLITE_TEXT && strlen((const char *)sqlite3_value_text(v)) != (size_t)sqlite3_value_bytes(v);
+}
+
 /* Ids asked for by name, as `id in (…)`, or as rowids, which name the context too. */
 static int pin(Cursor *c, const Term *term){
   int i, n = term->op == 'I' ? term->nList : 1;
   if( c->pinned ) return SQLITE_OK;   /* one list narrows enough; SQLite looks at the other */
+  for(i = 0; i < n; i++) if( is_doubtful(term->op == 'I' ? term->list[i] : term->value) ) return SQLITE_OK;
   c->pinned = term;
   c->pins = sqlite3_malloc64((u64)(n + 1) * sizeof(Pin));
   if( c->pins == 0 ) return SQLITE_NOMEM;
@@ -91,13 +100,20 @@ static int pin(Cursor *c, const Term *term){
   return SQLITE_OK;
 }
 
+static int most_pattern(const Table *t){ return sqlite3_limit(t->space->db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, -1); }
+
 /* What a condition means for the range of ids. *empty where nothing fulfils it. */
 static int narrow(Cursor *c, const Term *term, int *empty){
   Table *t = (Table *)c->base.pVtab;
   int is_null = term->op != 'I' && sqlite3_value_type(term->value) == SQLITE_NULL;
-  if( term->col == COL_STRICT(t) ){
+  if( term->col == COL_STRICT(t) && !is_null ){
     c->strict = sqlite3_value_int(term->value);
     return SQLITE_OK;
+  }
+  if( (term->op == 'l' || term->op == 'g') && sqlite3_value_bytes(term->value) > most_pattern(t) ){
+    sqlite3_free(t->base.zErrMsg);
+    t->base.zErrMsg = sqlite3_mprintf("LIKE or GLOB pattern too complex");
+    return SQLITE_ERROR;   /* as SQLite says; each day would say so of itself */
   }
   if( term->op == 'I' && term->nList == 0 ) *empty = 1;
   if( is_null && term->op != 'S' && term->op != 'X' && term->op != '0' && term->op != '1' ) *empty = 1;
@@ -123,7 +139,7 @@ static int is_of_context(const Cursor *c, const Day *day){
   int i, j;
   for(i = 0; i < c->plan.nTerm; i++){
     const Term *term = &c->plan.terms[i];
-    if( term->col != COL_CONTEXT ) continue;
+    if( term->col != COL_CONTEXT || term->nList > MOST_NAMES ) continue;
     if( term->op == 'I' ){
       for(j = 0; j < term->nList; j++){
         if( sqlite3_value_type(term->list[j]) != SQLITE_TEXT ) break;
@@ -359,11 +375,11 @@ static int open_next(Cursor *c){
 
 int cursor_filter(sqlite3_vtab_cursor *cur, int num, const char *text, int argc, sqlite3_value **argv){
   Cursor *c = (Cursor *)cur;
-  int i, rc, empty = 0, first = !c->asking;
+  Table *t = (Table *)cur->pVtab;
+  int i, rc, empty = 0;
   (void)num;
   forget_question(c);
-  c->asking = 1;
-  c->strict = ((Table *)cur->pVtab)->strict;
+  c->strict = t->strict;
   c->ids.low = (i64)0x8000000000000000LL;
   c->ids.high = 0x7fffffffffffffffLL;
   rc = plan_read(text, argc, argv, &c->plan);
@@ -372,9 +388,11 @@ int cursor_filter(sqlite3_vtab_cursor *cur, int num, const char *text, int argc,
   if( rc != SQLITE_OK || empty || c->left == 0 ) return rc;
   rc = choose_days(c);
   choose_columns(c);
-  /* Planned when there were few days, and now there are many: SQLite plans anew, before the first row. */
-  if( rc == SQLITE_OK && first && c->plan.nOrder && is_other(c) && c->nAsked > 2 * ((Table *)cur->pVtab)->space->maxConn ){
-    return SQLITE_SCHEMA;
+  if( rc == SQLITE_OK && c->plan.nOrder && is_other(c) && c->nAsked > MOST_GROWN * t->space->maxConn ){
+    /* Not SQLITE_SCHEMA, at which SQLite plans anew: of a subquery it would give its first rows once more. */
+    sqlite3_free(t->base.zErrMsg);
+    t->base.zErrMsg = sqlite3_mprintf("there are many more days than when the statement was prepared: prepare it again");
+    return SQLITE_ERROR;
   }
   return rc == SQLITE_OK ? open_next(c) : rc;
 }

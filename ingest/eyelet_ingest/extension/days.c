@@ -177,13 +177,31 @@ static void *room(void *a, int n, int *space, size_t size, int *rc){
   return more;
 }
 
+/* A folder cannot be looked into: trouble of its context, and an error of the statement where it is the root, or where
+** nothing is wrong with the folder. */
+static void cannot_list(Listing *l, const Day *of, const char *path, int error){
+  l->settled = 0;
+  if( error == ENOENT || error == ENOTDIR ) return;   /* it went meanwhile */
+  if( error == ENOMEM ){
+    l->rc = SQLITE_NOMEM;
+  }else if( of->name && error != EMFILE && error != ENFILE ){
+    l->rc = trouble_note(l->t->space, 0, of, strerror(error));
+  }else{
+    char *shown = shown_path(l->t->space, path);
+    sqlite3_free(l->t->base.zErrMsg);
+    l->t->base.zErrMsg = sqlite3_mprintf("cannot list %s: %s", shown ? shown : "a root", strerror(error));
+    sqlite3_free(shown);
+    l->rc = SQLITE_ERROR;
+  }
+}
+
 /* Remember when a folder changed; 0 where it is not there or no folder. */
-static int look_at(Listing *l, const char *path, int must){
+static int look_at(Listing *l, const Day *of, const char *path){
   struct stat st;
   l->folders = room(l->folders, l->nFolder, &l->spaceFolder, sizeof(Folder), &l->rc);
   if( l->rc != SQLITE_OK ) return 0;
   if( stat(path, &st) != 0 ){
-    if( must ) l->settled = 0;   /* it may come to be */
+    cannot_list(l, of, path, errno);   /* it may come to be */
     return 0;
   }
   if( !S_ISDIR(st.st_mode) ) return 0;
@@ -203,24 +221,21 @@ typedef void (*Visit)(Listing *, const Day *, const char *path, const char *name
 static void each(Listing *l, const Day *of, const char *path, Visit visit){
   DIR *dir;
   struct dirent *one;
-  if( !look_at(l, path, of->name == 0) || l->rc != SQLITE_OK ) return;
+  if( !look_at(l, of, path) || l->rc != SQLITE_OK ) return;
   dir = opendir(path);
   if( dir == 0 ){
-    l->settled = 0;
-    if( errno == ENOENT || errno == ENOTDIR ) return;
-    if( of->name ){
-      l->rc = trouble_note(l->t->space, 0, of, strerror(errno));
-    }else{
-      sqlite3_free(l->t->base.zErrMsg);
-      int why = errno;
-      char *shown = shown_path(l->t->space, path);
-      l->t->base.zErrMsg = sqlite3_mprintf("cannot list %s: %s", shown ? shown : "a root", strerror(why));
-      sqlite3_free(shown);
-      l->rc = SQLITE_ERROR;
-    }
+    cannot_list(l, of, path, errno);
     return;
   }
-  while( l->rc == SQLITE_OK && (one = readdir(dir)) != 0 ) visit(l, of, path, one->d_name);
+  if( of->name && l->t->space->troubles ) trouble_clear(l->t->space, 0, of);
+  for(;;){
+    errno = 0;
+    one = readdir(dir);
+    if( one == 0 && errno ) cannot_list(l, of, path, errno);
+    if( one == 0 ) break;
+    visit(l, of, path, one->d_name);
+    if( l->rc != SQLITE_OK ) break;
+  }
   closedir(dir);
 }
 

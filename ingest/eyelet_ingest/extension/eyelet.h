@@ -267,7 +267,6 @@ typedef struct Cursor {
   int nStream, spaceStream;
   int at;                     /* 0: the first stream's row is current; -1 at the end */
   int asked_columns;          /* what is counted is asked for after all */
-  int asking;                 /* it was asked something before */
 } Cursor;
 
 /* days.c */
@@ -281,6 +280,7 @@ char *shown_path(const Space *s, const char *path);
 int space_name(Space *s, const char *root, const char *context, const Name **out);
 
 /* pool.c */
+int most_open(int wanted);
 Space *space_new(sqlite3 *db);
 void space_free(Space *s);
 void space_release(void *s);

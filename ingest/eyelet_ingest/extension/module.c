@@ -109,6 +109,12 @@ static void set_number(Arguments *a, const char *key, const char *value, int lea
   else *to = (int)number;
 }
 
+static void set_open(Arguments *a, const char *key, const char *value){
+  int wanted = MAX_OPEN;
+  set_number(a, key, value, 1, 1000, &wanted);
+  if( a->rc == SQLITE_OK ) a->t->space->maxConn = most_open(wanted);
+}
+
 static void set_root(Arguments *a, char *value){
   size_t n = strlen(value);
   int i, number = 0;
@@ -172,7 +178,7 @@ static void argument(Arguments *a, const char *text){
     else if( strcmp(key, "busy_ms") == 0 ) set_number(a, key, plain, 0, 3600000, &a->t->busyMs);
     else if( strcmp(key, "version") == 0 && a->words ) set_number(a, key, plain, 0, 1000000, &a->t->version);
     else if( strcmp(key, "content") == 0 && a->words ){}
-    else if( strcmp(key, "max_open") == 0 ) set_number(a, key, plain, 1, 1000, &a->t->space->maxConn);
+    else if( strcmp(key, "max_open") == 0 ) set_open(a, key, plain);
     else refuse(a, "eyelet_partitions: there is no argument %s", key);
     sqlite3_free(plain);
   }
@@ -422,10 +428,30 @@ static int adopt(const sqlite3_api_routines *api){
   return sqlite3_api == api;
 }
 
+/* The modules and the function, or none: where one cannot be made, SQLite unloads this file, and must not come back to it for another. */
+static int make_modules(sqlite3 *db, Space *space){
+  static const struct { const char *name; const sqlite3_module *module; } modules[] = {
+    {"eyelet_partitions", &partitions_module}, {"fts_eyelet", &words_module}, {"eyelet_trouble", &trouble_module},
+  };
+  int i, rc = SQLITE_OK, n = (int)(sizeof(modules) / sizeof(modules[0]));
+  space->nRef = n + 2;   /* each destructor, which is called even where making it fails, and this function */
+  for(i = 0; i < n && rc == SQLITE_OK; i++){
+    rc = sqlite3_create_module_v2(db, modules[i].name, modules[i].module, space, space_release);
+  }
+  if( rc == SQLITE_OK ){
+    i = n + 1;
+    rc = sqlite3_create_function_v2(db, "eyelet_root", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, space, give_root, 0, 0, space_release);
+  }else{
+    space->nRef -= n - i + 1;   /* those that nobody tried to make */
+  }
+  if( rc != SQLITE_OK ) while( --i > 0 ) sqlite3_create_module_v2(db, modules[i - 1].name, 0, 0, 0);
+  space_release(space);
+  return rc;
+}
+
 __attribute__((visibility("default")))
 int sqlite3_eyelet_init(sqlite3 *db, char **error, const sqlite3_api_routines *api){
   Space *space;
-  int rc;
   if( !adopt(api) ){
     *error = api->mprintf("eyelet: another SQLite of this process has loaded it already");
     return SQLITE_ERROR;
@@ -436,22 +462,5 @@ int sqlite3_eyelet_init(sqlite3 *db, char **error, const sqlite3_api_routines *a
   }
   space = space_new(db);
   if( space == 0 ) return SQLITE_NOMEM;
-  space->nRef = 4;   /* the destructors of the modules and the function, which are called even where making one fails */
-  rc = sqlite3_create_module_v2(db, "eyelet_partitions", &partitions_module, space, space_release);
-  if( rc == SQLITE_OK ) rc = sqlite3_create_module_v2(db, "fts_eyelet", &words_module, space, space_release);
-  else space_release(space);
-  if( rc == SQLITE_OK ) rc = sqlite3_create_module_v2(db, "eyelet_trouble", &trouble_module, space, space_release);
-  else space_release(space);
-  if( rc == SQLITE_OK ){
-    rc = sqlite3_create_function_v2(db, "eyelet_root", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, space, give_root, 0, 0, space_release);
-    if( rc != SQLITE_OK ) sqlite3_create_module_v2(db, "eyelet_trouble", 0, 0, 0);
-  }else{
-    space_release(space);
-  }
-  if( rc != SQLITE_OK ){
-    /* SQLite unloads the library now, and would call the destructors of what is left when the connection closes. */
-    sqlite3_create_module_v2(db, "eyelet_partitions", 0, 0, 0);
-    sqlite3_create_module_v2(db, "fts_eyelet", 0, 0, 0);
-  }
-  return rc;
+  return make_modules(db, space);
 }

@@ -175,7 +175,8 @@ static void consider(Draft *d, int i){
     cost_of_column(d, op, &t->columns[col - 1]);
   }
   omit = is_exact(d, op, col, i);
-  if( !omit ) d->exact = 0;
+  /* Of `(a, b) > (?, ?)` SQLite shows the first half, as `a >= ?`, and looks at the whole: no limit with what may be that. */
+  if( !omit || (strchr("<{>}", op) && constant(d, i) == 0) ) d->exact = 0;
   take(d, i, op, col, omit);
   return;
 left:
@@ -245,7 +246,7 @@ static void estimate(Draft *d){
   if( info->estimatedCost > whole ) info->estimatedCost = whole;
   /* Without a key of its own, no two scans can be united by it: an OR is never cheaper than one whole scan. */
   if( !d->t->is_hooks ) info->estimatedCost = d->days->n * (OPEN_COST + ROWS_A_DAY) + 1;
-  if( d->unique && d->t->is_hooks ) info->idxFlags |= d->eqContext ? SQLITE_INDEX_SCAN_UNIQUE : 0;
+  if( d->unique && d->t->is_hooks && d->eqContext && d->t->catalog.nRoot == 1 ) info->idxFlags |= SQLITE_INDEX_SCAN_UNIQUE;
 }
 
 int plan_best(sqlite3_vtab *tab, sqlite3_index_info *info){
@@ -292,6 +293,16 @@ static i64 number(const char **text, int base){
   return minus ? -n : n;
 }
 
+/* A copy whose text is UTF-8 already, so that reading it never takes memory; NULL where there is none. */
+static sqlite3_value *copy_of(sqlite3_value *v){
+  sqlite3_value *copy = sqlite3_value_dup(v);
+  if( copy && sqlite3_value_type(copy) == SQLITE_TEXT && sqlite3_value_text(copy) == 0 ){
+    sqlite3_value_free(copy);
+    return 0;
+  }
+  return copy;
+}
+
 /* All values of an IN but NULL, which equals nothing. */
 static int read_list(Term *term, sqlite3_value *in){
   sqlite3_value *v = 0;
@@ -305,7 +316,7 @@ static int read_list(Term *term, sqlite3_value *in){
       if( more == 0 ) return SQLITE_NOMEM;
       term->list = more;
     }
-    term->list[term->nList] = sqlite3_value_dup(v);
+    term->list[term->nList] = copy_of(v);
     if( term->list[term->nList] == 0 ) return SQLITE_NOMEM;
     term->nList++;
   }
@@ -351,7 +362,7 @@ int plan_read(const char *text, int argc, sqlite3_value **argv, Plan *plan){
       term->exact = exact;
       term->col = (int)n;
       if( op == 'I' ) rc = read_list(term, argv[arg]);
-      else if( (term->value = sqlite3_value_dup(argv[arg])) == 0 ) rc = SQLITE_NOMEM;
+      else if( (term->value = copy_of(argv[arg])) == 0 ) rc = SQLITE_NOMEM;
       arg++;
     }
     exact = 0;

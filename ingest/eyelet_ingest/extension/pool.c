@@ -13,6 +13,7 @@
 #include "eyelet.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -34,33 +35,42 @@ static const char TICK[] =
 #define CTIME(st) ((i64)(st).st_ctim.tv_sec * 1000000000LL + (st).st_ctim.tv_nsec)
 #endif
 
-static int most_open(void){
+/* So many connections, or what files there may be for. */
+int most_open(int wanted){
   struct rlimit limit;
-  i64 most = MAX_OPEN;
+  i64 most = wanted;
   if( getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ){
     i64 share = (i64)(limit.rlim_cur / 8 / FILES_EACH);
     if( share < most ) most = share;
   }
-  return most < 4 ? 4 : (int)most;
+  return most < 4 && most < wanted ? (wanted < 4 ? wanted : 4) : (int)most;
 }
 
-/* Whether a schema that is not trusted may use json_extract in a column, as every day's does: SQLite 3.40 says no. */
+/* Whether a schema that is not trusted may use json_extract in a column, as every day's does: SQLite 3.40 says no. -1 where
+** there is no memory to find out. */
 static int is_innocuous(sqlite3 *db){
   static const char SQL[] = "select 1 from pragma_function_list where name = 'json_extract' and builtin and flags & 0x200000";
   sqlite3_stmt *stmt = 0;
-  int innocuous = sqlite3_prepare_v2(db, SQL, -1, &stmt, 0) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW;
+  int rc = sqlite3_prepare_v2(db, SQL, -1, &stmt, 0);
+  if( rc == SQLITE_OK ) rc = sqlite3_step(stmt);
   sqlite3_finalize(stmt);
-  return innocuous;
+  return rc == SQLITE_ROW ? 1 : rc == SQLITE_NOMEM ? -1 : 0;
 }
 
 Space *space_new(sqlite3 *db){
   Space *s = sqlite3_malloc64(sizeof(*s));
+  int innocuous;
   if( s == 0 ) return 0;
   memset(s, 0, sizeof(*s));
   s->db = db;
   s->pid = (long)getpid();
-  s->maxConn = most_open();
-  s->mustTrust = !is_innocuous(db);
+  s->maxConn = most_open(MAX_OPEN);
+  innocuous = is_innocuous(db);
+  if( innocuous < 0 ){
+    sqlite3_free(s);
+    return 0;
+  }
+  s->mustTrust = !innocuous;
   return s;
 }
 
@@ -181,12 +191,13 @@ void pool_sweep(Space *s){
   }
 }
 
-/* The host's progress handler is called through a statement of ours; without it (an authorizer forbids it, perhaps)
-** a day's statement still ends where the host is interrupted. SQLITE_OK, SQLITE_NOMEM or SQLITE_INTERRUPT. */
+/* The host's progress handler is called through a statement of ours; where an authorizer forbids that, a
+** day's statement still ends where the host is interrupted. SQLITE_OK, SQLITE_NOMEM or SQLITE_INTERRUPT. */
 int tick_begin(Space *s){
   int rc;
   if( s->tick ) return SQLITE_OK;
   rc = sqlite3_prepare_v2(s->db, TICK, -1, &s->tick, 0);
+  if( rc == SQLITE_AUTH ) rc = sqlite3_prepare_v2(s->db, "select 1", -1, &s->tick, 0);   /* sees an interrupt, no handler */
   return rc == SQLITE_NOMEM || rc == SQLITE_INTERRUPT ? rc : SQLITE_OK;
 }
 
@@ -267,12 +278,38 @@ static int look(Table *t, const Day *day, const char *path, Identity *out){
   return SQLITE_OK;
 }
 
+/*
+** Whether the journal beside it ends with the name of another file. SQLite before 3.50 or so removes whatever file that is
+** when it takes the journal back; only a transaction over several attached databases leaves one, and nobody makes that on
+** a day. (Format: https://www.sqlite.org/fileformat2.html#the_rollback_journal, and readSuperJournal in pager.c.)
+*/
+static int names_another(const char *path){
+  static const unsigned char magic[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
+  unsigned char last[8];
+  struct stat st;
+  char *journal = sqlite3_mprintf("%s-journal", path);
+  int file, names;
+  if( journal == 0 ) return -1;
+  file = open(journal, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  sqlite3_free(journal);
+  if( file < 0 ) return 0;
+  names = fstat(file, &st) == 0 && st.st_size > 16 && pread(file, last, 8, st.st_size - 8) == 8 &&
+          memcmp(last, magic, 8) == 0;
+  close(file);
+  return names;
+}
+
 /* What SQLite would open beside it. As `look`. */
 static int look_beside(Table *t, const Day *day, const char *path){
-  int odd = is_odd(path, "-wal");
-  if( odd == 0 ) odd = is_odd(path, "-journal");
+  static const char *const sides[] = {"-wal", "-shm", "-journal"};
+  size_t i;
+  int odd = 0;
+  for(i = 0; i < sizeof(sides) / sizeof(sides[0]) && odd == 0; i++) odd = is_odd(path, sides[i]);
+  if( odd == 0 && (odd = names_another(path)) > 0 ){
+    return day_error(t, day, SQLITE_CANTOPEN, "its -journal names another file: move it away");
+  }
   if( odd < 0 ) return SQLITE_NOMEM;
-  return odd ? day_error(t, day, SQLITE_CANTOPEN, "its -wal or -journal is no file: move it away") : SQLITE_OK;
+  return odd ? day_error(t, day, SQLITE_CANTOPEN, "its -wal, -shm or -journal is no file: move it away") : SQLITE_OK;
 }
 
 static int is_out_of_files(sqlite3 *db){
@@ -310,6 +347,14 @@ static int configure(Conn *c, int cacheKib){
   return sqlite3_exec(c->db, pragmas, 0, 0, 0);
 }
 
+static const char UTF_16[] = "its texts are in UTF-16: it is another program's";
+
+/* A database in UTF-16 is another program's, and keeps its texts in another order. */
+static int is_utf8(void *none, int n, char **values, char **names){
+  (void)none;
+  return n == 1 && strcmp(names[0], "encoding") == 0 && values[0] && strcmp(values[0], "UTF-8") != 0;
+}
+
 static int open_as(Conn *c, const char *name, int flags, int cacheKib){
   int rc;
   sqlite3_close(c->db);
@@ -319,7 +364,7 @@ static int open_as(Conn *c, const char *name, int flags, int cacheKib){
   sqlite3_extended_result_codes(c->db, 1);
   rc = configure(c, cacheKib);
   /* the first read: finds out whether it is a database, and readable here */
-  return rc == SQLITE_OK ? sqlite3_exec(c->db, "select count(*) from sqlite_master", 0, 0, 0) : rc;
+  return rc == SQLITE_OK ? sqlite3_exec(c->db, "select count(*) from sqlite_master; pragma encoding", is_utf8, 0, 0) : rc;
 }
 
 /* As store/connect.py: read-only; where a writer died in the middle with a journal, so that it can be taken back; and
@@ -363,7 +408,7 @@ static int open_day(Table *t, const Day *day, const char *path, const Identity *
     t->base.zErrMsg = sqlite3_mprintf("too many files are open: raise the limit (ulimit -n), or close some");
     rc = SQLITE_ERROR;
   }else{
-    rc = day_error(t, day, rc, c->db ? sqlite3_errmsg(c->db) : 0);
+    rc = day_error(t, day, rc, rc == SQLITE_ABORT ? UTF_16 : c->db ? sqlite3_errmsg(c->db) : 0);
   }
   sqlite3_close(c->db);
   sqlite3_free(c);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define MOST_IN 4096          /* values of an IN that a day is asked; of more, SQLite finds those that fit */
+#define MOST_BINDS 16384      /* parameters of one statement: SQLite takes 32,766 */
 
 static Bind *bind(Writing *w){
   Cursor *c = w->c;
@@ -195,7 +196,7 @@ static int is_pushable(const Writing *w, int column, char op, sqlite3_value *v){
 
 static void write_in(Writing *w, const Term *term, int column){
   int i;
-  if( term->nList > MOST_IN ) return;
+  if( term->nList > MOST_IN || w->c->nBind + term->nList > MOST_BINDS ) return;
   for(i = 0; i < term->nList; i++) if( !is_pushable(w, column, 'I', term->list[i]) ) return;
   condition(w);
   write_name(w, column);
@@ -347,7 +348,7 @@ static char *write_sql(Writing *w, int counting){
     write_order(w);
     if( w->c->left >= 0 ){
       sqlite3_str_appendall(w->sql, " limit ?");
-      bind_number(w, w->c->left);
+      bind_number(w, w->c->left + w->s->given);   /* those that were handed out by number come again */
     }
   }
   sql = sqlite3_str_finish(w->sql);

@@ -47,7 +47,7 @@ int trouble_note(Space *s, const Table *t, const Day *day, const char *text){
   one->year = day->year;
   one->doy = day->doy;
   one->table = t ? sqlite3_mprintf("%s", t->name) : 0;
-  one->text = sqlite3_mprintf("%s", text);
+  one->text = sqlite3_mprintf("%!.500s", text);   /* characters: SQLite quotes from a damaged schema, at any length */
   if( one->text == 0 || (t && one->table == 0) ){
     trouble_free(one);
     return SQLITE_NOMEM;

@@ -15,6 +15,8 @@
 */
 #include "eyelet.h"
 
+#include <stdlib.h>
+
 #define AT_A_TIME 200         /* rows in memory */
 
 typedef struct Words {
@@ -23,6 +25,7 @@ typedef struct Words {
   int next;                   /* days are read from the newest to the oldest: so many are left */
   const Day *day;
   char *query;
+  int col;                    /* the column that is asked, the number of columns for all of them */
   sqlite3 *memory;
   sqlite3_stmt *put, *match, *clear;
   i64 *ids;                   /* of the day */
@@ -110,12 +113,30 @@ static int begin_memory(Words *c){
     rc = sqlite3_exec(c->memory, create, 0, 0, 0);
   }
   if( rc == SQLITE_OK ) rc = sqlite3_prepare_v2(c->memory, insert, -1, &c->put, 0);
-  if( rc == SQLITE_OK ) rc = sqlite3_prepare_v2(c->memory, "select rowid from words where words match ?", -1, &c->match, 0);
   if( rc == SQLITE_OK ) rc = sqlite3_prepare_v2(c->memory, "insert into words (words) values ('delete-all')", -1, &c->clear, 0);
   sqlite3_free(create);
   sqlite3_free(insert);
   if( rc != SQLITE_OK && c->memory ) rc = complain(c, rc, sqlite3_errmsg(c->memory));
   return rc;
+}
+
+/* The column that is asked, by the name it has in this table. */
+static const char *asked(const Words *c, const char *table){
+  const Table *t = (const Table *)c->base.pVtab;
+  return c->col < t->n ? t->columns[c->col].name : table;
+}
+
+/* The question to the index in memory. */
+static int begin_match(Words *c){
+  char *sql = sqlite3_mprintf("select rowid from words where \"%w\" match ?", asked(c, "words"));
+  int rc = sql ? sqlite3_prepare_v2(c->memory, sql, -1, &c->match, 0) : SQLITE_NOMEM;
+  sqlite3_free(sql);
+  return rc == SQLITE_OK ? rc : complain(c, rc, sqlite3_errmsg(c->memory));
+}
+
+static int clear_memory(Words *c){
+  sqlite3_step(c->clear);
+  return sqlite3_reset(c->clear);
 }
 
 static int keep(Words *c, i64 id){
@@ -130,6 +151,19 @@ static int keep(Words *c, i64 id){
   return SQLITE_OK;
 }
 
+static int in_order(const void *a, const void *b){
+  i64 x = *(const i64 *)a, y = *(const i64 *)b;
+  return x < y ? -1 : x > y;
+}
+
+/* Each once: a row whose arrival is not known is looked at, and may be in the index too. */
+static void once_each(Words *c){
+  int i, n = 0;
+  if( c->n ) qsort(c->ids, (size_t)c->n, sizeof(*c->ids), in_order);
+  for(i = 0; i < c->n; i++) if( i == 0 || c->ids[i] != c->ids[n - 1] ) c->ids[n++] = c->ids[i];
+  c->n = n;
+}
+
 /* What in memory fits; and empty it. */
 static int match_memory(Words *c){
   int rc = sqlite3_bind_text(c->match, 1, c->query, -1, SQLITE_STATIC);
@@ -137,9 +171,7 @@ static int match_memory(Words *c){
   if( rc == SQLITE_DONE ) rc = SQLITE_OK;
   if( rc != SQLITE_OK && rc != SQLITE_NOMEM ) rc = complain(c, rc, sqlite3_errmsg(c->memory));
   sqlite3_reset(c->match);
-  if( rc != SQLITE_OK ) return rc;
-  sqlite3_step(c->clear);
-  return sqlite3_reset(c->clear);
+  return rc == SQLITE_OK ? clear_memory(c) : rc;
 }
 
 static int put_row(Words *c, sqlite3_stmt *row){
@@ -176,11 +208,13 @@ static int watermark(Words *c, Conn *conn, int *is_there, i64 *upto){
 }
 
 static int ask_index(Words *c, Conn *conn){
-  static const char SQL[] =
-    "select rowid from hooks_fts where hooks_fts match ?3 and rowid between ?1 and ?2"
-    " and rowid not in (select id from eyelet_text_gone) and exists (select 1 from hooks where hooks.id = hooks_fts.rowid)";
+  char *sql = sqlite3_mprintf(
+    "select rowid from hooks_fts where \"%w\" match ?3 and rowid between ?1 and ?2"
+    " and rowid not in (select id from eyelet_text_gone) and exists (select 1 from hooks where hooks.id = hooks_fts.rowid)",
+    asked(c, "hooks_fts"));
   Stmt *stmt = 0;
-  int rc = conn_prepare(conn, SQL, &stmt);
+  int rc = sql ? conn_prepare(conn, sql, &stmt) : SQLITE_NOMEM;
+  sqlite3_free(sql);
   if( rc != SQLITE_OK ) return rc;
   rc = bounds(stmt->stmt, c->day);
   if( rc == SQLITE_OK ) rc = sqlite3_bind_text(stmt->stmt, 3, c->query, -1, SQLITE_TRANSIENT);
@@ -256,10 +290,13 @@ static int ask_day(Words *c){
     if( rc == SQLITE_OK ) rc = ask_rows(c, conn, is_there, upto);
     if( rc > 0 && rc != SQLITE_INTERRUPT && t->base.zErrMsg == 0 ) rc = day_error(t, c->day, rc, sqlite3_errmsg(conn->db));
     else if( rc == SQLITE_OK ) trouble_clear(t->space, t, c->day);
+    once_each(c);
     conn_return(conn, rc != SQLITE_OK && rc != SQLITE_INTERRUPT, c->days->n > t->space->maxConn);
   }
   if( rc != DAY_BAD && rc != DAY_GONE ) return rc;
   c->n = 0;
+  said = clear_memory(c);   /* what was put there is no other day's */
+  if( said != SQLITE_OK ) return complain(c, said, sqlite3_errmsg(c->memory));
   if( rc == DAY_BAD && t->strict ) return complain(c, SQLITE_ERROR, "a day cannot be read: see eyelet_trouble");
   return SQLITE_OK;
 }
@@ -277,7 +314,6 @@ static int next_day(Words *c){
 
 int words_filter(sqlite3_vtab_cursor *cur, int col, const char *text, int argc, sqlite3_value **argv){
   Words *c = (Words *)cur;
-  Table *t = (Table *)cur->pVtab;
   const char *query;
   int rc = SQLITE_OK;
   (void)text;
@@ -286,10 +322,14 @@ int words_filter(sqlite3_vtab_cursor *cur, int col, const char *text, int argc, 
   if( sqlite3_value_type(argv[0]) == SQLITE_NULL ) return SQLITE_OK;
   query = (const char *)sqlite3_value_text(argv[0]);
   sqlite3_free(c->query);
-  c->query = query == 0 ? 0 : col == t->n ? sqlite3_mprintf("%s", query) :
-             sqlite3_mprintf("\"%w\" : (%s)", t->columns[col].name, query);
+  c->query = query == 0 ? 0 : sqlite3_mprintf("%s", query);
   if( c->query == 0 ) return SQLITE_NOMEM;
+  if( c->query[0] == '*' ) return complain(c, SQLITE_ERROR, "the text index over all days has no special queries");
   if( c->memory == 0 ) rc = begin_memory(c);
+  sqlite3_finalize(c->match);
+  c->match = 0;
+  c->col = col;
+  if( rc == SQLITE_OK ) rc = begin_match(c);
   if( rc == SQLITE_OK ) rc = match_memory(c);   /* nothing is in it: whether the query can be understood */
   if( rc != SQLITE_OK ) return rc;
   c->next = c->days->n;

@@ -44,6 +44,7 @@ TOO_MANY_OPEN = "too many files are open: raise the limit (ulimit -n), or close 
 # Of a damaged schema, from which SQLite quotes: Python then raises UnicodeDecodeError in place of SQLite's error.
 MALFORMED = "malformed database schema, and what SQLite says of it is no UTF-8"
 OTHERS = 0o077 if hasattr(os, "getuid") else 0  # what a mode may not grant; Windows keeps rights elsewhere
+SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")  # what a journal ends with that names another file
 EMPTY_BYTES = 4096  # a file without a table is no longer than its header's page
 
 
@@ -144,6 +145,9 @@ def open_reader(path: str, *, busy_ms: int = 2_000, role: str = "reader", settle
     for mode in modes if not address else ("&mode=ro",):
         if mode == "?mode=rw" and not os.path.exists(path + "-journal"):
             continue  # only a journal that has to be taken back needs the right to write
+        if mode == "?mode=rw" and _names_another(path + "-journal"):
+            reason = "its -journal names another file, which SQLite would remove"
+            raise PartitionUnreadable("open", path, reason, "move the journal away")
         if "immutable" in mode and not settled and not _is_settled(path):
             break
         try:
@@ -551,6 +555,13 @@ def replacing() -> object:
     from functools import partial
 
     return partial(str, encoding="utf-8", errors="replace")
+
+
+def _names_another(journal: str) -> bool:
+    """Whether this roll-back journal ends with the name of another file, as one of a transaction over several databases
+    does: an older SQLite removes whatever file that is. https://www.sqlite.org/fileformat2.html#the_rollback_journal"""
+    with open(journal, "rb") as file:
+        return file.seek(0, os.SEEK_END) > 16 and file.seek(-8, os.SEEK_END) > 0 and file.read() == SUPER_JOURNAL
 
 
 def _same_file(handle: int, path: str) -> bool:
