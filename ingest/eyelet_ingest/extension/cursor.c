@@ -373,7 +373,7 @@ int cursor_filter(sqlite3_vtab_cursor *cur, int num, const char *text, int argc,
   rc = choose_days(c);
   choose_columns(c);
   /* Planned when there were few days, and now there are many: SQLite plans anew, before the first row. */
-  if( rc == SQLITE_OK && first && c->plan.nOrder && is_other(c) && c->nAsked > 2 * ((Table *)cur->pVtab)->space->maxConn ){
+  if( rc == SQLITE_OK && first && c->plan.nOrder && is_other(c) && c->nAsked > 2 * MOST_MERGED(((Table *)cur->pVtab)->space) ){
     return SQLITE_SCHEMA;
   }
   return rc == SQLITE_OK ? open_next(c) : rc;

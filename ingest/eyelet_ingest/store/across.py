@@ -18,6 +18,7 @@ from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.roots import Roots
 
+MAX_OPEN = 400  # a year and a month; 80 MB where all of them were asked
 LOOK_AGAIN_S = 10.0  # at the bytes of the days that `partitions` tells, where nothing else changed
 
 PARTITIONS = """
@@ -57,7 +58,8 @@ class Across:
     """One connection to all days of these roots and contexts; for one thread at a time, and to be closed.
 
     `since_us` and `until_us` choose the days that are attached where the extension is not there. `conn` is another one
-    after a `refresh` that had to begin anew; `prepare` is called with each.
+    after a `refresh` that had to begin anew; `prepare` is called with each. Of the days that were asked at most
+    `max_open` stay open, fewer where this process may open few files (an eighth of them, three a day).
     """
 
     def __init__(
@@ -69,10 +71,12 @@ class Across:
         until_us: int | None = None,
         prepare: Any = None,
         may_extend: bool = True,
+        max_open: int = MAX_OPEN,
     ) -> None:
         self._roots, self._contexts = roots, contexts
         self._range = since_us, until_us
         self._prepare, self._may_extend = prepare, may_extend
+        self._max_open = max_open
         self._listed: list[object] | None = None
         self._parts: Sequence[Part] = ()
         self.troubles: tuple[Unreadable, ...] = ()
@@ -139,7 +143,8 @@ class Across:
         contexts = sorted(self._contexts or ())
         is_any = self._contexts is None or bool(contexts)
         for name in all_days.RELATIONS:
-            self.conn.execute(all_days.virtual_table(name, roots, contexts) if is_any else all_days.stub(name))
+            made = all_days.virtual_table(name, roots, contexts, self._max_open) if is_any else all_days.stub(name)
+            self.conn.execute(made)
         if is_any:
             self.conn.execute(all_days.text_index(roots, contexts))
         for statement in all_days.views():
