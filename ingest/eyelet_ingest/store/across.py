@@ -18,7 +18,7 @@ from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.roots import Roots
 
-MAX_OPEN = 400  # a year and a month; 83 MB where all of a year were asked, half as much again with a large statement each
+MAX_OPEN = 400  # 83 MB where a year of days were asked, 145 with a large statement in each
 LOOK_AGAIN_S = 10.0  # at the bytes of the days that `partitions` tells, where nothing else changed
 
 PARTITIONS = """
