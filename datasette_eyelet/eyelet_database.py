@@ -31,6 +31,7 @@ TABLE = "hooks"
 # What the views are made of: no page of its own in the list.
 HIDDEN = tuple(name for name in all_days.RELATIONS if name != TABLE)
 TABLES = ("partitions", *all_days.RELATIONS)
+MAX_OPEN = 128  # days of one connection: 30 MB of a server's memory, and most requests meet the same one
 
 
 class EyeletDatabase(compat.ReadOnlyDatabase):
@@ -155,7 +156,7 @@ class EyeletDatabase(compat.ReadOnlyDatabase):
         return None if self.scope.context is None else frozenset([self.scope.context])
 
     def _open(self) -> Across:
-        return Across(self.roots(), self._only, prepare=self._prepare, names_roots=False)
+        return Across(self.roots(), self._only, prepare=self._prepare, names_roots=False, max_open=MAX_OPEN)
 
     def _prepare(self, conn: Any) -> None:
         self.ds._prepare_connection(conn, self.name)

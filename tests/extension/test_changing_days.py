@@ -300,6 +300,28 @@ def test_open_files_are_bounded_however_many_days_there_are(tmp_path: Path, load
     many.plain.close()
 
 
+def test_days_that_stay_open_answer_as_they_did_and_are_not_opened_again(tmp_path: Path, loadable: str) -> None:
+    many = days.Days(str(tmp_path / "many"))
+    for day in range(1, 151):
+        many.make(key(day), 3)
+    many.take()
+    conn = many.virtual(loadable, max_open="200")
+    rows = many.plain.execute(ALL).fetchall()
+    assert conn.execute(ALL).fetchall() == rows
+    first = open_files()
+    assert len(first) == 150 * 3
+    by_session = "select session_id, count(*) from hooks group by 1 order by 1"
+    for _ in range(3):  # those that are cold have to read again what they had read
+        assert conn.execute(ALL).fetchall() == rows
+        assert conn.execute(by_session).fetchall() == many.plain.execute(by_session).fetchall()
+    assert sorted(open_files()) == sorted(first)
+    os.remove(layout.db_path(many.root, key(5)))
+    assert len(conn.execute(ALL).fetchall()) == len(rows) - 3
+    conn.close()
+    assert open_files() == []
+    many.plain.close()
+
+
 def test_where_few_files_may_be_open_all_days_answer_all_the_same(tmp_path: Path, loadable: str) -> None:
     many = days.Days(str(tmp_path / "many"))
     for day in range(1, 61):

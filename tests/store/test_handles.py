@@ -53,6 +53,19 @@ def test_no_more_wait_than_may_be_open(paths: list[str]) -> None:
         assert handles.opened <= 3
 
 
+def test_those_that_waited_longest_stay_open_without_what_they_had_read(
+    paths: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handles_module, "WARM", 2)
+    handles, asked = Handles(max_open=len(paths)), []
+    for number, path in enumerate(paths):
+        with handles.reader(path) as conn:
+            conn.set_trace_callback(lambda sql, number=number: asked.append((number, sql)))
+    assert [number for number, sql in asked if "shrink_memory" in sql] == list(range(len(paths) - 2))
+    assert [value(handles, path) for path in paths] == list(range(len(paths)))
+    assert handles.opened == len(paths)
+
+
 def test_one_in_use_is_never_closed_even_where_more_are_needed_than_may_be_open(paths: list[str]) -> None:
     handles = Handles(max_open=1)
     with handles.reader(paths[0]) as held:

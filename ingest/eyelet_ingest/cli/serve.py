@@ -20,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from eyelet_ingest import open_files
 from eyelet_ingest.cli.options import root_option
 from eyelet_ingest.cli.output import visible
 from eyelet_ingest.errors import RootError
@@ -50,6 +51,7 @@ def serve(root: str, port: int | None, host: str, open_browser: bool) -> None:
     except PackageNotFoundError as error:
         raise click.ClickException("datasette is not installed here: pip install datasette-eyelet") from error
     make_private_dir(root)
+    open_files.allow()  # Datasette takes this process's place, and inherits that
     chosen = _port(host, port)
     environment = _environment(root, host, chosen, open_browser)
     command = [sys.executable, "-m", "eyelet_ingest.cli.serve", "serve", "--host", host, "--port", str(chosen)]

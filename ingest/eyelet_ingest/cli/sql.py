@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from eyelet_ingest import open_files
 from eyelet_ingest.cli import output, recorded
 from eyelet_ingest.cli.options import opened_store, roots_option, utf8
 from eyelet_ingest.cli.query import format_options, number
@@ -64,6 +65,7 @@ def sql(
     if list_queries:
         output.write_lines(sys.stdout, _queries())
         return
+    open_files.allow()
     with opened_store(*roots, alongside=True) as store:
         from eyelet_ingest.store.across import Across
         from eyelet_ingest.store.layout import safe_context

@@ -388,7 +388,7 @@ int cursor_filter(sqlite3_vtab_cursor *cur, int num, const char *text, int argc,
   if( rc != SQLITE_OK || empty || c->left == 0 ) return rc;
   rc = choose_days(c);
   choose_columns(c);
-  if( rc == SQLITE_OK && c->plan.nOrder && is_other(c) && c->nAsked > MOST_GROWN * t->space->maxConn ){
+  if( rc == SQLITE_OK && c->plan.nOrder && is_other(c) && c->nAsked > MOST_GROWN * MOST_MERGED(t->space) ){
     /* Not SQLITE_SCHEMA, at which SQLite plans anew: of a subquery it would give its first rows once more. */
     sqlite3_free(t->base.zErrMsg);
     t->base.zErrMsg = sqlite3_mprintf("there are many more days than when the statement was prepared: prepare it again");

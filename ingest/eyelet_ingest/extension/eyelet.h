@@ -45,9 +45,11 @@ typedef sqlite3_uint64 u64;
 #define LAST_YEAR 2254
 #define ID_BITS 53            /* an id is below 2^53, so that browsers keep it exact; the rest is the context's ordinal */
 #define MAX_ORDINALS 2048     /* that many fit beside it */
-#define MAX_OPEN 64           /* connections that stay open, of three files each */
+#define MAX_OPEN 64           /* connections that stay open, of three files each, unless a table says how many */
+#define WARM 64               /* of them, those used last, which keep what they have read; read side by side at most */
+#define BUCKETS 256           /* by which a day's connection is found */
 #define BUSY_MS 2000          /* how long a locked day is waited for */
-#define CACHE_KIB 512         /* of each connection: 64 of them are 32 MiB */
+#define CACHE_KIB 512         /* of each warm connection: 64 of them are 32 MiB */
 #define TIMESTAMP_SLACK_US 60000000LL   /* an id may be moved on from its timestamp while taken: never by so many */
 
 /* What opening or reading a day may end with, beside SQLite's codes: the day is noted and skipped, or is not there. */
@@ -119,6 +121,8 @@ typedef struct Identity {
 /* A connection to a day. */
 typedef struct Conn {
   struct Conn *next, *prev;   /* of the pool, the one used last first */
+  struct Conn *same;          /* of the bucket */
+  int warm;                   /* it keeps what it has read; those that do stand before the others */
   struct Space *space;
   Day day;
   sqlite3 *db;
@@ -146,7 +150,9 @@ typedef struct Space {
   long pid;                   /* a fork does not use what its parent opened */
   int mustTrust;              /* this SQLite reads no day whose schema is not trusted */
   Conn *first, *last;
-  int nConn, maxConn;
+  Conn *coolest;              /* the last of the warm ones */
+  Conn *buckets[BUCKETS];
+  int nConn, nWarm, maxConn;
   Name **names;
   int nName;
   char **roots;
@@ -279,11 +285,14 @@ int root_number(const Space *s, const char *root);
 char *shown_path(const Space *s, const char *path);
 int space_name(Space *s, const char *root, const char *context, const Name **out);
 
+/* How many days a question may read side by side: each may fill its cache. */
+#define MOST_MERGED(s) ((s)->maxConn < WARM ? (s)->maxConn : WARM)
+
 /* pool.c */
-int most_open(int wanted);
 Space *space_new(sqlite3 *db);
 void space_free(Space *s);
 void space_release(void *s);
+void pool_allow(Space *s, int wanted);
 void pool_begin(Space *s);
 void pool_sweep(Space *s);
 void pool_forget(Space *s, const Table *t);

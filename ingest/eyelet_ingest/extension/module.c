@@ -109,10 +109,10 @@ static void set_number(Arguments *a, const char *key, const char *value, int lea
   else *to = (int)number;
 }
 
-static void set_open(Arguments *a, const char *key, const char *value){
-  int wanted = MAX_OPEN;
-  set_number(a, key, value, 1, 1000, &wanted);
-  if( a->rc == SQLITE_OK ) a->t->space->maxConn = most_open(wanted);
+static void set_most(Arguments *a, const char *key, const char *value){
+  int most = 0;
+  set_number(a, key, value, 1, 1000, &most);
+  if( most ) pool_allow(a->t->space, most);
 }
 
 static void set_root(Arguments *a, char *value){
@@ -178,7 +178,7 @@ static void argument(Arguments *a, const char *text){
     else if( strcmp(key, "busy_ms") == 0 ) set_number(a, key, plain, 0, 3600000, &a->t->busyMs);
     else if( strcmp(key, "version") == 0 && a->words ) set_number(a, key, plain, 0, 1000000, &a->t->version);
     else if( strcmp(key, "content") == 0 && a->words ){}
-    else if( strcmp(key, "max_open") == 0 ) set_open(a, key, plain);
+    else if( strcmp(key, "max_open") == 0 ) set_most(a, key, plain);
     else refuse(a, "eyelet_partitions: there is no argument %s", key);
     sqlite3_free(plain);
   }

@@ -215,7 +215,7 @@ static int keep_order(Draft *d){
     kept[n++].desc = desc;
     timed |= is_time;
   }
-  if( (other ? days_within(d) : timed ? d->days->most : 0) > d->t->space->maxConn ) return 0;
+  if( (other ? days_within(d) : timed ? d->days->most : 0) > MOST_MERGED(d->t->space) ) return 0;
   for(i = 0; i < n; i++) sqlite3_str_appendf(d->text, " %c%d", kept[i].desc ? 'd' : 'a', kept[i].col);
   return 1;
 }

@@ -259,9 +259,9 @@ def stub(name: str, is_of_roots: bool = False) -> str:
     return f"create table {name} ({', '.join(f'{column} {kind}' for column, kind in columns)}{key})"
 
 
-def virtual_table(name: str, roots: Sequence[str], contexts: Sequence[str]) -> str:
+def virtual_table(name: str, roots: Sequence[str], contexts: Sequence[str], max_open: int = 0) -> str:
     """The statement that makes a relation a virtual table over every day of these roots (absolute paths), of these safe
-    contexts alone where some are given."""
+    contexts alone where some are given. So many days stay open at most; as many as the extension likes where 0."""
     relation = RELATIONS[name]
     if name == "hooks":
         arguments = ["table='hooks'"]
@@ -270,6 +270,8 @@ def virtual_table(name: str, roots: Sequence[str], contexts: Sequence[str]) -> s
         arguments = [f"sql={quoted(relation.day_sql.format(day=''))}", f"columns={quoted(columns)}"]
     arguments += [f"root={quoted(root)}" for root in roots]
     arguments += [f"context={quoted(context)}" for context in contexts]
+    if max_open:
+        arguments.append(f"max_open={max_open:d}")
     return f"create virtual table {name} using eyelet_partitions({', '.join(arguments)})"
 
 

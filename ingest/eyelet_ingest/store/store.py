@@ -51,7 +51,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
 
 APPEND_DEADLINE_MS = 30_000  # for one partition of one batch
 DRAIN_DEADLINE_MS = 10_000
-MAX_OPEN_DAYS = 64  # two contexts' month
+MAX_OPEN_DAYS = 128  # two contexts' two months; 30 MB
 FILES_A_DAY = 3  # the database, its WAL and the index of that
 
 

@@ -98,6 +98,8 @@ class Text:
     def __init__(self, text: str, exact: bool = False) -> None:
         self.node = text_query.exactly(text) if exact else text_query.parse(text)
         self.rough = text_plan.rough(self.node)
+        settled = text_plan.plan(self.node, lambda _: None)
+        self.settled = settled if settled.exact else None  # the same in every day, whatever its words
         self.proof: tuple[str, list[object]] = ("0", [])
         if isinstance(self.node, text_query.Substring) and not self.node.folded and self.node.columns is None:
             self.proof = (_PROOF, [self.node.text])
@@ -173,7 +175,8 @@ class Text:
             return None
         if type(upto) is not int or version != TEXT_VERSION or parts != len(PARTS):
             return None
-        return Known(upto, bool(is_behind), text_plan.plan(self.node, lambda fragment: _terms(conn, fragment)))
+        plan = self.settled or text_plan.plan(self.node, lambda fragment: _terms(conn, fragment))
+        return Known(upto, bool(is_behind), plan)
 
     def _clause(self, conn: Any, known: Known | None, asked: Asked) -> tuple[str, list[object]]:
         if known is None or not known.plan.exact:
