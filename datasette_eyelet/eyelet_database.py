@@ -29,7 +29,7 @@ from eyelet_ingest.store.store import Store
 NAME = ALL
 TABLE = "hooks"
 # What the views are made of: no page of its own in the list.
-HIDDEN = tuple(name for name in all_days.RELATIONS if name != TABLE)
+HIDDEN = (*(name for name in all_days.RELATIONS if name != TABLE), all_days.TEXT_INDEX)
 TABLES = ("partitions", *all_days.RELATIONS)
 MAX_OPEN = 128  # days of one connection: 30 MB of a server's memory, and most requests meet the same one
 
@@ -91,7 +91,8 @@ class EyeletDatabase(compat.ReadOnlyDatabase):
         return await self._once(super().view_names)
 
     async def hidden_table_names(self) -> Any:
-        return [*await self._once(super().hidden_table_names), *HIDDEN]
+        known = await self._once(super().hidden_table_names)  # of 0.65 the text index, too
+        return list(dict.fromkeys([*known, *HIDDEN]))
 
     async def table_columns(self, table: str) -> Any:
         return [column.name for column in await self.table_column_details(table)]
