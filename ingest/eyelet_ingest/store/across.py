@@ -59,8 +59,8 @@ class Across:
 
     `since_us` and `until_us` choose the days that are attached where the extension is not there. `conn` is another one
     after a `refresh` that had to begin anew; `prepare` is called with each. Where it `names_roots`, they are told by
-    their paths, in SQL and what it says; else by their numbers, from 1 on. Of the days that were asked at most `max_open`
-    stay open, fewer where this process may open few files (an eighth of them, three a day).
+    their paths, in SQL and what it says; else by their numbers, from 1 on. Of the days that were asked at most
+    `max_open` stay open, fewer where this process may open few files (an eighth of them, three a day).
     """
 
     def __init__(
