@@ -1,5 +1,7 @@
 """What people type is understood as documented, or refused at the very place where it goes wrong."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,6 +128,28 @@ def test_whatever_is_typed_is_a_tree_or_a_place(text: str) -> None:
     if (rough := text_plan.rough(tree)) is not None:
         conn.execute(f"select 1 from hooks where {rough.sql}", rough.params).fetchall()
     conn.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "says"),
+    [
+        ("a NEAR(" + "b " * 9 + ")", 2, "NEAR knows 8 words and phrases at most at character 3"),
+        ('a "' + "the " * 21 + '"', 2, "the stands more than 20 times in one phrase, which begins at character 3"),
+        ("the_" * 21, 0, "the stands more than 20 times"),
+        ('NEAR("' + "b c " * 11 + '" "' + "c d " * 11 + '")', 0, "c stands more than 20 times"),
+    ],
+)
+def test_no_query_asks_fts5_for_what_no_deadline_ends(text: str, at: int, says: str) -> None:
+    with pytest.raises(BadQuery, match=re.escape(says)) as caught:
+        parse(text)
+    assert caught.value.at == at
+
+
+def test_a_long_exact_text_is_narrowed_by_some_of_its_words() -> None:
+    found = text_plan.plan(parse('="' + " the" * 2_000 + '"'), lambda _: None)
+    assert found.match == f'"{" ".join(["the"] * text_plan.NARROWING_MOST)}"'
+    assert parse('"' + "=> " * 99 + '"') == Substring("=> " * 99, True)
+    assert parse("a* " * 90) == Phrase("a", True) and parse("a OR a") == Phrase("a")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from eyelet_ingest.store.text_query import And, Near, Node, Not, Or, Phrase, Substring, is_wide
 
+NARROWING_MOST = 8  # words of a phrase, and phrases, that narrow a substring; what they cost is said in text_query.py
 FRAGMENT_LEAST = 2  # characters of a word's part that is looked for among the day's words
 GLOB_CHARS = 2_000  # of a pattern: SQLite refuses those above 50,000 bytes
 PREFIX_LEAST = 2  # characters of a word's beginning that rules anything out
@@ -167,7 +168,8 @@ def _substring(node: Substring, terms: Terms) -> str | None:
             end = -1
     known = [one for one in phrases if len(one[0]) > 1 or not one[1] or len(one[0][0]) >= PREFIX_LEAST]
     if known:
-        asked = [_quoted(" ".join(words)) + (" *" if begins else "") for words, begins in known]
+        asked = [_asked(words, begins) for words, begins in known]
+        asked = list(dict.fromkeys(asked))[:NARROWING_MOST]
         return _in(node.columns, asked[0] if len(asked) == 1 else f"({' AND '.join(asked)})")
     fragment = max((*fragments, *(words[0] for words, _ in phrases)), key=len, default="")
     found = terms(fragment.lower()) if len(fragment) >= FRAGMENT_LEAST else None
@@ -176,6 +178,13 @@ def _substring(node: Substring, terms: Terms) -> str | None:
     # Words that hold it there are none: one that no text holds says so.
     asked = [_quoted(one) for one in found] or ['"' + "\ue000" * 3 + '"']
     return _in(node.columns, f"({' OR '.join(asked)})")
+
+
+def _asked(words: list[str], begins: bool) -> str:
+    """A phrase of so many words at most: it only narrows."""
+    if len(words) > NARROWING_MOST:
+        words, begins = words[:NARROWING_MOST], False
+    return _quoted(" ".join(words)) + (" *" if begins else "")
 
 
 def _rough_words(text: str) -> Rough | None:

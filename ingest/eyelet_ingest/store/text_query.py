@@ -12,6 +12,8 @@ file. FTS5's own language is never spoken to users: its mistakes have no place, 
 https://www.sqlite.org/fts5.html#full_text_query_syntax
 """
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 
 from eyelet_ingest.errors import BadInput
@@ -22,6 +24,10 @@ LEAVES_MAX = 100  # words, phrases and substrings of one query
 DEPTH_MAX = 12  # of brackets: FTS5's parser holds 100 things open, and each bracket may leave six
 NEAR_WORDS = 10  # between the words of NEAR where it does not say, as in FTS5
 NEAR_MOST = 10_000
+# FTS5 walks all places of a word in an event once for each time it is asked for, and no deadline stops it: a word that
+# stands there a million times took it minutes.
+NEAR_PHRASES, REPEATS_MAX = 8, 20
+_WORDS = re.compile("[^\\W_]+|[\U0001f000-\U0010ffff]+")
 
 
 class BadQuery(BadInput):
@@ -130,6 +136,7 @@ class _Parser:
         parts = [self._all(columns, "")]
         while at_least := self._keyword("OR"):
             parts.append(self._all(columns, at_least))
+        parts = list(dict.fromkeys(parts))
         return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
     def _all(self, columns: tuple[str, ...] | None, before: str) -> Node:
@@ -144,6 +151,7 @@ class _Parser:
             if self._ended() or self.text[self.at] == ")" or self._sees("OR"):
                 if before or not parts:
                     raise self._lacking(before)
+                parts = list(dict.fromkeys(parts))
                 return parts[0] if len(parts) == 1 else And(tuple(parts))
             if joined and self._sees("AND"):
                 raise self._bad(self.at, 3, "AND stands twice", "write it once")
@@ -220,6 +228,10 @@ class _Parser:
             phrases.append(leaf)
         if len(phrases) < 2:
             raise self._bad(start, self.at - start, "NEAR needs two words or phrases", "write NEAR(one two, 5)")
+        if len(phrases) > NEAR_PHRASES:
+            reason = f"NEAR knows {NEAR_PHRASES} words and phrases at most"
+            raise self._bad(start, self.at - start, reason, "ask in parts")
+        self._bounded(" ".join(one.text for one in phrases), start)
         return Near(tuple(phrases), words, columns)
 
     def _near_words(self) -> int:
@@ -274,14 +286,26 @@ class _Parser:
         if self.text.startswith('="', self.at):
             self.at += 1
             return Substring(self._quoted(), False, columns)
+        start = self.at
         if self.text[self.at] == '"':
             text = self._quoted()
             prefix = self.text.startswith("*", self.at)
             self.at += prefix
+            self._bounded(text, start)
             return word(text, prefix and text[-1].isalnum(), columns)
         text = self._word(ends)
+        self._bounded(text, start)
         prefix = len(text) > 1 and text.endswith("*") and text[-2].isalnum()
         return word(text[:-1] if prefix else text, prefix, columns)
+
+    def _bounded(self, text: str, start: int) -> None:
+        """No word may stand too often in what is asked for as one."""
+        counted = Counter(_WORDS.findall(text.lower()) if len(text) > REPEATS_MAX and not is_wide(text) else ())
+        for often, times in counted.most_common(1):
+            if times <= REPEATS_MAX:
+                return
+            reason = f"{often[:40]} stands more than {REPEATS_MAX} times in one phrase, which begins"
+            raise self._bad(start, self.at - start, reason, f"shorten it, or {_AS_TEXT}")
 
     def _quoted(self) -> str:
         """What stands between quotes; two quotes in it are one."""
