@@ -1,7 +1,8 @@
 """The connections of one database over days: never more than Datasette has threads, and none that waits long.
 
 Each is a database in memory of its own, so that no reader waits for another's refreshing. A connection holds days
-open: those that wait are closed after IDLE_S, and at once when a day is about to go.
+open: those that wait are closed after IDLE_S, and at once when a day is about to go. Each may take an eighth of the
+files that the process may open, so only MOST_WAITING wait at once, whatever the number of databases.
 """
 
 import threading
@@ -15,6 +16,10 @@ from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.handles import free_cursors
 
 IDLE_S = 60.0
+MOST_WAITING = 3
+
+_turns_lock = threading.Lock()  # taken before the lock of one database's connections, never after it
+_turns: "list[Connections]" = []  # guarded by _turns_lock: those with waiting connections, used last at the end
 
 
 class Connections:
@@ -51,6 +56,7 @@ class Connections:
     def _give_back(self, across: Across, age: int, is_whole: bool) -> None:
         """Keep it for the next question, unless it could not be made ready, or all were to be closed meanwhile."""
         met = across.unreadable() if is_whole else ()
+        is_kept = False
         with self._lock:
             self._covers = across.covers
             self._note(met)
@@ -59,8 +65,11 @@ class Connections:
                 self._used = True
                 if self._timer is None:
                     self._watch()
-                return
-        across.close()
+                is_kept = True
+        if is_kept:
+            _keep_few(self)
+        else:
+            across.close()
 
     def covers(self) -> Covers | None:
         """What the connection that was used last shows; None where none was."""
@@ -78,6 +87,13 @@ class Connections:
         """How many wait for the next question."""
         with self._lock:
             return len(self._idle)
+
+    def close_oldest(self) -> None:
+        """Close the one that waits longest."""
+        with self._lock:
+            oldest = self._idle.pop(0) if self._idle else None
+        if oldest is not None:
+            oldest.close()
 
     def close(self) -> None:
         """Close those that wait; those at work are closed as they come back."""
@@ -111,3 +127,14 @@ class Connections:
             self._used = False
             if self._idle:
                 self._watch()
+
+
+def _keep_few(used: Connections) -> None:
+    """Close what waits beyond MOST_WAITING, first of the database that was used longest ago."""
+    with _turns_lock:
+        _turns[:] = [*(one for one in _turns if one is not used and one.waiting), used]
+        excess = sum(one.waiting for one in _turns) - MOST_WAITING
+        for one in _turns:
+            for _ in range(min(one.waiting, max(excess, 0))):
+                one.close_oldest()
+                excess -= 1

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from datasette_eyelet import describe, instance, queries
+from datasette_eyelet import describe, eyelet_connections, instance, queries
 from datasette_eyelet.scope import Scope, scope_of
 from eyelet_ingest.store import connect, layout
 from eyelet_ingest.store.layout import DAY_US, key_for
@@ -340,6 +340,19 @@ async def test_the_connections_go_when_a_day_is_to_go(way: str, site: Any, recor
     assert all(database.connections.waiting for database in over)
     held.days.release(key_for("default", noon_us))
     assert not any(database.connections.waiting for database in over)
+
+
+async def test_few_connections_wait_however_many_contexts_are_asked(
+    way: str, site: Any, record: Any, noon_us: int
+) -> None:
+    """Each holds days open, an eighth of all files that the process may open."""
+    names = [f"c{number}" for number in range(eyelet_connections.MOST_WAITING + 3)]
+    for name in names:
+        record(noon_us, context=name)
+        assert len((await site.json(f"/eyelet-{name}/hooks.json"))["rows"]) == 1
+    over = instance.of(site.datasette).days.over_days
+    waiting = {name: over[f"eyelet-{name}"].connections.waiting for name in names}
+    assert sum(waiting.values()) <= eyelet_connections.MOST_WAITING and waiting[names[-1]]
 
 
 async def test_damage_found_late_is_a_page_and_no_traceback(
