@@ -91,7 +91,7 @@ def root(tmp_path: Path) -> str:
 @pytest.fixture
 def conn(root: str) -> Iterator[Any]:
     made = connect.driver().connect(":memory:", isolation_level=None)
-    connect.load_extension(made)
+    assert not connect.load_extension(made, os.environ.get("EYELET_TEST_EXTENSION"))
     made.execute(f"create virtual table hooks using eyelet_partitions(table='hooks', root='{root}')")
     made.execute(
         f"create virtual table hooks_fts using fts_eyelet(content=\"hooks\", root='{root}', version=1, "
