@@ -29,7 +29,10 @@ QUERIES = {query.name: query for query in ready.QUERIES}
 ALL = {"since": "2026-01-01", "limit": "1000000"}
 SRCS = ("hero.proc", "hero.process", "hero.proc.worker", "hero.proc-x", "hero.proc/x", "hero", "a*b", "")
 PATTERNS = (*SRCS[:-1], "hero.proc*", "hero.*", "*", "**", "zz", "%", "'", "")
-COMMANDS = ("git push", "git push --force", "git pushed", "make test", "cat .env", "ls [a]", "ls a")
+COMMANDS = (
+    *("git push", "git push --force", "git pushed", "make test", "cat .env", "ls [a]", "ls a", "cd x && git push"),
+    *("cd x&&git push -f", "true || make test", "yes |  git push", "a;git push;b", "cd x && git pushed"),
+)
 Row = dict[str, Any]
 
 
@@ -312,11 +315,14 @@ def test_a_day_stands_beside_the_day_before(days: Across, told: list[Told]) -> N
     assert found["sessions"][0] == len({one.event.session_id for one in that})
 
 
-@pytest.mark.parametrize("pattern", ["git push*", "git push:*", "*.env", "ls [a]", "", "ls ?", "make test"])
+@pytest.mark.parametrize(
+    "pattern", ["git push*", "git push:*", "*.env", "ls [a]", "", "ls ?", "make test", "make test:*"]
+)
 def test_a_rule_would_have_met_these_calls(days: Across, told: list[Told], pattern: str) -> None:
     def meets(command: str) -> bool:
         if pattern.endswith(":*"):
-            return command == pattern[:-2] or command.startswith(pattern[:-2] + " ")
+            parts = [part.strip(" ") for part in re.split(r"&&|\|\||[|;\n]", command)]
+            return any(part == pattern[:-2] or part.startswith(pattern[:-2] + " ") for part in parts)
         escaped = pattern.replace("[", "[[]").replace("?", "[?]")
         return not pattern or fnmatch.fnmatchcase(command, escaped)
 

@@ -156,7 +156,7 @@ QUERIES = (
         "Calls that a rule would have met. tool: as Read, mcp__github__* for all that begins so, * for every tool, "
         "Bash where it is left out. pattern: what the "
         "command, file or address is, * being anything: *.env; git push:* is that command alone or with something "
-        "behind it. denied_then: how many were not allowed at the time. "
+        "behind it, also after && or another command. denied_then: how many were not allowed at the time. "
         f"{_last(30)}{_HOW_MANY.format(100)}",
         ("tool", "pattern", "since", "until", "limit"),
         ready_sql.WOULD_DENY.strip(),

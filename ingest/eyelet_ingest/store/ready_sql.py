@@ -426,7 +426,15 @@ _SPOKEN = _of_input(
     *("command", "cmd", "file_path", "notebook_path", "path", "url", "query", "pattern", "skill"),
     *("description", "prompt"),
 )
-# `git push:*` is the command alone or with something behind it, as agents' rules have it; else * is anything.
+# The commands of a text, each between two ends of lines: what stands behind &&, ||, ;, | or an end, quoted or not.
+_PARTS = "subject"
+for _between in ("'&&'", "'|'", "';'", "char(13)"):
+    _PARTS = f"replace({_PARTS}, {_between}, char(10))"
+_PARTS = f"char(10) || {_PARTS} || char(10)"
+for _ in range(3):
+    _PARTS = f"replace({_PARTS}, char(10) || ' ', char(10))"
+# `git push:*` is that command alone or with something behind it, as agents' rules have it; else * is anything.
+_RULE = "char(10) || substr(:pattern, 1, length(:pattern) - 2)"
 WOULD_DENY = f"""
 with {_calls_of(_RULED, 30, f"coalesce({_SPOKEN}, input)")}
 select tool_name, {_line("subject")} as what, count(*) as calls, count(distinct session_id) as sessions,
@@ -435,8 +443,7 @@ select tool_name, {_line("subject")} as what, count(*) as calls, count(distinct 
 from of_calls
 where subject is not null and case
         when :pattern = '' then 1
-        when :pattern glob '*:[*]' then subject = substr(:pattern, 1, length(:pattern) - 2)
-            or substr(subject, 1, length(:pattern) - 1) = substr(:pattern, 1, length(:pattern) - 2) || ' '
+        when :pattern glob '*:[*]' then instr({_PARTS}, {_RULE} || ' ') or instr({_PARTS}, {_RULE} || char(10))
         else subject glob replace(replace(:pattern, '[', '[[]'), '?', '[?]')
     end
 group by 1, 2
