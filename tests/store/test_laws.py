@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from tempfile import TemporaryDirectory
 
@@ -182,7 +183,7 @@ def test_deleting_takes_what_matches_and_nothing_else(
     with opened(False) as store:
         plain = filled(store, batches)
         for where in filters:
-            if where == Filter():
+            if replace(where, exact=False) == Filter():  # no condition: whether a text is exact, without a text
                 continue
             assert store.delete(where, dry_run=True).events == len(plain.matching(where, stored=True))
             assert store.delete(where).events == plain.delete(where)

@@ -31,7 +31,7 @@ def instead(path: Path, what: str) -> None:
     elif what == "link to itself":
         path.symlink_to(path)
     elif what == "link to nothing":
-        path.symlink_to("/nonexistent/lock")
+        path.symlink_to(path.parent / "nowhere" / "lock")
     elif what == "link to a file":
         (path.parent / "elsewhere").touch()
         path.symlink_to(path.parent / "elsewhere")
