@@ -25,9 +25,11 @@ class HandedOver:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.shared: dict[Any, Any] = {}  # what work of one burst may share: a new one as soon as nothing waits
+        self.shared: dict[Any, Any] = {}  # what work may share that waited already when the first of it was begun
+        self._put = 0  # how much work there was so far; of the loop's thread
+        self._shares = 0  # the last of it that may use `shared`
         self.threads = 0  # of the loop's thread, like _begun_before and _is_watched
-        self._jobs: SimpleQueue[tuple[Work, Tell] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[int, Work, Tell] | None] = SimpleQueue()
         self._begun = 0  # how often work was begun; two threads may count it as one
         self._begun_before = 0
         self._is_watched = False
@@ -46,7 +48,8 @@ class HandedOver:
                 with suppress(RuntimeError):  # the loop has ended
                     self.loop.call_soon_threadsafe(self._deliver)
 
-        self._jobs.put((work, tell))
+        self._put += 1
+        self._jobs.put((self._put, work, tell))
         if not self.threads:
             self._join()
         if not self._is_watched:
@@ -79,7 +82,7 @@ class HandedOver:
     def _work(self) -> None:
         while (job := self._next()) is not None:
             self._begun += 1
-            work, tell = job
+            _, work, tell = job
             try:
                 work(tell)
             except BaseException as bad:  # whoever waits for it hears it, else he would wait for ever
@@ -88,10 +91,15 @@ class HandedOver:
                     raise
             del job, work, tell
 
-    def _next(self) -> tuple[Work, Tell] | None:
-        if not self._jobs.qsize():
+    def _next(self) -> tuple[int, Work, Tell] | None:
+        job = self._jobs.get()
+        # Not when nothing waits: who is answered may come again before this thread has looked, and would be told what
+        # held for him before.
+        if job is not None and job[0] > self._shares:
+            waiting = self._put
             self.shared = {}
-        return self._jobs.get()
+            self._shares = waiting
+        return job
 
     def _deliver(self) -> None:
         self._is_called = False
