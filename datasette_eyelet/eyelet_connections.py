@@ -47,7 +47,7 @@ class Connections:
             conn = across.refresh()
             is_whole = True
             yield conn
-        except BaseException as error:
+        except BaseException as error:  # raised on: its frames hold cursors, which must not be lent along
             free_cursors(error)
             raise
         finally:

@@ -51,7 +51,7 @@ def build(strict: bool = False) -> str:
         os.chmod(fresh, 0o755)
         path = os.path.join(FOLDER, NAME)
         os.replace(fresh, path)
-    except BaseException:
+    except BaseException:  # raised on: Ctrl-C leaves no half of a library either
         os.unlink(fresh)
         raise
     return path

@@ -4,6 +4,8 @@
 ** Days are asked one after the other, and only when their turn comes: whoever stops early has opened few. In order of time
 ** the contexts of one day are read side by side, and the least row is next (in the order asked for, which each day's own
 ** statement keeps too). With no order asked for, nothing is read side by side.
+**
+** Longer than other files, because a cursor's state is read and changed by all of it.
 */
 #include "eyelet.h"
 

@@ -15,6 +15,8 @@
 ** and `day_us`, the day's first microsecond. The module is not there by its name alone, so whoever may only write
 ** SELECTs reaches what tables were made for him and nothing else. In the schema of a file its tables may not be used
 ** by views and triggers, which are the file's and not the user's.
+**
+** Longer than other files, because every argument is read beside the columns that it makes.
 */
 #define EYELET_ENTRY 1
 #include <sqlite3ext.h>

@@ -13,6 +13,8 @@
 ** A long statement inside a day must end when the host's statement should. SQLite asks the inner connection's progress
 ** handler, which looks whether the host was interrupted, and every few milliseconds steps a small counting statement on
 ** the host's connection: that is as far as a progress handler there (a time limit) can be reached from here.
+**
+** Longer than other files, because a connection's life, from the look at its file to its end, is one set of rules.
 */
 #include "eyelet.h"
 

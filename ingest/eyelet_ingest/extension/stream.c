@@ -6,6 +6,8 @@
 **
 ** Are there rows whose id lies outside the day? Another program can move one there; they are in no answer, as in search.
 ** Where there are none, a whole day needs no condition on id, and its rows can be counted from the smallest index.
+**
+** Longer than other files, because the SQL of a day and the values bound to it have to agree.
 */
 #include "eyelet.h"
 

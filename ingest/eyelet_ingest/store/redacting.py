@@ -6,6 +6,8 @@ and the file is written anew (`erasing`): no byte is left, not in its gaps nor i
 arrival stay: what is imported or synced again is known, and stays away as it was. A sealed day is sealed again.
 Whoever is killed has changed all of a day or nothing; running it again goes on. What waits in the spool comes first, so
 that no drain brings it into a day that was walked; archives come last, for the same reason.
+
+It is longer than other files because a day's way, from the look at it to its receipt, is read here from top to bottom.
 """
 
 import os
