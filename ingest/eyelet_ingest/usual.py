@@ -90,6 +90,7 @@ FUNCTIONS = frozenset(
         "eyelet_ingest.store.connect:_create_private",
         "eyelet_ingest.store.connect:_in_memory",
         "eyelet_ingest.store.connect:_load_extension",
+        "eyelet_ingest.store.connect:_refuse_hostile",
         "eyelet_ingest.store.connect:_same_file",
         "eyelet_ingest.store.connect:bound_wal",
         "eyelet_ingest.store.connect:light_driver",

@@ -291,3 +291,47 @@ def test_the_standard_librarys_sqlite_answers_too(recorded: str) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0 and "unreadable" not in done.stderr, done.stderr
         assert asked[0] == "--query" or json.loads(done.stdout) == {"n": 60}
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1"])
+def test_a_time_limit_that_limits_nothing_is_refused(recorded: str, seconds: str) -> None:
+    done = run("select 1", f"--timeout={seconds}", root=recorded)
+    assert done.exit_code == 2
+    assert "seconds above 0" in done.output
+
+
+def test_a_context_without_days_is_named_with_the_one_that_was_meant(recorded: str) -> None:
+    done = run("select count(*) from hooks", "--nl", "--context", "alpa", root=recorded)
+    assert done.exit_code == 0
+    assert "nothing is recorded in the context 'alpa': did you mean alpha?" in done.stderr
+    assert "nothing is recorded" not in run("select 1", "--context", "alpha", root=recorded).stderr
+
+
+def test_ready_queries_are_listed_for_programs_too(recorded: str) -> None:
+    listed = json.loads(run("--queries", "--json", root=recorded).stdout)
+    assert [row["name"] for row in listed] == [query.name for query in ready.QUERIES]
+    assert listed[0]["parameters"] == ["src", "since", "until", "limit"]
+    lines = run("--queries", "--nl", root=recorded).stdout.splitlines()
+    assert [json.loads(line) for line in lines] == listed
+    rows = list(csv.DictReader(io.StringIO(run("--queries", "--csv", root=recorded).stdout)))
+    assert [row["title"] for row in rows] == [query.title for query in ready.QUERIES]
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "value"),
+    [("errors", "since", "bah"), ("errors", "until", "2026-99-99"), ("compare", "day", "7x"), ("errors", "limit", "0")],
+)
+def test_a_ready_query_refuses_what_it_would_take_for_its_default(
+    recorded: str, query: str, name: str, value: str
+) -> None:
+    done = run("--query", query, "-p", name, value, root=recorded)
+    assert done.exit_code == 2
+    assert f"-p {name} {value!r}" in done.stderr
+    assert run("--query", "errors", "-p", "since", "30d", "-p", "limit", "3", root=recorded).exit_code == 0
+
+
+@pytest.mark.parametrize("text", ["select ?", "select ?1", "select ?1, :a"])
+def test_a_parameter_without_a_name_is_told_how_to_get_one(recorded: str, text: str) -> None:
+    done = run(text, "-p", "a", "1", root=recorded)
+    assert done.exit_code == 2
+    assert "name parameters, as :name" in done.stderr

@@ -160,6 +160,8 @@ def test_a_journal_that_names_another_file_is_not_taken_back(made: days.Days, lo
     virtual.close()
     with pytest.raises(PartitionUnreadable, match="names another file"):
         connect.open_reader(path)
+    with pytest.raises(PartitionUnreadable, match="names another file"):
+        connect.open_writer(path)
     assert Path(other).read_text() == "kept"
     assert os.path.exists(path + "-journal")
 

@@ -3,9 +3,10 @@
 Rows go to stdout and nothing else does; which days they are of goes to stderr.
 """
 
+import math
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,11 +20,18 @@ from eyelet_ingest.errors import BadInput, EyeletError
 
 if TYPE_CHECKING:
     from eyelet_ingest.store.across import Across
+    from eyelet_ingest.store.answers import Row
     from eyelet_ingest.store.statement import Statement
 
 BATCH = 100  # rows by which the widths of a table's columns are chosen
 LEAST = 8  # columns of a terminal for one of the table's
 STATEMENT_BYTES = 1_000_000  # which SQLite takes
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not (0 < value < math.inf):
+        raise click.BadParameter("write a number of seconds above 0", ctx, param)
+    return value
 
 
 @click.command()
@@ -36,7 +44,8 @@ STATEMENT_BYTES = 1_000_000  # which SQLite takes
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=float,
+    callback=_seconds,
     metavar="S",
     help="Stop after so many seconds.",
 )
@@ -63,10 +72,11 @@ def sql(
 ) -> None:
     """Ask every recorded day at once in SQL; SQL from stdin where it is `-` or left out."""
     if list_queries:
-        output.write_lines(sys.stdout, _queries())
+        output.write_lines(sys.stdout, _queries(form))
         return
     open_files.allow()
     with opened_store(*roots, alongside=True) as store:
+        from eyelet_ingest.store import ready
         from eyelet_ingest.store.across import Across
         from eyelet_ingest.store.layout import safe_context
 
@@ -76,15 +86,30 @@ def sql(
             return
         across = Across(store.limited_to(chosen).roots, chosen)
         try:
+            _name_missing(contexts, store.contexts())
             if list_tables:
                 output.write_lines(sys.stdout, _tables(across))
                 return
             wanted = _Wanted(_statement(statement, name), _values(given), bool(name), timeout_s)
+            if name:
+                ready.check(across.conn, wanted.values)
             complete = _explain(across, wanted) if explain else _ask(across, wanted, form)
             if strict and not complete:
                 raise click.exceptions.Exit(1)
         finally:
             across.close()
+
+
+def _name_missing(asked: tuple[str, ...], there: list[str]) -> None:
+    """On stderr, the contexts that were asked for and have no day: tables without rows say nothing of a slip."""
+    from eyelet_ingest.store import mistakes
+    from eyelet_ingest.store.layout import safe_context
+
+    for context in asked:
+        if safe_context(context) not in there:
+            near = mistakes.nearest(context, there)
+            hint = f": did you mean {near}?" if near else f"; there are {', '.join(there)}" if there else ""
+            click.echo(output.visible(f"nothing is recorded in the context {context!r}{hint}"), err=True)
 
 
 class _Wanted(NamedTuple):
@@ -133,7 +158,11 @@ def _lines(asked: "Statement", rows: _Counted, form: str | None) -> Iterator[str
     if form is None:
         yield from _table(names, iter(rows))
         return
-    objects = (dict(zip(names, row, strict=True)) for row in rows)
+    yield from _formed(names, (dict(zip(names, row, strict=True)) for row in rows), form)
+
+
+def _formed(names: Sequence[str], objects: "Iterable[Row]", form: str) -> Iterator[str]:
+    """The lines of these rows for programs."""
     if form == "csv":
         yield from output.csv_lines(names, objects)
     elif form == "nl":
@@ -256,9 +285,12 @@ def _ready(name: str) -> str:
     raise BadInput("there is no query", repr(name), "", hint)
 
 
-def _queries() -> Iterator[str]:
+def _queries(form: str | None) -> Iterator[str]:
     from eyelet_ingest.store import ready
 
+    if form is not None:
+        yield from _formed(ready.Query._fields, (query._asdict() for query in ready.QUERIES), form)
+        return
     for query in ready.QUERIES:
         yield " ".join((query.name, *(f"-p {name} …" for name in query.parameters)))
         yield f"    {query.description}"

@@ -88,6 +88,8 @@ def open_writer(path: str, *, busy_ms: int = 5_000, chosen: "Any" = None, small:
     chosen = chosen or driver()
     address = _in_memory(path, make=True)
     fresh = not address and _create_private(path)
+    if not (address or fresh):
+        _refuse_hostile(path)
     try:
         conn = chosen.connect(
             address or path,
@@ -145,9 +147,8 @@ def open_reader(path: str, *, busy_ms: int = 2_000, role: str = "reader", settle
     for mode in modes if not address else ("&mode=ro",):
         if mode == "?mode=rw" and not os.path.exists(path + "-journal"):
             continue  # only a journal that has to be taken back needs the right to write
-        if mode == "?mode=rw" and _names_another(path + "-journal"):
-            reason = "its -journal names another file, which SQLite would remove"
-            raise PartitionUnreadable("open", path, reason, "move the journal away")
+        if mode == "?mode=rw":
+            _refuse_hostile(path)
         if "immutable" in mode and not settled and not _is_settled(path):
             break
         try:
@@ -557,11 +558,22 @@ def replacing() -> object:
     return partial(str, encoding="utf-8", errors="replace")
 
 
-def _names_another(journal: str) -> bool:
-    """Whether this roll-back journal ends with the name of another file, as one of a transaction over several databases
-    does: an older SQLite removes whatever file that is. https://www.sqlite.org/fileformat2.html#the_rollback_journal"""
-    with open(journal, "rb") as file:
-        return file.seek(0, os.SEEK_END) > 16 and file.seek(-8, os.SEEK_END) > 0 and file.read() == SUPER_JOURNAL
+def _refuse_hostile(path: str) -> None:
+    """PartitionUnreadable where the roll-back journal beside this database ends with the name of another file, as one
+    of a transaction over several databases does: an older SQLite removes whatever file that is.
+    https://www.sqlite.org/fileformat2.html#the_rollback_journal"""
+    try:
+        file = os.open(path + "-journal", os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return  # SQLite says why, where it is no journal that is missing
+    try:
+        size = os.fstat(file).st_size
+        if size <= 16 or os.pread(file, 8, size - 8) != SUPER_JOURNAL:
+            return
+    finally:
+        os.close(file)
+    reason = "its -journal names another file, which SQLite would remove"
+    raise PartitionUnreadable("open", path, reason, "move the journal away")
 
 
 def _same_file(handle: int, path: str) -> bool:

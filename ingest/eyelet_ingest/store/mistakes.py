@@ -26,6 +26,7 @@ _SYNTAX = re.compile(r'^(?:near ".*": syntax error|unrecognized token: .*|incomp
 _UNKNOWN = re.compile(r"^no such (column|table|function|collation sequence|module): (.*)$", re.DOTALL)
 _ALIAS = re.compile(r"^(ambiguous column name|misuse of aggregate|misuse of window function|unsafe use of)[^:]*: (.*)$")
 _COLUMN = "texts stand in 'single quotes'; eyelet sql --tables lists the columns"
+NAME_THEM = "name parameters, as :name, and give each with -p name VALUE"
 LONGEST = 100_000  # characters of a statement in which a place is looked for
 
 
@@ -70,7 +71,7 @@ def remedy(reason: str) -> str:
     if "one statement at a time" in reason:
         return "give one statement, without what follows its semicolon"
     if "has no name" in reason:
-        return "name parameters, as :name, and give each with -p name VALUE"
+        return NAME_THEM
     if reason == "incomplete input":
         return "something is missing at its end: a name, a bracket, a quote?"
     if "malformed JSON" in reason:

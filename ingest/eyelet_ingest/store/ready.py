@@ -1,7 +1,8 @@
 """Ready queries over all days: names, texts, parameters and SQL, for `eyelet sql --query` and for Datasette.
 
 Datasette hides a table behind a query of its name, so none has the name of a table or view. Every parameter may be left
-out, which binds '', and the SQL falls back on its default; so does what cannot be read as a time or a number. Times
+out, which binds '', and the SQL falls back on its default; so does what cannot be read as a time or a number, which
+the command line refuses before (`check`). Times
 prune days before anything is opened, so each query has a range, and where that could be long a default one that ends
 with the newest event: an old log shows something, too.
 
@@ -9,9 +10,13 @@ Counts say events or calls. A call is told apart by its session and `tool_use_id
 asks, as its answer would be a second one.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from eyelet_ingest.errors import BadInput
 from eyelet_ingest.store import ready_sql
+
+_TIMES = ("since", "until", "day")
 
 
 class Query(NamedTuple):
@@ -162,3 +167,17 @@ QUERIES = (
         ready_sql.WOULD_DENY.strip(),
     ),
 )
+
+
+def check(conn: Any, values: Mapping[str, str]) -> None:
+    """BadInput for a time or a number that the SQL would not understand: it would take its default, as a form's empty
+    field does. Who writes a value on the command line means it."""
+    for name in _TIMES:
+        text = values.get(name, "")
+        if text and conn.execute(f"select {ready_sql.moment(name)}", {name: text}).fetchone()[0] is None:
+            hint = "write 7d, 6h, today, yesterday, 2026-03-20 or 2026-03-20 14:05"
+            raise BadInput("cannot read the time", f"-p {name} {text!r}", "", hint)
+    for name in ("limit", "after"):
+        text = values.get(name, "")
+        if text and not (text.isascii() and text.isdigit() and (name == "after" or int(text))):
+            raise BadInput("cannot read the number", f"-p {name} {text!r}", "", "write a whole number above 0")

@@ -7,7 +7,7 @@ from eyelet_ingest.store.layout import DAY_US
 from eyelet_ingest.store.statistics import HOUR_US
 
 
-def _moment(name: str, otherwise: str) -> str:
+def moment(name: str, otherwise: str = "null") -> str:
     """The parameter as microseconds since 1970 UTC: 7d, 6h, 2026-03-20, 2026-03-20 14:05, today, yesterday."""
     # A time is one only where SQLite can read it: else NULL, and what follows counts.
     return f"""coalesce(
@@ -30,11 +30,11 @@ _NEWEST = "(select id from hooks order by id desc limit 1)"
 
 def _since(days: int) -> str:
     """From when on: `since`, else so many days before the newest event; from the beginning where `days` is 0."""
-    return _moment("since", f"{_NEWEST} - {days * DAY_US}" if days else "0")
+    return moment("since", f"{_NEWEST} - {days * DAY_US}" if days else "0")
 
 
 # Before this; a whole day is included.
-_UNTIL = f"({_moment('until', str(1 << 53))} + case when length(:until) = 10 then {DAY_US} else 0 end)"
+_UNTIL = f"({moment('until', str(1 << 53))} + case when length(:until) = 10 then {DAY_US} else 0 end)"
 
 
 def _within(days: int, column: str = "hooks.id") -> str:
@@ -388,7 +388,7 @@ order by last_id desc
 # `day` and the day before it, hour by hour so that a day that is not over is compared with as much of the other.
 COMPARE = f"""
 with chosen as materialized (
-    select {_moment("day", _NEWEST)} / {DAY_US} * {DAY_US} as day_us
+    select {moment("day", _NEWEST)} / {DAY_US} * {DAY_US} as day_us
 ),
 told as materialized (
     select field, value, events, errors, hour_us,

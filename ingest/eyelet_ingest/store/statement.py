@@ -154,6 +154,8 @@ class _Bound(dict[str, object]):
 
     def check(self) -> None:
         """BadInput where a parameter has no value, or a value no parameter."""
+        if unnamed := [name for name in self._missing if not name.isidentifier()]:
+            raise BadInput("SQL", reason=f"the parameter ?{unnamed[0]} has no name", hint=mistakes.NAME_THEM)
         if self._missing:
             names = ", ".join(f":{name}" for name in self._missing)
             raise BadInput("SQL", reason=f"no value for {names}", hint=f"give it with -p {self._missing[0]} VALUE")
