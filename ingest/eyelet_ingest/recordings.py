@@ -12,7 +12,8 @@ from eyelet_ingest.opencode_folder import is_storage
 
 STDIN = "-"
 KEY = "secret.key"  # a folder that has it is a root of ours
-OWN = frozenset(("logs", "spool", "archive", "alongside", "tokens.json", "retention.json"))  # what a root keeps there
+# What a root keeps there.
+OWN = frozenset(("logs", "spool", "archive", "alongside", "words", "tokens.json", "retention.json"))
 ENDINGS = (".jsonl", ".ndjson", ".json")
 COMPRESSED = (".gz", ".zst")
 

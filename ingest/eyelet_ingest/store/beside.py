@@ -13,7 +13,7 @@ from eyelet_ingest.store.layout import PartitionKey
 
 MOST_BYTES = 1 << 24  # of a file that are looked at
 # What is a place of its own, or holds nothing that was recorded: the key, programs.
-_ELSEWHERE = ("archive", "spool", "json", "ingest.sqlite", "secret.key", "bin", "plugins")
+_ELSEWHERE = ("archive", "spool", "json", "ingest.sqlite", "secret.key", "bin", "plugins", "words")
 _OF_A_DATABASE = ("", "-wal", "-shm", "-journal")
 _HEADER = b"SQLite format 3\0"
 

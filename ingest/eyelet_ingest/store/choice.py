@@ -73,7 +73,7 @@ def _rarest(conn: Any, ways: Sequence[Way], most: int | None) -> tuple[Way, int]
     """The one with the fewest events, counted no further than `most`; of equals the first."""
     counted: list[tuple[Way, int]] = []
     for way in ways:
-        sql = f"select 1 from hooks{_by(way)} where {way.clause} limit ?"  # noqa: S608  checked names, bound values
+        sql = f"select 1 from hooks{_by(way)} where {way.clause} limit 0 + ?"  # noqa: S608  checked names, bound values
         limit = -1 if most is None else most
         events = int(conn.execute(f"select count(*) from ({sql})", [*way.params, limit]).fetchone()[0])  # noqa: S608
         counted.append((way, events))
@@ -95,7 +95,7 @@ def rare_src_ids(
     Where src is the only condition, the look at its index is the answer.
     """
     where = select.where_sql([*in_range, way.clause])
-    sql = f"select id from hooks{_by(way)}{where} limit ?"  # noqa: S608  checked names, bound values
+    sql = f"select id from hooks{_by(way)}{where} limit 0 + ?"  # noqa: S608  checked names, bound values
     ids = [row[0] for row in conn.execute(sql, [*params, *way.params, COMMON_EVENTS])]
     if len(ids) >= COMMON_EVENTS:
         return None

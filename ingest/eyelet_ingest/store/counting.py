@@ -164,7 +164,7 @@ _TYPES = """
         union all
         select (select min(hook_type) from hooks where hook_type > types.name) from types
         where types.name is not null
-        limit ?
+        limit 0 + ?
     )
 """
 

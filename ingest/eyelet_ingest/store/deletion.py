@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from eyelet_ingest.errors import EyeletError, PartitionError, PartitionUnreadable
-from eyelet_ingest.store import copies, erasing, layout, manifest, removal, schema, sealing, text_schema
+from eyelet_ingest.store import copies, erasing, layout, manifest, removal, schema, sealing, text_blooms, text_schema
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import Catalog
 from eyelet_ingest.store.connect import FileLock, is_passing, is_there, open_reader, open_writer, remedy, transaction
@@ -217,6 +217,7 @@ class DayByDay:
         events = int(conn.execute("select count(*) from temp.going").fetchone()[0])
         if events:
             manifest.reopen(self.root, key, DELETED)
+            text_blooms.forget(self.root, key)
             self.stones.begin_erasing(key.mount_name)
             if not self.wanted.by_age:
                 self.stones.remember(key.context, _uids(conn, "temp.going"))

@@ -73,6 +73,7 @@ class FanOut:
         self.unreadable: dict[Part, Unreadable] = {}
         self.troubles: list[Unreadable] = []
         self.ahead = False  # threads ask before it is known whether their answer is needed
+        self.lacks: Callable[[Part], bool] | None = None  # which partitions surely have no answer, and are not opened
         self.passing = False  # more partitions than may be open: most are met in passing
 
     def close(self) -> None:
@@ -125,6 +126,8 @@ class FanOut:
         """Ask one partition; from any thread, as it changes nothing here. `stopped` ends it like the deadline."""
         if self.is_late():
             return Answer(part, None, late=True)
+        if self.lacks is not None and self.lacks(part):
+            return Answer(part, None)
         handles, patience_ms = self.roots.handles, self._patience_ms()
         try:
             handle = handles.borrow(part.path, passing=self.passing, busy_ms=patience_ms)

@@ -27,6 +27,7 @@ from eyelet_ingest.store import (
     removal,
     schema,
     sealing,
+    text_blooms,
     text_schema,
 )
 from eyelet_ingest.store.answers import Unreadable
@@ -256,6 +257,7 @@ def _rewritten(work: Work, key: PartitionKey, path: str, found: _Looked) -> DayR
                 day = _rewrite(work, conn, key, found)
                 if day.columns:
                     manifest.reopen(work.root, key, REDACTED)
+                    text_blooms.forget(work.root, key)
                     work.stones.begin_erasing(key.mount_name)
                     work.receipt.about(day.told())
             if not day.columns:

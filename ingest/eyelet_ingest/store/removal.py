@@ -34,6 +34,9 @@ def hide(root: str, key: PartitionKey) -> str:
 
         memory.remove(layout.db_path(root, key))
         return folder
+    from eyelet_ingest.store import text_blooms
+
+    text_blooms.forget(root, key)
     name = f"{HIDDEN}{key.year:04d}-{key.day:03d}-{os.urandom(4).hex()}"
     hidden = os.path.join(layout.logs_dir(root), key.context, name)
     try:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
+from typing import TYPE_CHECKING
 
 from eyelet_ingest.errors import RootError
 from eyelet_ingest.store.answers import Unreadable
@@ -11,6 +12,9 @@ from eyelet_ingest.store.catalog import IN_ORDER, Catalog, Part
 from eyelet_ingest.store.counters import Asked
 from eyelet_ingest.store.handles import Handles
 from eyelet_ingest.store.layout import MEMORY, PartitionKey
+
+if TYPE_CHECKING:  # imported where a text is asked for
+    from eyelet_ingest.store.text_blooms import Blooms
 
 
 class Roots:
@@ -22,6 +26,7 @@ class Roots:
 
     def __init__(self, catalogs: Sequence[Catalog], handles: Handles, asked: Asked) -> None:
         self.catalogs, self.handles, self.asked = tuple(catalogs), handles, asked
+        self.blooms: list[Blooms] = []  # one, as soon as a text was asked for; shared with what is copied from this
 
     @property
     def first(self) -> Catalog:

@@ -38,6 +38,7 @@ class Tail:
         self._after: dict[str, int] = {}  # path of a day → the `arrived` up to which it was given
         self._looks: dict[str, _Looks] = {}  # path of a day → its files, as they were when it had no more to give
         with Search(roots, where) as question:
+            question.lacks = None  # how far it was read is asked of every day
             now = {part.path: _look(part.path) for part in question.parts}
             for part, arrived in question.each(question.parts, _last_arrived):
                 self._after[part.path] = arrived
@@ -49,6 +50,7 @@ class Tail:
         RootError where a single root cannot be read.
         """
         with Search(self.roots, self.where) as question:
+            question.lacks = None
             now = {part.path: _look(part.path) for part in question.parts}
             changed = [part for part in question.parts if self._looks.get(part.path) != now[part.path]]
             self._forget(set(now))
@@ -75,7 +77,7 @@ class Tail:
             sql = f"select {columns} from hooks where id in ({', '.join('?' * len(ids))}) order by arrived"  # noqa: S608
             values = list(ids)
         else:
-            sql = f"select {columns} from hooks{by_index}{select.where_sql(clauses)} order by arrived limit ?"  # noqa: S608
+            sql = f"select {columns} from hooks{by_index}{select.where_sql(clauses)} order by arrived limit 0 + ?"  # noqa: S608
             values.append(PAGE_ROWS)
         found: list[tuple[Any, ...]] = lent.conn.execute(sql, values).fetchall()
         return found

@@ -29,7 +29,16 @@ from eyelet_ingest.store.connect import (
 )
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.text_schema import GONE, INDEX, KEYS, TERMS, TEXT_VERSION, WATERMARK, WIDE
-from eyelet_ingest.store.text_slices import facts, finish, is_behind, is_outworn, put_next, watermark
+from eyelet_ingest.store.text_slices import (
+    Apart,
+    facts,
+    finish,
+    is_behind,
+    is_outworn,
+    put_next,
+    taken_apart,
+    watermark,
+)
 
 LOCK_MS = 200  # for the day's lock: who works there comes first
 CLOSE_MS = 2_000
@@ -88,6 +97,11 @@ def is_current(conn: Any) -> bool:
     return upto is not None and not is_behind(conn, upto)
 
 
+def is_over(key: PartitionKey) -> bool:
+    """Whether the day ended so long ago that few write to it."""
+    return key.bounds_us[1] + LIVE_US < time.time_ns() // 1_000
+
+
 def is_sealed(root: str, key: PartitionKey) -> bool:
     """Whether the day is sealed and has to stay as it is."""
     if root.startswith(layout.MEMORY):
@@ -105,18 +119,20 @@ def catch_up(root: str, key: PartitionKey, deadline_ms: float, *, wait_ms: int =
     until = time.perf_counter() + deadline_ms / 1000
     path = layout.db_path(root, key)
     file = file_of(path)
-    over = key.bounds_us[1] + LIVE_US < time.time_ns() // 1_000
+    over = is_over(key)
     if file is None or (seen := _looked_at(path, over)).is_finished or (seen.is_current and not over):
         return CaughtUp(0, True, True)
     if is_sealed(root, key):
         return CaughtUp(0, seen.is_current, True)
     with _writing(root, key, file, wait_ms) as write:
         rows, is_done, most = 0, False, min(FIRST_ROWS, MOST_ROWS)
+        apart: Apart | None = None
         while not is_done and (not rows or time.perf_counter() < until):  # some come in, however little time there is
             began = time.perf_counter()
-            done, is_done = write(put_next, most)
+            done, is_done, big = write(put_next, most, apart)
             took_ms = (time.perf_counter() - began) * 1000
             rows += done
+            apart = None if big is None else _taken_apart(path, big)
             most = max(1, min(MOST_ROWS, int(most * min(2.0, SLICE_MS[not over] / max(took_ms, 0.1)))))
             if not over and not is_done:
                 time.sleep(REST_MS / 1000)
@@ -131,7 +147,7 @@ def complete(conn: Any) -> None:
     Nothing where another program's table has its name."""
     if text_schema.taken(conn):
         return
-    while not put_next(conn, MOST_ROWS)[1]:
+    while not put_next(conn, MOST_ROWS, alone=True).is_done:
         pass
     while not finish(conn):
         pass
@@ -177,6 +193,14 @@ def drop(conn: Any) -> bool:
     """Take the index out of a day; False where it has none. Inside a transaction: for who deletes, or changes what
     other rows say. With `secure_delete` nothing of it is left; catch-up makes it anew."""
     return text_schema.drop(conn)
+
+
+def _taken_apart(path: str, id: int) -> Apart:
+    reader = open_reader(path)
+    try:
+        return taken_apart(reader, id)
+    finally:
+        reader.close()
 
 
 def _dropped(path: str) -> None:

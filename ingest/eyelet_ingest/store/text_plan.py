@@ -6,7 +6,8 @@ the payload as it is stored need not be read as text at all.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from eyelet_ingest.store.text_query import And, Near, Node, Not, Or, Phrase, Substring, is_wide
@@ -18,6 +19,7 @@ PREFIX_LEAST = 2  # characters of a word's beginning that rules anything out
 # Which words hold these characters, folded; None where that is not known, or they are too many to ask for.
 Terms = Callable[[str], "list[str] | None"]
 _RUN = re.compile("[0-9A-Za-z]+")
+_NO_WORD = re.compile("[^0-9A-Za-z\x80-\U0010ffff]+")  # of ASCII, which no word has
 # What JSON spells as it is, but for `\u0041`; `"`, `\` and `/` have a `\` before them, or may have.
 _PLAIN = re.compile(r"[ !#-.0-\[\]-~]+")
 _WIDE = re.compile("[^\\x00-\\x7f]+")
@@ -44,6 +46,23 @@ class Rough(NamedTuple):
 
     sql: str
     params: list[object]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """What is needed together."""
+
+    parts: "tuple[str | AllOf | OneOf, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """What is needed in the place of each other."""
+
+    parts: "tuple[str | AllOf | OneOf, ...]"
+
+
+Needed = str | AllOf | OneOf | None  # a word, folded; None where nothing is known to be needed
 
 
 def expression(node: Node) -> str | None:
@@ -97,6 +116,24 @@ def rough(node: Node) -> Rough | None:
     return None
 
 
+def needed(node: Node) -> Needed:
+    """The words without which a day's index has nothing of the query, as it spells them. Of letters that are not ASCII
+    only the tokenizer knows how it spells them; of a word's beginning no list of words tells."""
+    if isinstance(node, Phrase):
+        return _all_of(_spelt(node.text, node.prefix))
+    if isinstance(node, Near):
+        return _all_of([word for one in node.phrases for word in _spelt(one.text, one.prefix)])
+    if isinstance(node, Substring):
+        phrases, _ = _words_in(node.text)
+        return _all_of([word.lower() for words, begins in phrases for word in (words[:-1] if begins else words)])
+    if isinstance(node, And):
+        return _all_of([found for part in node.parts if (found := needed(part)) is not None])
+    if isinstance(node, Or):
+        parts = [found for part in node.parts if (found := needed(part)) is not None]
+        return OneOf(tuple(parts)) if len(parts) == len(node.parts) else None
+    return None
+
+
 def needs_wide(node: Node) -> bool:
     """Whether only text with characters of scripts without spaces can match."""
     if isinstance(node, Substring):
@@ -137,6 +174,16 @@ def _both(wanted: list[str], others: list[str]) -> str:
     return f"({found} NOT ({' OR '.join(others)}))" if others else found
 
 
+def _spelt(text: str, prefix: bool) -> list[str]:
+    """The words of a phrase that are of ASCII, but for the last of a prefix."""
+    words = [word for word in _NO_WORD.split(text) if word]
+    return [word.lower() for word in (words[:-1] if prefix else words) if word.isascii()]
+
+
+def _all_of(parts: "Sequence[str | AllOf | OneOf]") -> Needed:
+    return AllOf(tuple(dict.fromkeys(parts))) if parts else None
+
+
 def _in(columns: tuple[str, ...] | None, found: str) -> str:
     return f"({{{' '.join(columns)}}} : {found})" if columns else found
 
@@ -146,9 +193,26 @@ def _quoted(text: str) -> str:
 
 
 def _substring(node: Substring, terms: Terms) -> str | None:
-    """What the words in a substring rule out. A word is whole where a sign of ASCII stands on both sides of it; other
-    signs may be letters, or marks on them, to the tokenizer."""
-    text = node.text
+    """What the words in a substring rule out."""
+    phrases, fragments = _words_in(node.text)
+    known = [one for one in phrases if len(one[0]) > 1 or not one[1] or len(one[0][0]) >= PREFIX_LEAST]
+    if known:
+        asked = [_asked(words, begins) for words, begins in known]
+        asked = list(dict.fromkeys(asked))[:NARROWING_MOST]
+        return _in(node.columns, asked[0] if len(asked) == 1 else f"({' AND '.join(asked)})")
+    fragment = max((*fragments, *(words[0] for words, _ in phrases)), key=len, default="")
+    found = terms(fragment.lower()) if len(fragment) >= FRAGMENT_LEAST else None
+    if found is None:
+        return None
+    # Words that hold it there are none: one that no text holds says so.
+    asked = [_quoted(one) for one in found] or ['"' + "\ue000" * 3 + '"']
+    return _in(node.columns, f"({' OR '.join(asked)})")
+
+
+def _words_in(text: str) -> tuple[list[tuple[list[str], bool]], list[str]]:
+    """The phrases that stand whole in a substring, each with whether a word only begins like its last one; and parts
+    of words. A word is whole where a sign of ASCII stands on both sides of it; other signs may be letters, or marks on
+    them, to the tokenizer."""
     phrases: list[tuple[list[str], bool]] = []
     fragments: list[str] = []
     end = -1
@@ -166,18 +230,7 @@ def _substring(node: Substring, terms: Terms) -> str | None:
         else:
             fragments.append(run.group())
             end = -1
-    known = [one for one in phrases if len(one[0]) > 1 or not one[1] or len(one[0][0]) >= PREFIX_LEAST]
-    if known:
-        asked = [_asked(words, begins) for words, begins in known]
-        asked = list(dict.fromkeys(asked))[:NARROWING_MOST]
-        return _in(node.columns, asked[0] if len(asked) == 1 else f"({' AND '.join(asked)})")
-    fragment = max((*fragments, *(words[0] for words, _ in phrases)), key=len, default="")
-    found = terms(fragment.lower()) if len(fragment) >= FRAGMENT_LEAST else None
-    if found is None:
-        return None
-    # Words that hold it there are none: one that no text holds says so.
-    asked = [_quoted(one) for one in found] or ['"' + "\ue000" * 3 + '"']
-    return _in(node.columns, f"({' OR '.join(asked)})")
+    return phrases, fragments
 
 
 def _asked(words: list[str], begins: bool) -> str:

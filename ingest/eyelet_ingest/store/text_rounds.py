@@ -9,10 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from eyelet_ingest.errors import PartitionBusy, PartitionError
 from eyelet_ingest.store import layout
 from eyelet_ingest.store.layout import PartitionKey
+
+if TYPE_CHECKING:  # imported by the first round
+    from eyelet_ingest.store.text_blooms import Making
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,10 @@ class TextRounds:
     def __init__(self, root: str) -> None:
         self.root = root
         self._turn = threading.Lock()
-        self._done: dict[PartitionKey, tuple[int, ...]] = {}  # the state of the files that were found in order
+        self._done: dict[
+            PartitionKey, tuple[int, ...]
+        ] = {}  # the state of the files that were found in order, over or not
+        self._making: list[Making] = []  # one, as soon as there was a round
 
     def run(
         self,
@@ -46,16 +53,25 @@ class TextRounds:
         then the others from a random one on. `before` is told of each that is opened."""
         from eyelet_ingest.store import text_index
         from eyelet_ingest.store.maintenance import in_order, state_of
+        from eyelet_ingest.store.text_blooms import Making
 
         if not self._turn.acquire(blocking=False):
             return Indexed(0, 0, [])
         try:
             until = time.perf_counter() + deadline_ms / 1000
+            if not self._making:
+                self._making.append(Making(self.root))
+            blooms = self._making[0]
+            blooms.prune(keys)
             rows = left = 0
             troubled: list[tuple[PartitionKey, str]] = []
             for key in in_order(keys, first):
                 path = layout.db_path(self.root, key)
-                if (state := state_of(path)) and self._done.get(key) == state:
+                is_over = text_index.is_over(key)
+                if (state := state_of(path)) and self._done.get(key) == (*state, is_over):
+                    continue
+                if blooms.is_made(key):
+                    self._done[key] = (*state, is_over)
                     continue
                 left_ms = (until - time.perf_counter()) * 1000
                 if left_ms <= 0:
@@ -70,11 +86,13 @@ class TextRounds:
                     continue
                 except PartitionError as bad:
                     troubled.append((key, f"{bad.reason} ({bad.hint})"))
-                    self._done[key] = state
+                    self._done[key] = (*state, is_over)
                     continue
                 rows += caught.rows
-                if caught.is_finished or (caught.is_current and key.bounds_us[1] > time.time_ns() // 1_000):
-                    self._done[key] = state_of(path)
+                state = state_of(path)
+                if caught.is_finished if is_over else caught.is_current:
+                    if not is_over or blooms.make(key, until):
+                        self._done[key] = (*state, is_over)
                 else:
                     left += not caught.is_current
             return Indexed(rows, left, troubled)

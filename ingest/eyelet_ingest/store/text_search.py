@@ -98,6 +98,7 @@ class Text:
     def __init__(self, text: str, exact: bool = False) -> None:
         self.node = text_query.exactly(text) if exact else text_query.parse(text)
         self.rough = text_plan.rough(self.node)
+        self.needed = text_plan.needed(self.node)
         settled = text_plan.plan(self.node, lambda _: None)
         self.settled = settled if settled.exact else None  # the same in every day, whatever its words
         self.proof: tuple[str, list[object]] = ("0", [])
@@ -115,6 +116,40 @@ class Text:
     def count(self, conn: Any, asked: Asked) -> int:
         """How many rows match and meet the conditions."""
         return self._tried(conn, lambda known: self._count(conn, known, asked))
+
+    def rows_whole(
+        self, conn: Any, columns: str, span: list[object], oldest_first: bool, most: int
+    ) -> list[tuple[Any, ...]] | None:
+        """These columns of the first rows of low ≤ id < high that match, in order, of a day whose index answers for all
+        of it; None where the index cannot tell, or is damaged. OutOfTime with those that came before the deadline."""
+        if self.settled is None or self.settled.without:
+            return None
+        order = "asc" if oldest_first else "desc"
+        sql = f"""
+            select {columns} from ({_HITS} and rowid >= ? and rowid < ?) cross join hooks on id = hit
+            order by hit {order} limit 0 + ?
+        """  # noqa: S608  our own names
+        rows: list[tuple[Any, ...]] = []
+        try:
+            for row in conn.execute(sql, (self.settled.match, *span, most)):
+                rows.append(row)  # not at once: what came before the deadline has to stay
+        except conn.DatabaseError as bad:
+            if is_interruption(bad):
+                raise OutOfTime(rows) from bad
+            return None  # who asks on is told what is wrong
+        return rows
+
+    def count_whole(self, conn: Any, span: list[object]) -> int | None:
+        """How many of low ≤ id < high match, where the day's index answers for all of it; None as of `rows_whole`."""
+        if self.settled is None or self.settled.without:
+            return None
+        sql = f"select count(*) from {INDEX} where {INDEX} match ? and rowid >= ? and rowid < ?"  # noqa: S608  ours
+        try:
+            return _number(conn, sql, [self.settled.match, *span])
+        except conn.DatabaseError as bad:
+            if is_interruption(bad):
+                raise
+            return None
 
     def clause(self, conn: Any, clauses: list[str], params: list[object]) -> tuple[str, list[object]]:
         """A condition on rows of `hooks` that says the same of those that meet these. It holds for the moment of the
@@ -217,13 +252,13 @@ class Text:
         weight = f"bm25({INDEX}, {BM25})"
         if asked.span is not None:
             sql, params = _spanned(known, asked.span)
-            sql += f" order by {weight}, rowid desc limit ?"
+            sql += f" order by {weight}, rowid desc limit 0 + ?"
         else:
             clauses, params = [*asked.clauses, f"id not in {_TAIL}"], [known.plan.match, *asked.params, known.upto]
             sql = f"""
                 select id from (
                     select rowid as hit, {weight} as weight from {INDEX} where {INDEX} match ?
-                ) cross join hooks on id = hit {_where(clauses)} order by weight, id desc limit ?
+                ) cross join hooks on id = hit {_where(clauses)} order by weight, id desc limit 0 + ?
             """  # noqa: S608  our own names
         found = list(_ids(conn, sql, [*params, most]))
         return found + list(islice(self._since(conn, known, asked, "id desc"), most))
@@ -232,7 +267,7 @@ class Text:
         order = f"id {'asc' if oldest_first else 'desc'}"
         if known is not None and known.plan.exact and (asked.is_rare or known.plan.without):
             clause, params = self._clause(conn, known, asked)
-            sql = f"select id from hooks{asked.source}{_where([*asked.clauses, clause])} order by {order} limit ?"  # noqa: S608
+            sql = f"select id from hooks{asked.source}{_where([*asked.clauses, clause])} order by {order} limit 0 + ?"  # noqa: S608
             streams = [_ids(conn, sql, [*asked.params, *params, most])]
         elif known is None or (known.plan.match is None and not text_plan.needs_wide(self.node)):
             streams = [self._matching(conn, asked, order)]
@@ -345,7 +380,7 @@ _PROOF = f"""json_valid(data) and exists (
 _IN_LIST = "id in (select value from json_each(?))"
 
 
-_HITS = f"select rowid from {INDEX} where {INDEX} match ?"  # noqa: S608  our own names
+_HITS = f"select rowid as hit from {INDEX} where {INDEX} match ?"  # noqa: S608  our own names
 
 
 def _spanned(known: Known, span: tuple[int, int]) -> tuple[str, list[object]]:
@@ -396,6 +431,6 @@ def _terms(conn: Any, fragment: str) -> list[str] | None:
     there = conn.execute("select 1 from sqlite_master where type = 'table' and name = ?", (TERMS,)).fetchone()
     if there is None:
         return None
-    sql = f"select term from {TERMS} where instr(term, ?) > 0 limit ?"  # noqa: S608  our own name
+    sql = f"select term from {TERMS} where instr(term, ?) > 0 limit 0 + ?"  # noqa: S608  our own name
     found = [str(term) for (term,) in conn.execute(sql, (fragment, TERMS_MOST + 1))]
     return found if len(found) <= TERMS_MOST else None

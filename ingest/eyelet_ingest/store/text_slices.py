@@ -4,7 +4,7 @@ The caller is alone with the day, and calls again until nothing is left (`text_i
 """
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from eyelet_ingest.store import text_schema
 from eyelet_ingest.store.connect import transaction
@@ -12,10 +12,28 @@ from eyelet_ingest.store.text_schema import GONE, INDEX, KEYS, TERMS, TEXT_COLUM
 from eyelet_ingest.store.writer import ARRIVED_END
 
 SLICE_BYTES = 4 * 2**20  # of payloads in one slice, beyond the first
+BIG_BYTES = 128 * 2**10  # a payload beyond that is taken apart before its transaction: 10 MB in pieces took 2.5 s
 GONE_LEAST, GONE_SHARE = 1_000, 0.1  # beyond both, what changed is worth a new index
 MERGE_PAGES = 300  # of the index, in one transaction
 CORRUPT = ("malformed", "corrupt", "missing row", "no such table: main.hooks_fts", "vtable constructor failed")
 IDS_AT_ONCE = 200
+
+
+class Slice(NamedTuple):
+    """One transaction: how many rows went in, whether none are left, and the row that is to be `taken_apart` before it
+    can."""
+
+    rows: int
+    is_done: bool
+    big: int | None = None
+
+
+class Apart(NamedTuple):
+    """A row by its id, what it was when it was taken apart, and its texts; without them where it could not be."""
+
+    id: int
+    was: tuple[Any, ...] = ()
+    texts: tuple[Any, ...] | None = None
 
 
 def watermark(conn: Any) -> int | None:
@@ -33,53 +51,77 @@ def facts(conn: Any) -> dict[str, Any]:
     return dict(conn.execute("select key, value from eyelet_partition where key glob 'text:*'").fetchall())
 
 
-def put_next(conn: Any, most: int) -> tuple[int, bool]:
-    """One transaction: so many rows at most; how many it were, and whether none are left. An index that is damaged, of
-    another version, or has seen too many changes is begun anew."""
+def put_next(conn: Any, most: int, apart: Apart | None = None, *, alone: bool = False) -> Slice:
+    """One transaction: so many rows at most. An index that is damaged, of another version, or has seen too many changes
+    is begun anew. Before a row that is large it stops, and says which: nobody is to wait while that is taken apart;
+    `apart` is the one that it said last. Who is `alone` with the day goes on."""
     try:
-        return _sliced(conn, most)
+        return _sliced(conn, most, apart, alone)
     except conn.DatabaseError as bad:
         if not any(word in str(bad) for word in CORRUPT):
             raise
         with transaction(conn):
             text_schema.drop(conn)
-        return _sliced(conn, most)
+        return _sliced(conn, most, apart, alone)
 
 
-def _sliced(conn: Any, most: int) -> tuple[int, bool]:
+def taken_apart(reader: Any, id: int) -> Apart:
+    """The texts of a row that is large, for `put_next`: no lock is held meanwhile."""
+    try:
+        was = reader.execute(_AS_IT_IS, (id,)).fetchone()
+        texts = reader.execute(f"select {_LIST} from {VIEW} where id = ?", (id,)).fetchone()  # noqa: S608  our own names
+    except (reader.DatabaseError, UnicodeDecodeError):
+        return Apart(id)  # under the lock, then, where trouble is told
+    return Apart(id, was, texts) if was and texts else Apart(id)
+
+
+def _sliced(conn: Any, most: int, apart: Apart | None, alone: bool) -> Slice:
     with transaction(conn):
         upto = watermark(conn)
         if upto is None or is_outworn(conn):
             text_schema.create(conn)
             upto = text_schema.BEFORE_ALL
-        found = _bounded(conn.execute(_NEXT, (upto, ARRIVED_END, most)))
+        given = None if apart is None else apart.id
+        found, big = _bounded(conn.execute(_NEXT, (upto, ARRIVED_END, most)), given, alone)
         conn.execute(_UNPLACED)
         if not found:
-            return 0, True
+            return Slice(0, big is None, big)
         numbered = [(id, arrived) for id, arrived in found if type(arrived) is int]
         marked = [(id,) for id, arrived in found if type(arrived) is not int]  # no place in the order of arrival
         conn.executemany(f"insert or ignore into {GONE} values (?)", marked)  # noqa: S608  our own name
-        _put_in(conn, [id for id, _ in numbered])
+        _put_in(conn, [id for id, _ in numbered], apart)
         conn.execute(f"drop table if exists {TERMS}")
         if numbered:
             conn.execute("update eyelet_partition set value = ? where key = ?", (numbered[-1][1], WATERMARK))
-        return len(numbered), not numbered or not is_behind(conn, numbered[-1][1])
+        is_done = big is None and (not numbered or not is_behind(conn, numbered[-1][1]))
+        return Slice(len(numbered), is_done, big)
 
 
-def _bounded(rows: Any) -> list[tuple[int, Any]]:
-    """(id, arrived) of as many rows as a slice may hold, one at least."""
+def _bounded(rows: Any, given: int | None, alone: bool) -> tuple[list[tuple[int, Any]], int | None]:
+    """(id, arrived) of as many rows as a slice may hold, one at least; but none from a large one on, other than the one
+    that is `given`, which is then told."""
     some: list[tuple[int, Any]] = []
     size = 0
     for id, arrived, length in rows:
         size += length
+        if not alone and length > BIG_BYTES and id != given:
+            return some, id
         if some and size > SLICE_BYTES:
             break
         some.append((id, arrived))
-    return some
+    return some, None
 
 
-def _put_in(conn: Any, ids: list[int]) -> None:
+def _put_in(conn: Any, ids: list[int], apart: Apart | None) -> None:
     conn.execute(_MAKE_SLICE)
+    if (
+        apart is not None
+        and apart.texts
+        and apart.id in ids
+        and conn.execute(_IS_SAME, (apart.id, *apart.was)).fetchone()
+    ):
+        conn.execute(_SAID, (apart.id, *apart.texts))
+        ids = [id for id in ids if id != apart.id]
     for at in range(0, len(ids), IDS_AT_ONCE):
         some = ids[at : at + IDS_AT_ONCE]
         conn.execute(_TEXTS_OF.format(", ".join("?" * len(some))), some)
@@ -154,6 +196,10 @@ _UNPLACED = f"""
 _LIST = ", ".join(TEXT_COLUMNS)
 _MAKE_SLICE = f"create temp table if not exists slice (id integer primary key, {_LIST})"
 _TEXTS_OF = f"insert into temp.slice select id, {_LIST} from {VIEW} where id in ({{}})"  # noqa: S608  our own names
+_FIELDS = ("data", "meta", "hook_type", "origin", "role")  # of a row, that its text is made of
+_AS_IT_IS = f"select {', '.join(_FIELDS)} from hooks where id = ?"  # noqa: S608  our own names
+_IS_SAME = f"select 1 from hooks where id = ? and {' and '.join(f'{name} is ?' for name in _FIELDS)}"  # noqa: S608
+_SAID = f"insert into temp.slice (id, {_LIST}) values ({', '.join('?' * (len(TEXT_COLUMNS) + 1))})"  # noqa: S608
 _INDEX = f"insert into {INDEX} (rowid, {_LIST}) select id, {_LIST} from temp.slice order by id"  # noqa: S608
 _LONGER = " or ".join(f"length({name}) < length(cast({name} as blob))" for name in TEXT_COLUMNS)
 _BEYOND_ASCII = f"select id, {_LIST} from temp.slice where {_LONGER}"  # noqa: S608  our own names
