@@ -600,3 +600,54 @@ def test_what_seals_say_holds_with_an_index(root: str, store: Store, make_event:
     store.text_build(DAY, anew=True)
     assert [one.state for one in verify.verify(root, [DAY])] == ["unchanged"]
     store.delete(Filter(text="apple", exact=True, session_id=("",)))
+
+
+BIG = "apple " * 30_000
+
+
+def test_nobody_waits_while_a_large_payload_is_taken_apart(
+    tmp_path: Path, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(str(tmp_path)) as store:
+        store.append([said(make_event, 1, "birch"), said(make_event, 2, BIG + "cedar"), said(make_event, 3, "elder")])
+        taken_apart, seen = text_slices.taken_apart, []
+
+        def free(reader: Any, id: int) -> Any:
+            with connect.FileLock(layout.lock_path(store.root, DAY), time.monotonic_ns()):
+                seen.append(id)
+            return taken_apart(reader, id)
+
+        monkeypatch.setattr(text_index, "taken_apart", free)
+        assert text_index.catch_up(store.root, DAY, 60_000).rows == 3
+        assert seen == [NOON_US + 2]
+        hold(store.root)
+
+
+@pytest.mark.parametrize("then", ['update hooks set data = \'{"prompt": "fir"}\'', "delete from hooks"])
+def test_a_large_payload_that_changes_while_it_is_taken_apart_is_indexed_as_it_is(
+    tmp_path: Path, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    with Store(str(tmp_path)) as store:
+        store.append([said(make_event, 1, BIG + "cedar"), said(make_event, 2, "elder"), said(make_event, 3, BIG)])
+        taken_apart = text_slices.taken_apart
+
+        def overtaken(reader: Any, id: int) -> Any:
+            found = taken_apart(reader, id)
+            conn = writer(store.root)
+            conn.execute(f"{then} where id = ?", (id,))
+            conn.close()
+            return found
+
+        monkeypatch.setattr(text_index, "taken_apart", overtaken)
+        assert text_index.catch_up(store.root, DAY, 60_000).is_current
+        hold(store.root)
+
+
+def test_a_large_payload_that_cannot_be_taken_apart_is_indexed_under_the_lock(
+    tmp_path: Path, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_index, "taken_apart", lambda _, id: text_slices.Apart(id))
+    with Store(str(tmp_path)) as store:
+        store.append([said(make_event, 1, BIG + "cedar"), said(make_event, 2, BIG + "elder")])
+        assert text_index.catch_up(store.root, DAY, 60_000).rows == 2
+        hold(store.root)
