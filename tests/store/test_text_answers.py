@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from eyelet_ingest.errors import BadInput, PartitionBusy
 from eyelet_ingest.events import Event
 from eyelet_ingest.snippets import BEGIN, END, parts
-from eyelet_ingest.store import connect, fanout, layout, text_index, text_match, text_schema, text_search
+from eyelet_ingest.store import connect, fanout, layout, text_index, text_match, text_proof, text_schema, text_search
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from eyelet_ingest.store.text_query import BadQuery, parse
@@ -242,7 +242,7 @@ def test_a_substring_is_found_as_it_stands_and_a_word_in_any_case(store: Store) 
 
 
 KEYS = st.sampled_from(
-    [*text_search.PROVEN_KEYS, "content", "newString", "id", "cwd", "originalFile", "tool_input", "x"]
+    [*text_proof.PROVEN_KEYS, "content", "newString", "id", "cwd", "originalFile", "tool_input", "x"]
 )
 VALUES = st.recursive(
     st.sampled_from(["a b", "[a b", "{a b}", "data:;base64,a b" + "A" * 300, "A" * 300, "/a b", "a\\n b"]),
@@ -260,7 +260,8 @@ def test_what_proves_a_substring_at_a_glance_is_in_the_text(said: list[dict[str,
             where = Filter(text=asked, exact=True)
             glanced = [row["id"] for row in store.search(where).rows]
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(text_search, "_PROOF", "0 and ?")
+                patch.setattr(text_proof, "_OF_VALUE", "0 and ?")
+                    patch.setattr(text_proof, "of_hit", lambda _: None)
                 assert [row["id"] for row in store.search(where).rows] == glanced
 
 

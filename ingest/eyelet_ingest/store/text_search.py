@@ -14,7 +14,7 @@ from heapq import merge
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from eyelet_ingest.store import select, statistics, text_plan, text_query
+from eyelet_ingest.store import select, statistics, text_plan, text_proof, text_query
 from eyelet_ingest.store.fanout import OutOfTime, is_interruption
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.text_match import Matcher, TextRow
@@ -101,9 +101,7 @@ class Text:
         self.needed = text_plan.needed(self.node)
         settled = text_plan.plan(self.node, lambda _: None)
         self.settled = settled if settled.exact else None  # the same in every day, whatever its words
-        self.proof: tuple[str, list[object]] = ("0", [])
-        if isinstance(self.node, text_query.Substring) and not self.node.folded and self.node.columns is None:
-            self.proof = (_PROOF, [self.node.text])
+        self.proof, self.is_proven = text_proof.of_any(self.node), text_proof.of_hit(self.node)
 
     def first(self, conn: Any, asked: Asked, oldest_first: bool, most: int) -> list[int]:
         """The ids of the first rows that match and meet the conditions, in order; at most so many, all where -1. An
@@ -301,13 +299,14 @@ class Text:
         if plan.exact and asked.span is not None:
             sql, params = _spanned(known, asked.span)
             return _ids(conn, f"{sql} order by row{order}", params)
-        columns = "id" if plan.exact else f"id, {_SIZE}, {self.proof[0]}"
+        proof, values = ("cast(data as blob), cast(meta as blob)", []) if self.is_proven else self.proof
+        columns = "id" if plan.exact else f"id, {_SIZE}, {proof}"
         sql = f"""
             select {columns} from (select rowid as hit from {INDEX} where {INDEX} match ?) cross join hooks on id = hit
             {_where(clauses)} order by hit {order.removeprefix("id ")}
         """  # noqa: S608  our own names
         params = [plan.match, *params]
-        return _ids(conn, sql, params) if plan.exact else self._verified(conn, sql, [*self.proof[1], *params])
+        return _ids(conn, sql, params) if plan.exact else self._verified(conn, sql, [*values, *params], self.is_proven)
 
     def _since(self, conn: Any, known: Known, asked: Asked, order: str) -> Ids:
         """What matches of what the index does not answer for."""
@@ -324,12 +323,13 @@ class Text:
         sql = f"select {columns} from hooks{asked.source}{_where(clauses)} order by {order}"  # noqa: S608  our names
         return self._verified(conn, sql, [*self.proof[1], *params])
 
-    def _verified(self, conn: Any, sql: str, params: list[object]) -> Ids:
-        """Of the rows that `sql` gives with their sizes, and whether they are proven, the ids of those whose text
-        matches, in its order."""
+    def _verified(self, conn: Any, sql: str, params: list[object], is_proven: text_proof.OfHit | None = None) -> Ids:
+        """Of the rows that `sql` gives with their sizes, and whether they are proven, or what proves them, the ids of
+        those whose text matches, in its order."""
         source = _source(conn)
         with Matcher(self.node) as matcher, closing(conn.execute(sql, params)) as rows:
-            for ids, proven in _chunks(rows):
+            told = rows if is_proven is None else ((id, size, is_proven(*stored)) for id, size, *stored in rows)
+            for ids, proven in _chunks(told):
                 unsure = [one for one in ids if one not in proven]
                 found = proven | (matcher.of(texts(conn, unsure, source)) if unsure else set())
                 yield from (one for one in ids if one in found)
@@ -369,14 +369,6 @@ def _watermark(conn: Any) -> int | None:
 
 
 _SIZE = "length(cast(data as blob))"
-# Whether a substring stands in a value that is text in every day, whatever else it is: 12 µs, where all of a row's text
-# takes 60. Such a value is no base64, as it has a space, and no JSON, whose escapes would be undone.
-PROVEN_KEYS = ("command", "stdout", "stderr", "prompt", "file_path", "description", "last_assistant_message", "pattern")
-_PROOF = f"""json_valid(data) and exists (
-    select 1 from json_tree(data)
-    where type = 'text' and key in ({", ".join(f"'{key}'" for key in PROVEN_KEYS)}) and instr(atom, ?) > 0
-        and instr(atom, ' ') > 0 and atom not glob '[[{{]*' and atom not glob 'data:*'
-)"""  # noqa: S608  our own names
 _IN_LIST = "id in (select value from json_each(?))"
 
 
