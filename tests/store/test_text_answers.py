@@ -261,7 +261,7 @@ def test_what_proves_a_substring_at_a_glance_is_in_the_text(said: list[dict[str,
             glanced = [row["id"] for row in store.search(where).rows]
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(text_proof, "_OF_VALUE", "0 and ?")
-                    patch.setattr(text_proof, "of_hit", lambda _: None)
+                patch.setattr(text_proof, "of_hit", lambda _: None)
                 assert [row["id"] for row in store.search(where).rows] == glanced
 
 

@@ -1,6 +1,7 @@
 """What a search for text finds is what reading every row finds: with an index, with a part of one, with none."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import connect, layout, text_index, text_search
+from eyelet_ingest.store import connect, layout, text_blooms, text_index, text_search
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from tests.store.words import QUESTIONS, SAID, Question, Said, payload
@@ -44,8 +45,22 @@ def add(store: Store, said: list[Said], first: int = 0) -> None:
     store.append(events, DAY.context)
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times of files are told apart by 10 ms here, some ticks of the system's clock."""
+    monkeypatch.setattr(text_blooms, "SETTLED_NS", 10_000_000)
+    monkeypatch.setattr(text_blooms, "LOOK_AGAIN_S", 0.0)
+
+
 def catch_up(store: Store) -> None:
+    """The index, and the filter of its words."""
     assert text_index.catch_up(store.root, DAY, 60_000).is_current
+    making = text_blooms.Making(store.root)
+    for _ in range(20):
+        time.sleep(0.012)
+        if making.make(DAY, time.perf_counter() + 60):
+            return
+    pytest.fail("the day is never settled")
 
 
 @contextmanager
