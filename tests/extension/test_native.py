@@ -1,15 +1,17 @@
 """The extension in a process of C: under sanitizers and valgrind, in many threads, and with allocations that fail."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from tests.extension import days
+from eyelet_ingest.store import layout
+from tests.extension import days, texts
 from tests.extension.native import ADDRESS, THREAD, Driver, driver, lines, valgrind
 from tests.extension.selects import Select, Selects, samples_of, seeded
 
 SOAK = bool(os.environ.get("EYELET_SOAK"))
-STEP = int(os.environ.get("EYELET_OOM_STEP", 1 if SOAK else 257))  # of so many allocations one fails
+STEP = int(os.environ.get("EYELET_OOM_STEP", 1 if SOAK else 401))  # of so many allocations one fails
 # One question of every kind: what is pushed down, merged, counted, sorted outside, and refused.
 CHOSEN = [
     Select("select * from hooks", "rows"),
@@ -31,6 +33,19 @@ CHOSEN = [
 ]
 # Of an ordinary table rowids are others.
 COMPARABLE = [one for one in CHOSEN if "select rowid" not in one.sql]
+
+
+# The text index over all days: found by a day's index, by reading, in one column, and not at all.
+WORDS = [
+    Select(f"select count(*) from texts where {what}", "rows")
+    for what in (
+        "texts match 'git push'",
+        "texts match 'pu* NOT git'",
+        "command match 'zebra'",
+        "texts match 'nowhere'",
+    )
+]
+NOTHING = Select("select count(*) from texts where texts match null", "rows")  # FTS5 calls it a mistake
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +83,26 @@ def test_no_address_and_no_value_is_out_of_bounds(address: Driver, made: days.Da
     assert address.run("compare", 0, lines(made, questions)) == (len(questions), 0)
 
 
+def test_nor_in_the_text_index_over_all_days(address: Driver, plainly: Driver, tmp_path: Path) -> None:
+    root = str(tmp_path / "root")
+    texts.fill(root)
+    setup = [
+        f"virtual {texts.table(root, 'texts')}",
+        """plain create virtual table texts using fts5 (command, other, tokenize="unicode61 remove_diacritics 2")""",
+    ]
+    for key in texts.KEYS:
+        setup += [
+            f"plain attach '{layout.db_path(root, key)}' as day",
+            f"plain insert into texts select command, other from ({texts.TEXT})".replace("''", "'").replace(
+                "from hooks", "from day.hooks"
+            ),
+            "plain detach day",
+        ]
+    asked = [*setup, *(f"{one.compared} {one.sql}" for one in WORDS)]
+    assert address.run("compare", 0, asked) == (len(WORDS), 0)
+    assert plainly.run("compare", 0, asked, under=valgrind()) == (len(WORDS), 0)
+
+
 def test_threads_that_share_nothing_race_for_nothing(
     tmp_path_factory: pytest.TempPathFactory, made: days.Days, questions: list[Select]
 ) -> None:
@@ -91,12 +126,15 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     with open(path, "wb") as file:
         file.write(b"no database " * 1_000)
     roots = f"root='{few.root}', root='{few.root}/none'"
+    texts.fill(f"{few.root}/texts", part=4)
     values = "sql='select id, count(*) as n from hooks group by src', columns='id integer, n integer'"
     return [
         *setup,
         f"virtual create virtual table counted using eyelet_partitions({values}, {roots}, context='alpha')",
         "virtual select count(*) from hooks",
-        *(f"{one.compared} {one.sql}" for one in CHOSEN),
+        f"virtual {texts.table(few.root + '/texts', 'texts')}",
+        f"virtual {texts.table(few.root, 'broken', more=', strict=1')}",
+        *(f"{one.compared} {one.sql}" for one in (*CHOSEN, *WORDS, NOTHING)),
         "rows select id, n from counted where n > 1 and id > 5",
         "rows select n, count(*) from counted group by n",
         "rows select context_name, date, table_name, path from eyelet_trouble",

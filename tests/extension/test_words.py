@@ -1,8 +1,6 @@
 """The text index over all days: what it finds does not depend on how far a day's own index has come.
 
-The days' text is made here by hand: id, and the columns `command` and `other`. Of each kind there is a day: one that is
-indexed whole, one whose last rows are not, one with rows that changed since, one without an index, and one that is
-damaged. The oracle is one FTS5 table of all texts.
+The oracle is one FTS5 table of all texts.
 """
 
 import os
@@ -12,79 +10,25 @@ from typing import Any
 
 import pytest
 
-from eyelet_ingest.store import connect, layout, schema
+from eyelet_ingest.store import connect, layout
+from tests.extension import texts
+from tests.extension.texts import KEYS, TEXT
 
 pytestmark = pytest.mark.skipif(
-    bool(connect.load_extension(connect.driver().connect(":memory:"))),
+    bool(connect.load_extension(connect.driver().connect(":memory:"), os.environ.get("EYELET_TEST_EXTENSION"))),
     reason="the extension is not built, or not loaded",
 )
 
-TEXT = "select id, json_extract(data, ''$.command'') as command, json_extract(data, ''$.other'') as other from hooks"
-KEYS = [layout.PartitionKey(context, 2026, day) for day in (60, 61, 62) for context in ("a", "b")]
 QUERIES = (
     *("git", "git push", '"git push"', "git NOT push", "pu*", "cafe", "command : push", "NEAR(git push, 1)", "nowhere"),
     *("zebra", "foo_bar", "^git"),
 )
-INDEXED = (
-    """create virtual table hooks_fts using fts5 (
-        command, other, content='', tokenize="unicode61 remove_diacritics 2"
-    )""",
-    "create table eyelet_text_gone (id integer primary key)",
-    "create trigger eyelet_text_put before insert on hooks when 0 begin select 1; end",
-    """create trigger eyelet_text_changed after update on hooks
-    begin insert or ignore into eyelet_text_gone values (old.id); end""",
-    """create trigger eyelet_text_deleted after delete on hooks
-    begin insert or ignore into eyelet_text_gone values (old.id); end""",
-)
-
-
-def _rows(key: layout.PartitionKey, at: int, count: int) -> list[tuple[Any, ...]]:
-    start = key.bounds_us[0]
-    words = ("git push", "git status", "push it", "café", "foo_bar baz", "x git y push")
-    rows = []
-    for number in range(at, at + count):
-        said, other = words[number % len(words)], words[number * 5 % len(words)]
-        data = f'{{"command": "{said}", "other": "{other} {key.context}"}}'
-        values = dict.fromkeys(schema.COLUMNS)
-        values |= {"id": start + number, "uid": (start + number).to_bytes(15, "big") + key.context.encode()}
-        values |= {"arrived": start + number, "timestamp": (start + number) / 1e6, "session_id": "s", "src": "x"}
-        values |= {"hook_type": "PostToolUse", "data": data, "meta": "{}"}
-        rows.append(tuple(values.values()))
-    return rows
-
-
-def _make(root: str, key: layout.PartitionKey, indexed: int, rows: int, version: int = 1) -> str:
-    """A day of so many rows, the first `indexed` of which its index knows; none: it has no index."""
-    path = layout.db_path(root, key)
-    conn = connect.open_writer(path)
-    schema.bring_up(conn, path, key.context, key.context, key.bounds_us)
-    conn.executemany(schema.INSERT, _rows(key, 0, rows))
-    if indexed:
-        for statement in INDEXED:
-            conn.execute(statement)
-        upto = key.bounds_us[0] + indexed - 1
-        sql = "insert into hooks_fts (rowid, command, other) select * from ({}) where id <= ?"
-        conn.execute(sql.format(TEXT.replace("''", "'")), (upto,))
-        facts = [("text:arrived", upto), ("text:version", version)]
-        conn.executemany("insert into eyelet_partition values (?, ?)", facts)
-    conn.close()
-    return path
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> str:
     made = str(tmp_path / "root")
-    whole, partly, changed, without, older, more = KEYS
-    _make(made, whole, 30, 30)
-    _make(made, partly, 20, 33)
-    path = _make(made, changed, 30, 30)
-    conn = connect.open_writer(path)
-    conn.execute("delete from hooks where id < ?", (changed.bounds_us[0] + 4,))
-    conn.execute("""update hooks set data = '{"command": "zebra"}' where id < ?""", (changed.bounds_us[0] + 9,))
-    conn.close()
-    _make(made, without, 0, 450)
-    _make(made, older, 10, 10, version=0)
-    _make(made, more, 5, 10)
+    texts.fill(made)
     return made
 
 
@@ -93,10 +37,7 @@ def conn(root: str) -> Iterator[Any]:
     made = connect.driver().connect(":memory:", isolation_level=None)
     assert not connect.load_extension(made, os.environ.get("EYELET_TEST_EXTENSION"))
     made.execute(f"create virtual table hooks using eyelet_partitions(table='hooks', root='{root}')")
-    made.execute(
-        f"create virtual table hooks_fts using fts_eyelet(content=\"hooks\", root='{root}', version=1, "
-        f"columns='command, other', text='{TEXT}')"
-    )
+    made.execute(texts.table(root))
     yield made
     made.close()
 
@@ -161,16 +102,13 @@ def test_a_mistake_in_the_query_is_the_statements_and_no_days(conn: Any, query: 
 
 def test_rows_that_a_days_index_knows_are_not_read(tmp_path: Path) -> None:
     root = str(tmp_path / "root")
-    _make(root, KEYS[0], 20, 20)
-    _make(root, KEYS[1], 20, 33)
+    texts.make(root, KEYS[0], 20, 20)
+    texts.make(root, KEYS[1], 20, 33)
     parts = "json_each(iif(hooks.id % 86400000000 < 20, ''no JSON'', ''[1]'')) as parts"
     text = f"{TEXT.replace('id,', 'hooks.id,')}, {parts} group by hooks.id".replace("''$.other''", "''$.none''")
     made = connect.driver().connect(":memory:", isolation_level=None)
-    connect.load_extension(made)
-    made.execute(
-        f"create virtual table hooks_fts using fts_eyelet(content=\"hooks\", root='{root}', version=1, "
-        f"columns='command, other', text='{text}')"
-    )
+    connect.load_extension(made, os.environ.get("EYELET_TEST_EXTENSION"))
+    made.execute(texts.table(root, text=text))
     found = made.execute("select count(*) from hooks_fts where hooks_fts match 'git'").fetchone()
     assert (made.execute("select error from eyelet_trouble").fetchall(), found) == ([], (28,))
     made.close()
