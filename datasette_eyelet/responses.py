@@ -10,7 +10,7 @@ from typing import Any
 from datasette import Response
 from jinja2 import ChoiceLoader, FileSystemLoader
 
-from datasette_eyelet import compat, instance
+from datasette_eyelet import compat, instance, navigation
 from datasette_eyelet.links import DAYS, SEARCH, STATIC
 from eyelet_ingest import redactors
 
@@ -29,6 +29,7 @@ async def page(datasette: Any, request: Any, template: str, context: dict[str, A
             "eyelet_static": static_urls(datasette),
             "search_url": str(datasette.urls.path(SEARCH)),
             "days_url": str(datasette.urls.path(DAYS)),
+            "navigation": navigation.bar(datasette, request),
         },
         request=request,
         view_name="eyelet",
@@ -103,10 +104,12 @@ def _environment(datasette: Any, request: Any) -> Any:
 
 
 def static_urls(datasette: Any) -> dict[str, str]:
-    """The URLs of our static files, each with the digest of what it holds: a new version is fetched at once."""
+    """The URLs of our static files by their names (`eyelet_css`, `eyelet_js`, …), each with the digest of what it
+    holds: a new version is fetched at once."""
     return {
         name.replace(".", "_"): f"{datasette.urls.path(STATIC)}/{name}?{_digest(name)}"
-        for name in ("eyelet.css", "day.css", "eyelet.js")
+        for name in os.listdir(os.path.join(HERE, "static"))
+        if name.endswith((".css", ".js"))
     }
 
 
