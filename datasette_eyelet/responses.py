@@ -16,17 +16,35 @@ from eyelet_ingest import redactors
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
+# In this order: menus and keys hold what the others build on. Every page has them all, and each does what it finds.
+SCRIPTS = (
+    "menus.js",
+    "keys.js",
+    "form.js",
+    "zone.js",
+    "folds.js",
+    "copy.js",
+    "brush.js",
+    "fragments.js",
+    "rows.js",
+    "parts.js",
+    "refresh.js",
+    "live.js",
+)
+
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 async def page(datasette: Any, request: Any, template: str, context: dict[str, Any], status: int = 200) -> Response:
     """A page of ours, inside Datasette's base template."""
     environment = _environment(datasette, request)
+    urls = static_urls(datasette)
     body = await datasette.render_template(
         environment.get_template(f"eyelet/{template}"),
         {
             **context,
-            "eyelet_static": static_urls(datasette),
+            "eyelet_static": urls,
+            "eyelet_scripts": [urls[name.replace(".", "_")] for name in SCRIPTS],
             "search_url": str(datasette.urls.path(SEARCH)),
             "days_url": str(datasette.urls.path(DAYS)),
             "navigation": navigation.bar(datasette, request),
@@ -34,6 +52,7 @@ async def page(datasette: Any, request: Any, template: str, context: dict[str, A
         request=request,
         view_name="eyelet",
     )
+    body = body.replace("<html>", '<html lang="en">', 1)  # 0.65's base page does not say it
     return Response.html(body, status=status, headers=_headers(_policy(environment)))
 
 
@@ -93,7 +112,7 @@ def _inline_scripts(environment: Any) -> list[str]:
 
 
 def _environment(datasette: Any, request: Any) -> Any:
-    """Datasette's Jinja environment, with our script file in the place of its inline one that closes menus (and, in
+    """Datasette's Jinja environment, with our script files in the place of its inline one that closes menus (and, in
     0.65, every opened row)."""
     base = compat.environment(datasette, request)
     overlays = instance.of(datasette).overlays
@@ -104,7 +123,7 @@ def _environment(datasette: Any, request: Any) -> Any:
 
 
 def static_urls(datasette: Any) -> dict[str, str]:
-    """The URLs of our static files by their names (`eyelet_css`, `eyelet_js`, …), each with the digest of what it
+    """The URLs of our static files by their names (`eyelet_css`, `menus_js`, …), each with the digest of what it
     holds: a new version is fetched at once."""
     return {
         name.replace(".", "_"): f"{datasette.urls.path(STATIC)}/{name}?{_digest(name)}"

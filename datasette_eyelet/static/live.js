@@ -1,0 +1,160 @@
+// New events as they arrive, on a page with [data-eyelet-stream]. They wait while one reads further down, or looks
+// elsewhere, or asks them to; what is too much is counted and said, and the page grows no further than ROWS_MAX.
+(() => {
+  "use strict";
+  const held = document.querySelector("[data-eyelet-stream]");
+  const body = document.querySelector("tbody[data-eyelet-live-rows]");
+  const status = document.querySelector("[data-eyelet-live-status]");
+  if (!held || !body || !status || !window.EventSource) { return; }
+  const ROWS_MAX = 500, WAITING_MAX = 200, AGAIN_MS = 1000, AGAIN_MOST_MS = 60000;
+  const TOP_PX = 120; // scrolled less than this is not reading further down
+
+  let waiting = [], more = 0, beyond = 0, arrived = 0, asked = false;
+  let source = null, last = "", tries = 0, timer = 0, state = "Connecting", over = false;
+
+  const said = document.createElement("span"), counted = document.createElement("span");
+  const pause = document.createElement("button"), show = document.createElement("button");
+  pause.type = show.type = "button";
+  show.className = "eyelet-live-show";
+  show.hidden = true;
+  counted.setAttribute("aria-live", "off"); // a voice that counts along is no help
+  status.classList.add("eyelet-live");
+  status.replaceChildren(said, " ", counted, " ", pause, " ", show);
+
+  const isReading = () => document.documentElement.scrollTop > TOP_PX || document.hidden
+    || (body.contains(document.activeElement) && document.activeElement !== document.body) || body.querySelector("details[open]") !== null;
+  const isPaused = () => asked || isReading();
+
+  const tell = () => {
+    const word = over ? state : state !== "Live" ? state : asked ? "Paused" : isReading() ? "Waiting" : "Live";
+    if (said.textContent !== word) { said.textContent = word; }
+    status.dataset.state = word.toLowerCase().split(/\W/)[0];
+    counted.textContent = [
+      `${arrived} new since the page came`,
+      beyond ? `${beyond} more arrived than are shown one by one` : "",
+    ].filter(Boolean).join(", ");
+    pause.textContent = asked ? "Go on" : "Pause";
+    pause.hidden = over;
+    show.hidden = waiting.length === 0;
+    show.textContent = `${waiting.length + more} new`;
+  };
+
+  const nodeOf = (html) => {
+    const made = document.createElement("template");
+    made.innerHTML = html; // the server's own row, escaped there; scripts in it would not run
+    return made.content.querySelector("tr");
+  };
+  const place = (event) => {
+    const row = nodeOf(event.html);
+    if (!row) { return; }
+    const table = body.closest("table");
+    const earlier = event.call
+      ? table.querySelector(`tr[data-eyelet-call="${CSS.escape(event.call)}"]`)
+      : row.id && document.getElementById(row.id);
+    if (earlier) { earlier.remove(); }
+    const first = body.querySelector(":scope > tr.eyelet-row");
+    if (first) { first.before(row); } else { body.append(row); }
+  };
+  const trim = () => {
+    const rows = body.closest("table").querySelectorAll(":scope > tbody > tr.eyelet-row");
+    for (let at = rows.length - 1; at >= ROWS_MAX; at -= 1) { rows[at].remove(); }
+    body.closest("table").querySelectorAll(":scope > tbody:not([data-eyelet-live-rows])").forEach((day) => {
+      if (!day.querySelector("tr.eyelet-row")) { day.remove(); }
+    });
+  };
+  const flush = () => {
+    const now = waiting;
+    waiting = [];
+    more = 0;
+    now.forEach(place);
+    trim();
+    tell();
+  };
+  const arrive = (event) => {
+    arrived += 1;
+    waiting.push(event);
+    if (waiting.length > WAITING_MAX) {
+      waiting.shift();
+      more += 1;
+    }
+    schedule();
+  };
+  // Many at once are one change of the page.
+  let scheduled = 0;
+  const schedule = () => {
+    if (scheduled) { return; }
+    scheduled = setTimeout(() => {
+      scheduled = 0;
+      if (isPaused()) { tell(); } else { flush(); }
+    }, 100);
+  };
+
+  const end = (why) => {
+    over = true;
+    state = why;
+    close();
+    tell();
+  };
+  const close = () => {
+    clearTimeout(timer);
+    if (source) { source.close(); }
+    source = null;
+  };
+  const answered = (event) => {
+    try { return JSON.parse(event.data); } catch { return {}; }
+  };
+  const connect = () => {
+    const url = new URL(held.dataset.eyeletStream, location.href);
+    if (last) { url.searchParams.set("after", last); }
+    source = new EventSource(url.href);
+    source.addEventListener("open", () => {
+      tries = 0;
+      state = "Live";
+      tell();
+    });
+    source.addEventListener("row", (event) => {
+      last = event.lastEventId || last;
+      arrive(answered(event));
+    });
+    source.addEventListener("beyond", (event) => {
+      last = event.lastEventId || last;
+      beyond += Number(answered(event).count) || 0;
+      schedule();
+    });
+    ["end", "refused"].forEach((name) => source.addEventListener(name, (event) => {
+      const { reason, retry } = answered(event);
+      if (retry) { retryLater(reason); } else { end(reason || "The server has ended this."); }
+    }));
+    source.addEventListener("error", () => {
+      if (!over) { retryLater("Not connected"); }
+    });
+  };
+  const retryLater = (why) => {
+    close();
+    tries += 1;
+    const waitMs = Math.min(AGAIN_MS * 2 ** (tries - 1), AGAIN_MOST_MS);
+    state = `${why || "Not connected"}, asking again in ${Math.ceil(waitMs / 1000)} s`;
+    tell();
+    timer = setTimeout(connect, waitMs);
+  };
+
+  pause.addEventListener("click", () => {
+    asked = !asked;
+    if (asked) { tell(); } else { show.click(); }
+  });
+  show.addEventListener("click", () => {
+    flush();
+    window.scrollTo({ top: 0 });
+  });
+  const look = () => {
+    if (waiting.length && !isPaused()) { flush(); } else { tell(); }
+  };
+  addEventListener("scroll", look, { passive: true });
+  document.addEventListener("visibilitychange", look);
+  document.addEventListener("focusout", () => setTimeout(look, 0));
+  body.addEventListener("toggle", look, true);
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => { if (event.persisted && !over) { connect(); } });
+  tell();
+  connect();
+})();
