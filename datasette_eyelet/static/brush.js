@@ -22,10 +22,11 @@
     return url.href;
   };
 
-  const brushed = (svg) => {
-    const since = Number(svg.dataset.since) / 1000, until = Number(svg.dataset.until) / 1000;
-    const plot = svg.querySelector("[data-eyelet-plot]");
-    if (!plot || !(until > since)) { return; }
+  const brushed = (held) => {
+    const since = Number(held.dataset.since) / 1000, until = Number(held.dataset.until) / 1000;
+    const plot = held.querySelector("[data-eyelet-plot]");
+    const svg = plot && plot.ownerSVGElement;
+    if (!svg || !(until > since)) { return; }
     const mark = document.createElementNS("http://www.w3.org/2000/svg", "rect");
     mark.setAttribute("class", "eyelet-brush");
     mark.setAttribute("aria-hidden", "true");
@@ -82,5 +83,5 @@
     });
   };
 
-  document.querySelectorAll("svg[data-eyelet-brush]").forEach(brushed);
+  document.querySelectorAll("[data-eyelet-brush]").forEach(brushed);
 })();

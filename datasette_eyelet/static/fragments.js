@@ -1,14 +1,15 @@
-// What is large is fetched when it is opened: [data-eyelet-fragment] in a <details> names the address of what is to stand
-// there. Until that comes, and where it does not, what the page brought stays.
+// What is large is fetched when it is opened: details[data-eyelet-detail] name the address (data-url) of what they hold, in
+// .eyelet-open. Until that comes, and where it does not, what the page brought stays there.
 (() => {
   "use strict";
-  const fill = async (held) => {
-    if (held.dataset.state) { return; }
+  const fill = async (details) => {
+    const held = details.querySelector(":scope > .eyelet-open");
+    if (!held || held.dataset.state) { return; }
     held.dataset.state = "asked";
     held.setAttribute("aria-busy", "true");
     held.querySelectorAll(":scope > .eyelet-failed").forEach((said) => said.remove());
     try {
-      held.replaceChildren(await eyelet.fetched(held.dataset.eyeletFragment));
+      held.replaceChildren(await eyelet.fetched(details.dataset.url));
       held.dataset.state = "whole";
     } catch (error) {
       const said = document.createElement("p");
@@ -20,13 +21,9 @@
     }
     held.removeAttribute("aria-busy");
   };
-  const opened = (details) => {
-    const held = details.querySelector(":scope > [data-eyelet-fragment]");
-    if (held && details.open) { fill(held); }
-  };
   // Toggles do not bubble.
   document.addEventListener("toggle", (event) => {
-    if (event.target.matches("details")) { opened(event.target); }
+    if (event.target.open && event.target.matches("details[data-eyelet-detail]")) { fill(event.target); }
   }, true);
-  document.querySelectorAll("details[open]").forEach(opened);
+  document.querySelectorAll("details[data-eyelet-detail][open]").forEach(fill);
 })();

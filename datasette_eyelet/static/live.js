@@ -1,28 +1,33 @@
-// New events as they arrive, on a page with [data-eyelet-stream]. They wait while one reads further down, or looks
+// New events as they arrive, where #eyelet-live names their address (data-url). They wait while one reads further down, or looks
 // elsewhere, or asks them to; what is too much is counted and said, and the page grows no further than ROWS_MAX.
 (() => {
   "use strict";
-  const held = document.querySelector("[data-eyelet-stream]");
-  const body = document.querySelector("tbody[data-eyelet-live-rows]");
-  const status = document.querySelector("[data-eyelet-live-status]");
-  if (!held || !body || !status || !window.EventSource) { return; }
+  const bar = document.getElementById("eyelet-live");
+  const table = document.querySelector("main table.eyelet-rows");
+  if (!bar || !bar.dataset.url || !table || !window.EventSource) { return; }
   const ROWS_MAX = 500, WAITING_MAX = 200, AGAIN_MS = 1000, AGAIN_MOST_MS = 60000;
   const TOP_PX = 120; // scrolled less than this is not reading further down
 
   let waiting = [], more = 0, beyond = 0, arrived = 0, asked = false;
   let source = null, last = "", tries = 0, timer = 0, state = "Connecting", over = false;
 
-  const said = document.createElement("span"), counted = document.createElement("span");
+  const body = document.createElement("tbody");
+  body.setAttribute("role", "rowgroup");
+  if (table.tBodies[0]) { table.tBodies[0].before(body); } else { table.append(body); }
+
+  const status = document.createElement("p");
+  const said = document.createElement("strong"), counted = document.createElement("span");
   const pause = document.createElement("button"), show = document.createElement("button");
+  status.className = "eyelet-live-status";
+  said.setAttribute("role", "status"); // the count is none: a voice that counts along is no help
   pause.type = show.type = "button";
   show.className = "eyelet-live-show";
   show.hidden = true;
-  counted.setAttribute("aria-live", "off"); // a voice that counts along is no help
-  status.classList.add("eyelet-live");
-  status.replaceChildren(said, " ", counted, " ", pause, " ", show);
+  status.append(said, " ", counted, " ", pause, " ", show);
+  bar.append(status);
 
   const isReading = () => document.documentElement.scrollTop > TOP_PX || document.hidden
-    || (body.contains(document.activeElement) && document.activeElement !== document.body) || body.querySelector("details[open]") !== null;
+    || body.contains(document.activeElement) || body.querySelector("details[open]") !== null;
   const isPaused = () => asked || isReading();
 
   const tell = () => {
@@ -47,19 +52,18 @@
   const place = (event) => {
     const row = nodeOf(event.html);
     if (!row) { return; }
-    const table = body.closest("table");
     const earlier = event.call
-      ? table.querySelector(`tr[data-eyelet-call="${CSS.escape(event.call)}"]`)
+      ? table.querySelector(`tr[data-call="${CSS.escape(event.call)}"]`)
       : row.id && document.getElementById(row.id);
     if (earlier) { earlier.remove(); }
     const first = body.querySelector(":scope > tr.eyelet-row");
     if (first) { first.before(row); } else { body.append(row); }
   };
   const trim = () => {
-    const rows = body.closest("table").querySelectorAll(":scope > tbody > tr.eyelet-row");
+    const rows = table.querySelectorAll(":scope > tbody > tr.eyelet-row");
     for (let at = rows.length - 1; at >= ROWS_MAX; at -= 1) { rows[at].remove(); }
-    body.closest("table").querySelectorAll(":scope > tbody:not([data-eyelet-live-rows])").forEach((day) => {
-      if (!day.querySelector("tr.eyelet-row")) { day.remove(); }
+    table.querySelectorAll(":scope > tbody").forEach((day) => {
+      if (day !== body && !day.querySelector("tr.eyelet-row")) { day.remove(); }
     });
   };
   const flush = () => {
@@ -104,7 +108,7 @@
     try { return JSON.parse(event.data); } catch { return {}; }
   };
   const connect = () => {
-    const url = new URL(held.dataset.eyeletStream, location.href);
+    const url = new URL(bar.dataset.url, location.href);
     if (last) { url.searchParams.set("after", last); }
     source = new EventSource(url.href);
     source.addEventListener("open", () => {
