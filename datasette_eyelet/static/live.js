@@ -69,6 +69,7 @@
   const flush = () => {
     const now = waiting;
     waiting = [];
+    beyond += more;
     more = 0;
     now.forEach(place);
     trim();
