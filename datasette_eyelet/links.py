@@ -10,6 +10,7 @@ from eyelet_ingest.store.layout import PartitionKey, key_for
 SEARCH = "/-/eyelet"
 SEARCH_JSON = "/-/eyelet.json"
 EVENT = "/-/eyelet/event"
+ROW = "/-/eyelet/row"
 OVERVIEW = "/-/eyelet/overview"
 SESSIONS = "/-/eyelet/sessions"
 SOURCES = "/-/eyelet/sources"
@@ -48,6 +49,11 @@ class Links:
     def event_from_here(self, context: str, event_id: int) -> str:
         """One event, from where a link leads back here."""
         return _with_query(self._event(context, event_id), self._here())
+
+    def fragment(self, context: str, event_id: int, *more: str) -> str:
+        """What an event opens to in the list, as HTML without a page around it; or a part of that."""
+        path = "/".join((str(self.path(ROW)), quote(context, safe=""), str(event_id), *more))
+        return _with_query(path, self._here())
 
     def event_json(self, context: str, event_id: int) -> str:
         return self._event(context, event_id) + ".json"
@@ -90,6 +96,16 @@ class Links:
     def without(self, name: str, value: str) -> str:
         """This search with one condition less."""
         return self.search([pair for pair in self.pairs if pair != (name, value)])
+
+    def excluded(self, name: str, value: str) -> str:
+        """This search without what has `value` for `name`."""
+        return self.search(
+            (*(pair for pair in self.pairs if pair not in ((name, value), (f"-{name}", value))), (f"-{name}", value))
+        )
+
+    def dropped(self, *names: str) -> str:
+        """This search without anything said of these names."""
+        return self.search([pair for pair in self.pairs if pair[0] not in names])
 
     def ranged(self, *times: tuple[str, str]) -> str:
         """This search over another range."""

@@ -30,7 +30,9 @@ SEVERAL = {
     "agent": "agent",
     "model": "model",
 }
-ONCE = (*RANGE_NAMES, "tz", "errors", "q", "by", "_size", "_next", "full")
+# How the page looks at what was found (look.py): no conditions
+LOOK = ("rows", "stack", "open", "more", "histogram", "facets", "live")
+ONCE = (*RANGE_NAMES, "tz", "errors", "q", "by", "_size", "_next", "full", *LOOK)
 # Conditions that can be dropped, as the page lists them
 CONDITIONS = (*SEVERAL, "errors", "q")
 ORDERS = ("time", "rank")
@@ -216,6 +218,11 @@ def _flag(name: str, given: dict[str, str]) -> bool:
 def is_on(value: str) -> bool:
     """Whether a switch that says this is on."""
     return value.lower() in _TRUE
+
+
+def is_switch(value: str) -> bool:
+    """Whether this says on or off."""
+    return value.lower() in _TRUE + _FALSE
 
 
 def _thawed(after: str, asked: Range) -> tuple[str, Range]:
