@@ -26,7 +26,7 @@
   status.append(said, " ", counted, " ", pause, " ", show);
   bar.append(status);
 
-  const isReading = () => document.documentElement.scrollTop > TOP_PX || document.hidden
+  const isReading = () => document.documentElement.scrollTop > TOP_PX
     || body.contains(document.activeElement) || body.querySelector("details[open]") !== null;
   const isPaused = () => asked || isReading();
 
@@ -52,9 +52,9 @@
   const place = (event) => {
     const row = nodeOf(event.html);
     if (!row) { return; }
-    const earlier = event.call
-      ? table.querySelector(`tr[data-call="${CSS.escape(event.call)}"]`)
-      : row.id && document.getElementById(row.id);
+    const call = event.call || row.dataset.call;
+    const earlier = (row.id && document.getElementById(row.id))
+      || (call && table.querySelector(`tr[data-call="${CSS.escape(call)}"]`));
     if (earlier) { earlier.remove(); }
     const first = body.querySelector(":scope > tr.eyelet-row");
     if (first) { first.before(row); } else { body.append(row); }
@@ -75,13 +75,12 @@
     trim();
     tell();
   };
-  const arrive = (event) => {
-    arrived += 1;
-    waiting.push(event);
-    if (waiting.length > WAITING_MAX) {
-      waiting.shift();
-      more += 1;
-    }
+  const arrive = ({ rows = [], more: passed = 0 }) => {
+    arrived += rows.length;
+    beyond += passed;
+    waiting.push(...rows);
+    more += Math.max(waiting.length - WAITING_MAX, 0);
+    waiting.splice(0, waiting.length - WAITING_MAX);
     schedule();
   };
   // Many at once are one change of the page.
@@ -94,53 +93,70 @@
     }, 100);
   };
 
+  const close = () => {
+    clearTimeout(timer);
+    if (source) { source.close(); }
+    source = null;
+  };
   const end = (why) => {
     over = true;
     state = why;
     close();
     tell();
   };
-  const close = () => {
-    clearTimeout(timer);
-    if (source) { source.close(); }
-    source = null;
-  };
-  const answered = (event) => {
-    try { return JSON.parse(event.data); } catch { return {}; }
-  };
-  const connect = () => {
-    const url = new URL(bar.dataset.url, location.href);
-    if (last) { url.searchParams.set("after", last); }
-    source = new EventSource(url.href);
-    source.addEventListener("open", () => {
-      tries = 0;
-      state = "Live";
-      tell();
-    });
-    source.addEventListener("row", (event) => {
-      last = event.lastEventId || last;
-      arrive(answered(event));
-    });
-    source.addEventListener("beyond", (event) => {
-      last = event.lastEventId || last;
-      beyond += Number(answered(event).count) || 0;
-      schedule();
-    });
-    ["end", "refused"].forEach((name) => source.addEventListener(name, (event) => {
-      const { reason, retry } = answered(event);
-      if (retry) { retryLater(reason); } else { end(reason || "The server has ended this."); }
-    }));
-    source.addEventListener("error", () => {
-      if (!over) { retryLater("Not connected"); }
-    });
-  };
   const retryLater = (why) => {
     close();
     tries += 1;
     const waitMs = Math.min(AGAIN_MS * 2 ** (tries - 1), AGAIN_MOST_MS);
-    state = `${why || "Not connected"}, asking again in ${Math.ceil(waitMs / 1000)} s`;
+    state = `${why || "Not connected"}: asking again in ${Math.ceil(waitMs / 1000)} s`;
     tell();
     timer = setTimeout(connect, waitMs);
+  };
+  const address = () => {
+    const url = new URL(bar.dataset.url, location.href);
+    if (last) { url.searchParams.set("_after", last); }
+    return url.href;
+  };
+  // An EventSource does not say why it was refused; the same question by fetch does.
+  const refused = async () => {
+    const giveUp = new AbortController();
+    try {
+      const answer = await fetch(address(), { credentials: "same-origin", signal: giveUp.signal });
+      if (answer.ok) { return retryLater(""); }
+      const { error } = await answer.json().catch(() => ({}));
+      const why = error || `The server answers ${answer.status}`;
+      if (answer.status === 429 || answer.status >= 500) { retryLater(why); } else { end(why); }
+    } catch {
+      retryLater("");
+    } finally {
+      giveUp.abort();
+    }
+  };
+  const told = (event) => {
+    last = event.lastEventId || last;
+    try { return JSON.parse(event.data); } catch { return {}; }
+  };
+  const connect = () => {
+    close();
+    source = new EventSource(address());
+    source.addEventListener("open", (event) => {
+      if (event.data) { told(event); } // the server's own first message, beside the browser's of that name
+      tries = 0;
+      state = "Live";
+      tell();
+    });
+    source.addEventListener("rows", (event) => arrive(told(event)));
+    source.addEventListener("beat", told);
+    source.addEventListener("end", (event) => {
+      const { reason, retry } = told(event);
+      if (retry) { retryLater(reason); } else { end(reason || "The server has ended this."); }
+    });
+    source.addEventListener("error", () => {
+      if (over || !source) { return; }
+      const isRefused = source.readyState === EventSource.CLOSED;
+      close();
+      if (isRefused) { refused(); } else { retryLater(""); }
+    });
   };
 
   pause.addEventListener("click", () => {
@@ -155,11 +171,24 @@
     if (waiting.length && !isPaused()) { flush(); } else { tell(); }
   };
   addEventListener("scroll", look, { passive: true });
-  document.addEventListener("visibilitychange", look);
   document.addEventListener("focusout", () => setTimeout(look, 0));
   body.addEventListener("toggle", look, true);
+  // A browser has six connections for a server: a window that nobody sees gives its own back.
+  const seen = () => {
+    if (over) { return; }
+    if (document.hidden) {
+      close();
+      state = "Hidden";
+      tell();
+    } else {
+      state = "Connecting";
+      connect();
+      look();
+    }
+  };
+  document.addEventListener("visibilitychange", seen);
   addEventListener("pagehide", close);
-  addEventListener("pageshow", (event) => { if (event.persisted && !over) { connect(); } });
+  addEventListener("pageshow", (event) => { if (event.persisted) { seen(); } });
   tell();
-  connect();
+  seen();
 })();
