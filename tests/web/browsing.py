@@ -1,13 +1,12 @@
-"""A browser on a running server: one of each for all tests of a file. A file of tests names the fixtures it imports:
+"""A browser on a running server: one of each for all tests of a file, as the fixtures `browsed` and `visit`.
 
-    from tests.web.browsing import chromium, site, visit  # noqa: F401  they are fixtures
-
-`site` holds the context `work`, of yesterday noon: CALLS calls, a second each, one a minute, the last ones newest, in
-four sessions; each tenth failed; a prompt before them all; and the context `demo`, the demonstration of three days.
+`browsed` holds the context `work`, of yesterday noon: CALLS calls, a second each, one a minute, the last ones newest,
+in four sessions; each tenth failed; a prompt before them all; and the context `demo`, the demonstration of three days.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -20,14 +19,37 @@ import pytest
 from eyelet_ingest import demo
 from eyelet_ingest.events import Event
 from eyelet_ingest.store.store import Store
-from tests.web.conftest import DAY_US, Served
-from tests.web.test_browser import ARGUMENTS, CHROMIUM, REFUSED, WIDE, missing
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WIDE = {"width": 1400, "height": 900}
+NARROW = {"width": 390, "height": 844}
+
+REFUSED = "status of 400"  # Chromium notes each page that answers wrong input
 CALLS = 40
+DAY_US = 86_400_000_000
 MINUTE_US = 60_000_000
 DOWN = ("net::ERR_", "Failed to load resource")  # what a browser notes of a server that is down, or refuses
 
 Visit = Callable[..., Any]
+
+
+def missing() -> str:
+    if not CHROMIUM:
+        return "no chromium is installed"
+    try:
+        import playwright.sync_api  # noqa: F401  only whether it is there
+    except ImportError:
+        return "playwright is not installed"
+    return ""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +70,7 @@ def chromium() -> Iterator[Any]:
 class BrowsedSite:
     """A running `eyelet serve`: `url` of its search page, its `root`, the moment of its first call in `work`."""
 
-    def __init__(self, root: str, served: Served, noon_us: int) -> None:
+    def __init__(self, root: str, served: Any, noon_us: int) -> None:
         self.root, self.served, self.noon_us = root, served, noon_us
         self.url = served.search_url
         self.signed_in: Any = None
@@ -59,8 +81,10 @@ class BrowsedSite:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[BrowsedSite]:
+def browsed(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[BrowsedSite]:
     home = tmp_path_factory.mktemp("browsed")
+    from tests.web.conftest import Served
+
     root = str(home / "root")
     now_us = time.time_ns() // 1_000
     noon_us = now_us // DAY_US * DAY_US - DAY_US // 2
@@ -146,26 +170,28 @@ def call(at_us: int, number: int) -> Iterator[Event]:
 
 
 @pytest.fixture
-def visit(chromium: Any, site: BrowsedSite) -> Iterator[Visit]:
-    """Opens a page, signed in: `visit("?range=7d")`, `visit("/sessions")`; keywords as for a browser context. Every
-    message on the console fails the test, but that a page was refused, and with `down` that the server was not there."""
+def visit(chromium: Any, browsed: BrowsedSite) -> Iterator[Visit]:
+    """Opens a page, signed in: `visit("?range=7d")`, `visit("/sessions")`; keywords as for a browser context.
+
+    Every message on the console fails the test, but that a page was refused, and with `down` that there was no server.
+    """
     contexts: list[Any] = []
     complaints: list[str] = []
     expected = [REFUSED]
 
     def opened(path: str = "", *, down: bool = False, **options: Any) -> Any:
         expected.extend(DOWN if down else ())
-        given = {"viewport": WIDE, "timezone_id": "UTC", "storage_state": site.signed_in, **options}
+        given = {"viewport": WIDE, "timezone_id": "UTC", "storage_state": browsed.signed_in, **options}
         context = chromium.new_context(**given)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("console", lambda message: complaints.append(f"{message.type}: {message.text} {message.location}"))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        if site.signed_in is None:
-            page.goto(site.served.sign_in_url)
-            site.signed_in = context.storage_state()
-        page.goto(site.at(path))
+        if browsed.signed_in is None:
+            page.goto(browsed.served.sign_in_url)
+            browsed.signed_in = context.storage_state()
+        page.goto(browsed.at(path))
         return page
 
     yield opened
