@@ -34,6 +34,8 @@ _TOOL_INPUT = {
     "Skill": ("skill", "command"),
     "SlashCommand": ("command",),
 }
+# The tools whose line says how many lines they change.
+_CHANGES = frozenset(("Edit", "MultiEdit", "Write", "NotebookEdit", "apply_patch", "ApplyPatch"))
 # What an event without a tool says, in order of weight.
 _EVENT = (
     "prompt",
@@ -88,6 +90,19 @@ def synopsis(row: Mapping[str, object]) -> str:
         texts = chain(_mapped_message(row.get("meta")), texts)
     lines = (_one_line(text) for text in texts)
     return next(filter(None, lines), "") or _one_line(str(row.get("hook_type") or ""))
+
+
+def of_call(question: Mapping[str, object], row: Mapping[str, object]) -> str:
+    """What a call was asked to do, and why it failed where the row `row` of its answer says so."""
+    said = synopsis(question)
+    if row.get("status") not in ("error", "interrupted", "denied"):
+        return said
+    return _one_line(f"{said} — {synopsis(row)}")
+
+
+def counts_lines(row: Mapping[str, object]) -> bool:
+    """Whether the line says how many lines of a file a call changes, which only a whole payload tells."""
+    return row.get("tool_name") in _CHANGES
 
 
 def _mapped_message(meta: object) -> Iterator[str]:
@@ -285,6 +300,11 @@ def _one_line(text: str) -> str:
         line = line[: LENGTH - 1].rstrip() + "…"
     # Half of a pair may stand where `data` was cut; no encoding could say it.
     return line if line.isascii() else line.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def payload_of(data: object) -> object:
+    """The value of a payload's JSON, or of as much of it as is there where it was cut; None where it is none."""
+    return _payload(data)
 
 
 def _payload(data: object) -> object:
