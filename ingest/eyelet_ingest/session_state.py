@@ -1,0 +1,124 @@
+"""What a session does now, or waits for, as far as its latest events tell; and what it was begun for. Pure.
+
+Takes rows as `store.sessions` gives them: newest first, `data` perhaps cut. What is told is recorded text.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from eyelet_ingest.synopsis import synopsis
+
+Row = Mapping[str, object]
+
+WORKING, WAITING, IDLE, SILENT, ENDED = "working", "waiting", "idle", "silent", "ended"
+STATES = (WAITING, WORKING, IDLE, SILENT, ENDED)  # those first that may need somebody
+
+SILENT_US = 15 * 60_000_000  # nothing was heard for so long: it was stopped, or thinks very long
+RUNNING_US = 3_600_000_000  # the same while a call runs
+
+# Events as each agent names them, in lower case (docs/events.md).
+_ENDS = frozenset(("sessionend", "session.shutdown", "session_shutdown", "shutdown_complete"))
+_RESTS = frozenset(
+    (
+        *("stop", "stopfailure", "afteragent", "agentstop", "agent-turn-complete", "task_complete", "turn_aborted"),
+        *("session.idle", "turn_complete", "turn.completed", "abort", "teammateidle", "errorocurred", "session.error"),
+    )
+)
+_QUESTIONS = frozenset(("askuserquestion", "exitplanmode", "request_user_input", "ask_user", "question"))
+# What is written beside the work: it tells nothing of whether the work goes on.
+_BESIDE = frozenset(
+    (
+        *("progress", "attachment", "system", "summary", "queue-operation", "file-history-snapshot", "last-prompt"),
+        *("token_count", "turn_context", "session_meta", "messagedisplay", "configchange", "instructionsloaded"),
+        *("filechanged", "setup", "history", "ai-title", "custom-title", "session", "usage", "assistant.usage"),
+    )
+)
+# How texts begin that stand where a prompt would, and were written by no person.
+_NOTES = (
+    "<",
+    "caveat: the messages below",
+    "# agents.md instructions",
+    "[request interrupted",
+    "this session is being",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`name` is one of STATES; `what` one line of what it is about, since `since_us`; `row` the event that says so."""
+
+    name: str
+    what: str
+    since_us: int
+    row: Row | None = None
+
+
+def state_of(latest: Sequence[Row], last_us: int, now_us: int) -> State:
+    """The state of a session with these latest events, newest first, the last of which was at `last_us`."""
+    for at, row in enumerate(latest):
+        kind = _kind(row)
+        if kind in _BESIDE or row.get("origin") == "otlp":
+            continue
+        since_us = _time(row)
+        if kind in _ENDS:
+            return State(ENDED, synopsis(row), since_us, row)
+        if kind in _RESTS and not row.get("agent_id"):
+            return State(IDLE, synopsis(row), since_us, row)
+        if kind == "notification" and "permission" not in _words(row):
+            if "idle" in _words(row) or "waiting for your input" in _words(row):
+                return State(IDLE, synopsis(row), since_us, row)
+            continue
+        asked = _asked(latest[at:])
+        if asked is not None:
+            return State(WAITING, synopsis(asked), _time(asked), asked)
+        return _working(row, now_us)
+    return State(SILENT, "", last_us)
+
+
+def failure_of(latest: Sequence[Row]) -> Row | None:
+    """The newest of these events that failed."""
+    return next((row for row in latest if row.get("error") == 1), None)
+
+
+def prompt_of(prompts: Sequence[Row]) -> str:
+    """What a session was begun for: the first of these events that a person wrote, in one line; "" where none was."""
+    for row in prompts:
+        text = synopsis(row)
+        if text and text != row.get("hook_type") and not text.lower().startswith(_NOTES):
+            return text
+    return ""
+
+
+def _working(row: Row, now_us: int) -> State:
+    runs = row.get("status") == "pending"
+    silent = now_us - _time(row) > (RUNNING_US if runs else SILENT_US)
+    return State(SILENT if silent else WORKING, synopsis(row), _time(row), row)
+
+
+def _asked(latest: Sequence[Row]) -> Row | None:
+    """The event that asks a person something, and after which its agent did nothing."""
+    went_on: set[object] = set()
+    for row in latest:
+        kind, agent = _kind(row), row.get("agent_id")
+        if kind in _BESIDE or row.get("origin") == "otlp" or agent in went_on:
+            continue
+        if kind == "notification":
+            continue  # it tells of the request before it
+        asks = ("permission" in kind and "request" in kind) or kind == "elicitation"
+        if asks or (row.get("status") == "pending" and str(row.get("tool_name")).lower() in _QUESTIONS):
+            return row
+        went_on.add(agent)
+    return next((row for row in latest[:1] if _kind(row) == "notification"), None)
+
+
+def _kind(row: Row) -> str:
+    return str(row.get("hook_type") or "").lower()
+
+
+def _words(row: Row) -> str:
+    """What a notification says, its type and its text."""
+    return str(row.get("data") or "")[:2_000].lower()
+
+
+def _time(row: Row) -> int:
+    return int(str(row.get("id")))
