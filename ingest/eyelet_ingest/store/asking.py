@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.export import Export
     from eyelet_ingest.store.facets import Facets
     from eyelet_ingest.store.histogram import Histogram
-    from eyelet_ingest.store.sessions import Sessions
     from eyelet_ingest.store.session import Session
+    from eyelet_ingest.store.sessions import Sessions
     from eyelet_ingest.store.sources import Sources
     from eyelet_ingest.store.tail import Tail
     from eyelet_ingest.store.usage import Usage
