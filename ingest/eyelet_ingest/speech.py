@@ -1,8 +1,8 @@
 """What a record says, and what kind of saying it is: a prompt, an answer, a thought, a question for leave. Pure.
 
-Takes the redacted payload of a hook, of a line of a transcript of any agent, or of a record of telemetry, as the sources
-keep them (`sources/`, where the shapes are described and cited). A tool's call is not said here: it has columns of its
-own. What is said is recorded text, and as hostile as that.
+Takes the redacted payload of a hook, of a line of a transcript of any agent, or of a record of telemetry, as the
+sources keep them (`sources/`, where the shapes are described and cited). A tool's call is not said here: it has columns
+of its own. What is said is recorded text, and as hostile as that.
 """
 
 import re
@@ -114,7 +114,7 @@ _STOPPED = "[Request interrupted by user"
 
 
 def told(origin: str, hook_type: str, role: str, payload: object) -> Iterator[Said]:
-    """All that a record says, in its order. Takes any payload; one that says nothing that is known is a NOTE or QUIET."""
+    """All that a record says, in its order. Takes any payload; one that says nothing known is a NOTE or QUIET."""
     said: Record = payload if isinstance(payload, dict) else {}
     if origin == "hook":
         yield from _hook(hook_type.lower(), said)

@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.store.answers import Partitions, Row
@@ -27,8 +28,8 @@ REST_US = 300_000_000  # a longer time without an event is a pause, not work
 
 @dataclass(slots=True)
 class Agent:
-    """One subagent: `id` is its own, "" that of the session itself. `parent` is the subagent that started it, `call` the
-    key of the step that did, "" where nothing tells. `name` is its kind or its task, as far as is known."""
+    """One subagent: `id` is its own, "" that of the session itself. `parent` is the subagent that started it, `call`
+    the key of the step that did, "" where nothing tells. `name` is its kind or its task, as far as is known."""
 
     id: str
     parent: str = ""
@@ -152,7 +153,7 @@ def _made(session_id: str, story: Story, is_cut: bool, question: Search) -> Sess
     steps = story.steps
     agents = _agents(story)
     times = sorted({us for step in steps for us in (step.at_us, step.last_us)})
-    pauses = [(a, b) for a, b in zip(times, times[1:], strict=False) if b - a > REST_US]
+    pauses = [(a, b) for a, b in pairwise(times) if b - a > REST_US]
     totals = _totals(story, pauses)
     names = {name: tuple(sorted(values)) for name, values in story.names.items()}
     return Session(

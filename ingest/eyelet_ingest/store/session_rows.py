@@ -59,7 +59,8 @@ def _first_of(paths: tuple[str, ...]) -> str:
     return f"coalesce({', '.join(f'json_extract(data, {one!r})' for one in paths)})"
 
 
-# What is read of a payload: nothing of what only machines read, nor of a call's question and answer, which have columns.
+# What is read of a payload: nothing of what only machines read, nor of a call's question and answer, which have
+# columns.
 _SAID = f"""case
     when loglevel = 'debug' or hook_type in ({_marks(_QUIET)}) then null
     when lower(hook_type) glob '*permission*request*' then substr(data, 1, {SAID_CHARS})

@@ -131,7 +131,8 @@ class Story:
         self.steps.sort(key=lambda step: step.position)
         self._number()
         self._adopt()
-        self._unnamed.clear(), self._waiting.clear(), self._calls.clear(), self._open.clear()
+        for held in (self._unnamed, self._waiting, self._calls, self._open):
+            held.clear()
 
     def _name(self, part: Part, one: Witness) -> None:
         found = (part.context, one.agent, one.model, one.project_dir, one.git_branch, part.root)
@@ -253,7 +254,7 @@ class Story:
         self.steps.sort(key=lambda step: step.position)
 
     def _adopt(self) -> None:
-        """Say of each subagent that no call names which call has started it: the last one that was open when it began."""
+        """Say of each subagent that no call names which call has started it: the last that was open when it began."""
         named = {step.child for step in self.steps if step.kind == CALL and step.child}
         open_calls: list[Step] = []
         for step in self.steps:
