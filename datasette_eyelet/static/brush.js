@@ -15,18 +15,29 @@
   const zoomed = (sinceMs, untilMs) => {
     const unit = untilMs - sinceMs < 10000 ? 1 : 1000;
     const url = new URL(location.href);
-    ["range", "_next", "after", "live"].forEach((name) => url.searchParams.delete(name));
+    ["range", "_next", "after", "before", "at", "live"].forEach((name) => url.searchParams.delete(name));
     url.searchParams.set("from", iso(Math.floor(sinceMs / unit) * unit));
     url.searchParams.set("to", iso(Math.ceil(untilMs / unit) * unit));
     url.hash = "";
     return url.href;
   };
 
+  // Fraction of the picture → moment; `scale` are rising pairs of both, for pictures that shorten pauses.
+  const moment = (scale, at) => {
+    const above = Math.max(scale.findIndex(([fraction]) => fraction >= at), 1);
+    const [[left, sinceMs], [right, untilMs]] = [scale[above - 1], scale[above]];
+    return right > left ? sinceMs + ((at - left) / (right - left)) * (untilMs - sinceMs) : untilMs;
+  };
+  const scaleOf = (held) => {
+    const pairs = (held.dataset.scale || `0,${held.dataset.since} 1,${held.dataset.until}`).trim().split(/\s+/);
+    return pairs.map((pair) => pair.split(",").map(Number)).map(([fraction, us]) => [fraction, us / 1000]);
+  };
+
   const brushed = (held) => {
-    const since = Number(held.dataset.since) / 1000, until = Number(held.dataset.until) / 1000;
+    const scale = scaleOf(held);
     const plot = held.querySelector("[data-eyelet-plot]");
     const svg = plot && plot.ownerSVGElement;
-    if (!svg || !(until > since)) { return; }
+    if (!svg || !(scale[scale.length - 1][1] > scale[0][1])) { return; }
     const mark = document.createElementNS("http://www.w3.org/2000/svg", "rect");
     mark.setAttribute("class", "eyelet-brush");
     mark.setAttribute("aria-hidden", "true");
@@ -75,7 +86,7 @@
       if (!wasDragged) { return; }
       svg.addEventListener("click", swallow, { capture: true, once: true });
       setTimeout(() => svg.removeEventListener("click", swallow, { capture: true }), 0);
-      if (left < right) { location.assign(zoomed(since + left * (until - since), since + right * (until - since))); }
+      if (left < right) { location.assign(zoomed(moment(scale, left), moment(scale, right))); }
     });
     svg.addEventListener("pointercancel", end);
     document.addEventListener("keydown", (event) => {
