@@ -8,7 +8,8 @@ eyelet.keys = {};
   const toggle = help && help.querySelector("input[name=keys]");
   let on = eyelet.remembered("keys", "on") === "on";
 
-  const TYPED = "textarea, select, [contenteditable], input:not([type=checkbox], [type=radio], [type=button], [type=submit])";
+  const PRESSED = "[type=checkbox], [type=radio], [type=button], [type=submit]";
+  const TYPED = `textarea, select, [contenteditable], input:not(${PRESSED})`;
   const isShown = (element) => element.getClientRects().length > 0;
   const controlOf = (key) => [...document.querySelectorAll("main [aria-keyshortcuts]")].find(
     (element) => isShown(element) && element.getAttribute("aria-keyshortcuts").split(" ").includes(key),

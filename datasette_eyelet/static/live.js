@@ -1,5 +1,5 @@
-// New events as they arrive, where #eyelet-live names their address (data-url). They wait while one reads further down, or looks
-// elsewhere, or asks them to; what is too much is counted and said, and the page grows no further than ROWS_MAX.
+// New events as they arrive, where #eyelet-live names their address (data-url). They wait while one reads further down,
+// or asks them to; what is too much is counted and said, and the page grows no further than ROWS_MAX.
 (() => {
   "use strict";
   const bar = document.getElementById("eyelet-live");

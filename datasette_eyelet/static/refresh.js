@@ -1,5 +1,5 @@
-// What is to be current asks again by itself: [data-eyelet-refresh] says after how many seconds. Never behind one's back:
-// not in a hidden window, nor while one is in it or has opened something of it.
+// What is to be current asks again by itself: [data-eyelet-refresh] says after how many seconds. Never behind one's
+// back: not in a hidden window, nor while one is in it or has opened something of it.
 (() => {
   "use strict";
   const LEAST_S = 2;

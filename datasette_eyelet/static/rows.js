@@ -46,7 +46,8 @@
     let here = at(rows);
     if (here < 0 && step < 0) { here = rows.length; }
     do { here += step; } while (rows[here] && !rows[here].classList.contains("failed"));
-    if (rows[here]) { goTo(rows[here]); } else { eyelet.say(`No ${step > 0 ? "further" : "earlier"} error on this page.`); }
+    if (rows[here]) { return goTo(rows[here]); }
+    eyelet.say(`No ${step > 0 ? "further" : "earlier"} error on this page.`);
   };
   const session = () => {
     const link = current && current.querySelector("[data-eyelet-session]");
@@ -54,11 +55,18 @@
       eyelet.say(current ? "This one is of no session." : "Choose a row first, with j and k.");
     }
   };
-  Object.assign(eyelet.keys, { j: () => stepped(1), k: () => stepped(-1), e: () => failed(1), E: () => failed(-1), o: session });
+  Object.assign(eyelet.keys, {
+    j: () => stepped(1),
+    k: () => stepped(-1),
+    e: () => failed(1),
+    E: () => failed(-1),
+    o: session,
+  });
 
   const here = () => decodeURIComponent(location.hash.slice(1));
   const keep = (row) => {
-    const opened = all().filter((one) => detailsOf(one) && detailsOf(one).open).map((one) => one.id).slice(0, OPENED_MAX);
+    const isOpen = (one) => detailsOf(one) && detailsOf(one).open;
+    const opened = all().filter(isOpen).map((one) => one.id).slice(0, OPENED_MAX);
     const last = detailsOf(row).open ? row.id : opened.includes(here()) ? here() : "";
     const hash = last ? `#${encodeURIComponent(last)}` : "";
     history.replaceState({ ...history.state, opened }, "", location.pathname + location.search + hash);
