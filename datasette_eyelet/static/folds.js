@@ -1,10 +1,12 @@
-// What somebody folded away stays so in this browser, where the URL says nothing else.
+// What somebody folded away, or unfolded, stays so in this browser: details, or a box to check, with data-eyelet-fold.
 (() => {
   "use strict";
-  document.querySelectorAll("details[data-eyelet-fold]").forEach((fold) => {
-    const name = `fold.${fold.dataset.eyeletFold}`;
+  document.querySelectorAll("[data-eyelet-fold]").forEach((fold) => {
+    const name = `fold.${fold.dataset.eyeletFold}`, state = fold.matches("details") ? "open" : "checked";
     const was = eyelet.remembered(name, "");
-    if (was) { fold.open = was === "open"; }
-    fold.addEventListener("toggle", () => eyelet.remember(name, fold.open ? "open" : "closed"));
+    if (was) { fold[state] = was === "open"; }
+    const keep = () => eyelet.remember(name, fold[state] ? "open" : "closed");
+    fold.addEventListener("toggle", keep);
+    fold.addEventListener("change", keep);
   });
 })();

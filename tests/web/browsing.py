@@ -34,6 +34,7 @@ WIDE = {"width": 1400, "height": 900}
 NARROW = {"width": 390, "height": 844}
 
 REFUSED = "status of 400"  # Chromium notes each page that answers wrong input
+FORBIDDEN = "status of 403"
 CALLS = 40
 DAY_US = 86_400_000_000
 MINUTE_US = 60_000_000
@@ -177,7 +178,7 @@ def visit(chromium: Any, browsed: BrowsedSite) -> Iterator[Visit]:
     """
     contexts: list[Any] = []
     complaints: list[str] = []
-    expected = [REFUSED]
+    expected = [REFUSED, FORBIDDEN]
 
     def opened(path: str = "", *, down: bool = False, **options: Any) -> Any:
         expected.extend(DOWN if down else ())
