@@ -6,8 +6,8 @@ from typing import Any
 
 from datasette_eyelet import api, day_gate, permissions
 from datasette_eyelet.api import hook, otlp
-from datasette_eyelet.links import DAYS, SEARCH
-from datasette_eyelet.pages import calls_json, days, event, search, search_json
+from datasette_eyelet.links import DAYS, ROW, SEARCH, SESSIONS
+from datasette_eyelet.pages import calls_json, days, event, live, row, search, search_json, sessions
 from datasette_eyelet.problems import problem, refusal
 from eyelet_ingest.errors import BadInput, EyeletError
 
@@ -37,7 +37,14 @@ def _guarded(view: View, *, as_json: bool) -> View:
 # Behind the gate, which asked already
 _DAY = (rf"^{day_gate.ANSWER}$", day_gate.answer)
 
+_ROW = rf"^{ROW}/(?P<context>[^/]+)/(?P<id>[^/]+)"
 _EVENT = r"^/-/eyelet/event/(?P<context>[^/]+)/(?P<id>[^/]+?)"
+
+
+def _page(path: str, view: View, json_view: View) -> list[tuple[str, View]]:
+    """A page and the JSON beside it."""
+    return [(rf"^{path}$", _guarded(view, as_json=False)), (rf"^{path}\.json$", _guarded(json_view, as_json=True))]
+
 
 ROUTES: list[tuple[str, View]] = [
     _DAY,
@@ -45,9 +52,13 @@ ROUTES: list[tuple[str, View]] = [
     (r"^/-/eyelet\.json$", _guarded(search_json.view, as_json=True)),
     (rf"^{DAYS}$", _guarded(days.view, as_json=False)),
     (r"^/-/eyelet/days\.json$", _guarded(days.json_view, as_json=True)),
+    *_page(SESSIONS, sessions.view, sessions.json_view),
     (r"^/-/eyelet/calls\.json$", _guarded(calls_json.view(calls_json.calls), as_json=True)),
     (r"^/-/eyelet/usage\.json$", _guarded(calls_json.view(calls_json.usage), as_json=True)),
     (r"^/-/eyelet/completeness\.json$", _guarded(calls_json.view(calls_json.completeness), as_json=True)),
+    (r"^/-/eyelet/live$", _guarded(live.view, as_json=True)),
+    (_ROW + "/around$", _guarded(row.around_view, as_json=False)),
+    (_ROW + "$", _guarded(row.view, as_json=False)),
     (_EVENT + r"\.json$", _guarded(event.json_view, as_json=True)),
     (_EVENT + "$", _guarded(event.view, as_json=False)),
     *hook.ROUTES,

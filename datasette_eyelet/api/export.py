@@ -49,7 +49,7 @@ class _Answer:
         try:
             with door.room(self.datasette, "export"):
                 await self._audit("export.begin", self.facts)
-                gone = asyncio.ensure_future(_gone(self.request.receive))
+                gone = asyncio.ensure_future(until_gone(self.request.receive))
                 try:
                     await self._stream(send, gone)
                 finally:
@@ -103,7 +103,7 @@ def _piece(rows: Iterator[Row], compressor: Any) -> tuple[bytes, bool]:
     return b"".join(parts), count < PIECE_EVENTS
 
 
-async def _gone(receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+async def until_gone(receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
     """Ends when the reader goes away."""
     while (await receive())["type"] != "http.disconnect":
         pass
