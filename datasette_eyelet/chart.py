@@ -167,7 +167,7 @@ def _legend(
             kind,
             one_line(value or "none", LABEL_MAX_CHARS),
             events,
-            links.narrowed(name, value) if value else "",
+            links.only(name, value) if value else "",
             links.excluded(name, value) if value else "",
         )
         for kind, value, events in known[:SERIES_MOST]

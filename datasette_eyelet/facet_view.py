@@ -91,7 +91,7 @@ def _view(
 def _value(name: str, value: str, count: int | None, links: Links, only: list[str], gone: list[str]) -> Value:
     usable = is_linkable(value)
     is_chosen, is_excluded = value in only, value in gone
-    narrowed = links.without(name, value) if is_chosen else links.narrowed(name, value)
+    narrowed = links.without(name, value) if is_chosen else links.only(name, value)
     excluded = links.without(f"-{name}", value) if is_excluded else links.excluded(name, value)
     return Value(
         text=one_line(_told(name, value), VALUE_MAX_CHARS),

@@ -11,7 +11,9 @@ SEARCH = "/-/eyelet"
 SEARCH_JSON = "/-/eyelet.json"
 EVENT = "/-/eyelet/event"
 ROW = "/-/eyelet/row"
+LIVE = "/-/eyelet/live"
 OVERVIEW = "/-/eyelet/overview"
+SESSION = "/-/eyelet/session"
 SESSIONS = "/-/eyelet/sessions"
 SOURCES = "/-/eyelet/sources"
 NOW = "/-/eyelet/now"
@@ -19,9 +21,13 @@ DAYS = "/-/eyelet/days"
 DAYS_JSON = "/-/eyelet/days.json"
 STATIC = "/-/static-plugins/datasette-eyelet"
 
+EXPORT = "/-/eyelet/export"
+
 Pairs = tuple[tuple[str, str], ...]
 
 RANGE_NAMES = ("range", "from", "to")
+# What chooses no events, or only some of those that are found
+NOT_EXPORTED = ("_size", "_next", "by", "full", "rows", "stack", "open", "more", "histogram", "facets", "live")
 VALUE_MAX_CHARS = 500  # a recorded value of 1 MB in every link to it would be a page of many MB
 
 
@@ -34,6 +40,10 @@ class Links:
 
     def search(self, pairs: Sequence[tuple[str, str]] = ()) -> str:
         return _with_query(str(self.path(SEARCH)), pairs)
+
+    def to(self, path: str, pairs: Sequence[tuple[str, str]] = ()) -> str:
+        """Another page of ours, by its path."""
+        return _with_query(str(self.path(path)), pairs)
 
     def here(self) -> str:
         """This search, on this page of it."""
@@ -50,6 +60,12 @@ class Links:
         """One event, from where a link leads back here."""
         return _with_query(self._event(context, event_id), self._here())
 
+    def live(self, after: str) -> str:
+        """What arrives from this position on and matches this search, as server-sent events."""
+        return _with_query(
+            str(self.path(LIVE)), (*(pair for pair in self.pairs if pair[0] != "live"), ("_after", after))
+        )
+
     def fragment(self, context: str, event_id: int, *more: str) -> str:
         """What an event opens to in the list, as HTML without a page around it; or a part of that."""
         path = "/".join((str(self.path(ROW)), quote(context, safe=""), str(event_id), *more))
@@ -62,7 +78,20 @@ class Links:
         """A session, whenever it was: the one place that knows what shows a session. "" where it has no usable id."""
         if not is_linkable(session_id):
             return ""
-        return self.search((("range", "all"), *self.tz, ("session", session_id)))
+        path = self.session_path(session_id)
+        return _with_query(path, self.tz) if path else self.session_search(session_id)
+
+    def session_path(self, session_id: str) -> str:
+        """The page of a session; "" for `.` and `..`, which browsers take for folders, however they are written."""
+        if session_id.strip() in (".", ".."):
+            return ""
+        name = quote(session_id, safe="", errors="replace")
+        name = f"{name[:-5]}%2Ejson" if name.endswith(".json") else name  # which would be taken for ours
+        return f"{self.path(SESSION)}/{name}"
+
+    def session_search(self, session_id: str, more: Sequence[tuple[str, str]] = ()) -> str:
+        """The events of a session, whenever they were, in the search."""
+        return self.search((("range", "all"), *self.tz, ("session", session_id), *more))
 
     def table(self, key: PartitionKey, arguments: Pairs = ()) -> str:
         """The page of a day's table in Datasette; the day need not be mounted."""
@@ -93,15 +122,26 @@ class Links:
         """This search with only `value` for `name`."""
         return self.search((*(pair for pair in self.pairs if pair[0] != name), (name, value)))
 
-    def without(self, name: str, value: str) -> str:
-        """This search with one condition less."""
-        return self.search([pair for pair in self.pairs if pair != (name, value)])
+    def only(self, name: str, value: str) -> str:
+        """This search with `value` as the one of `name`, and nothing left out of it."""
+        return self.search((*(pair for pair in self.pairs if pair[0] not in (name, f"-{name}")), (name, value)))
+
+    def with_value(self, name: str, value: str) -> str:
+        """This search with `value` as one more alternative of `name`."""
+        return self.search(_with(self.pairs, (name, value), (f"-{name}", value)))
 
     def excluded(self, name: str, value: str) -> str:
         """This search without what has `value` for `name`."""
-        return self.search(
-            (*(pair for pair in self.pairs if pair not in ((name, value), (f"-{name}", value))), (f"-{name}", value))
-        )
+        return self.search(_with(self.pairs, (f"-{name}", value), (name, value)))
+
+    def export(self, kind: str) -> str:
+        """The whole result of this search as a file: csv, json or jsonl."""
+        pairs = [pair for pair in self.pairs if pair[0] not in NOT_EXPORTED]
+        return _with_query(str(self.path(f"{EXPORT}.{kind}")), pairs)
+
+    def without(self, name: str, value: str) -> str:
+        """This search with one condition less."""
+        return self.search([pair for pair in self.pairs if pair != (name, value)])
 
     def dropped(self, *names: str) -> str:
         """This search without anything said of these names."""
@@ -118,6 +158,11 @@ class Links:
         return f"{self.path(EVENT)}/{quote(context, safe='')}/{event_id}"
 
 
+def _with(pairs: Pairs, one: tuple[str, str], against: tuple[str, str]) -> Pairs:
+    """The pairs with one more, and without what contradicts it."""
+    return (*(pair for pair in pairs if pair not in (one, against)), one)
+
+
 def is_linkable(value: str) -> bool:
     """Whether a search for this recorded value can be asked: a blank one would ask nothing."""
     return bool(value.strip()) and len(value) <= VALUE_MAX_CHARS
@@ -129,6 +174,11 @@ def day_of_event(context: str, event_id: int) -> PartitionKey | None:
         return key_for(context, event_id)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def with_query(path: str, pairs: Sequence[tuple[str, str]]) -> str:
+    """The path with these parameters."""
+    return _with_query(path, pairs)
 
 
 def _with_query(path: str, pairs: Sequence[tuple[str, str]]) -> str:

@@ -56,6 +56,19 @@ async def page(datasette: Any, request: Any, template: str, context: dict[str, A
     return Response.html(body, status=status, headers=_headers(_policy(environment)))
 
 
+async def fragment(datasette: Any, request: Any, template: str, context: dict[str, Any]) -> Response:
+    """A piece of a page of ours, for a script to put into one."""
+    environment = _environment(datasette, request)
+    body = await environment.get_template(f"eyelet/{template}").render_async(context)
+    return Response.html(body, headers=_headers("default-src 'none'; frame-ancestors 'none'"))
+
+
+async def row_html(datasette: Any, request: Any, row: Any) -> str:
+    """One row as the list of the search page has it (`rows.row_view`)."""
+    template = _environment(datasette, request).get_template("eyelet/row.html")
+    return str(await template.render_async(row=row))
+
+
 def json_text(body: str, status: int = 200) -> Response:
     headers = _headers("default-src 'none'; frame-ancestors 'none'")
     return Response(body, status=status, headers=headers, content_type="application/json; charset=utf-8")

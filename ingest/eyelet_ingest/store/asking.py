@@ -406,6 +406,12 @@ class Asking:
         """The safe names of the contexts that have a partition, in order."""
         return sorted({key.context for key in self.roots.days()})
 
+    def day_starts(self, since_us: int, until_us: int, contexts: Sequence[str] = ()) -> list[int]:
+        """When the days that are there between these times begin, rising; of these safe contexts where some are
+        given."""
+        parts, _, _ = self.roots.between(since_us, until_us, contexts)
+        return sorted({part.first_us for part in parts})
+
     def newest_day(self, contexts: Sequence[str] = ()) -> PartitionKey | None:
         """The newest partition there is, of these contexts where some are given."""
         parts, _, _ = self.roots.between(None, None, [layout.safe_context(context) for context in contexts])
