@@ -3,10 +3,12 @@
 Takes rows as `store.sessions` gives them: newest first, `data` perhaps cut. What is told is recorded text.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eyelet_ingest.synopsis import synopsis
+from eyelet_ingest import speech
+from eyelet_ingest.synopsis import LENGTH, synopsis
 
 Row = Mapping[str, object]
 
@@ -32,14 +34,6 @@ _BESIDE = frozenset(
         *("token_count", "turn_context", "session_meta", "messagedisplay", "configchange", "instructionsloaded"),
         *("filechanged", "setup", "history", "ai-title", "custom-title", "session", "usage", "assistant.usage"),
     )
-)
-# How texts begin that stand where a prompt would, and were written by no person.
-_NOTES = (
-    "<",
-    "caveat: the messages below",
-    "# agents.md instructions",
-    "[request interrupted",
-    "this session is being",
 )
 
 
@@ -82,11 +76,25 @@ def failure_of(latest: Sequence[Row]) -> Row | None:
 
 def prompt_of(prompts: Sequence[Row]) -> str:
     """What a session was begun for: the first of these events that a person wrote, in one line; "" where none was."""
-    for row in prompts:
+    return next(filter(None, map(_prompt, prompts)), "")
+
+
+def _prompt(row: Row) -> str:
+    data = row.get("data")
+    try:
+        payload = json.loads(data) if isinstance(data, str) else None
+    except (ValueError, RecursionError):
+        payload = None  # cut: its beginning is read all the same
+    if payload is None:
         text = synopsis(row)
-        if text and text != row.get("hook_type") and not text.lower().startswith(_NOTES):
-            return text
-    return ""
+        return "" if text == row.get("hook_type") or text.startswith("<") else text
+    origin, kind, role = (str(row.get(name) or "") for name in ("origin", "hook_type", "role"))
+    said = (
+        " ".join(one.text[: LENGTH * 10].split())
+        for one in speech.told(origin, kind, role, payload)
+        if one.kind == speech.PROMPT
+    )
+    return next((line[:LENGTH] for line in said if line and not line.startswith("<")), "")
 
 
 def _working(row: Row, now_us: int) -> State:
