@@ -163,11 +163,7 @@ class Line:
     def status(self) -> str:
         if not self.is_call:
             return str(self.events[0][1].status)
-        answers = [
-            one.status
-            for _, one in self.events
-            if one.status != "pending" and one.role != "assistant" and one.hook_type != "PermissionRequest"
-        ]
+        answers = [one.status for _, one in self.events if is_answer(one)]
         return "unknown" if not answers else "error" if "error" in answers else "ok"
 
 
@@ -208,6 +204,20 @@ def fits(where: Filter, context: str, one: Event) -> bool:
     )
 
 
+def waiting(line: Line, context: str, one: Event) -> bool:
+    """Whether nothing of the event's own day answers it."""
+    if one.tool_use_id is None:
+        return one.status == "pending"
+    day = one.time_us // DAY_US
+    return not any(
+        is_answer(other) for where, other in line.events if (where, other.time_us // DAY_US) == (context, day)
+    )
+
+
+def is_answer(one: Event) -> bool:
+    return one.status != "pending" and one.role != "assistant" and one.hook_type != "PermissionRequest"
+
+
 def expected(events: list[tuple[str, Event]], where: Filter) -> list[Seen]:
     """The list as its documentation says it, newest first."""
     found: list[Seen] = []
@@ -222,11 +232,15 @@ def expected(events: list[tuple[str, Event]], where: Filter) -> list[Seen]:
             for context, one in line.events
             if fits(where, context, one) and (not where.tool_name or one.tool_name in where.tool_name)
         ]
-        if where.status and set(where.status) <= set(FAILED):
-            places = {(one.time_us, context) for context, one in line.events if one.status in FAILED}
-            fitting = [place for place in fitting if place in places]
-        if "ok" in left_out["status"]:
-            places = {(one.time_us, context) for context, one in line.events if one.status != "ok"}
+        allowed = set(where.status or (*FAILED, "ok", "pending", "unknown")) - left_out["status"]
+        if "ok" not in allowed:
+            waits = bool(allowed - set(FAILED))
+            fails = bool(allowed & set(FAILED))
+            places = {
+                (one.time_us, context)
+                for context, one in line.events
+                if (fails and one.status in FAILED) or (waits and waiting(line, context, one))
+            }
             fitting = [place for place in fitting if place in places]
         if left_out["tool_name"]:
             kept = {
@@ -253,7 +267,7 @@ FILTERS = st.builds(
     tool_name=st.sampled_from([(), (), ("Bash",), ("Bash", "Read")]),
     session_id=st.sampled_from([(), (), ("s",)]),
     src=st.sampled_from([(), (), (), ("a.b",)]),
-    status=st.sampled_from([(), (), ("ok",), ("error",), ("unknown",), ("unknown", "ok")]),
+    status=st.sampled_from([(), (), ("ok",), ("error",), ("unknown",), ("unknown", "ok"), ("unknown", "error")]),
     error_code=st.sampled_from([(), (), (), ("exit:1",)]),
     errors=st.sampled_from([False, False, False, True]),
     without=st.sampled_from(

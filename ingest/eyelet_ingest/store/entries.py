@@ -21,7 +21,7 @@ from eyelet_ingest.store.listing import FAILED, Listing, Start, marks
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.search import LIMIT_MOST
 from eyelet_ingest.store.select import Filter
-from eyelet_ingest.store.witnesses import IS_OF_SEVERAL, UNKNOWN_AFTER_US, Fold, Key, Place
+from eyelet_ingest.store.witnesses import IS_OF_ONE_CALL, IS_OF_SEVERAL, PHASE, UNKNOWN_AFTER_US, Fold, Key, Place
 from eyelet_ingest.synopsis import counts_lines, of_call, synopsis
 
 RANKED_MOST = 1_000  # events of which a page by rank is made
@@ -31,6 +31,16 @@ SAID_CHARS = 4_096  # of a payload that is read only for what it says in a line
 
 # What may be left out of a call rather than of its events: else it would come back at one that does not say it.
 _OF_CALL = ("agent", "model", "git_branch")
+# What may be of a call that nothing answered, as far as its day can tell: most calls were, and need not be folded.
+_WAITING = f"""({IS_OF_SEVERAL} or case
+    when tool_use_id is null then status = 'pending'
+    else {PHASE} <> 'answer' and not exists (
+        select 1 from hooks answers
+        where answers.tool_use_id = hooks.tool_use_id and answers.session_id = hooks.session_id
+            and {PHASE} = 'answer' and {IS_OF_ONE_CALL}
+    )
+end)"""  # noqa: S608  our own texts
+_FAILED_OR_WAITING = f"(status in ({', '.join(map(repr, FAILED))}) or {_WAITING})"
 _ALONE: Key = ("", "")  # of what is of no call
 
 
@@ -122,10 +132,8 @@ class EntryListing(Listing):
     def on_events(self, where: Filter) -> Filter:
         """Failures and their codes are those of events. A status or a tool that is left out is left out of calls."""
         on_events = where.but("status", "tool_name")
-        if where.status and set(where.status) <= set(FAILED):
-            on_events = replace(on_events, status=FAILED)
-        left_out = tuple(("status", one) for one in where.left_out("status") if one == "ok")
-        return replace(on_events, without=(*on_events.without, *left_out))
+        allowed = _allowed(where)
+        return replace(on_events, status=FAILED) if allowed and allowed <= set(FAILED) else on_events
 
     def more_conditions(self) -> tuple[list[str], list[object]]:
         clauses, params = super().more_conditions()
@@ -133,7 +141,10 @@ class EntryListing(Listing):
         if left_out:
             clauses = [*clauses, f"(ifnull(tool_name not in ({marks(left_out)}), 1) or {IS_OF_SEVERAL})"]
             params = [*params, *left_out]
-        return clauses, params
+        allowed = _allowed(self.asked_for)
+        if "ok" not in allowed and not allowed <= set(FAILED):
+            clauses = [*clauses, _FAILED_OR_WAITING if allowed & set(FAILED) else _WAITING]
+        return clauses if allowed else [*clauses, "0"], params
 
     def met(self, rows: list[Row]) -> list[list[tuple[Key, Fold]]] | None:
         met = super().met(rows)
@@ -223,6 +234,11 @@ def entries_of(roots: Roots, rows: Sequence[Row], now_us: int | None = None) -> 
     listing = EntryListing(roots, Filter(), None, time.time_ns() // 1_000 if now_us is None else now_us)
     with listing:
         return _of_rows(listing, list(rows), LIMIT_MOST, None)
+
+
+def _allowed(where: Filter) -> set[str]:
+    """The statuses that a call may have."""
+    return set(where.status or STATUSES).difference(where.left_out("status"))
 
 
 def _check(where: Filter, limit: int) -> None:
