@@ -91,7 +91,7 @@ class RowView:
     day: str
     date: str
     context: str
-    context_name: str
+    alongside: str
     event_id: int
     session_id: str
     call: str
@@ -145,12 +145,12 @@ def row_view(row: Row, links: Links, tz: tzinfo, entry: "Entry | None" = None) -
     return RowView(
         key=visible(entry.key) if entry else f"{visible(context)}-{event_id}",
         at=clock or date,
-        at_iso=_iso(row["id"]),
+        at_iso=iso(row["id"]),
         at_us=event_id,
-        day=_day(row["id"], tz),
+        day=day_name(row["id"], tz),
         date=date if clock else "",
         context=one_line(context, CELL_MAX_CHARS),
-        context_name=context,
+        alongside=one_line(text(row.get("alongside")), CELL_MAX_CHARS),
         event_id=event_id,
         session_id=visible(session[:CELL_MAX_CHARS]),
         call=_call_key(call),
@@ -296,14 +296,14 @@ def _number(value: object) -> int:
     return int(value) if isinstance(value, (int, float)) else 0
 
 
-def _iso(event_id: object) -> str:
+def iso(event_id: object) -> str:
     try:
         return f"{_EPOCH + timedelta(microseconds=_number(event_id)):%Y-%m-%dT%H:%M:%S.%fZ}"
     except OverflowError:
         return ""
 
 
-def _day(event_id: object, tz: tzinfo) -> str:
+def day_name(event_id: object, tz: tzinfo) -> str:
     try:
         then = _EPOCH + timedelta(microseconds=_number(event_id))
         return f"{then.astimezone(tz):%A %-d %B %Y}"

@@ -49,9 +49,7 @@ def _opened(store: Store, row: dict[str, object], links: Links, query: Query) ->
     return detail.detail(row, calls, links, zone(query.range.tz), query.where)
 
 
-def around(
-    store: Store, row: dict[str, object], links: Links, tz: tzinfo, same_session: bool
-) -> dict[str, object]:
+def around(store: Store, row: dict[str, object], links: Links, tz: tzinfo, same_session: bool) -> dict[str, object]:
     """What the template of the events around one shows. Not for the event loop."""
     context, event_id = rows.text(row["context_name"]), int(str(row["id"]))
     found = store.around(
