@@ -6,8 +6,8 @@ from typing import Any
 
 from datasette_eyelet import api, day_gate, permissions
 from datasette_eyelet.api import hook, otlp
-from datasette_eyelet.links import DAYS, ROW, SEARCH, SESSIONS
-from datasette_eyelet.pages import calls_json, days, event, live, row, search, search_json, sessions
+from datasette_eyelet.links import DAYS, ROW, SEARCH, SESSIONS, SOURCES
+from datasette_eyelet.pages import calls_json, days, event, live, row, search, search_json, sessions, sources
 from datasette_eyelet.problems import problem, refusal
 from eyelet_ingest.errors import BadInput, EyeletError
 
@@ -53,6 +53,7 @@ ROUTES: list[tuple[str, View]] = [
     (rf"^{DAYS}$", _guarded(days.view, as_json=False)),
     (r"^/-/eyelet/days\.json$", _guarded(days.json_view, as_json=True)),
     *_page(SESSIONS, sessions.view, sessions.json_view),
+    *_page(SOURCES, sources.view, sources.json_view),
     (r"^/-/eyelet/calls\.json$", _guarded(calls_json.view(calls_json.calls), as_json=True)),
     (r"^/-/eyelet/usage\.json$", _guarded(calls_json.view(calls_json.usage), as_json=True)),
     (r"^/-/eyelet/completeness\.json$", _guarded(calls_json.view(calls_json.completeness), as_json=True)),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from datasette_eyelet import instance, responses, session_view
+from datasette_eyelet import instance, listed, responses
 from datasette_eyelet.instance import Instance
 from datasette_eyelet.links import SESSIONS, Links, Pairs
 from datasette_eyelet.query import BadParameter, Query, known_pairs, parse
@@ -61,7 +61,7 @@ async def json_view(datasette: Any, request: Any, seen: frozenset[str] | None) -
         found = _found(held, held.store_for(seen), query, JSON_DEADLINE_MS, now_us)
         body = {
             "ok": True,
-            "rows": [session_view.as_json(one, links, now_us) for one in found.rows],
+            "rows": [listed.as_json(one, links, now_us) for one in found.rows],
             "next": query.cursor(found.next) if found.next else None,
             "complete": found.complete,
             "partitions": found.partitions.as_json(),
@@ -90,7 +90,7 @@ def _context(held: Instance, store: Store, query: Query, links: Links, now_us: i
     narrowed = narrowing(links, SESSIONS)
     return {
         **_form(store, query.pairs, links, query.where),
-        "sessions": [session_view.view(one, links, narrowed, tz, now_us) for one in found.rows],
+        "sessions": [listed.view(one, links, narrowed, tz, now_us) for one in found.rows],
         "is_complete": found.complete,
         "next_url": _next(links, query.cursor(found.next)) if found.next else "",
         "newest_url": links.to(SESSIONS, links.pairs) if query.after else "",
