@@ -44,6 +44,11 @@ def entries(
     return _answer(store, query, lambda asked: page(store, asked, cut_chars, deadline_ms))
 
 
+def settled(store: Store, query: Query) -> Query:
+    """The question over the range in which it is answered."""
+    return _answer(store, query, lambda asked: store.search(asked.where, limit=1, cut_chars=0)).query
+
+
 def _answer(store: Store, query: Query, page: Callable[[Query], Page]) -> Answer[Page]:
     result = page(query)
     if result.rows or query.range_asked:
