@@ -27,6 +27,9 @@ _RESTS = frozenset(
     )
 )
 _QUESTIONS = frozenset(("askuserquestion", "exitplanmode", "request_user_input", "ask_user", "question"))
+# What notifications say that ask something of a person, and those that only tell of an end.
+_ASKING = ("permission", "elicitation", "approval", "needs your")
+_RESTING = ("idle", "waiting for your input")
 # What is written beside the work: it tells nothing of whether the work goes on.
 _BESIDE = frozenset(
     (
@@ -58,8 +61,8 @@ def state_of(latest: Sequence[Row], last_us: int, now_us: int) -> State:
             return State(ENDED, synopsis(row), since_us, row)
         if kind in _RESTS and not row.get("agent_id"):
             return State(IDLE, synopsis(row), since_us, row)
-        if kind == "notification" and "permission" not in _words(row):
-            if "idle" in _words(row) or "waiting for your input" in _words(row):
+        if kind == "notification" and not any(word in _words(row) for word in _ASKING):
+            if any(word in _words(row) for word in _RESTING):
                 return State(IDLE, synopsis(row), since_us, row)
             continue
         asked = _asked(latest[at:])
@@ -124,8 +127,15 @@ def _kind(row: Row) -> str:
 
 
 def _words(row: Row) -> str:
-    """What a notification says, its type and its text."""
-    return str(row.get("data") or "")[:2_000].lower()
+    """What a notification says, its type and its text, in lower case; of one that is cut nothing."""
+    data = row.get("data")
+    try:
+        said = json.loads(data) if isinstance(data, str) else None
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        return ""
+    return f"{said.get('notification_type') or ''} {said.get('message') or ''}".lower()
 
 
 def _time(row: Row) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.calls import Call, Calls
     from eyelet_ingest.store.completeness import Completeness, Fault, Rest
     from eyelet_ingest.store.entries import Entries, Entry
+    from eyelet_ingest.store.durations import Durations
     from eyelet_ingest.store.export import Export
     from eyelet_ingest.store.facets import Facets
     from eyelet_ingest.store.histogram import Histogram
@@ -286,6 +287,13 @@ class Asking:
         from eyelet_ingest.store.sources import sources
 
         return sources(self.roots, where, limit, after)
+
+    def durations(self, where: Filter, *, limit: int = 10, deadline_ms: float | None = None) -> "Durations":
+        """How long the calls took whose events match: by tool, and the slowest; a deadline as for `count`. A call over
+        midnight, and hooks without a `tool_use_id`, are not in it."""
+        from eyelet_ingest.store.durations import durations
+
+        return durations(self.roots, where, limit, deadline_ms)
 
     def sessions(
         self,
