@@ -28,7 +28,7 @@
     current.classList.add("is-current");
   });
   const goTo = (row) => {
-    const found = row.querySelector("summary, a");
+    const found = row.querySelector("summary") || row.querySelector("a");
     if (!found) { return; }
     found.focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });

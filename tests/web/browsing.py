@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -101,10 +102,12 @@ def browsed(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator
         env={**os.environ, "HOME": str(home), "TMPDIR": str(home)},
     )
     try:
-        yield BrowsedSite(root, Served(process), noon_us)
+        served = Served(process)
+        threading.Thread(target=process.communicate, daemon=True).start()  # a full pipe would stop it
+        yield BrowsedSite(root, served, noon_us)
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def work(noon_us: int) -> Iterator[Event]:

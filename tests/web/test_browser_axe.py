@@ -1,4 +1,4 @@
-"""axe-core on every page of ours, in light and dark, wide and narrow: nothing serious is found, and nothing sticks out."""
+"""axe-core on every page of ours, light and dark, wide and narrow: nothing serious is found, and nothing sticks out."""
 
 from pathlib import Path
 from typing import Any

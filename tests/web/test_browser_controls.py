@@ -111,11 +111,13 @@ def test_a_facet_narrows_leaves_out_and_is_dropped_again(visit: Visit) -> None:
 def test_the_tree_of_src_opens_at_its_dots(visit: Visit) -> None:
     page = visit(WORK)
     tree = page.locator(".eyelet-facet[aria-label=src]")
-    while tree.locator("a.eyelet-below").count():
+    for _ in range(5):
+        if not tree.locator("a.eyelet-below").count():
+            break
         tree.locator("a.eyelet-below").first.click()
         assert rows(page) == ENTRIES, "to look into it is no filter"
     page.reload()
-    assert tree.locator("a.eyelet-value").count() >= 1
+    assert tree.locator("a.eyelet-below").count() == 0, "what has nothing below it does not open"
     tree.locator("a.eyelet-value").last.click()
     assert asked(page)["src"][0].startswith("claude.")
     assert 0 < rows(page) < ENTRIES
