@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from datasette_eyelet import mounts, queries, settings
 from datasette_eyelet.handed_over import HandedOver
+from datasette_eyelet.stories import Stories
 from datasette_eyelet.writing import Writing
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.grouped import Grouped
@@ -55,6 +56,7 @@ class Instance:
         self._opening = threading.Lock()
         self.writing = Writing()
         self.overlays: dict[Any, Any] = {}
+        self.stories = Stories()
         self._grouped: Grouped | None = None  # guarded by _opening
         self._plugins: Plugins | None = None  # guarded by _opening
         self._handed_over: HandedOver | None = None  # of the event loop

@@ -18,6 +18,7 @@ from datasette_eyelet.pages import (
     saved,
     search,
     search_json,
+    session,
     sessions,
     sources,
 )
@@ -51,6 +52,7 @@ def _guarded(view: View, *, as_json: bool, methods: tuple[str, ...] = METHODS) -
 _DAY = (rf"^{day_gate.ANSWER}$", day_gate.answer)
 
 _ROW = rf"^{ROW}/(?P<context>[^/]+)/(?P<id>[^/]+)"
+_SESSION = r"^/-/eyelet/session/(?P<session>[^/]+?)"
 _EVENT = r"^/-/eyelet/event/(?P<context>[^/]+)/(?P<id>[^/]+?)"
 
 
@@ -78,6 +80,9 @@ ROUTES: list[tuple[str, View]] = [
     (rf"^{SAVED}\.json$", _guarded(saved.json_view, as_json=True)),
     (_ROW + "/around$", _guarded(row.around_view, as_json=False)),
     (_ROW + "$", _guarded(row.view, as_json=False)),
+    (_SESSION + r"/part$", _guarded(session.part_view, as_json=False)),
+    (_SESSION + r"\.json$", _guarded(session.json_view, as_json=True)),
+    (_SESSION + "$", _guarded(session.view, as_json=False)),
     (_EVENT + r"\.json$", _guarded(event.json_view, as_json=True)),
     (_EVENT + "$", _guarded(event.view, as_json=False)),
     *hook.ROUTES,

@@ -5,6 +5,7 @@ where something is said. Hooks, transcripts and telemetry witness the same thing
 one step, and so is a call. `docs/sessions.md` says what is taken for the same.
 """
 
+import os
 import time
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -15,6 +16,7 @@ from itertools import pairwise
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.store.answers import Partitions, Row
 from eyelet_ingest.store.catalog import Part
+from eyelet_ingest.store.layout import MEMORY
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.search import Search
 from eyelet_ingest.store.select import Filter
@@ -23,6 +25,7 @@ from eyelet_ingest.store.steps import Step, Story
 from eyelet_ingest.store.witnesses import Place
 
 EVENTS_MOST = 100_000  # of one story: 30 MB of steps
+SETTLED_NS = 2_000_000_000  # of the file system's clock: what changed before is seen by its time
 REST_US = 300_000_000  # a longer time without an event is a pause, not work
 
 
@@ -123,7 +126,7 @@ def session(
     now_us = time.time_ns() // 1_000 if now_us is None else now_us
     where = Filter(since_us=since_us, until_us=until_us, contexts=tuple(contexts), session_id=(session_id,))
     with Search(roots, where, deadline_ms) as question:
-        story = Story(now_us)
+        story = Story(session_id, now_us)
         left, is_cut = EVENTS_MOST, False
         for part, found in question.each(question.parts, of_session(question, EVENTS_MOST)):
             story.take(part, found.rows[:left], found.several)
@@ -134,6 +137,27 @@ def session(
                 break
         story.end()
         return _made(session_id, story, is_cut, question)
+
+
+def signature(roots: Roots) -> tuple[object, ...] | None:
+    """What changes whenever something is recorded, removed or changed: the files of all days as they are. None where
+    one changed so recently that another change would look the same, and for roots that have no files."""
+    parts, _, troubles = roots.between(None, None, ())
+    settled_ns = time.time_ns() - SETTLED_NS
+    found: list[object] = [len(troubles)]
+    for part in parts:
+        if part.path.startswith(MEMORY):
+            return None
+        for path in (part.path, f"{part.path}-wal"):
+            try:
+                status = os.stat(path)
+            except OSError:
+                found.append(None)
+                continue
+            if status.st_mtime_ns > settled_ns:
+                return None
+            found.append((path, status.st_mtime_ns, status.st_size, status.st_ino))
+    return tuple(found)
 
 
 def rows_of(

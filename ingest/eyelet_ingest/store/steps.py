@@ -7,7 +7,7 @@ likewise. Calls are folded as everywhere (`witnesses.py`, `pairs.py`).
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from eyelet_ingest import speech
@@ -21,6 +21,7 @@ from eyelet_ingest.synopsis import payload_of
 GIST_CHARS = 200
 CALL = "call"
 FILES_MOST = 50  # of one call
+ENTRANCE = 1_000_000  # behind all that one event says
 OPEN_MOST = 50  # steps of equal text that another witness may still join
 NAMES_MOST = 50  # of models, projects and the like that are named
 _NEAR_US = {
@@ -95,8 +96,8 @@ class _Call:
 class Story:
     """Takes the rows of a session, partition by partition in order of time; after `end` it has its `steps`."""
 
-    def __init__(self, now_us: int) -> None:
-        self.now_us = now_us
+    def __init__(self, session_id: str, now_us: int) -> None:
+        self.session_id, self.now_us = session_id, now_us
         self.steps: list[Step] = []
         self.events = self.quiet = 0
         self.title = ""
@@ -156,7 +157,7 @@ class Story:
             return one.call is not None
         call = self._call((text(one.session_id), text(one.call)), part, one)
         _add_to(call, told)
-        agent_id = text(one.agent_id) if one.agent_id is not None else ""
+        agent_id = self._agent(one)
         if one.phase == NOTE and agent_id and agent_id != call.agent_id and not call.child:
             call.child = agent_id  # the progress of a subagent that the call has started
         return True
@@ -167,8 +168,13 @@ class Story:
             call = self._calls[key] = _Call(Fold())
         call.fold.take(one, part, True)
         if one.phase != NOTE and one.agent_id is not None:
-            call.agent_id = text(one.agent_id)
+            call.agent_id = self._agent(one)
         return call
+
+    def _agent(self, one: Witness) -> str:
+        """The subagent whose event it is, "" where it is the session's own: some agents name the session there."""
+        agent_id = "" if one.agent_id is None else text(one.agent_id)
+        return "" if agent_id == self.session_id else agent_id
 
     def _take_pair(self, events: list[tuple[Place, Part, bool]]) -> None:
         session = ""
@@ -177,8 +183,7 @@ class Story:
             told = self._waiting[place][1]
             session = text(told.one.session_id)
             call.fold.take(told.one, part, True)
-            if told.one.agent_id is not None:
-                call.agent_id = text(told.one.agent_id)
+            call.agent_id = call.agent_id or self._agent(told.one)
             _add_to(call, told)
         place = events[0][0]
         self._calls[session, f"{pairs.MARK}{place}"] = call
@@ -205,7 +210,7 @@ class Story:
 
     def _say(self, part: Part, one: Witness, said: speech.Said) -> None:
         witness = f"{text(one.origin)}:{text(one.hook_type)}"
-        agent_id = text(one.agent_id) if one.agent_id is not None else ""
+        agent_id = self._agent(one)
         if said.kind == speech.SUBAGENT and agent_id:
             self.agent_names[agent_id] = one_line(said.text)
         words = speech.digest(said.text)
@@ -237,7 +242,6 @@ class Story:
             model=text(one.model) if one.model is not None else "",
             witnesses=(witness,),
             is_timed=bool(one.timed),
-            child=agent_id if said.kind == speech.SUBAGENT else "",
         )
         self.steps.append(step)
         waiting.append(step)
@@ -257,6 +261,7 @@ class Story:
         """Say of each subagent that no call names which call has started it: the last that was open when it began."""
         named = {step.child for step in self.steps if step.kind == CALL and step.child}
         open_calls: list[Step] = []
+        alone: list[Step] = []
         for step in self.steps:
             if step.kind == CALL and step.tool in STARTERS and not step.child:
                 open_calls.append(step)
@@ -267,6 +272,17 @@ class Story:
                 if fitting:
                     fitting[-1].child = agent_id
                     open_calls.remove(fitting[-1])
+                else:
+                    alone.append(_entrance(step))
+        self.steps += alone
+        self.steps.sort(key=lambda step: step.position)
+
+
+def _entrance(first: Step) -> Step:
+    """Where a subagent that nobody is known to have started stands in the story of the session itself."""
+    return replace(
+        first, nth=ENTRANCE, kind=speech.SUBAGENT, agent_id="", child=first.agent_id, gist="", status="ok", answer=None
+    )
 
 
 def one_line(said: str) -> str:
