@@ -1,5 +1,4 @@
-"""The histogram over the rows: what it shows, as numbers for an SVG that the server draws. Pure but for one question, which
-days there are."""
+"""The histogram over the rows: what it shows, as numbers for an SVG that the server draws. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

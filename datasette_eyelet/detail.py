@@ -30,7 +30,18 @@ PATH_MAX_CHARS = 300
 # Where there is a diff it says what these say
 _IN_DIFF = frozenset(
     ("old_string", "new_string", "oldString", "newString", "old_str", "new_str", "edits", "content", "file_text")
-    + ("originalFile", "structuredPatch", "new_source", "input", "patch")
+    + (
+        "originalFile",
+        "structuredPatch",
+        "new_source",
+        "input",
+        "patch",
+        "file_path",
+        "filePath",
+        "path",
+        "notebook_path",
+    )
+    + ("userModified", "replaceAll", "replace_all")
 )
 _CLASS = {"+": "added", "-": "removed", "@": "hunk", " ": "same"}
 
@@ -91,7 +102,8 @@ def detail(
     in. No text is longer than `most` characters."""
     context, event_id = rows.text(row["context_name"]), int(str(row["id"]))
     parts = tuple(_part(call, row, most) for call in calls[:CALLS_SHOWN]) or (_alone(row, most),)
-    events = {(_key(one)): one for call in calls[:CALLS_SHOWN] for one in (call.question, call.answer) if one}
+    shown = (one for call in calls[:CALLS_SHOWN] for one in (call.question, call.answer) if one)
+    events: dict[tuple[int, str], Row] = {_key(one): one for one in shown}
     events[_key(row)] = row
     return Detail(
         parts=tuple(part for part in parts if part.given or part.answered or part.diffs or part.witnesses),

@@ -76,7 +76,7 @@ def _view(
     shown = facet.values[:most]
     named = {value for value, _ in shown}
     kept = [(value, counted.get(value)) for value in dict.fromkeys((*only, *gone)) if value not in named]
-    values = tuple(_value(name, value, count, links, only, gone) for value, count in (*shown, *kept))
+    values = tuple(_value(name, value, count, links, only, gone, opened) for value, count in (*shown, *kept))
     has_more = len(facet.values) > most or facet.more
     path = _path(opened, links) if name == "src" and opened else ()
     return FacetView(
@@ -88,13 +88,15 @@ def _view(
     )
 
 
-def _value(name: str, value: str, count: int | None, links: Links, only: list[str], gone: list[str]) -> Value:
+def _value(
+    name: str, value: str, count: int | None, links: Links, only: list[str], gone: list[str], opened: str
+) -> Value:
     usable = is_linkable(value)
     is_chosen, is_excluded = value in only, value in gone
     narrowed = links.without(name, value) if is_chosen else links.only(name, value)
     excluded = links.without(f"-{name}", value) if is_excluded else links.excluded(name, value)
     return Value(
-        text=one_line(_told(name, value), VALUE_MAX_CHARS),
+        text=one_line(_told(name, value, opened), VALUE_MAX_CHARS),
         whole=one_line(value, 500),
         count=count,
         only=narrowed if usable else "",
@@ -105,8 +107,11 @@ def _value(name: str, value: str, count: int | None, links: Links, only: list[st
     )
 
 
-def _told(name: str, value: str) -> str:
-    """What of a value tells it apart where room is short: of a folder its end."""
+def _told(name: str, value: str, opened: str) -> str:
+    """What of a value tells it apart where room is short: of a folder its end, of a src what lies below the one that
+    is opened."""
+    if name == "src" and opened and value.startswith(f"{opened}."):
+        return value[len(opened) + 1 :]
     if name == "project" and len(value) > VALUE_MAX_CHARS // 2:
         return "…/" + "/".join(value.rstrip("/").split("/")[-2:])
     return value

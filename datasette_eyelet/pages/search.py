@@ -13,11 +13,12 @@ from datasette_eyelet.form import form
 from datasette_eyelet.instance import Instance
 from datasette_eyelet.links import Links, Pairs
 from datasette_eyelet.look import Look, look
-from datasette_eyelet.query import CONDITIONS, BadParameter, Query, is_on, known_pairs, parse
+from datasette_eyelet.pages import saved
+from datasette_eyelet.query import CONDITIONS, EXCLUDED, BadParameter, Query, is_on, known_pairs, parse
 from datasette_eyelet.scope import Scope
 from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest import redactors
-from eyelet_ingest.errors import BadInput
+from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.ranges import RANGES, Range, display_time, resolve, zone
 from eyelet_ingest.store.answers import Partitions
 from eyelet_ingest.store.calls import STATUSES as STATUSES_OF_CALLS
@@ -27,6 +28,7 @@ from eyelet_ingest.store.store import Store
 from eyelet_ingest.store.text_query import BadQuery
 
 DEMO = "demo"
+EXPORTS = (("CSV", "csv"), ("JSON", "json"), ("JSON lines", "jsonl"))
 CHIP_MAX_CHARS = 80
 ROWS_MS = 8_000  # then the page is what was found
 MISTAKE_CHARS = 200  # of a text on each side of what is wrong in it
@@ -43,6 +45,7 @@ async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any
         await asyncio.to_thread(held.drain_when_due)
         over = day_table.scope_for(datasette, seen, query.where.contexts)
         context = await _context(asked, over)
+        context["saved"] = await _saved(asked, request, seen)
         return await responses.page(datasette, request, "search.html", context)
     except BadInput as error:
         name = error.name if isinstance(error, BadParameter) else ""
@@ -54,6 +57,14 @@ async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any
             "mistake": _mistake(error),
         }
         return await responses.page(datasette, request, "search.html", context, status=400)
+
+
+async def _saved(asked: "Asked", request: Any, seen: frozenset[str] | None) -> saved.Menu | None:
+    """The menu of saved searches; none where they cannot be read, which their own page explains."""
+    try:
+        return await saved.menu(asked.datasette, request, seen, asked.links)
+    except EyeletError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +178,7 @@ def _said(asked: Asked, found: Answer[Entries], over: Scope | None) -> dict[str,
         "next_url": links.next(found.next) if found.next else "",
         "newest_url": links.search(links.pairs) if query.after else "",
         "table_url": day_table.url_over_days(links, found.query.where, over) if over is not None else "",
+        "exports": [(f"all as {name}", links.export(kind)) for name, kind in EXPORTS],
         "truth": _truth(found.result.partitions, found.result.elapsed_ms),
         "trouble": visible(held.trouble) if asked.sees_all else "",
         "is_demo": DEMO in names or contexts == [DEMO],
@@ -253,9 +265,13 @@ def _neighbours(found: Answer[Entries], links: Links, now_us: int) -> dict[str, 
 
 def _conditions(query: Query, links: Links) -> list[tuple[str, str, str]]:
     """Name, text and the search without it. A switch has no text."""
-    said = {"q": "text", "errors": "errors only", "error_code": "error code"}
+    said = {"q": "text", "errors": "errors only", "error_code": "error code", "-error_code": "not error code"}
     return [
-        (said.get(name, name), "" if name == "errors" else one_line(value, CHIP_MAX_CHARS), links.without(name, value))
+        (
+            said.get(name, f"not {name[1:]}" if name in EXCLUDED else name),
+            "" if name == "errors" else one_line(value, CHIP_MAX_CHARS),
+            links.without(name, value),
+        )
         for name, value in query.pairs
         if name in CONDITIONS and (name != "errors" or query.where.errors)
     ]

@@ -1,9 +1,10 @@
 """What a tool was given and what it answered, taken out of the payload of any agent's event. Pure.
 
 Where each agent keeps them: hooks in `tool_input` and `tool_response` (Claude Code, Codex, Gemini CLI), `toolArgs` and
-`toolResult` (Copilot); transcripts in the blocks `tool_use` and `tool_result` of a message, with `toolUseResult` beside;
-rollouts of Codex in `payload.arguments`, `.input` and `.output`; parts of OpenCode in `state`; events of a session of
-Copilot's in `data`; log records of OpenTelemetry in `attributes`. What was found is recorded text and as hostile as that.
+`toolResult` (Copilot); transcripts in the blocks `tool_use` and `tool_result` of a message, with `toolUseResult`
+beside; rollouts of Codex in `payload.arguments`, `.input` and `.output`; parts of OpenCode in `state`; events of a
+session of Copilot's in `data`; log records of OpenTelemetry in `attributes`. What was found is recorded text and as
+hostile as that.
 """
 
 import json
