@@ -292,7 +292,7 @@ def _lines(listing: EntryListing, lines: list[tuple[Row, Key, Fold]], cut_chars:
         row = {**row, "outcome": listing.outcome(row)}
         if call is not None and row["status"] == "pending":
             row["outcome"] = call.status
-        made.append(Entry(row, call, _said(listing, row, question), name))
+        made.append(Entry(row, call, _said(listing, row, question, key[1]), name))
     return made
 
 
@@ -303,13 +303,14 @@ def _asked_elsewhere(listing: EntryListing, row: Row, fold: Fold) -> Place | Non
     return None if fold.question[0] == listing.place(row) else fold.question[0]
 
 
-def _said(listing: EntryListing, row: Row, question: Row | None) -> str:
+def _said(listing: EntryListing, row: Row, question: Row | None, use_id: str) -> str:
     about = row if question is None else question
     length = int(str(about["data_chars"] or 0))
     if len(text(about["data"])) < length <= LINES_OF_CHARS and counts_lines(about):
         place = listing.place(about)
         about = listing.whole([place], None).get(place, about)
-    return synopsis(about) if question is None else of_call(about, row)
+    use_id = use_id if '"calls"' in text(about["meta"]) else ""
+    return synopsis(about, use_id) if question is None else of_call(about, row, use_id)
 
 
 def _call(listing: EntryListing, key: Key, fold: Fold) -> EntryCall:
