@@ -6,7 +6,7 @@ from typing import Any
 
 from datasette_eyelet import api, day_gate, permissions
 from datasette_eyelet.api import hook, otlp
-from datasette_eyelet.links import DAYS, EXPORT, LIVE, NOW, ROW, SAVED, SEARCH, SESSIONS, SOURCES
+from datasette_eyelet.links import DAYS, EXPORT, LIVE, NOW, OVERVIEW, ROW, SAVED, SEARCH, SESSIONS, SOURCES, SQL
 from datasette_eyelet.pages import (
     calls_json,
     days,
@@ -14,6 +14,7 @@ from datasette_eyelet.pages import (
     export,
     live,
     now,
+    overview,
     row,
     saved,
     search,
@@ -21,6 +22,7 @@ from datasette_eyelet.pages import (
     session,
     sessions,
     sources,
+    sql,
 )
 from datasette_eyelet.problems import problem, refusal
 from eyelet_ingest.errors import BadInput, EyeletError
@@ -67,19 +69,22 @@ ROUTES: list[tuple[str, View]] = [
     (r"^/-/eyelet\.json$", _guarded(search_json.view, as_json=True)),
     (rf"^{DAYS}$", _guarded(days.view, as_json=False)),
     (r"^/-/eyelet/days\.json$", _guarded(days.json_view, as_json=True)),
+    *_page(OVERVIEW, overview.view, overview.json_view),
     *_page(NOW, now.view, now.json_view),
     *_page(SESSIONS, sessions.view, sessions.json_view),
     *_page(SOURCES, sources.view, sources.json_view),
     (r"^/-/eyelet/calls\.json$", _guarded(calls_json.view(calls_json.calls), as_json=True)),
     (r"^/-/eyelet/usage\.json$", _guarded(calls_json.view(calls_json.usage), as_json=True)),
     (r"^/-/eyelet/completeness\.json$", _guarded(calls_json.view(calls_json.completeness), as_json=True)),
+    *_page(SQL, sql.view, sql.json_view),
     (rf"^{EXPORT}\.(?P<kind>csv)$", _guarded(export.view, as_json=False)),
     (rf"^{EXPORT}\.(?P<kind>jsonl?)$", _guarded(export.view, as_json=True)),
     (rf"^{LIVE}$", _guarded(live.view, as_json=True)),
     (rf"^{SAVED}$", _guarded(saved.view, as_json=False, methods=(*METHODS, "POST"))),
     (rf"^{SAVED}\.json$", _guarded(saved.json_view, as_json=True)),
-    (_ROW + "/around$", _guarded(row.around_view, as_json=False)),
+    (_ROW + "/around(?P<which>|/session)$", _guarded(row.around_view, as_json=False)),
     (_ROW + "$", _guarded(row.view, as_json=False)),
+    (_SESSION + r"/export\.(?P<kind>html|md|json)$", _guarded(session.export_view, as_json=False)),
     (_SESSION + r"/part$", _guarded(session.part_view, as_json=False)),
     (_SESSION + r"\.json$", _guarded(session.json_view, as_json=True)),
     (_SESSION + "$", _guarded(session.view, as_json=False)),

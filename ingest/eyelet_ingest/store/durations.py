@@ -1,4 +1,4 @@
-"""How long calls took: by tool, and the slowest. Of calls that have a name, of which a day holds question and answer."""
+"""How long calls took: by tool, and the slowest. Calls that have a name, of which a day holds question and answer."""
 
 import heapq
 from dataclasses import dataclass
