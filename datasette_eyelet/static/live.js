@@ -9,7 +9,7 @@
   const TOP_PX = 120; // scrolled less than this is not reading further down
 
   let waiting = [], more = 0, beyond = 0, arrived = 0, asked = false;
-  let source = null, last = "", tries = 0, timer = 0, state = "Connecting", over = false;
+  let source = null, last = "", tries = 0, timer = 0, perSecond = 0, state = "Connecting", over = false;
 
   const body = document.createElement("tbody");
   body.setAttribute("role", "rowgroup");
@@ -36,7 +36,7 @@
     status.dataset.state = word.toLowerCase().split(/\W/)[0];
     counted.textContent = [
       `${arrived} new since the page came`,
-      beyond ? `${beyond} more arrived than are shown one by one` : "",
+      beyond ? `${beyond} more arrived than are shown${perSecond ? `, ${perSecond} a second at most` : ""}` : "",
     ].filter(Boolean).join(", ");
     pause.textContent = asked ? "Go on" : "Pause";
     pause.hidden = over;
@@ -140,7 +140,7 @@
     close();
     source = new EventSource(address());
     source.addEventListener("open", (event) => {
-      if (event.data) { told(event); } // the server's own first message, beside the browser's of that name
+      if (event.data) { perSecond = told(event).rows_per_s || 0; } // the server's own, beside the browser's of that name
       tries = 0;
       state = "Live";
       tell();

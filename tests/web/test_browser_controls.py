@@ -152,7 +152,7 @@ def test_a_row_is_fetched_when_it_is_opened_and_stays_open(visit: Visit, tmp_pat
     page.reload()
     page.locator(".eyelet-detail").nth(1).wait_for()
     assert first.locator(".eyelet-detail").is_visible() and third.locator(".eyelet-detail").is_visible()
-    page.get_by_role("link", name="Overview").click()
+    page.get_by_role("link", name="calendar").click()
     page.go_back()
     page.locator(".eyelet-detail").nth(1).wait_for()
     third.locator("summary").first.click()
@@ -224,7 +224,7 @@ def test_times_are_shown_in_the_browsers_zone_or_utc(visit: Visit) -> None:
 
 def test_every_event_or_each_call_once(visit: Visit) -> None:
     page = visit(WORK)
-    page.get_by_role("link", name="events", exact=True).click()
+    page.get_by_role("link", name="show every event").click()
     holds(page, {"range": ["7d"], "context": ["work"], "rows": ["events"]}, 2 * CALLS + 1)
     page.go_back()
     page.go_back()

@@ -137,7 +137,8 @@ def test_the_page_grows_no_further_than_its_limit(visit: Visit) -> None:
         for number in range(900)
     ]
     batches = [made[start : start + 150] for start in range(0, len(made), 150)]
-    body = "retry: 60000\n\n" + "".join(
+    opened = "retry: 60000\n\nevent: open\ndata: {\"rows_per_s\": 20}\n\n"
+    body = opened + "".join(
         f"id: {number}\nevent: rows\ndata: {json.dumps({'rows': batch, 'more': 7})}\n\n"
         for number, batch in enumerate(batches)
     )
@@ -148,7 +149,7 @@ def test_the_page_grows_no_further_than_its_limit(visit: Visit) -> None:
     page.locator("#row-work-899").wait_for()
     assert page.locator(ROWS).count() <= 500
     assert "900 new" in bar.inner_text()
-    assert f"{700 + 6 * 7} more arrived" in bar.inner_text()
+    assert f"{700 + 6 * 7} more arrived than are shown, 20 a second at most" in bar.inner_text()
 
 
 def test_live_is_a_link_and_a_key_and_in_the_address(visit: Visit) -> None:
