@@ -124,6 +124,11 @@ def _inline_scripts(environment: Any) -> list[str]:
     ]
 
 
+def environment_of(datasette: Any, request: Any) -> Any:
+    """The template environment, for what is no page of Datasette's: its templates may be a site's own, too."""
+    return _environment(datasette, request)
+
+
 def _environment(datasette: Any, request: Any) -> Any:
     """Datasette's Jinja environment, with our script files in the place of its inline one that closes menus (and, in
     0.65, every opened row)."""

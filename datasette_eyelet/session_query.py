@@ -75,8 +75,8 @@ def parse(request: Any) -> Asked:
     )
     pairs = [(name, given[name]) for name in NAMES if name in given and name not in (*PLACES, "kind")]
     pairs += [("kind", kind) for kind in kinds]
-    places = (given.get(name, "") for name in PLACES)
-    return Asked(session_of(request), choice, *places, _size(given), given.get("tz", ""), tuple(pairs))
+    after, before, at = (given.get(name, "") for name in PLACES)
+    return Asked(session_of(request), choice, after, before, at, _size(given), given.get("tz", ""), tuple(pairs))
 
 
 def session_of(request: Any) -> str:

@@ -94,7 +94,13 @@ class Entry:
 
 
 def steps_view(
-    store: Store, told: Session, steps: Sequence[Step], links: SessionLinks, tz: tzinfo, before: Step | None = None
+    store: Store,
+    told: Session,
+    steps: Sequence[Step],
+    links: SessionLinks,
+    tz: tzinfo,
+    before: Step | None = None,
+    text_chars: int = TEXT_CHARS,
 ) -> list[StepView]:
     """These steps of the story, in order; those whose event is gone are left out. `before` is the one that precedes
     them. Reads their events: not for the event loop."""
@@ -107,7 +113,7 @@ def steps_view(
         row = found.get(step.row[0])
         if row is None:
             continue
-        view = _step(step, row, found.get(step.answer[0]) if step.answer else None, links, tz)
+        view = _step(step, row, found.get(step.answer[0]) if step.answer else None, links, tz, text_chars)
         here = rows.moment(step.at_us, tz)[:10]
         child = agents.get(step.child) if step.child else None
         views.append(
@@ -140,7 +146,9 @@ def _rows(store: Store, steps: Iterable[Step]) -> dict[Place, Row]:
     return found
 
 
-def _step(step: Step, row: Row, answer: Row | None, links: SessionLinks, tz: tzinfo) -> dict[str, object]:
+def _step(
+    step: Step, row: Row, answer: Row | None, links: SessionLinks, tz: tzinfo, text_chars: int
+) -> dict[str, object]:
     context, event_id = rows.text(row["context_name"]), step.row[0][0]
     text = "" if step.kind == CALL else said_in(step, row)
     gist = call_gist(step, row, answer) if step.kind == CALL else step.gist
@@ -155,8 +163,8 @@ def _step(step: Step, row: Row, answer: Row | None, links: SessionLinks, tz: tzi
         "at": rows.moment(step.at_us, tz).partition(" ")[2],
         "at_iso": rows.iso(step.at_us),
         "gist": one_line(gist, GIST_CHARS),
-        "text": visible(text[:TEXT_CHARS]),
-        "is_cut": len(text) > TEXT_CHARS or (bool(text) and int(str(row["data_chars"])) > SAID_CHARS),
+        "text": visible(text[:text_chars]),
+        "is_cut": len(text) > text_chars or (bool(text) and int(str(row["data_chars"])) > SAID_CHARS),
         "status": one_line(step.status, NAME_CHARS),
         "is_known_status": step.status in STATUSES,
         "failed": step.failed,
@@ -248,6 +256,12 @@ def agents_view(store: Store, told: Session, links: SessionLinks) -> tuple[Agent
 def _name(step: Step | None, found: dict[Place, Row]) -> str:
     row = found.get(step.row[0]) if step is not None else None
     return call_gist(step, row, None) if step is not None and row is not None and step.kind == CALL else ""
+
+
+def title_of(told: Session) -> str:
+    """What a session is called: by its agent, else by its first prompt, else by its id."""
+    prompt = next((step.gist for step in told.steps if step.kind == "prompt" and step.gist), "")
+    return told.title or prompt or told.id
 
 
 def prompts_view(told: Session, links: SessionLinks, tz: tzinfo) -> list[Entry]:

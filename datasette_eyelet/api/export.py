@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from datasette_eyelet import instance
 from datasette_eyelet.answer import placed
@@ -14,8 +14,8 @@ from datasette_eyelet.export_forms import Form, GzipLines, headers
 from datasette_eyelet.permissions import ADMIN
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store import audit
-from eyelet_ingest.store.answers import Row
-from eyelet_ingest.store.export import Export
+from eyelet_ingest.store.answers import Row, Unreadable
+from eyelet_ingest.store.roots import Roots
 
 PIECE_EVENTS = 200
 
@@ -32,11 +32,21 @@ async def view(datasette: Any, request: Any) -> Any:
     return Answer(datasette, request, export, facts, GzipLines())
 
 
+class Exported(Protocol):
+    """What is sent: to be iterated once; `events` counts what was given, `unreadable` names the days it lacks."""
+
+    events: int
+    unreadable: dict[tuple[str, ...], Unreadable]
+    roots: Roots
+
+    def __iter__(self) -> Iterator[Row]: ...
+
+
 class Answer:
     """An answer whose body is made while it is sent, in this form. Its end says whether it is whole. The audit has its
     beginning, with these facts, before the first byte. Where the reader goes away it stops."""
 
-    def __init__(self, datasette: Any, request: Any, export: Export, facts: dict[str, object], form: Form) -> None:
+    def __init__(self, datasette: Any, request: Any, export: Exported, facts: dict[str, object], form: Form) -> None:
         self.datasette, self.request, self.export, self.facts = datasette, request, export, facts
         self.form = form
         self.root = instance.of(datasette).root

@@ -5,10 +5,16 @@ import json
 from datetime import tzinfo
 from typing import Any
 
+from datasette import Response
+
 from datasette_eyelet import instance, responses, session_query
+from datasette_eyelet.api import audited
+from datasette_eyelet.api.export import Answer
+from datasette_eyelet.export_forms import Form
 from datasette_eyelet.instance import Instance
 from datasette_eyelet.links import SESSIONS, Links, Pairs
 from datasette_eyelet.rows import moment
+from datasette_eyelet.session_export import HtmlForm, JsonForm, MarkdownForm, StoryExport
 from datasette_eyelet.session_json import step_json, summary_json
 from datasette_eyelet.session_query import KINDS, Asked, SessionLinks
 from datasette_eyelet.session_view import (
@@ -19,6 +25,7 @@ from datasette_eyelet.session_view import (
     prompts_view,
     span,
     steps_view,
+    title_of,
 )
 from datasette_eyelet.timeline import timeline
 from datasette_eyelet.visible import one_line, visible
@@ -57,6 +64,38 @@ async def json_view(datasette: Any, request: Any, seen: frozenset[str] | None) -
     if body is None:
         return await _unknown(datasette, request, as_json=True)
     return responses.json_text(body)
+
+
+async def export_view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any:
+    """The whole session as a file, sent while it is read; the audit knows of it."""
+    asked, links = _asked(datasette, request)
+    held = instance.of(datasette)
+    made = await asyncio.to_thread(_export, held, seen, asked, links)
+    if made is None:
+        return await _unknown(datasette, request, as_json=False)
+    export, usage, facts = made
+    about = (export.told, usage, zone(asked.tz), asked.tz or "UTC")
+    kind = request.url_vars["kind"]
+    form: Form
+    if kind == "html":
+        form = HtmlForm(responses.environment_of(datasette, request), *about)
+    else:
+        form = MarkdownForm(*about) if kind == "md" else JsonForm(*about)
+    if request.method == "HEAD":
+        return Response("", headers={"cache-control": "no-store"}, content_type=form.content_type)
+    return Answer(datasette, request, export, facts, form)
+
+
+def _export(
+    held: Instance, seen: frozenset[str] | None, asked: Asked, links: SessionLinks
+) -> tuple[StoryExport, Usage | None, dict[str, object]] | None:
+    held.drain_when_due()
+    store = held.store_for(seen)
+    found = held.stories.get(store, seen, asked.id)
+    if not found.steps and not found.totals.events:
+        return None
+    facts = audited.facts(Filter(session_id=(asked.id,)), seen, held.redactor())
+    return StoryExport(store, found, links, zone(asked.tz)), _usage(store, found), facts
 
 
 def _asked(datasette: Any, request: Any) -> tuple[Asked, SessionLinks]:
@@ -106,7 +145,7 @@ def _context(held: Instance, seen: frozenset[str] | None, asked: Asked, links: S
         **_facts(store, found, tz),
         **_zoom(found, asked, links, tz),
         "session": one_line(asked.id, 200),
-        "title_text": one_line(found.title or _first_prompt(found) or asked.id, 160),
+        "title_text": one_line(title_of(found), 160),
         "kinds": _kinds(found, asked, links),
         "agents": agents_view(store, found, links),
         "agent": _current(found, asked),
@@ -251,10 +290,6 @@ def _current(found: Session, asked: Asked) -> str:
     """The subagent whose story is shown, "" for the session itself."""
     agent = found.agents.get(asked.agent)
     return one_line(agent.name or agent.id, 160) if agent is not None and agent.id else one_line(asked.agent, 160)
-
-
-def _first_prompt(found: Session) -> str:
-    return next((step.gist for step in found.steps if step.kind == "prompt" and step.gist), "")
 
 
 def _truth(found: Session) -> dict[str, Any]:
