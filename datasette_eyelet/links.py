@@ -23,6 +23,7 @@ DAYS_JSON = "/-/eyelet/days.json"
 STATIC = "/-/static-plugins/datasette-eyelet"
 
 EXPORT = "/-/eyelet/export"
+SQL = "/-/eyelet/sql"
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -134,6 +135,11 @@ class Links:
     def excluded(self, name: str, value: str) -> str:
         """This search without what has `value` for `name`."""
         return self.search(_with(self.pairs, (f"-{name}", value), (name, value)))
+
+    def sql(self, kind: str = "") -> str:
+        """The SQL of this search, as a page or `.json`."""
+        pairs = [pair for pair in self.pairs if pair[0] not in NOT_EXPORTED or pair[0] == "_size"]
+        return with_query(str(self.path(SQL)) + kind, pairs)
 
     def export(self, kind: str) -> str:
         """The whole result of this search as a file: csv, json or jsonl."""
