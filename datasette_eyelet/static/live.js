@@ -140,7 +140,7 @@
     close();
     source = new EventSource(address());
     source.addEventListener("open", (event) => {
-      if (event.data) { perSecond = told(event).rows_per_s || 0; } // the server's own, beside the browser's of that name
+      if (event.data) { perSecond = told(event).rows_per_s || 0; } // the server's own, beside the browser's
       tries = 0;
       state = "Live";
       tell();
