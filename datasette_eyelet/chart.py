@@ -18,11 +18,13 @@ HEIGHT = 100
 SERIES_MOST = 7  # beyond them all others together
 LABEL_MAX_CHARS = 40
 _TICKS = 4
+# What a value is called; of a value that is missing `none`.
+_SAID = {"": "none", "pending": "asked"}
 _MEANING = {
     "ok": "ok",
     "pending": "pending",
     "unknown": "pending",
-    "interrupted": "denied",
+    "interrupted": "interrupted",
     "denied": "denied",
     "error": "error",
     "debug": "pending",
@@ -30,7 +32,7 @@ _MEANING = {
     "warn": "denied",
 }
 # What is bad stands on top, where it is seen.
-_ORDER = ("ok", "pending", "denied", "error")
+_ORDER = ("pending", "ok", "interrupted", "denied", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def _pieces(found: Histogram, series: dict[str, str], at: int, most: int) -> tup
 
 
 def _title(low: int, high: int, tz: tzinfo, count: int, found: Histogram, series: dict[str, str], at: int) -> str:
-    named = ((one_line(value or "none", LABEL_MAX_CHARS), found.by[value][at]) for value in series)
+    named = ((one_line(_SAID.get(value, value), LABEL_MAX_CHARS), found.by[value][at]) for value in series)
     parts = ", ".join(f"{name} {events:,}" for name, events in named if events)
     more = f" ({parts})" if parts else ""
     return f"{moment(low, tz)[:19]} to {moment(high, tz)[11:19]}: {count:,} event{'' if count == 1 else 's'}{more}"
@@ -164,7 +166,7 @@ def _legend(
     legend = [
         (
             kind,
-            one_line(value or "none", LABEL_MAX_CHARS),
+            one_line(_SAID.get(value, value), LABEL_MAX_CHARS),
             events,
             links.only(name, value) if is_linkable(value) else "",
             links.excluded(name, value) if is_linkable(value) else "",
@@ -195,8 +197,10 @@ def _dates(low: int, high: int) -> set[str]:
 def _tick(us: int, span_us: int, tz: tzinfo) -> str:
     """The time of a tick, as exact as the span makes it worth."""
     text = moment(us, tz)
-    if span_us > 3 * DAY_US:
+    if span_us > 10 * DAY_US:
         return text[5:10] if span_us <= 300 * DAY_US else text[:10]
+    if span_us > DAY_US:
+        return text[5:16]
     return text[11:16] if span_us > 600_000_000 else text[11:19]
 
 

@@ -29,19 +29,11 @@ LABEL_MAX_CHARS = 60
 PATH_MAX_CHARS = 300
 # Where there is a diff it says what these say
 _IN_DIFF = frozenset(
-    ("old_string", "new_string", "oldString", "newString", "old_str", "new_str", "edits", "content", "file_text")
-    + (
-        "originalFile",
-        "structuredPatch",
-        "new_source",
-        "input",
-        "patch",
-        "file_path",
-        "filePath",
-        "path",
-        "notebook_path",
+    (
+        *("old_string", "new_string", "oldString", "newString", "old_str", "new_str", "edits", "content", "file_text"),
+        *("originalFile", "structuredPatch", "new_source", "input", "patch"),
+        *("file_path", "filePath", "path", "notebook_path", "userModified", "replaceAll", "replace_all"),
     )
-    + ("userModified", "replaceAll", "replace_all")
 )
 _CLASS = {"+": "added", "-": "removed", "@": "hunk", " ": "same"}
 
@@ -89,7 +81,7 @@ class Detail:
     url: str
     permalink: str
     json_url: str
-    around_url: str
+    around_urls: tuple[tuple[str, str], ...]
     session_url: str
     row_url: str
     table_url: str
@@ -114,11 +106,20 @@ def detail(
         url=links.event_from_here(context, event_id),
         permalink=links.event(context, event_id),
         json_url=links.event_json(context, event_id),
-        around_url="" if "alongside" in row else links.fragment(context, event_id, "around"),
+        around_urls=_around(row, links),
         session_url=links.session(rows.text(row["session_id"])),
         row_url=rows.row_url(row, links),
         table_url=rows.table_url(row, links, where),
     )
+
+
+def _around(row: Row, links: Links) -> tuple[tuple[str, str], ...]:
+    """Where the events around it are, all of them and those of its session."""
+    context, event_id = rows.text(row["context_name"]), int(str(row["id"]))
+    found = [("Events around it", links.fragment(context, event_id, "around"))]
+    if rows.text(row["session_id"]):
+        found.append(("Its session around it", links.fragment(context, event_id, "around", "session")))
+    return tuple(found)
 
 
 def whole(row: Row) -> str:

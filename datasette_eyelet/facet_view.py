@@ -25,6 +25,8 @@ COUNTED = 20  # of each field; of the one that is opened with `more` MORE
 MORE = 200
 DEADLINE_MS = 1_000
 VALUE_MAX_CHARS = 60
+# Events that are pending are the questions of calls, which may be answered by now: counts of events say so.
+ASKED = "asked (pending)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def _value(
         count=count,
         only=narrowed if usable else "",
         without=excluded if usable else "",
-        below=links.narrowed("open", value) if usable and name == "src" else "",
+        below=links.narrowed("open", value) if usable and name == "src" and value != opened else "",
         is_chosen=is_chosen,
         is_excluded=is_excluded,
     )
@@ -109,7 +111,9 @@ def _value(
 
 def _told(name: str, value: str, opened: str) -> str:
     """What of a value tells it apart where room is short: of a folder its end, of a src what lies below the one that
-    is opened."""
+    is opened; and what the status of an event means among counts of events."""
+    if name == "status" and value == "pending":
+        return ASKED
     if name == "src" and opened and value.startswith(f"{opened}."):
         return value[len(opened) + 1 :]
     if name == "project" and len(value) > VALUE_MAX_CHARS // 2:

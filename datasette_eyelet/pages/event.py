@@ -6,7 +6,7 @@ from datetime import timezone
 from typing import Any
 from urllib.parse import unquote
 
-from datasette_eyelet import day_table, detail, instance, responses, rows
+from datasette_eyelet import around, day_table, detail, instance, responses, rows
 from datasette_eyelet.answer import placed
 from datasette_eyelet.json_text import pretty
 from datasette_eyelet.links import Links, is_linkable
@@ -90,6 +90,9 @@ def _context(store: Store, row: dict[str, object], links: Links, tz_name: str) -
         "payload": visible(pretty(data[:PAGE_MAX_CHARS])),
         "payload_is_cut": len(data) > PAGE_MAX_CHARS,
         "meta": visible(pretty(meta[:PAGE_MAX_CHARS])),
+        "around": around.around(store, row, links, tz, same_session=False),
+        "of_session": around.around(store, row, links, tz, same_session=True),
+        "here": around.here(row),
         "back_url": links.here(),
         "day_url": links.search((*links.tz, context, ("from", at[:10]), ("to", at[:10]))),
         "alternate_url_json": links.event_json(context[1], int(str(row["id"]))),

@@ -1,5 +1,5 @@
-"""What a tool changed in files, as lines that went and lines that came. Pure, and bounded: whatever was recorded, an edit
-takes at most some ten milliseconds and LINES_SHOWN lines.
+"""What a tool changed in files, as lines that went and lines that came. Pure, and bounded: whatever was recorded, an
+edit takes at most some ten milliseconds and LINES_SHOWN lines.
 
 Takes what a tool was given and what it answered (`said.py`). Claude Code answers with the hunks it applied
 (`structuredPatch`), whose numbers are those of the file; Codex writes patches of its own kind
