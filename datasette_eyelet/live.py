@@ -183,9 +183,9 @@ class Live:
                     return
                 took_s = time.monotonic() - began_s
                 await asyncio.sleep(min(max(LOOK_S, REST * took_s), LOOK_MOST_S))
+                earned = (time.monotonic() - began_s) * self.rows_per_s
                 for group in groups:
-                    passed_s = time.monotonic() - began_s
-                    group.allowed = min(group.allowed + passed_s * self.rows_per_s, self.rows_per_s)
+                    group.allowed = min(group.allowed + earned, max(earned, self.rows_per_s))
         except EyeletError as bad:  # the root cannot be read
             why = f"{bad.operation}: {bad.reason}"
         finally:

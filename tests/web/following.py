@@ -1,5 +1,6 @@
 """One who follows `/-/eyelet/live` over a real connection, and reads its messages."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -21,6 +22,7 @@ class Follows:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=wait_s)
         given = {**headers, "Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
         self._connection.request("GET", path, headers=given)
+        self._socket = self._connection.sock
         self.answer = self._connection.getresponse()
         self.status = self.answer.status
         self.id = last_id
@@ -60,10 +62,14 @@ class Follows:
             found += self.until("rows").data["rows"]
         return found
 
+    def cut(self) -> None:
+        """Go away without a word; who reads in another thread finds the end."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # the other side was first
+                self._socket.shutdown(socket.SHUT_RDWR)
+
     def drop(self) -> None:
-        """Go away without a word."""
-        sock = self._connection.sock
-        if sock is not None:
-            sock.shutdown(socket.SHUT_RDWR)
+        """Go away; nobody may read any more."""
+        self.cut()
         self.answer.close()
         self._connection.close()
