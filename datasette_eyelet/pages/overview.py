@@ -136,13 +136,13 @@ def _tiles(found: Glance, day: Day, links: Links) -> list[tuple[str, str, str, s
 
 
 def _than(number: int, before: int) -> str:
-    """How a number compares with that of the day before."""
+    """How a number compares with that of the day before, as far as the same time of day."""
     if number == before:
-        return "as many as before"
+        return "as many the day before"
     if not before:
-        return "none before"
+        return "none the day before"
     change = round(100 * (number - before) / before)
-    return f"{'+' if change >= 0 else '−'}{abs(change):,} % than {before:,}"
+    return f"{'+' if change >= 0 else '−'}{abs(change):,} %, {before:,} the day before"
 
 
 def _chart(found: Glance, links: Links, tz: tzinfo) -> DayChart | None:
