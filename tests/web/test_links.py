@@ -218,7 +218,7 @@ async def test_a_row_of_the_json_leads_to_its_pages(site: Any, record: Any) -> N
     assert row["links"] == {
         "event": f"/-/eyelet/event/default/{NOON_US}",
         "row": f"{DAY}/hooks/{NOON_US}",
-        "session": "/-/eyelet?range=all&session=s+1",
+        "session": "/-/eyelet/session/s%201",
         "day": f"{DAY}/hooks?tool_name__exact=Bash&_sort_desc=id",
     }
     assert without["links"]["session"] is None
@@ -309,7 +309,7 @@ async def test_results_of_a_query_lead_on_where_their_columns_are_ours(site: Any
     sql = "select id, session_id, src, data, uid, timestamp, 7 as n from hooks"
     page = await query_page(site, sql)
     found = links_of(page)
-    assert found["s-1"] == "/-/eyelet?range=all&session=s-1"
+    assert found["s-1"] == "/-/eyelet/session/s-1"
     assert found["whole"] == f"{DAY}/hooks/{NOON_US}"
     assert "the end" not in page
     for other in (

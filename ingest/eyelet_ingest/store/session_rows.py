@@ -64,7 +64,7 @@ def _first_of(paths: tuple[str, ...]) -> str:
 _SAID = f"""case
     when loglevel = 'debug' or hook_type in ({_marks(_QUIET)}) then null
     when lower(hook_type) glob '*permission*request*' then substr(data, 1, {SAID_CHARS})
-    when origin = 'hook' and tool_name is not null then null
+    when origin = 'hook' and tool_name is not null and (tool_use_id is not null or {IS_UNNAMED}) then null
     when tool_use_id is not null and (role is not 'assistant' or hook_type in ({_marks(_ASKING)})) then null
     else substr(data, 1, {SAID_CHARS})
 end"""
