@@ -30,6 +30,7 @@ Pairs = tuple[tuple[str, str], ...]
 RANGE_NAMES = ("range", "from", "to")
 # What chooses no events, or only some of those that are found
 NOT_EXPORTED = ("_size", "_next", "by", "full", "rows", "stack", "open", "more", "histogram", "facets", "live")
+PAIRS_MAX_CHARS = 2_000  # of a search that every row repeats
 VALUE_MAX_CHARS = 500  # a recorded value of 1 MB in every link to it would be a page of many MB
 
 
@@ -71,7 +72,7 @@ class Links:
     def fragment(self, context: str, event_id: int, *more: str) -> str:
         """What an event opens to in the list, as HTML without a page around it; or a part of that."""
         path = "/".join((str(self.path(ROW)), quote(context, safe=""), str(event_id), *more))
-        return _with_query(path, self._here())
+        return _with_query(path, self._here() if self._is_short else self.tz)
 
     def event_json(self, context: str, event_id: int) -> str:
         return self._event(context, event_id) + ".json"
@@ -157,6 +158,11 @@ class Links:
     def ranged(self, *times: tuple[str, str]) -> str:
         """This search over another range."""
         return self.search((*(pair for pair in self.pairs if pair[0] not in RANGE_NAMES), *times))
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether this search may stand in several links of each row."""
+        return sum(len(value) for _, value in self.pairs) <= PAIRS_MAX_CHARS
 
     def _here(self) -> Pairs:
         return (*self.pairs, ("_next", self.page)) if self.page else self.pairs
