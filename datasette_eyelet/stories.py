@@ -8,15 +8,27 @@ import threading
 import time
 from collections import OrderedDict
 
+from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.session import Session, signature
 from eyelet_ingest.store.store import Store
+from eyelet_ingest.store.usage import Usage
 
 KEPT = 4
 STEPS_MOST = 60_000  # of all that are kept: some 40 MB
 PART_S = 60.0
+USAGE_MS = 1_000
 DEADLINE_MS = 10_000  # nobody waits longer for a page; what is left out is said
 
 _Key = tuple[str, frozenset[str] | None]
+
+
+def usage_of(store: Store, told: Session) -> Usage | None:
+    """Tokens of the session, within the days it has, counted once for as long as it is kept; None where that took too
+    long to be sure. Not for the event loop."""
+    if told.usage is None:
+        where = Filter(session_id=(told.id,), since_us=told.totals.first_us, until_us=told.totals.last_us + 1)
+        told.usage = store.usage(where, ("model",), deadline_ms=USAGE_MS)
+    return told.usage if told.usage.partitions.complete else None
 
 
 class Stories:

@@ -27,6 +27,7 @@ from datasette_eyelet.session_view import (
     steps_view,
     title_of,
 )
+from datasette_eyelet.stories import usage_of
 from datasette_eyelet.timeline import timeline
 from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest.ranges import display_time, zone
@@ -38,7 +39,6 @@ from eyelet_ingest.store.usage import Usage
 
 NAMES_SHOWN = 12
 TOOLS_SHOWN = 12
-USAGE_MS = 1_000  # tokens are left out where they take longer
 
 
 async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any:
@@ -95,7 +95,7 @@ def _export(
     if not found.steps and not found.totals.events:
         return None
     facts = audited.facts(Filter(session_id=(asked.id,)), seen, held.redactor())
-    return StoryExport(store, found, links, zone(asked.tz)), _usage(store, found), facts
+    return StoryExport(store, found, links, zone(asked.tz)), usage_of(store, found), facts
 
 
 def _asked(datasette: Any, request: Any) -> tuple[Asked, SessionLinks]:
@@ -196,7 +196,7 @@ def _story(store: Store, found: Session, asked: Asked, links: SessionLinks, tz: 
 
 def _facts(store: Store, found: Session, tz: tzinfo) -> dict[str, Any]:
     totals = found.totals
-    usage = _usage(store, found)
+    usage = usage_of(store, found)
     tokens = usage.tokens if usage is not None and usage.answers else None
     return {
         "totals": totals,
@@ -220,13 +220,6 @@ def _facts(store: Store, found: Session, tz: tzinfo) -> dict[str, Any]:
             if values and (name != "roots" or len(values) > 1)
         ],
     }
-
-
-def _usage(store: Store, found: Session) -> Usage | None:
-    """Tokens of the session, within the days it has; None where that took too long to be sure."""
-    where = Filter(session_id=(found.id,), since_us=found.totals.first_us, until_us=found.totals.last_us + 1)
-    usage = store.usage(where, ("model",), deadline_ms=USAGE_MS)
-    return usage if usage.partitions.complete else None
 
 
 def _zoom(found: Session, asked: Asked, links: SessionLinks, tz: tzinfo) -> dict[str, Any]:
@@ -316,7 +309,7 @@ def _json(held: Instance, seen: frozenset[str] | None, asked: Asked, links: Sess
     shown = {step.key: step for step in steps}
     body = {
         "ok": True,
-        "session": summary_json(found, _usage(store, found)),
+        "session": summary_json(found, usage_of(store, found)),
         "steps": [step_json(step, shown[step.key]) for step in some.steps if step.key in shown],
         "next": some.steps[-1].key if some.after and some.steps else None,
         "partitions": found.partitions.as_json(),

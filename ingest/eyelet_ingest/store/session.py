@@ -22,6 +22,7 @@ from eyelet_ingest.store.search import Search
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.session_rows import of_session
 from eyelet_ingest.store.steps import Step, Story
+from eyelet_ingest.store.usage import Usage
 from eyelet_ingest.store.witnesses import Place
 
 EVENTS_MOST = 100_000  # of one story: 30 MB of steps
@@ -96,6 +97,7 @@ class Session:
     is_cut: bool
     partitions: Partitions
     elapsed_ms: float
+    usage: Usage | None = None  # for who counted its tokens, and keeps them
     _at: dict[str, int] = field(default_factory=dict)
 
     def step(self, key: str) -> Step | None:

@@ -66,6 +66,8 @@ _SAID = f"""case
     when lower(hook_type) glob '*permission*request*' then substr(data, 1, {SAID_CHARS})
     when origin = 'hook' and tool_name is not null and (tool_use_id is not null or {IS_UNNAMED}) then null
     when tool_use_id is not null and (role is not 'assistant' or hook_type in ({_marks(_ASKING)})) then null
+    when tool_use_id is not null and json_extract(data, '$.message.content[0].type') = 'tool_use'
+        and json_type(data, '$.message.content[1]') is null then null
     else substr(data, 1, {SAID_CHARS})
 end"""
 _FILE = f"""case
