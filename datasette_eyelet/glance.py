@@ -64,15 +64,14 @@ class Glance:
 
 
 def day_asked(held: Instance, store: Store, query: Query, now_us: int) -> Day:
-    """The day that the URL's range begins in; where it says none today, or the newest day that has something."""
+    """The day that the URL's range ends in; where it says none today, or the newest day that has something."""
     held.drain_when_due()
     tz = query.range.tz
     today = day_of(now_us, tz)
     chosen, moved = today, False
     if query.range_asked:
-        at_us = query.range.since_us
-        if at_us is None:
-            at_us = store.newest_event_us(query.where)
+        until_us = query.range.until_us
+        at_us = store.newest_event_us(query.where) if until_us is None else min(until_us - 1, now_us)
         chosen = day_of(at_us, tz) if at_us is not None else today
     elif store.newest_event_us(replace(query.where, since_us=today.since_us, until_us=today.until_us)) is None:
         newest_us = store.newest_event_us(replace(query.where, since_us=None, until_us=None))
