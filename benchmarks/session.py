@@ -66,7 +66,7 @@ def _turn(number: int, at_us: int, chance: random.Random) -> Iterator[Event]:
     yield _event(at_us + STEP_US + 1, "user", got, origin="transcript", role="user", **status, **call)
 
 
-def _event(time_us: int, hook_type: str, data: dict[str, object], **fields: Any) -> Event:
+def _event(time_us: int, hook_type: str, data: dict[str, Any], **fields: Any) -> Event:
     fields = {"session_id": SESSION, "origin": "hook", "agent": "claude", "project_dir": "/w", **fields}
     return Event(time_us=time_us, uid=os.urandom(16), hook_type=hook_type, data=json.dumps(data), **fields)
 

@@ -137,7 +137,7 @@ def _hook(kind: str, said: Record) -> Iterator[Said]:
     if found == ANSWER and not text:
         status = said.get("status")
         found = ERROR if status == "error" else STOPPED if status == "aborted" else QUIET
-        text = _first(said, ("error_message", "reason", "stopReason", "stop_reason"))
+        text = _first(said, ("error_message", "error", "reason", "stopReason", "stop_reason"))
     if kind == "notification":
         about = _text(said.get("notification_type"))
         asks = "permission" in about or (not about and "permission" in text)

@@ -11,7 +11,6 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.store.answers import Partitions, Row
@@ -27,6 +26,7 @@ from eyelet_ingest.store.witnesses import Place
 
 EVENTS_MOST = 100_000  # of one story: 30 MB of steps
 SETTLED_NS = 2_000_000_000  # of the file system's clock: what changed before is seen by its time
+RUNS_US = 3_600_000_000  # a call that takes longer is taken to have waited
 REST_US = 300_000_000  # a longer time without an event is a pause, not work
 
 
@@ -178,8 +178,7 @@ def rows_of(
 def _made(session_id: str, story: Story, is_cut: bool, question: Search) -> Session:
     steps = story.steps
     agents = _agents(story)
-    times = sorted({us for step in steps for us in (step.at_us, step.last_us)})
-    pauses = [(a, b) for a, b in pairwise(times) if b - a > REST_US]
+    pauses = _pauses(steps)
     totals = _totals(story, pauses)
     names = {name: tuple(sorted(values)) for name, values in story.names.items()}
     return Session(
@@ -195,6 +194,27 @@ def _made(session_id: str, story: Story, is_cut: bool, question: Search) -> Sess
         partitions=question.truth(),
         elapsed_ms=question.elapsed_ms(),
     )
+
+
+def _pauses(steps: Sequence[Step]) -> list[tuple[int, int]]:
+    """The times of more than REST_US in which nothing happened and no call ran. A call of hours waits for somebody:
+    of that its beginning and end count."""
+    found: list[tuple[int, int]] = []
+    spans = sorted(
+        span
+        for step in steps
+        for span in (
+            [(step.at_us, step.last_us)]
+            if step.last_us - step.at_us <= RUNS_US
+            else [(step.at_us, step.at_us), (step.last_us, step.last_us)]
+        )
+    )
+    busy_us = spans[0][1] if spans else 0
+    for first_us, last_us in spans:
+        if first_us - busy_us > REST_US:
+            found.append((busy_us, first_us))
+        busy_us = max(busy_us, last_us)
+    return found
 
 
 def _totals(story: Story, pauses: list[tuple[int, int]]) -> Totals:
