@@ -3,11 +3,12 @@
 import html
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from datasette_eyelet import navigation
+from datasette_eyelet import navigation, responses, routes
 from datasette_eyelet.listed import ago, short
 from datasette_eyelet.pages import sessions as sessions_page
 from datasette_eyelet.src_tree import NODES_MOST, tree
@@ -16,6 +17,13 @@ from eyelet_ingest.store.sources import Source
 PAGES = ("overview", "sessions", "sources", "now")
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
+UNSEEN = (
+    "/-/eyelet/calls",
+    "/-/eyelet/usage",
+    "/-/eyelet/completeness",
+    "/-/eyelet/-",
+    "/-/eyelet/hook",
+)  # for programs
 HOSTILE = "<script>alert(1)</script>{{ 7*7 }}{% raw %}\u202e\x1b[31m\"'><img src=x onerror=alert(1)>"
 
 
@@ -315,6 +323,16 @@ async def test_a_site_may_put_templates_of_its_own_in_the_place_of_ours(
     (folder / f"{name}.html").write_text("mine: {{ navigation|length }} entries, {{ truth.scanned }} scanned")
     site = await open_site(datasette={"template_dir": str(tmp_path / "templates")})
     assert (await site.get(f"/-/eyelet/{name}?range=7d")).text.startswith("mine: 6 entries, 2 scanned")
+
+
+def test_every_template_and_every_page_stands_in_the_docs() -> None:
+    said = (Path(__file__).parents[2] / "docs" / "pages.md").read_text(encoding="utf-8")
+    folder = Path(responses.HERE) / "templates" / "eyelet"
+    assert [path.name for path in folder.glob("*.html") if f"`{path.name}`" not in said] == []
+    pages = [path for path, _ in routes.ROUTES if path.startswith("^/-/eyelet/") and "/v1/" not in path]
+    named = {re.sub(r"[\\^$(.].*", "", path) for path in pages}
+    for path in named - {"/-/eyelet/"}:
+        assert path in said or path.startswith(UNSEEN), path
 
 
 def test_numbers_are_short_and_times_are_said_as_people_say_them() -> None:
