@@ -23,6 +23,7 @@ from datasette_eyelet import (
     front,
     instance,
     mounts,
+    navigation,
     permissions,
     queries,
     responses,
@@ -33,7 +34,6 @@ from datasette_eyelet import (
 )
 from datasette_eyelet.api import hook_gate
 from datasette_eyelet.compat import actions_of_1_0, permissions_of_0_65, permissions_of_1_0
-from datasette_eyelet.links import DAYS, SEARCH
 from datasette_eyelet.visible import visible
 
 __all__ = ["actions_of_1_0", "permissions_of_0_65", "permissions_of_1_0"]
@@ -112,8 +112,8 @@ def menu_links(datasette: Any, actor: dict[str, Any] | None) -> Callable[[], Awa
         if not await permissions.may_view_any(datasette, actor):
             return []
         return [
-            {"href": datasette.urls.path(SEARCH), "label": "Eyelet"},
-            {"href": datasette.urls.path(DAYS), "label": "Eyelet: all days"},
+            {"href": datasette.urls.path(path), "label": "Eyelet" if name == "search" else f"Eyelet: {label.lower()}"}
+            for name, label, path in navigation.ENTRIES
         ]
 
     return links

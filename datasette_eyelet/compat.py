@@ -270,19 +270,29 @@ def keep_days_cataloged(datasette: Any, showing_all: Any) -> None:
 
 async def may_download(datasette: Any, actor: dict[str, Any] | None, name: str) -> bool:
     """Whether the actor may take the whole file of that database, as Datasette's own download asks."""
+    return await _may_with(datasette, actor, "view-database-download", name)
+
+
+async def may_run_sql(datasette: Any, actor: dict[str, Any] | None, name: str) -> bool:
+    """Whether the actor may run SQL of their own in that database, as Datasette's own page asks."""
+    return await _may_with(datasette, actor, "execute-sql", name)
+
+
+async def _may_with(datasette: Any, actor: dict[str, Any] | None, action: str, name: str) -> bool:
     if _IS_1_0:
         from datasette.resources import DatabaseResource
 
-        return bool(
-            await datasette.allowed(action="view-database-download", resource=DatabaseResource(name), actor=actor)
-        )
+        return bool(await datasette.allowed(action=action, resource=DatabaseResource(name), actor=actor))
     try:
-        await datasette.ensure_permissions(
-            actor, [("view-database-download", name), ("view-database", name), "view-instance"]
-        )
+        await datasette.ensure_permissions(actor, [(action, name), ("view-database", name), "view-instance"])
     except Forbidden:
         return False
     return True
+
+
+def sql_path(datasette: Any, name: str) -> str:
+    """Where that database takes SQL."""
+    return str(datasette.urls.path(f"/{name}")) + ("/-/query" if _IS_1_0 else "")
 
 
 async def actor_of(datasette: Any, scope: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,8 +1,9 @@
 """The table `hooks` of a day, or of all days, in Datasette: a search's filter ↔ the arguments of the table page.
 
-Datasette's own column filters say most of a filter exactly. What they cannot say are two arguments of ours, which
-such a table takes besides: `_src` (a name and what lies below its dots), with the very SQL of the search, and `_q`
-(text, in the language of the search), by `text_function`. No `_where` is needed, and so no right to write SQL.
+Datasette's own column filters say most of a filter exactly. What they cannot say are arguments of ours, which such a
+table takes besides: `_src` and `_project` (a name and what lies below it) and `_without` (`tool:Bash`; Datasette's own
+`__not` leaves out what has no value, too), with the very SQL of the search, and `_q` (text, in the language of the
+search), by `text_function`. No `_where` is needed, and so no right to write SQL.
 Datasette's own search box asks for plain words and phrases of the text index, which a search can say too.
 """
 
@@ -22,19 +23,22 @@ from datasette_eyelet.query import SEVERAL, STATUSES
 from datasette_eyelet.scope import Scope, scope_of
 from datasette_eyelet.visible import one_line
 from eyelet_ingest.errors import EyeletError
-from eyelet_ingest.store import select, text_query, text_schema
+from eyelet_ingest.store import select, text_filters, text_query, text_schema
 from eyelet_ingest.store.layout import PartitionKey, key_from_mount_name, safe_context
 from eyelet_ingest.store.select import Filter
 
 TABLE = "hooks"
-SRC, TEXT = "_src", "_q"
+SRC, PROJECT, WITHOUT, TEXT = "_src", "_project", "_without", "_q"
 # Every row of a page has its link: a filter longer than this is not repeated in all of them.
 QUERY_MAX_CHARS = 4_000
 SAID_MAX_CHARS = 80
 UNCHANGED = f"id not in (select id from {text_schema.GONE})"  # noqa: S608  our own name
 
 # column → URL name of the search, for what both compare as it is
-_EQUAL = {field: name for name, field in SEVERAL.items() if name not in ("context", "src")}
+_EQUAL = {field: name for name, field in SEVERAL.items() if name not in ("context", "src", "project")}
+_NAMES = {field: name for name, field in SEVERAL.items()} | {"errors": "is"}
+# Columns in which every row has a value, so that Datasette's `__not` says what a search does
+_NEVER_NULL = ("hook_type", "session_id")
 # Arguments of Datasette's that choose rows, and that no search can repeat
 _CHOOSING = ("_where", "_through", "_search")
 _PLAIN = re.compile(r'\s+|(".*?")')  # what Datasette's own search box takes apart its text at (utils.escape_fts)
@@ -111,6 +115,8 @@ def _arguments(where: Filter, start_us: int, end_us: int) -> Pairs:
     if where.errors:
         found.append(("error__exact", "1"))
     found += [(SRC, value) for value in where.src]
+    found += [(PROJECT, value) for value in where.project_dir]
+    found += [(WITHOUT, f"{_NAMES[field]}:{value}") for field, value in where.without]
     if where.text:
         found.append((TEXT, where.text))
     return tuple(found)
@@ -119,7 +125,7 @@ def _arguments(where: Filter, start_us: int, end_us: int) -> Pairs:
 def filter_arguments(
     datasette: Any, database: str, table: str, request: Any
 ) -> Callable[[], Awaitable[FilterArguments]] | None:
-    """`_src` and `_q` as Datasette's hook gives conditions; None where nothing is asked. BadRequest as the search's."""
+    """Our own arguments as Datasette's hook gives conditions; None where nothing is asked. BadRequest as a search's."""
     asked, key = own_filter(request.args), key_from_mount_name(database)
     lacking = day_text.lacking(request)
     if table != TABLE or (asked == Filter() and not lacking) or not mounts.is_ours(datasette, database):
@@ -129,13 +135,17 @@ def filter_arguments(
         try:
             over = datasette.databases[database]
             several = key is None and over.roots().several
+            told = text_filters.split(asked)
             clauses, params, said = own_conditions(
-                asked, (text_function.CONDITION,) if key is not None else text_function.conditions_over_days(several)
+                told,
+                (text_function.CONDITION,) if key is not None else text_function.conditions_over_days(several),
+                key,
             )
-            if asked.text and key is not None:
-                await text_function.find(datasette, key, asked.text)
-            elif asked.text:
-                await text_function.find_over_days(over, narrowest(request.args, over.scope))
+            if told.text and key is not None:
+                await text_function.find(datasette, key, told.text)
+            elif told.text:
+                narrowed = replace(narrowest(request.args, over.scope), text=told.text)
+                await text_function.find_over_days(over, narrowed)
         except EyeletError as error:
             raise BadRequest(str(error)) from error
         if lacking:  # an old text of what changed is no hit either
@@ -146,21 +156,32 @@ def filter_arguments(
 
 
 def own_filter(args: Any) -> Filter:
-    """What `_src` and `_q` ask of the day's table. Blank ones say nothing, as in a search; of `_q` the last counts."""
-    src = tuple(value for value in dict.fromkeys(args.getlist(SRC)) if value.strip())
-    texts = [value for value in args.getlist(TEXT) if value.strip()]
-    return Filter(src=src, text=texts[-1] if texts else "")
+    """What our own arguments ask of a table. Blank ones say nothing, as in a search; of `_q` the last counts. A field
+    that is none is refused by who makes conditions of it."""
+    src, projects, without, texts = (
+        tuple(value for value in dict.fromkeys(args.getlist(name)) if value.strip())
+        for name in (SRC, PROJECT, WITHOUT, TEXT)
+    )
+    left_out = tuple(_left_out(one) for one in without)
+    return Filter(src=src, project_dir=projects, without=left_out, text=texts[-1] if texts else "")
+
+
+def _left_out(said: str) -> tuple[str, str]:
+    """`tool:Bash` as a Filter's pair of field and value."""
+    name, _, value = said.partition(":")
+    return ("errors", "1") if said == "is:error" else (SEVERAL.get(name, name[:60]), value)
 
 
 def own_conditions(
-    where: Filter, of_text: Sequence[str] = (text_function.CONDITION,)
+    where: Filter, of_text: Sequence[str] = (text_function.CONDITION,), key: PartitionKey | None = None
 ) -> tuple[list[str], dict[str, object], list[str]]:
     """Conditions with named parameters, as Datasette binds them, and what they say to people; `of_text` are those that
-    a text is, each with a `?` for it.
+    a text is, each with a `?` for it; `key` is the day of the table, None for one over all days.
 
     BadInput for what no search takes either.
     """
     clauses, values = select.conditions(replace(where, text=""))
+    _add_contexts(where, key, clauses, values)
     if where.text:
         text_query.parse(where.text)
         clauses += of_text
@@ -171,9 +192,27 @@ def own_conditions(
     said = []
     if where.src:
         said.append(" or ".join(map(_src_said, where.src)))
+    if where.project_dir:
+        said.append(" or ".join(f"project is {_quoted(one)} or lies below it" for one in where.project_dir))
+    for name, field in SEVERAL.items():
+        if name not in ("src", "project") and (asked := getattr(where, field)):
+            said.append(f"{name} is {' or '.join(map(_quoted, asked))}")
+    said += ["error is 1"] if where.errors else []
+    said += [f"not {_NAMES[field]}:{one_line(value, SAID_MAX_CHARS)}" for field, value in where.without]
     if where.text:
         said.append(f"the text has {_quoted(where.text)}")
     return named, params, said
+
+
+def _add_contexts(where: Filter, key: PartitionKey | None, clauses: list[str], values: list[object]) -> None:
+    """What is asked of contexts, which a day's rows have no column for."""
+    for given, is_out in ((where.contexts, False), (where.left_out("contexts"), True)):
+        names = tuple(dict.fromkeys(map(safe_context, given)))
+        if names and key is not None:
+            clauses += ["0"] if (key.context in names) == is_out else []
+        elif names:
+            clauses.append(f"context_name {'not in' if is_out else 'in'} ({', '.join('?' * len(names))})")
+            values += names
 
 
 def reading(args: Any, over: PartitionKey | Scope) -> Reading:
@@ -183,8 +222,14 @@ def reading(args: Any, over: PartitionKey | Scope) -> Reading:
     pairs: dict[str, tuple[str, ...]] = {}
     left_out: dict[str, None] = {}
     own = own_filter(args)
-    if own.src:
-        pairs["src"] = own.src
+    for name, asked in (("src", own.src), ("project", own.project_dir)):
+        if asked:
+            pairs[name] = asked
+    for field, value in own.without:
+        if field != "errors" and field in _NAMES:
+            pairs[f"-{_NAMES[field]}"] = (*pairs.get(f"-{_NAMES[field]}", ()), value)
+        else:
+            left_out[WITHOUT] = None
     searched, is_said = box_text(args)
     if text := " ".join(filter(None, (f"({own.text})" if own.text and searched else own.text, searched))):
         pairs["q"] = (text,)
@@ -193,6 +238,8 @@ def reading(args: Any, over: PartitionKey | Scope) -> Reading:
         name, values = _equal(column, lookup, value)
         if narrowed:
             low, high = narrowed
+        elif name.startswith("-"):
+            pairs[name] = tuple(dict.fromkeys((*pairs.get(name, ()), *values)))
         elif name and pairs.get(name, values) == values:
             pairs[name] = values
         else:
@@ -304,11 +351,13 @@ def _equal(column: str, lookup: str, value: str) -> tuple[str, tuple[str, ...]]:
     """The search's parameter and its values; "" and none where no search says exactly this."""
     if (column, lookup, value) == ("error", "exact", "1"):
         return "errors", ("1",)
-    values = _listed(value) if lookup == "in" else [value] if lookup == "exact" else []
+    values = _listed(value) if lookup in ("in", "notin") else [value] if lookup in ("exact", "not") else []
     texts = tuple(text for text in values if isinstance(text, str) and text.strip())
-    if column == "context_name" and 0 < len(texts) == len(values) <= select.VALUES_MAX:
+    if column == "context_name" and not lookup.startswith("not") and 0 < len(texts) == len(values) <= select.VALUES_MAX:
         return "context", tuple(dict.fromkeys(texts))
     can_say = column in _EQUAL and 0 < len(texts) == len(values) <= select.VALUES_MAX
+    if lookup.startswith("not"):
+        return (f"-{_EQUAL[column]}", texts) if can_say and column in _NEVER_NULL else ("", ())
     if not can_say or (column == "status" and not set(texts) <= set(STATUSES)):
         return "", ()
     return _EQUAL[column], tuple(dict.fromkeys(texts))

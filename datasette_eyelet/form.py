@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from datasette_eyelet import rows
 from datasette_eyelet.links import RANGE_NAMES, Pairs
-from datasette_eyelet.query import SEVERAL, STATUSES
+from datasette_eyelet.query import EXCLUDED, LOOK, SEVERAL, STATUSES
 from datasette_eyelet.visible import visible
 from eyelet_ingest.store import text_schema
 
@@ -41,9 +41,9 @@ _OFFERED = {
     "branch": "git_branch",
     "agent": "agent",
     "model": "model",
+    "project": "project_dir",
+    "level": "loglevel",
 }
-# Those behind "more filters"
-_MORE = ("session", "error_code", "branch", "agent", "model")
 # The part of the form that holds a control, where what is wrong with it is said. Any other parameter: above.
 _PLACES = {
     **dict.fromkeys(("q", "by", "errors"), "bar"),
@@ -58,13 +58,16 @@ def form(
     """What the template needs. `wrong` names the parameter that cannot be meant: it keeps its text where it has a
     control, and does not travel on where it has none.
 
-    A control shows one value; further ones of its name travel hidden.
+    A control shows one value; further ones of its name travel hidden, and so does what has no control: values that are
+    left out, and how the page looks.
     """
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)
     hidden = [(name, value) for name in SEVERAL for value in values.get(name, [])[1:]]
-    carried = ("_size",) if "from" in values or "to" in values else ("range", "_size")
+    carried = ("_size", *EXCLUDED, *LOOK)
+    if "from" not in values and "to" not in values:
+        carried = ("range", *carried)
     hidden += [(name, value) for name in carried if name != wrong for value in values.get(name, [])]
     shown = list(shown)
     seen = {
@@ -83,7 +86,7 @@ def form(
         "options": {name: [text for text in found if _is_plain(text)] for name, found in options.items()},
         "zones": ZONES,
         "is_filtered": any(values.get(name) for name in (*SEVERAL, "from", "to", "tz")),
-        "more_is_open": any(values.get(name) for name in _MORE),
+        "more_is_open": wrong in SEVERAL,
         "text_columns": text_schema.TEXT_COLUMNS,
         "wrong": wrong,
         "wrong_place": _PLACES.get(wrong, "above"),

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from datasette_eyelet import calendar, compat, eyelet_database, instance, permissions, responses
 from datasette_eyelet.calendar import Month, Span
 from datasette_eyelet.instance import Instance
-from datasette_eyelet.links import Links
+from datasette_eyelet.links import NOW, OVERVIEW, SESSIONS, Links
 from datasette_eyelet.visible import visible as made_visible
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.layout import PartitionKey
@@ -157,6 +157,9 @@ def _context(held: Instance, links: Links, catalog: _Catalog, visible: frozenset
         "base": str(links.path("/")),
         "search_url": links.search(),
         "days_url": links.days(),
+        "overview_url": links.to(OVERVIEW),
+        "sessions_url": links.to(SESSIONS),
+        "now_url": links.to(NOW),
         "reason": catalog.reason,
         "troubles": [("/".join(filter(None, where)), made_visible(why)) for *where, why in troubles[:INLINE_TROUBLES]],
         "more_troubles": max(len(troubles) - INLINE_TROUBLES, 0),

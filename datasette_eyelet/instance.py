@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from datasette_eyelet import mounts, queries, settings
 from datasette_eyelet.handed_over import HandedOver
+from datasette_eyelet.stories import Stories
 from datasette_eyelet.writing import Writing
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.grouped import Grouped
@@ -26,6 +27,7 @@ from eyelet_ingest.store.store import Store
 from eyelet_ingest.surroundings import Surroundings, key_of
 
 if TYPE_CHECKING:
+    from datasette_eyelet.live import Live
     from eyelet_ingest.plugins import Plugins
 
 DEFAULT_ROOT = "~/.eyelet"
@@ -54,9 +56,11 @@ class Instance:
         self._opening = threading.Lock()
         self.writing = Writing()
         self.overlays: dict[Any, Any] = {}
+        self.stories = Stories()
         self._grouped: Grouped | None = None  # guarded by _opening
         self._plugins: Plugins | None = None  # guarded by _opening
         self._handed_over: HandedOver | None = None  # of the event loop
+        self._live: Live | None = None  # of the event loop
         self._apart = ThreadPoolExecutor(APART_THREADS, thread_name_prefix="eyelet")
         self.trouble = ""
         self._draining = threading.Lock()
@@ -97,6 +101,15 @@ class Instance:
             found = self._handed_over = HandedOver()
         return found
 
+    def live(self, make: "Callable[[], Live]") -> "Live":
+        """The watcher of the running event loop for pages that follow what arrives; made by the first of them."""
+        found = self._live
+        if found is None or found.loop is not asyncio.get_running_loop():
+            if found is not None:
+                found.close()
+            found = self._live = make()
+        return found
+
     def plugins(self) -> "Plugins":
         """Eyelet's own plugins, loaded by the first event that is recorded here. Not for the event loop."""
         with self._opening:
@@ -117,6 +130,8 @@ class Instance:
         return await asyncio.get_running_loop().run_in_executor(self._apart, whole)
 
     def close(self) -> None:
+        if self._live is not None:
+            self._live.close()
         if self._handed_over is not None:
             self._handed_over.close()
         if self._grouped is not None:

@@ -10,13 +10,27 @@ from eyelet_ingest.store.layout import PartitionKey, key_for
 SEARCH = "/-/eyelet"
 SEARCH_JSON = "/-/eyelet.json"
 EVENT = "/-/eyelet/event"
+ROW = "/-/eyelet/row"
+LIVE = "/-/eyelet/live"
+SAVED = "/-/eyelet/saved"
+OVERVIEW = "/-/eyelet/overview"
+SESSION = "/-/eyelet/session"
+SESSIONS = "/-/eyelet/sessions"
+SOURCES = "/-/eyelet/sources"
+NOW = "/-/eyelet/now"
 DAYS = "/-/eyelet/days"
 DAYS_JSON = "/-/eyelet/days.json"
 STATIC = "/-/static-plugins/datasette-eyelet"
 
+EXPORT = "/-/eyelet/export"
+SQL = "/-/eyelet/sql"
+
 Pairs = tuple[tuple[str, str], ...]
 
 RANGE_NAMES = ("range", "from", "to")
+# What chooses no events, or only some of those that are found
+NOT_EXPORTED = ("_size", "_next", "by", "full", "rows", "stack", "open", "more", "histogram", "facets", "live")
+PAIRS_MAX_CHARS = 2_000  # of a search that every row repeats
 VALUE_MAX_CHARS = 500  # a recorded value of 1 MB in every link to it would be a page of many MB
 
 
@@ -29,6 +43,10 @@ class Links:
 
     def search(self, pairs: Sequence[tuple[str, str]] = ()) -> str:
         return _with_query(str(self.path(SEARCH)), pairs)
+
+    def to(self, path: str, pairs: Sequence[tuple[str, str]] = ()) -> str:
+        """Another page of ours, by its path."""
+        return _with_query(str(self.path(path)), pairs)
 
     def here(self) -> str:
         """This search, on this page of it."""
@@ -45,6 +63,17 @@ class Links:
         """One event, from where a link leads back here."""
         return _with_query(self._event(context, event_id), self._here())
 
+    def live(self, after: str) -> str:
+        """What arrives from this position on and matches this search, as server-sent events."""
+        return _with_query(
+            str(self.path(LIVE)), (*(pair for pair in self.pairs if pair[0] != "live"), ("_after", after))
+        )
+
+    def fragment(self, context: str, event_id: int, *more: str) -> str:
+        """What an event opens to in the list, as HTML without a page around it; or a part of that."""
+        path = "/".join((str(self.path(ROW)), quote(context, safe=""), str(event_id), *more))
+        return _with_query(path, self._here() if self._is_short else self.tz)
+
     def event_json(self, context: str, event_id: int) -> str:
         return self._event(context, event_id) + ".json"
 
@@ -52,7 +81,20 @@ class Links:
         """A session, whenever it was: the one place that knows what shows a session. "" where it has no usable id."""
         if not is_linkable(session_id):
             return ""
-        return self.search((("range", "all"), *self.tz, ("session", session_id)))
+        path = self.session_path(session_id)
+        return _with_query(path, self.tz) if path else self.session_search(session_id)
+
+    def session_path(self, session_id: str) -> str:
+        """The page of a session; "" for `.` and `..`, which browsers take for folders, however they are written."""
+        if session_id.strip() in (".", ".."):
+            return ""
+        name = quote(session_id, safe="", errors="replace")
+        name = f"{name[:-5]}%2Ejson" if name.endswith(".json") else name  # which would be taken for ours
+        return f"{self.path(SESSION)}/{name}"
+
+    def session_search(self, session_id: str, more: Sequence[tuple[str, str]] = ()) -> str:
+        """The events of a session, whenever they were, in the search."""
+        return self.search((("range", "all"), *self.tz, ("session", session_id), *more))
 
     def table(self, key: PartitionKey, arguments: Pairs = ()) -> str:
         """The page of a day's table in Datasette; the day need not be mounted."""
@@ -83,19 +125,55 @@ class Links:
         """This search with only `value` for `name`."""
         return self.search((*(pair for pair in self.pairs if pair[0] != name), (name, value)))
 
+    def only(self, name: str, value: str) -> str:
+        """This search with `value` as the one of `name`, and nothing left out of it."""
+        return self.search((*(pair for pair in self.pairs if pair[0] not in (name, f"-{name}")), (name, value)))
+
+    def with_value(self, name: str, value: str) -> str:
+        """This search with `value` as one more alternative of `name`."""
+        return self.search(_with(self.pairs, (name, value), (f"-{name}", value)))
+
+    def excluded(self, name: str, value: str) -> str:
+        """This search without what has `value` for `name`."""
+        return self.search(_with(self.pairs, (f"-{name}", value), (name, value)))
+
+    def sql(self, kind: str = "") -> str:
+        """The SQL of this search, as a page or `.json`."""
+        pairs = [pair for pair in self.pairs if pair[0] not in NOT_EXPORTED or pair[0] == "_size"]
+        return with_query(str(self.path(SQL)) + kind, pairs)
+
+    def export(self, kind: str) -> str:
+        """The whole result of this search as a file: csv, json or jsonl."""
+        pairs = [pair for pair in self.pairs if pair[0] not in NOT_EXPORTED]
+        return _with_query(str(self.path(f"{EXPORT}.{kind}")), pairs)
+
     def without(self, name: str, value: str) -> str:
         """This search with one condition less."""
         return self.search([pair for pair in self.pairs if pair != (name, value)])
 
+    def dropped(self, *names: str) -> str:
+        """This search without anything said of these names."""
+        return self.search([pair for pair in self.pairs if pair[0] not in names])
+
     def ranged(self, *times: tuple[str, str]) -> str:
         """This search over another range."""
         return self.search((*(pair for pair in self.pairs if pair[0] not in RANGE_NAMES), *times))
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether this search may stand in several links of each row."""
+        return sum(len(value) for _, value in self.pairs) <= PAIRS_MAX_CHARS
 
     def _here(self) -> Pairs:
         return (*self.pairs, ("_next", self.page)) if self.page else self.pairs
 
     def _event(self, context: str, event_id: int) -> str:
         return f"{self.path(EVENT)}/{quote(context, safe='')}/{event_id}"
+
+
+def _with(pairs: Pairs, one: tuple[str, str], against: tuple[str, str]) -> Pairs:
+    """The pairs with one more, and without what contradicts it."""
+    return (*(pair for pair in pairs if pair not in (one, against)), one)
 
 
 def is_linkable(value: str) -> bool:
@@ -109,6 +187,11 @@ def day_of_event(context: str, event_id: int) -> PartitionKey | None:
         return key_for(context, event_id)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def with_query(path: str, pairs: Sequence[tuple[str, str]]) -> str:
+    """The path with these parameters."""
+    return _with_query(path, pairs)
 
 
 def _with_query(path: str, pairs: Sequence[tuple[str, str]]) -> str:

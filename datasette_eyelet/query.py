@@ -10,29 +10,20 @@ from typing import Any
 from datasette_eyelet.links import RANGE_NAMES, Pairs
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.ranges import Range, parse_instant, resolve, zone
-from eyelet_ingest.store import text_query
-from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store import text_filters, text_query
+from eyelet_ingest.store.select import NAMES, Filter
 
 DEFAULT_SIZE = 100
 MAX_SIZE = 1_000
 DEFAULT_RANGE = "today"
 
-# URL name → field of Filter that takes several values
-SEVERAL = {
-    "context": "contexts",
-    "src": "src",
-    "type": "hook_type",
-    "tool": "tool_name",
-    "session": "session_id",
-    "status": "status",
-    "error_code": "error_code",
-    "branch": "git_branch",
-    "agent": "agent",
-    "model": "model",
-}
-ONCE = (*RANGE_NAMES, "tz", "errors", "q", "by", "_size", "_next", "full")
+SEVERAL = NAMES  # URL name → field of Filter that takes several values
+EXCLUDED = {f"-{name}": field for name, field in SEVERAL.items()}  # URL name → the field whose values are left out
+# What the page looks like, and no condition: pages check the values (`look.py`)
+LOOK = ("rows", "stack", "open", "more", "histogram", "facets", "live")
+ONCE = (*RANGE_NAMES, "tz", "errors", "q", "by", "_size", "_next", "full", *LOOK)
 # Conditions that can be dropped, as the page lists them
-CONDITIONS = (*SEVERAL, "errors", "q")
+CONDITIONS = (*SEVERAL, *EXCLUDED, "errors", "q")
 ORDERS = ("time", "rank")
 STATUSES = ("ok", "error", "interrupted", "denied", "pending")
 
@@ -56,6 +47,7 @@ class Query:
     """`where` holds the range too. `pairs` are the URL's own parameters that mean something, without `_next`;
     `page` is `_next` as the URL has it.
 
+    Of `where` the text is only what is text: what `q` says of fields is among the conditions.
     `range_asked` tells whether the URL chose the range (or a page of one) or it is today by default. `by_rank`: the
     best matches of the text first, on one page.
     """
@@ -87,9 +79,9 @@ class Query:
         return f"w{since}-{until}.{after}"
 
 
-def parse(args: Any, now_us: int, statuses: tuple[str, ...] = STATUSES) -> Query:
+def parse(args: Any, now_us: int, statuses: tuple[str, ...] = STATUSES, *, as_it_stands: bool = False) -> Query:
     """What a URL's parameters ask; BadInput, with the reason, for what cannot be meant. Empty ones say nothing.
-    `statuses` are those that there are of what is asked for."""
+    `statuses` are those that there are of what is asked for. With `as_it_stands` nothing is read into the text."""
     pairs = checked_pairs(args)
     given = {name: value for name, value in pairs if name in ONCE}
     asked = any(name in given for name in (*RANGE_NAMES, "_next"))
@@ -101,24 +93,24 @@ def parse(args: Any, now_us: int, statuses: tuple[str, ...] = STATUSES) -> Query
     several: dict[str, Any] = {
         field: tuple(value for key, value in pairs if key == name) for name, field in SEVERAL.items()
     }
-    for status in several["status"]:
-        if status not in statuses:
+    without = tuple((EXCLUDED[name], value) for name, value in pairs if name in EXCLUDED)
+    for name in ("status", "-status"):
+        for status in (value for key, value in pairs if key == name and value not in statuses):
             why = BadInput("there is no status", repr(status[:60]), "", f"write one of {', '.join(statuses)}")
-            raise BadParameter("status", why)
-    text = given.get("q", "")
-    if text:
-        with _naming("q"):
-            text_query.parse(text)
+            raise BadParameter(name, why)
     where = Filter(
         since_us=found.since_us,
         until_us=found.until_us,
         errors=_flag("errors", given),
-        text=text,
+        text=given.get("q", ""),
+        without=without,
         **several,
     )
+    with _naming("q"):
+        where = where if as_it_stands else _told(where, statuses)
     rest = tuple(pair for pair in pairs if pair[0] != "_next")
     size, full = _size(given.get("_size")), _flag("full", given)
-    return Query(where, found, asked, size, after, full, rest, page, _by_rank(given))
+    return Query(where, found, asked, size, after, full, rest, page, _by_rank(given, where.text))
 
 
 def checked_pairs(args: Any) -> Pairs:
@@ -127,7 +119,7 @@ def checked_pairs(args: Any) -> Pairs:
     Names with an underscore in front are Datasette's to add.
     """
     for name in args:
-        if name not in ONCE and name not in SEVERAL and not name.startswith("_"):
+        if name not in ONCE and name not in SEVERAL and name not in EXCLUDED and not name.startswith("_"):
             raise _no_such_parameter(name)
     pairs = known_pairs(args)
     names = [name for name, _ in pairs]
@@ -141,7 +133,10 @@ def checked_pairs(args: Any) -> Pairs:
 def known_pairs(args: Any) -> Pairs:
     """The parameters we know that are not empty, whatever they say."""
     return tuple(
-        (name, value) for name in (*ONCE, *SEVERAL) for value in dict.fromkeys(args.getlist(name)) if value.strip()
+        (name, value)
+        for name in (*ONCE, *SEVERAL, *EXCLUDED)
+        for value in dict.fromkeys(args.getlist(name))
+        if value.strip()
     )
 
 
@@ -155,9 +150,13 @@ def day_of(us: int, tz_name: str) -> Range:
 
 
 def _no_such_parameter(name: str) -> BadInput:
-    plain = name.strip().lower().replace("_", "-")
-    near = [_ELSEWHERE[plain]] if plain in _ELSEWHERE else get_close_matches(plain, (*SEVERAL, *ONCE), n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join((*SEVERAL, *ONCE))}"
+    stripped = name.strip()
+    minus = "-" if stripped.startswith("-") else ""
+    plain = stripped.removeprefix("-").lower().replace("_", "-")
+    known = tuple(SEVERAL) if minus else (*SEVERAL, *ONCE)
+    near = [_ELSEWHERE[plain]] if plain in _ELSEWHERE else get_close_matches(plain, known, n=1, cutoff=0.5)
+    near = [one for one in near if one in known]
+    hint = f"did you mean {minus}{near[0]}?" if near else f"there are {', '.join(minus + one for one in known)}"
     return BadInput("there is no parameter", repr(name[:60]), "", hint)
 
 
@@ -196,11 +195,19 @@ def _size(given: str | None) -> int:
     return size
 
 
-def _by_rank(given: dict[str, str]) -> bool:
+def _told(where: Filter, statuses: tuple[str, ...]) -> Filter:
+    """The filter with the fields of its text as conditions; BadQuery for a text that cannot be meant."""
+    split = text_filters.split(where, statuses)
+    if split.text:
+        text_query.parse(split.text)
+    return split
+
+
+def _by_rank(given: dict[str, str], text: str) -> bool:
     by = given.get("by", ORDERS[0])
     if by not in ORDERS:
         raise BadParameter("by", BadInput("there is no order", repr(by[:60]), "", f"write one of {', '.join(ORDERS)}"))
-    if by == "rank" and "q" not in given:
+    if by == "rank" and not text:
         hint = "search for a text (q), or leave it out"
         raise BadParameter("by", BadInput("cannot order by rank", reason="without a text all match alike", hint=hint))
     return by == "rank"
@@ -216,6 +223,11 @@ def _flag(name: str, given: dict[str, str]) -> bool:
 def is_on(value: str) -> bool:
     """Whether a switch that says this is on."""
     return value.lower() in _TRUE
+
+
+def is_switch(value: str) -> bool:
+    """Whether this says on or off."""
+    return value.lower() in _TRUE + _FALSE
 
 
 def _thawed(after: str, asked: Range) -> tuple[str, Range]:

@@ -10,11 +10,27 @@ from typing import Any
 from datasette import Response
 from jinja2 import ChoiceLoader, FileSystemLoader
 
-from datasette_eyelet import compat, instance
+from datasette_eyelet import compat, instance, navigation
 from datasette_eyelet.links import DAYS, SEARCH, STATIC
 from eyelet_ingest import redactors
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+# In this order: menus and keys hold what the others build on. Every page has them all, and each does what it finds.
+SCRIPTS = (
+    "menus.js",
+    "keys.js",
+    "form.js",
+    "zone.js",
+    "folds.js",
+    "copy.js",
+    "brush.js",
+    "fragments.js",
+    "rows.js",
+    "parts.js",
+    "refresh.js",
+    "live.js",
+)
 
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -22,18 +38,35 @@ _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 async def page(datasette: Any, request: Any, template: str, context: dict[str, Any], status: int = 200) -> Response:
     """A page of ours, inside Datasette's base template."""
     environment = _environment(datasette, request)
+    urls = static_urls(datasette)
     body = await datasette.render_template(
         environment.get_template(f"eyelet/{template}"),
         {
             **context,
-            "eyelet_static": static_urls(datasette),
+            "eyelet_static": urls,
+            "eyelet_scripts": [urls[name.replace(".", "_")] for name in SCRIPTS],
             "search_url": str(datasette.urls.path(SEARCH)),
             "days_url": str(datasette.urls.path(DAYS)),
+            "navigation": navigation.bar(datasette, request),
         },
         request=request,
         view_name="eyelet",
     )
+    body = body.replace("<html>", '<html lang="en">', 1)  # 0.65's base page does not say it
     return Response.html(body, status=status, headers=_headers(_policy(environment)))
+
+
+async def fragment(datasette: Any, request: Any, template: str, context: dict[str, Any]) -> Response:
+    """A piece of a page of ours, for a script to put into one."""
+    environment = _environment(datasette, request)
+    body = await environment.get_template(f"eyelet/{template}").render_async(context)
+    return Response.html(body, headers=_headers("default-src 'none'; frame-ancestors 'none'"))
+
+
+async def row_html(datasette: Any, request: Any, row: Any) -> str:
+    """One row as the list of the search page has it (`rows.row_view`)."""
+    template = _environment(datasette, request).get_template("eyelet/row.html")
+    return str(await template.render_async(row=row))
 
 
 def json_text(body: str, status: int = 200) -> Response:
@@ -91,8 +124,13 @@ def _inline_scripts(environment: Any) -> list[str]:
     ]
 
 
+def environment_of(datasette: Any, request: Any) -> Any:
+    """The template environment, for what is no page of Datasette's: its templates may be a site's own, too."""
+    return _environment(datasette, request)
+
+
 def _environment(datasette: Any, request: Any) -> Any:
-    """Datasette's Jinja environment, with our script file in the place of its inline one that closes menus (and, in
+    """Datasette's Jinja environment, with our script files in the place of its inline one that closes menus (and, in
     0.65, every opened row)."""
     base = compat.environment(datasette, request)
     overlays = instance.of(datasette).overlays
@@ -103,10 +141,12 @@ def _environment(datasette: Any, request: Any) -> Any:
 
 
 def static_urls(datasette: Any) -> dict[str, str]:
-    """The URLs of our static files, each with the digest of what it holds: a new version is fetched at once."""
+    """The URLs of our static files by their names (`eyelet_css`, `menus_js`, …), each with the digest of what it
+    holds: a new version is fetched at once."""
     return {
         name.replace(".", "_"): f"{datasette.urls.path(STATIC)}/{name}?{_digest(name)}"
-        for name in ("eyelet.css", "day.css", "eyelet.js")
+        for name in os.listdir(os.path.join(HERE, "static"))
+        if name.endswith((".css", ".js"))
     }
 
 

@@ -6,8 +6,24 @@ from typing import Any
 
 from datasette_eyelet import api, day_gate, permissions
 from datasette_eyelet.api import hook, otlp
-from datasette_eyelet.links import DAYS, SEARCH
-from datasette_eyelet.pages import calls_json, days, event, search, search_json
+from datasette_eyelet.links import DAYS, EXPORT, LIVE, NOW, OVERVIEW, ROW, SAVED, SEARCH, SESSIONS, SOURCES, SQL
+from datasette_eyelet.pages import (
+    calls_json,
+    days,
+    event,
+    export,
+    live,
+    now,
+    overview,
+    row,
+    saved,
+    search,
+    search_json,
+    session,
+    sessions,
+    sources,
+    sql,
+)
 from datasette_eyelet.problems import problem, refusal
 from eyelet_ingest.errors import BadInput, EyeletError
 
@@ -17,12 +33,12 @@ View = Callable[..., Awaitable[Any]]
 METHODS = ("GET", "HEAD")
 
 
-def _guarded(view: View, *, as_json: bool) -> View:
+def _guarded(view: View, *, as_json: bool, methods: tuple[str, ...] = METHODS) -> View:
     async def answered(datasette: Any, request: Any) -> Any:
         seen = await permissions.contexts_for(datasette, request.actor)
         if seen is not None and not seen:
             return await refusal(datasette, request, as_json)
-        if request.method not in METHODS:
+        if request.method not in methods:
             return await problem(datasette, request, as_json, 405, "Only GET", "this address is only for reading")
         try:
             return await view(datasette, request, seen)
@@ -37,7 +53,15 @@ def _guarded(view: View, *, as_json: bool) -> View:
 # Behind the gate, which asked already
 _DAY = (rf"^{day_gate.ANSWER}$", day_gate.answer)
 
+_ROW = rf"^{ROW}/(?P<context>[^/]+)/(?P<id>[^/]+)"
+_SESSION = r"^/-/eyelet/session/(?P<session>[^/]+?)"
 _EVENT = r"^/-/eyelet/event/(?P<context>[^/]+)/(?P<id>[^/]+?)"
+
+
+def _page(path: str, view: View, json_view: View) -> list[tuple[str, View]]:
+    """A page and the JSON beside it."""
+    return [(rf"^{path}$", _guarded(view, as_json=False)), (rf"^{path}\.json$", _guarded(json_view, as_json=True))]
+
 
 ROUTES: list[tuple[str, View]] = [
     _DAY,
@@ -45,9 +69,25 @@ ROUTES: list[tuple[str, View]] = [
     (r"^/-/eyelet\.json$", _guarded(search_json.view, as_json=True)),
     (rf"^{DAYS}$", _guarded(days.view, as_json=False)),
     (r"^/-/eyelet/days\.json$", _guarded(days.json_view, as_json=True)),
+    *_page(OVERVIEW, overview.view, overview.json_view),
+    *_page(NOW, now.view, now.json_view),
+    *_page(SESSIONS, sessions.view, sessions.json_view),
+    *_page(SOURCES, sources.view, sources.json_view),
     (r"^/-/eyelet/calls\.json$", _guarded(calls_json.view(calls_json.calls), as_json=True)),
     (r"^/-/eyelet/usage\.json$", _guarded(calls_json.view(calls_json.usage), as_json=True)),
     (r"^/-/eyelet/completeness\.json$", _guarded(calls_json.view(calls_json.completeness), as_json=True)),
+    *_page(SQL, sql.view, sql.json_view),
+    (rf"^{EXPORT}\.(?P<kind>csv)$", _guarded(export.view, as_json=False)),
+    (rf"^{EXPORT}\.(?P<kind>jsonl?)$", _guarded(export.view, as_json=True)),
+    (rf"^{LIVE}$", _guarded(live.view, as_json=True)),
+    (rf"^{SAVED}$", _guarded(saved.view, as_json=False, methods=(*METHODS, "POST"))),
+    (rf"^{SAVED}\.json$", _guarded(saved.json_view, as_json=True)),
+    (_ROW + "/around(?P<which>|/session)$", _guarded(row.around_view, as_json=False)),
+    (_ROW + "$", _guarded(row.view, as_json=False)),
+    (_SESSION + r"/export\.(?P<kind>html|md|json)$", _guarded(session.export_view, as_json=False)),
+    (_SESSION + r"/part$", _guarded(session.part_view, as_json=False)),
+    (_SESSION + r"\.json$", _guarded(session.json_view, as_json=True)),
+    (_SESSION + "$", _guarded(session.view, as_json=False)),
     (_EVENT + r"\.json$", _guarded(event.json_view, as_json=True)),
     (_EVENT + "$", _guarded(event.view, as_json=False)),
     *hook.ROUTES,

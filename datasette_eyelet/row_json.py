@@ -18,7 +18,7 @@ def row_json(row: Mapping[str, object], *, full: bool, links: Mapping[str, str |
     says `"truncated": true`. With `full` a text that is kept once stands wherever it stood. `links` are the URLs
     of pages about it."""
     if full:
-        row = {**row, "data": _whole(row)}
+        row = {**row, "data": whole(row)}
     members: dict[str, str] = {}
     truncated = False
     for name, value in row.items():
@@ -37,7 +37,8 @@ def row_json(row: Mapping[str, object], *, full: bool, links: Mapping[str, str |
     return "{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in members.items()) + "}"
 
 
-def _whole(row: Mapping[str, object]) -> object:
+def whole(row: Mapping[str, object]) -> object:
+    """The payload with every text that is kept once wherever it stood."""
     data, meta = row.get("data"), row.get("meta")
     return limits.whole(data, meta) if isinstance(data, str) and isinstance(meta, str) else data
 

@@ -1,10 +1,12 @@
 """Row → what a page shows of it. Everything recorded passes `visible` here; the templates escape it for HTML."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from datasette_eyelet import day_table
 from datasette_eyelet.json_text import pretty
@@ -16,7 +18,11 @@ from eyelet_ingest.ranges import display_time
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.synopsis import synopsis
 
+if TYPE_CHECKING:
+    from eyelet_ingest.store.entries import Entry, EntryCall
+
 CUT_CHARS = 4_096
+PREVIEW_CHARS = 1_000  # of a payload in the list; all of it is fetched when a row is opened
 EVERYTHING = Filter()
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -43,9 +49,9 @@ _FIELDS = {
     "role": ("role", ""),
     "model": ("model", "model"),
     "git_branch": ("branch", "branch"),
-    "project_dir": ("project", ""),
+    "project_dir": ("project", "project"),
     "tool_use_id": ("tool use", ""),
-    "loglevel": ("level", ""),
+    "loglevel": ("level", "level"),
     "origin": ("origin", ""),
     "hostname": ("host", ""),
     "ip_address": ("address", ""),
@@ -58,27 +64,37 @@ Pieces = tuple[tuple[bool, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column of a row: its `url` is the search for this value, empty where there is none."""
+    """One column of a row: `url` is the search for this value alone, `without` the one that leaves it out; empty where
+    there is none."""
 
     label: str
     value: str
     url: str
+    without: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """What the list shows of one event, and what it opens to.
+    """What the list shows of one entry, and the beginning of what it opens to.
 
     `src` is in two: where room is short, the first (agent and event) gives way. `what` and `snippet`, the text around
     its hits, are in pieces that each say whether they are a hit; where `what` has the hits itself, there is no snippet.
-    `url` leads back to the search, the `permalink` is for others. `row_url` and `table_url` are Datasette's pages of
-    its day; empty is no link.
+    `call` tells the rows of one call apart from those of others, "" where it is of none, `witnesses` who saw it.
+    `url` leads back to the search, the `permalink` is for others; at `fragment_url` is all of it, as HTML. Empty is no
+    link.
     """
 
+    key: str
     at: str
     at_iso: str
+    at_us: int
     day: str
+    date: str
     context: str
+    alongside: str
+    event_id: int
+    session_id: str
+    call: str
     src: tuple[str, str]
     kind: str
     what: Pieces
@@ -86,65 +102,87 @@ class RowView:
     duration: str
     status: str
     failed: bool
-    fields: tuple[Field, ...]
-    payload: str
-    payload_is_cut: bool
+    events: int
+    witnesses: tuple[str, ...]
+    preview: str
+    preview_is_cut: bool
     payload_size: str
     url: str
     permalink: str
     json_url: str
-    row_url: str
+    fragment_url: str
     session_url: str
-    table_url: str
 
 
 @dataclass(frozen=True, slots=True)
 class DayView:
-    """The rows of one day of the zone, newest first."""
+    """The rows of one day of the zone, newest first; `date` is its name for programs, "" where it is none."""
 
     label: str
+    date: str
     rows: tuple[RowView, ...]
 
 
-def days(
-    rows: Iterable[Row], links: Links, tz: tzinfo, where: Filter = EVERYTHING, *, by_rank: bool = False
-) -> list[DayView]:
-    """The rows that `where` found, in the order given, under the days they belong to; `by_rank` all of them together,
-    each with its date."""
+def days(entries: Iterable["Entry"], links: Links, tz: tzinfo, *, by_rank: bool = False) -> list[DayView]:
+    """The entries in the order given, under the days they belong to; `by_rank` all of them together, each with its
+    date."""
+    views = [row_view(entry.row, links, tz, entry) for entry in entries]
     if by_rank:
-        dated = tuple(replace(row_view(row, links, tz, where), at=moment(row["id"], tz)[:19]) for row in rows)
-        return [DayView("Best match first", dated)] if dated else []
-    views = [row_view(row, links, tz, where) for row in rows]
-    return [DayView(day, tuple(group)) for day, group in groupby(views, key=lambda view: view.day)]
+        dated = tuple(replace(view, at=moment(view.at_us, tz)[:19]) for view in views)
+        return [DayView("Best match first", "", dated)] if dated else []
+    grouped = ((label, tuple(group)) for label, group in groupby(views, key=lambda view: view.day))
+    return [DayView(label, group[0].date, group) for label, group in grouped]
 
 
-def row_view(row: Row, links: Links, tz: tzinfo, where: Filter = EVERYTHING) -> RowView:
-    """`where` is the search that found it: the table of its day is shown with the same filters."""
+def row_view(row: Row, links: Links, tz: tzinfo, entry: "Entry | None" = None) -> RowView:
+    """The row as the list shows it; where it is an `entry` of a list, with what its call adds up to."""
+    call = entry.call if entry else None
     data, event_id, context = text(row["data"]), _number(row["id"]), text(row["context_name"])
     date, _, clock = moment(row["id"], tz).partition(" ")
-    what, around = told(one_line(synopsis(row), WHAT_MAX_CHARS), snippet(row))
+    what, around = told(one_line(entry.said if entry else synopsis(row), WHAT_MAX_CHARS), snippet(row))
+    session = text(row["session_id"])
+    status = call.status if call else text(row.get("outcome", row["status"]))
     return RowView(
+        key=visible(entry.key) if entry else f"{visible(context)}-{event_id}",
         at=clock or date,
-        at_iso=_iso(row["id"]),
-        day=_day(row["id"], tz),
+        at_iso=iso(row["id"]),
+        at_us=event_id,
+        day=day_name(row["id"], tz),
+        date=date if clock else "",
         context=one_line(context, CELL_MAX_CHARS),
+        alongside=one_line(text(row.get("alongside")), CELL_MAX_CHARS),
+        event_id=event_id,
+        session_id=visible(session[:CELL_MAX_CHARS]),
+        call=_call_key(call),
         src=_halves(one_line(text(row["src"]), SRC_MAX_CHARS)),
-        kind=one_line(text(row["tool_name"]) or text(row["hook_type"]), CELL_MAX_CHARS),
+        kind=one_line(text((call and call.tool_name) or row["tool_name"]) or text(row["hook_type"]), CELL_MAX_CHARS),
         what=what,
         snippet=around,
-        duration=duration(row["duration_ms"]),
-        status=one_line(text(row.get("outcome", row["status"])), CELL_MAX_CHARS),
-        failed=bool(row["error"]),
-        fields=fields(row, links.narrowed),
-        payload=visible(pretty(data[:CUT_CHARS])),
-        payload_is_cut=_number(row["data_chars"]) > min(len(data), CUT_CHARS),
+        duration=duration(call.duration_ms if call else row["duration_ms"]),
+        status=one_line(status, CELL_MAX_CHARS),
+        failed=bool(call.error if call else row["error"]),
+        events=call.events if call else 1,
+        witnesses=tuple(one_line(name, CELL_MAX_CHARS) for name in call.witnesses) if call else (),
+        preview=visible(pretty(data[:PREVIEW_CHARS])),
+        preview_is_cut=_number(row["data_chars"]) > min(len(data), PREVIEW_CHARS),
         payload_size=size(_number(row["data_chars"])),
         url=links.event_from_here(context, event_id),
         permalink=links.event(context, event_id),
         json_url=links.event_json(context, event_id),
-        row_url=row_url(row, links),
-        session_url=links.session(text(row["session_id"])),
-        table_url=table_url(row, links, where),
+        fragment_url=links.fragment(context, event_id),
+        session_url=links.session(session),
+    )
+
+
+def _call_key(call: "EntryCall | None") -> str:
+    """What all events of a call have in common, short and safe in an attribute; "" where nothing tells."""
+    if call is None:
+        return ""
+    told = call.tool_use_id or (f"{call.question.context}-{call.question.id}" if call.question else "")
+    return (
+        hashlib.blake2b(f"{call.session_id}\0{told}".encode("utf-8", "replace"), digest_size=9).hexdigest()
+        if told
+        else ""
     )
 
 
@@ -191,7 +229,9 @@ def table_url(row: Row, links: Links, where: Filter) -> str:
     return day_table.url(links, where, key) if key else ""
 
 
-def fields(row: Row, narrowed: Callable[[str, str], str], *, every: bool = False) -> tuple[Field, ...]:
+def fields(
+    row: Row, narrowed: Callable[[str, str], str], without: Callable[[str, str], str], *, every: bool = False
+) -> tuple[Field, ...]:
     """The columns that hold something, with `every` those too that only machines read."""
     found = []
     for column, (label, name) in _FIELDS.items():
@@ -201,7 +241,8 @@ def fields(row: Row, narrowed: Callable[[str, str], str], *, every: bool = False
         if value:
             shown = one_line(value, FIELD_MAX_CHARS if every else CELL_MAX_CHARS)
             linked = name and is_linkable(value) and (name != "status" or value in STATUSES)
-            found.append(Field(label, shown, narrowed(name, value) if linked else ""))
+            urls = (narrowed(name, value), without(name, value)) if linked else ("", "")
+            found.append(Field(label, shown, *urls))
     if every:
         found += (Field(name, one_line(text(row.get(name)), FIELD_MAX_CHARS), "") for name in _MORE_FIELDS)
     return tuple(field for field in found if field.value)
@@ -255,14 +296,14 @@ def _number(value: object) -> int:
     return int(value) if isinstance(value, (int, float)) else 0
 
 
-def _iso(event_id: object) -> str:
+def iso(event_id: object) -> str:
     try:
         return f"{_EPOCH + timedelta(microseconds=_number(event_id)):%Y-%m-%dT%H:%M:%S.%fZ}"
     except OverflowError:
         return ""
 
 
-def _day(event_id: object, tz: tzinfo) -> str:
+def day_name(event_id: object, tz: tzinfo) -> str:
     try:
         then = _EPOCH + timedelta(microseconds=_number(event_id))
         return f"{then.astimezone(tz):%A %-d %B %Y}"

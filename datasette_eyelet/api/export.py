@@ -1,26 +1,23 @@
 """`GET /-/eyelet/api/export`: every event that a filter finds, as gzip of JSON lines, sent while it is read."""
 
 import asyncio
-import json
-import time
-import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from datasette_eyelet import instance
+from datasette_eyelet.answer import placed
 from datasette_eyelet.api import audited, door
 from datasette_eyelet.api.asked import PAGE, asked
+from datasette_eyelet.export_forms import Form, GzipLines, headers
 from datasette_eyelet.permissions import ADMIN
-from datasette_eyelet.row_json import row_json
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store import audit
-from eyelet_ingest.store.answers import Row
-from eyelet_ingest.store.export import Export
+from eyelet_ingest.store.answers import Row, Unreadable
+from eyelet_ingest.store.roots import Roots
 
 PIECE_EVENTS = 200
-GZIP_BITS = 31  # zlib's way to say: with gzip's header and checksum
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -32,14 +29,26 @@ async def view(datasette: Any, request: Any) -> Any:
     await asyncio.to_thread(held.drain_when_due)
     export = await asyncio.to_thread(held.store_for(contexts).alone().export, query.where)
     facts = await asyncio.to_thread(lambda: audited.facts(query.where, contexts, held.redactor()))
-    return _Answer(datasette, request, export, facts)
+    return Answer(datasette, request, export, facts, GzipLines())
 
 
-class _Answer:
-    """An answer whose body is made while it is sent. Its last line says whether it is whole."""
+class Exported(Protocol):
+    """What is sent: to be iterated once; `events` counts what was given, `unreadable` names the days it lacks."""
 
-    def __init__(self, datasette: Any, request: Any, export: Export, facts: dict[str, object]) -> None:
+    events: int
+    unreadable: dict[tuple[str, ...], Unreadable]
+    roots: Roots
+
+    def __iter__(self) -> Iterator[Row]: ...
+
+
+class Answer:
+    """An answer whose body is made while it is sent, in this form. Its end says whether it is whole. The audit has its
+    beginning, with these facts, before the first byte. Where the reader goes away it stops."""
+
+    def __init__(self, datasette: Any, request: Any, export: Exported, facts: dict[str, object], form: Form) -> None:
         self.datasette, self.request, self.export, self.facts = datasette, request, export, facts
+        self.form = form
         self.root = instance.of(datasette).root
 
     def set_cookie(self, *_: Any, **__: Any) -> None:
@@ -49,7 +58,7 @@ class _Answer:
         try:
             with door.room(self.datasette, "export"):
                 await self._audit("export.begin", self.facts)
-                gone = asyncio.ensure_future(_gone(self.request.receive))
+                gone = asyncio.ensure_future(until_gone(self.request.receive))
                 try:
                     await self._stream(send, gone)
                 finally:
@@ -58,13 +67,14 @@ class _Answer:
             await door.refusal(error).asgi_send(send)
 
     async def _stream(self, send: Send, gone: "asyncio.Future[None]") -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": _headers()})
-        compressor = zlib.compressobj(wbits=GZIP_BITS)
+        form = self.form
+        await send({"type": "http.response.start", "status": 200, "headers": headers(form)})
+        await send({"type": "http.response.body", "body": form.begin(), "more_body": True})
         rows = iter(self.export)
         trouble = ""
         try:
             while not gone.done():
-                piece, is_last = await asyncio.to_thread(_piece, rows, compressor)
+                piece, is_last = await asyncio.to_thread(_piece, rows, form, self.export.roots.first.root)
                 if piece:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
                 if is_last:
@@ -74,8 +84,7 @@ class _Answer:
         except EyeletError as error:
             trouble = f"{error.operation}: {error.reason}"
         end = self._end(trouble)
-        last = compressor.compress(json.dumps({"export": end}).encode() + b"\n") + compressor.flush()
-        await send({"type": "http.response.body", "body": last})
+        await send({"type": "http.response.body", "body": form.end(end)})
         await self._audit_end(end)
 
     def _end(self, trouble: str) -> dict[str, object]:
@@ -91,29 +100,13 @@ class _Answer:
             await self._audit("export.end", end)
 
 
-def _piece(rows: Iterator[Row], compressor: Any) -> tuple[bytes, bool]:
-    """The next events, compressed one after another, and whether they were the last. Not for the event loop."""
-    parts, count = [], 0
-    for row in islice(rows, PIECE_EVENTS):
-        count += 1
-        line = row_json(row, full=True)
-        # A payload may stand on several lines as it was received; white space of JSON outside its strings is all that
-        # a line end can be.
-        parts.append(compressor.compress(line.replace("\r", " ").replace("\n", " ").encode("utf-8", "replace") + b"\n"))
-    return b"".join(parts), count < PIECE_EVENTS
+def _piece(rows: Iterator[Row], form: Form, root: str) -> tuple[bytes, bool]:
+    """The next events, written one after another, and whether they were the last. Not for the event loop."""
+    parts = [form.row(placed(row, root)) for row in islice(rows, PIECE_EVENTS)]
+    return b"".join(parts), len(parts) < PIECE_EVENTS
 
 
-async def _gone(receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+async def until_gone(receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
     """Ends when the reader goes away."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _headers() -> list[list[bytes]]:
-    name = time.strftime("eyelet-%Y%m%dT%H%M%SZ.jsonl.gz", time.gmtime())
-    return [
-        [b"content-type", b"application/gzip"],
-        [b"content-disposition", f'attachment; filename="{name}"'.encode()],
-        [b"x-content-type-options", b"nosniff"],
-        [b"cache-control", b"no-store"],
-    ]

@@ -2,25 +2,35 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Any
 
-from datasette_eyelet import advice, day_table, instance, responses, rows
-from datasette_eyelet.answer import Answer, answer
+from datasette_eyelet import advice, answer, day_table, facet_view, instance, responses, rows, spans
+from datasette_eyelet import chart as charts
+from datasette_eyelet.answer import Answer
+from datasette_eyelet.chart import Chart
 from datasette_eyelet.form import form
 from datasette_eyelet.instance import Instance
 from datasette_eyelet.links import Links, Pairs
-from datasette_eyelet.query import CONDITIONS, BadParameter, Query, is_on, known_pairs, parse
+from datasette_eyelet.look import Look, look
+from datasette_eyelet.pages import saved
+from datasette_eyelet.query import CONDITIONS, EXCLUDED, BadParameter, Query, is_on, known_pairs, parse
 from datasette_eyelet.scope import Scope
 from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest import redactors
-from eyelet_ingest.errors import BadInput
+from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.ranges import RANGES, Range, display_time, resolve, zone
 from eyelet_ingest.store.answers import Partitions
+from eyelet_ingest.store.calls import STATUSES as STATUSES_OF_CALLS
+from eyelet_ingest.store.entries import Entries
+from eyelet_ingest.store.layout import safe_context
 from eyelet_ingest.store.store import Store
 from eyelet_ingest.store.text_query import BadQuery
 
 DEMO = "demo"
+EXPORTS = (("CSV", "csv"), ("JSON", "json"), ("JSON lines", "jsonl"))
 CHIP_MAX_CHARS = 80
+ROWS_MS = 8_000  # then the page is what was found
 MISTAKE_CHARS = 200  # of a text on each side of what is wrong in it
 WIDER = ("24h", "7d", "30d", "all")
 
@@ -29,10 +39,13 @@ async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any
     now_us = time.time_ns() // 1_000
     held = instance.of(datasette)
     try:
-        query = parse(request.args, now_us)
-        links = Links(datasette, query.pairs, query.page)
+        query = parse(request.args, now_us, STATUSES_OF_CALLS)
+        seeing = look(query.pairs, tuple(facet_view.FIELDS))
+        asked = Asked(datasette, held, held.store_for(seen), query, seeing, now_us)
+        await asyncio.to_thread(held.drain_when_due)
         over = day_table.scope_for(datasette, seen, query.where.contexts)
-        context = await asyncio.to_thread(_context, held, held.store_for(seen), query, links, now_us, over)
+        context = await _context(asked, over)
+        context["saved"] = await _saved(asked, request, seen)
         return await responses.page(datasette, request, "search.html", context)
     except BadInput as error:
         name = error.name if isinstance(error, BadParameter) else ""
@@ -44,6 +57,151 @@ async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any
             "mistake": _mistake(error),
         }
         return await responses.page(datasette, request, "search.html", context, status=400)
+
+
+async def _saved(asked: "Asked", request: Any, seen: frozenset[str] | None) -> saved.Menu | None:
+    """The menu of saved searches; none where they cannot be read, which their own page explains."""
+    try:
+        return await saved.menu(asked.datasette, request, seen, asked.links)
+    except EyeletError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request for the page. `store` is limited to what its actor may see."""
+
+    datasette: Any
+    held: Instance
+    store: Store
+    query: Query
+    look: Look
+    now_us: int
+
+    @property
+    def links(self) -> Links:
+        return Links(self.datasette, self.query.pairs, self.query.page)
+
+    @property
+    def sees_all(self) -> bool:
+        return self.store is self.held.store
+
+
+async def _context(asked: Asked, over: Scope | None) -> dict[str, object]:
+    """All that the template shows. Rows, histogram and facets are asked side by side, each with a time of its own."""
+    rows_of = asyncio.create_task(asyncio.to_thread(_rows, asked))
+    beside = asyncio.create_task(_beside(asked, asked.query))
+    try:
+        position, found, days = await rows_of
+        if found.moved:
+            await beside
+            beside = asyncio.create_task(_beside(asked, found.query))
+        chart, facets, missed = await beside
+    except BaseException:
+        beside.cancel()
+        raise
+    live_url = ""
+    if asked.look.live and position:
+        live_url = asked.links.live(position)
+    return {
+        **await asyncio.to_thread(_said, asked, found, over),
+        "days": days,
+        "chart": chart,
+        "facets": facets,
+        "missed": missed,
+        "live_url": live_url,
+    }
+
+
+def _rows(asked: Asked) -> tuple[str, Answer[Entries], list[rows.DayView]]:
+    """From where to follow what arrives, what was found, and how it is shown."""
+    query, store = asked.query, asked.store
+    position = store.position(query.where) if asked.look.live else ""
+    found = answer.entries(store, query, rows.CUT_CHARS, calls=asked.look.calls, deadline_ms=ROWS_MS)
+    return position, found, rows.days(found.result.rows, asked.links, zone(query.range.tz), by_rank=query.by_rank)
+
+
+async def _beside(asked: Asked, query: Query) -> tuple[Chart | None, list[facet_view.FacetView], list[str]]:
+    """The histogram and the facets of a query, and what of them is not whole as the time ran out."""
+    chart, facets = await asyncio.gather(
+        asyncio.to_thread(_chart, asked, query), asyncio.to_thread(_facets, asked, query)
+    )
+    missed = ["histogram"] if chart and chart.late else []
+    return chart, facets[0], [*missed, *(["counts beside the rows"] if facets[1] else [])]
+
+
+def _chart(asked: Asked, query: Query) -> Chart | None:
+    if not asked.look.histogram:
+        return None
+    where, store, seeing = query.where, asked.store, asked.look
+    found = store.histogram(
+        where, buckets=charts.BUCKETS, by=charts.STACKS[seeing.stack], deadline_ms=charts.DEADLINE_MS
+    )
+    if not any(found.counts) and not found.partitions.unreadable:
+        return None
+    span = where.since_us or found.bounds[0], where.until_us or found.bounds[-1]
+    contexts = [safe_context(name) for name in where.contexts]
+    days_us = store.day_starts(found.bounds[0], found.bounds[-1], contexts)
+    return charts.chart(found, seeing.stack, asked.links, zone(query.range.tz), span, days_us)
+
+
+def _facets(asked: Asked, query: Query) -> tuple[list[facet_view.FacetView], bool]:
+    """The facets, and whether the time ran out."""
+    seeing = asked.look
+    if not seeing.facets:
+        return [], False
+    found = asked.store.facets(
+        query.where,
+        tuple(facet_view.FIELDS.values()),
+        limit=facet_view.MORE if seeing.more else facet_view.COUNTED,
+        src_below=seeing.open,
+        deadline_ms=facet_view.DEADLINE_MS,
+    )
+    return facet_view.views(found, asked.links, seeing.open, seeing.more), not found.partitions.complete
+
+
+def _said(asked: Asked, found: Answer[Entries], over: Scope | None) -> dict[str, object]:
+    """Everything but the rows, histogram and facets. Not for the event loop: it looks at the folders."""
+    store, query, links, held = asked.store, asked.query, asked.links, asked.held
+    contexts = store.contexts()
+    shown = [entry.row for entry in found.result.rows]
+    names = {rows.text(row["context_name"]) for row in shown}
+    return {
+        **_time(found, query, links, asked.now_us),
+        **form(query.pairs, errors=query.where.errors, shown=shown, contexts=contexts),
+        "conditions": _conditions(query, links),
+        "by_rank": query.by_rank,
+        "look": asked.look,
+        "looks": _looks(asked.look, links),
+        "count": len(shown),
+        "has_contexts": len(contexts) > 1 or any("alongside" in row for row in shown),
+        "next_url": links.next(found.next) if found.next else "",
+        "newest_url": links.search(links.pairs) if query.after else "",
+        "table_url": day_table.url_over_days(links, found.query.where, over) if over is not None else "",
+        "exports": [(f"all as {name}", links.export(kind)) for name, kind in EXPORTS],
+        "sql_url": links.sql(),
+        "truth": _truth(found.result.partitions, found.result.elapsed_ms),
+        "trouble": visible(held.trouble) if asked.sees_all else "",
+        "is_demo": DEMO in names or contexts == [DEMO],
+        "has_data": bool(contexts) or bool(found.result.partitions.unreadable),
+        "wider": _wider(found.query.range, links, asked.now_us),
+        "all_url": links.search(),
+        "root": visible(held.root) if asked.sees_all else "",
+        "ingest_command": advice.ingest_command(held.root),
+        "hook_settings": advice.hook_settings(held.root),
+        "install_command": "" if advice.has_own_root(held.root) else advice.install_command(),
+        "alternate_url_json": links.json(),
+    }
+
+
+def _looks(seeing: Look, links: Links) -> dict[str, str]:
+    """The other ways to look at the same rows."""
+    return {
+        "rows": links.narrowed("rows", "events") if seeing.calls else links.dropped("rows"),
+        "histogram": links.narrowed("histogram", "0") if seeing.histogram else links.dropped("histogram"),
+        "facets": links.narrowed("facets", "0") if seeing.facets else links.dropped("facets"),
+        "live": links.dropped("live") if seeing.live else links.narrowed("live", "1"),
+    }
 
 
 def _refused(store: Store, pairs: Pairs, name: str, links: Links, now_us: int) -> dict[str, object]:
@@ -69,40 +227,6 @@ def _mistake(error: BadInput) -> dict[str, str] | None:
     return {"before": visible(before), "wrong": visible(wrong), "after": visible(after)}
 
 
-def _context(
-    held: Instance, store: Store, query: Query, links: Links, now_us: int, over: Scope | None
-) -> dict[str, object]:
-    """All that the template shows. Not for the event loop: searches, and takes apart what was found."""
-    held.drain_when_due()
-    found = answer(store, query, rows.CUT_CHARS)
-    contexts = store.contexts()
-    sees_all = store is held.store
-    shown = found.result.rows
-    names = {rows.text(row["context_name"]) for row in shown}
-    return {
-        **_time(found, query, links, now_us),
-        **form(query.pairs, errors=query.where.errors, shown=shown, contexts=contexts),
-        "conditions": _conditions(query, links),
-        "days": rows.days(shown, links, zone(query.range.tz), found.query.where, by_rank=query.by_rank),
-        "by_rank": query.by_rank,
-        "count": len(shown),
-        "next_url": links.next(found.next) if found.next else "",
-        "newest_url": links.search(links.pairs) if query.after else "",
-        "table_url": day_table.url_over_days(links, found.query.where, over) if over is not None else "",
-        "truth": _truth(found.result.partitions, found.result.elapsed_ms),
-        "trouble": visible(held.trouble) if sees_all else "",
-        "is_demo": DEMO in names or contexts == [DEMO],
-        "has_data": bool(contexts) or bool(found.result.partitions.unreadable),
-        "wider": _wider(found.query.range, links, now_us),
-        "all_url": links.search(),
-        "root": visible(held.root) if sees_all else "",
-        "ingest_command": advice.ingest_command(held.root),
-        "hook_settings": advice.hook_settings(held.root),
-        "install_command": "" if advice.has_own_root(held.root) else advice.install_command(),
-        "alternate_url_json": links.json(),
-    }
-
-
 def _wider(range: Range, links: Links, now_us: int) -> list[tuple[str, str]]:
     """The ranges that reach further back than this one."""
     if range.since_us is None and range.until_us is None:
@@ -115,7 +239,7 @@ def _wider(range: Range, links: Links, now_us: int) -> list[tuple[str, str]]:
     ]
 
 
-def _time(found: Answer, query: Query, links: Links, now_us: int) -> dict[str, object]:
+def _time(found: Answer[Entries], query: Query, links: Links, now_us: int) -> dict[str, object]:
     given = dict(query.pairs)
     exact = bool(given.get("from") or given.get("to"))
     current = "" if exact else given.get("range", "today")
@@ -123,7 +247,9 @@ def _time(found: Answer, query: Query, links: Links, now_us: int) -> dict[str, o
     return {
         "ranges": [(name, links.ranged(("range", name)), name == current and not found.moved) for name in names],
         "resolved": _resolved(found.query.range, exact),
+        "beside": _neighbours(found, links, now_us),
         "tz": query.range.tz,
+        "utc_url": links.dropped("tz"),
         "is_exact": exact,
         "moved_to": _date(found.query.range) if found.moved else "",
         "moved_from": _date(query.range),
@@ -131,11 +257,22 @@ def _time(found: Answer, query: Query, links: Links, now_us: int) -> dict[str, o
     }
 
 
+def _neighbours(found: Answer[Entries], links: Links, now_us: int) -> dict[str, str]:
+    """The searches over the ranges beside this one, and over this one fixed; "" where there is none."""
+    around = spans.beside(found.query.range, now_us)
+    named = {"earlier": around.earlier, "later": around.later, "wider": around.wider, "fixed": around.fixed}
+    return {name: links.ranged(*pairs) if pairs else "" for name, pairs in named.items()}
+
+
 def _conditions(query: Query, links: Links) -> list[tuple[str, str, str]]:
     """Name, text and the search without it. A switch has no text."""
-    said = {"q": "text", "errors": "errors only", "error_code": "error code"}
+    said = {"q": "text", "errors": "errors only", "error_code": "error code", "-error_code": "not error code"}
     return [
-        (said.get(name, name), "" if name == "errors" else one_line(value, CHIP_MAX_CHARS), links.without(name, value))
+        (
+            said.get(name, f"not {name[1:]}" if name in EXCLUDED else name),
+            "" if name == "errors" else one_line(value, CHIP_MAX_CHARS),
+            links.without(name, value),
+        )
         for name, value in query.pairs
         if name in CONDITIONS and (name != "errors" or query.where.errors)
     ]

@@ -1,19 +1,19 @@
-"""One line of what happened, for lists: the command, the file, the prompt, the answer. Pure.
+"""One line of what happened, for lists: the command, the file and what changed in it, the prompt, the answer. Pure.
 
 Takes rows as the search gives them, also with `data` cut off in the middle: then the beginning that is there
-is read. The line is recorded text and as hostile as that: whoever shows it escapes it.
+is read, and no lines are counted. The line is recorded text and as hostile as that: whoever shows it escapes it.
 """
 
-import json
-import re
 from collections.abc import Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
+
+from eyelet_ingest import cut_json
 
 LENGTH = 200
 DEPTH = 20
 LINE_BREAK = " ⏎ "
 
-# The fields of a tool's input that say most, the best first. Other tools: the first text of their input.
+# The fields of a tool's input that say most, the best first. Other tools: those of _ANY_INPUT, else the first text.
 _TOOL_INPUT = {
     "Bash": ("command",),
     "BashOutput": ("bash_id", "shell_id"),
@@ -34,6 +34,16 @@ _TOOL_INPUT = {
     "Skill": ("skill", "command"),
     "SlashCommand": ("command",),
 }
+_ANY_INPUT = ("command", "file_path", "filePath", "absolute_path", "target_file", "path", "pattern", "url", "query")
+# The tools of all agents whose line says how many lines they change, without regard to case.
+_CHANGES = frozenset(
+    (
+        *("edit", "multiedit", "write", "notebookedit", "apply_patch", "applypatch", "patch", "replace", "write_file"),
+        *("create", "create_file", "edit_file", "str_replace", "str_replace_editor", "search_replace"),
+    )
+)
+_PATCH = "*** Begin Patch"  # Codex gives it to its shell, too
+FILES_MOST = 3  # that are named
 # What an event without a tool says, in order of weight.
 _EVENT = (
     "prompt",
@@ -71,29 +81,94 @@ _ATTRIBUTES = ("error", "error.message", "prompt", "response", "body", "skill.na
 # And inside an item of a Codex rollout.
 _ITEM = ("message", "text", "last_agent_message", "stderr", "aggregated_output", "reason", "unified_diff", "status")
 
-# Compiled when they are first asked for, as few payloads are cut.
-_TOKEN = r'(?s)"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+|"'
-_STRING_START = r'(?s)"(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*'
 
-
-def synopsis(row: Mapping[str, object]) -> str:
-    """What happened, in one line of at most 200 characters; the type of the event where it says nothing."""
-    payload = _payload(row.get("data"))
-    tool = row.get("tool_name")
+def synopsis(row: Mapping[str, object], tool_use_id: str = "") -> str:
+    """What happened, in one line of at most 200 characters; the type of the event where it says nothing. Of a record of
+    several calls what `tool_use_id` was asked to do, else the first."""
+    data, tool = row.get("data"), row.get("tool_name")
+    payload, is_whole = cut_json.read(data)
+    tool = tool if isinstance(tool, str) else ""
     if isinstance(payload, dict):
-        texts = _texts(payload, tool if isinstance(tool, str) else "")
+        texts = _texts(payload, tool)
+        if tool_use_id:
+            texts = chain(_asked(payload, tool, tool_use_id), texts)
+        if is_whole and (counts_lines(row) or (isinstance(data, str) and _PATCH in data)):
+            texts = chain(_changed(payload, tool, tool_use_id), texts)
     else:
         texts = iter([str(payload)] if isinstance(payload, str | int | float) else [])
     if row.get("origin") == "log":
         texts = chain(_mapped_message(row.get("meta")), texts)
     lines = (_one_line(text) for text in texts)
-    return next(filter(None, lines), "") or _one_line(str(row.get("hook_type") or ""))
+    line = next(filter(None, lines), "") or _one_line(str(row.get("hook_type") or ""))
+    server = _server(row, tool)
+    if not server:
+        return line
+    return _one_line(server if line in (tool, row.get("hook_type")) else f"{server}: {line}")
+
+
+def of_call(question: Mapping[str, object], row: Mapping[str, object], tool_use_id: str = "") -> str:
+    """What a call was asked to do, and why it failed where the row `row` of its answer says so."""
+    line = synopsis(question, tool_use_id)
+    if row.get("status") not in ("error", "interrupted", "denied"):
+        return line
+    return _one_line(f"{line} — {synopsis({**row, 'tool_name': None})}")
+
+
+def counts_lines(row: Mapping[str, object]) -> bool:
+    """Whether the line says how many lines of a file a call changes, which only a whole payload tells."""
+    tool = row.get("tool_name")
+    return isinstance(tool, str) and tool.lower() in _CHANGES
+
+
+def _asked(payload: dict[str, object], tool: str, tool_use_id: str) -> Iterator[str]:
+    """What one of several calls was asked to do."""
+    from eyelet_ingest.said import said
+
+    yield from _given_texts(tool, said(payload, tool_use_id).given, _text(payload.get("cwd")))
+
+
+def _changed(payload: dict[str, object], tool: str, tool_use_id: str) -> Iterator[str]:
+    """The files that a call changes, and how many lines of each came and went."""
+    from eyelet_ingest.edits import edits  # most lines need neither
+    from eyelet_ingest.said import said
+
+    told = said(payload, tool_use_id)
+    counts: dict[str, list[int]] = {}
+    for edit in edits(tool, told.given, told.answered):
+        sums = counts.setdefault(_beside(edit.path, _text(payload.get("cwd"))), [0, 0])
+        sums[0] += edit.added
+        sums[1] += edit.removed
+    names = []
+    for path, (added, removed) in islice(counts.items(), FILES_MOST):
+        signs = [f"{sign}{count}" for sign, count in (("+", added), ("−", removed)) if count]
+        names.append(" ".join([path, *signs]))
+    if len(counts) > FILES_MOST:
+        names.append(f"{len(counts) - FILES_MOST} more")
+    if names:
+        yield _with_failure(", ".join(names), payload)
+
+
+def _with_failure(line: str, payload: dict[str, object]) -> str:
+    failure = next(filter(None, _fields(payload, ("error", "error_message", "reason"))), "")
+    return f"{line} — {failure}" if failure and line.strip() else line
+
+
+def _server(row: Mapping[str, object], tool: str) -> str:
+    """`server › tool` of a tool of MCP: in its name as Claude Code and Codex write it, else in the src, which has both
+    whatever the agent; "" of other tools."""
+    if tool.startswith("mcp__") and "__" in tool[5:]:
+        server, name = tool[5:].split("__", 1)
+        return f"{server} › {name}"
+    parts = str(row.get("src") or "").split(".")
+    if not tool or row.get("origin") == "log" or "mcp" not in parts[2:4]:
+        return ""
+    return " › ".join(parts[parts.index("mcp", 2) + 1 :][:2])
 
 
 def _mapped_message(meta: object) -> Iterator[str]:
     """What a log of another shape says, where the import was told where it stands."""
     if isinstance(meta, str) and '"message"' in meta:
-        meta = _payload(meta)
+        meta = cut_json.read(meta)[0]
     if isinstance(meta, dict):
         yield _text(meta.get("message"))
 
@@ -107,10 +182,9 @@ def _texts(payload: dict[str, object], tool: str) -> Iterator[str]:
     folder = _text(payload.get("cwd"))
     for given in ("tool_input", "toolArgs", "tool_args"):
         if given in payload:
-            failure = _text(payload.get("error")) or _text(payload.get("error_message")) or _text(payload.get("reason"))
             texts = _given_texts if isinstance(payload[given], str) else _tool_texts
-            for said in texts(tool, payload[given], folder):
-                yield f"{said} — {failure}" if failure and said.strip() else said
+            for line in texts(tool, payload[given], folder):
+                yield _with_failure(line, payload)
     yield from _message_texts(payload.get("message"), folder)
     yield from _item_texts(payload.get("payload"), folder)
     yield from _record_texts(payload, tool, folder)
@@ -128,7 +202,7 @@ def _tool_texts(tool: str, given: object, folder: str) -> Iterator[str]:
     if not isinstance(given, dict):
         yield _text(given)
         return
-    for name in _TOOL_INPUT.get(tool, ()):
+    for name in _TOOL_INPUT.get(tool, _ANY_INPUT):
         text = _text(given.get(name))
         if name == "command":
             yield LINE_BREAK.join(line for line in text.splitlines() if line.strip())
@@ -185,14 +259,14 @@ def _answered(output: object) -> object:
         return output
     if output.startswith(("Exit code: ", "Wall time: ", "Chunk ID: ")):
         return output.partition("Output:\n")[2] or output
-    inner = _payload(output) if output.startswith('{"output"') else None
+    inner = cut_json.read(output)[0] if output.startswith('{"output"') else None
     return inner.get("output") if isinstance(inner, dict) else output
 
 
 def _given_texts(tool: str, given: object, folder: str) -> Iterator[str]:
     """What a tool was given: an object, or one as JSON in a text; a command may be a list of words."""
     if isinstance(given, str) and given[:1] == "{":
-        given = _payload(given) or given
+        given = cut_json.read(given)[0] or given
     if not given:
         return
     command = given.get("cmd", given.get("command")) if isinstance(given, dict) else None
@@ -209,7 +283,7 @@ def _record_texts(payload: dict[str, object], tool: str, folder: str) -> Iterato
     attributes, state, data = payload.get("attributes"), payload.get("state"), payload.get("data")
     if isinstance(attributes, dict) and "resource" in payload:
         parameters = attributes.get("tool_parameters")
-        opened = _payload(parameters) if isinstance(parameters, str) else None
+        opened = cut_json.read(parameters)[0] if isinstance(parameters, str) else None
         if isinstance(opened, dict):
             yield from _fields(opened, ("full_command", "bash_command", "mcp_tool_name", "skill_name", "subagent_type"))
         for name in ("tool_input", "arguments", "function_args"):
@@ -220,8 +294,8 @@ def _record_texts(payload: dict[str, object], tool: str, folder: str) -> Iterato
         yield " ".join(filter(None, _fields(attributes, ("tool_name", "function_name", "decision", "model", "status"))))
     if isinstance(state, dict):
         failure = _text(state.get("error"))
-        for said in _given_texts(tool, state.get("input"), folder):
-            yield f"{said} — {failure}" if failure and said.strip() else said
+        for line in _given_texts(tool, state.get("input"), folder):
+            yield f"{line} — {failure}" if failure and line.strip() else line
     if isinstance(data, dict) and "parentId" in payload:
         yield from _given_texts(_text(data.get("toolName")), data.get("arguments"), folder)
         error, result = data.get("error"), data.get("result")
@@ -287,47 +361,6 @@ def _one_line(text: str) -> str:
     return line if line.isascii() else line.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _payload(data: object) -> object:
-    """The value of `data`, or of as much of it as is there."""
-    if not isinstance(data, str):
-        return data
-    for text in (data, None):
-        try:
-            return json.loads(_mended(data) if text is None else text)
-        except (ValueError, RecursionError):
-            continue
-    return None
-
-
-def _mended(text: str) -> str:
-    """The longest beginning of cut-off JSON that is JSON once its strings, arrays and objects are closed."""
-    open_until: list[str] = []
-    end, closing, awaits_value = 0, "", False
-    for found in re.finditer(_TOKEN, text):
-        token, at = found[0], found.end()
-        if token in "{[":
-            open_until.append("}" if token == "{" else "]")
-            awaits_value = False
-        elif token in "}]":
-            if not open_until or open_until.pop() != token:
-                break
-        elif token == ":":
-            awaits_value = True
-            continue
-        elif token == ",":
-            continue
-        elif open_until[-1:] == ["}"] and not awaits_value:
-            continue  # a key
-        elif token == '"':
-            begun = re.compile(_STRING_START).match(text, found.start())
-            return f'{begun[0] if begun else token}"'.join((text[: found.start()], _closed(open_until)))
-        elif token[0] != '"' and at == len(text):
-            break  # a number or a word that may go on
-        else:
-            awaits_value = False
-        end, closing = at, _closed(open_until)
-    return text[:end] + closing
-
-
-def _closed(open_until: list[str]) -> str:
-    return "".join(reversed(open_until))
+def payload_of(data: object) -> object:
+    """The value of a payload's JSON, or of as much of it as is there where it was cut; None where it is none."""
+    return cut_json.read(data)[0]

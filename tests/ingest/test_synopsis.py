@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyelet_ingest.store import writer
-from eyelet_ingest.synopsis import LENGTH, synopsis
+from eyelet_ingest.synopsis import LENGTH, of_call, synopsis
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
@@ -20,14 +20,14 @@ said = {
     "a command of several lines": ("Bash", {"tool_input": {"command": "cd x\n\nmake\n"}}, "cd x ⏎ make"),
     "a file in the project": ("Read", {"cwd": "/p", "tool_input": {"file_path": "/p/a/b.py"}}, "a/b.py"),
     "a file elsewhere": ("Edit", {"cwd": "/p", "tool_input": {"file_path": "/pq/b.py"}}, "/pq/b.py"),
-    "a file that is written": ("Write", {"tool_input": {"content": "x", "file_path": "/a"}}, "/a"),
+    "a file that is written": ("Write", {"tool_input": {"content": "x", "file_path": "/a"}}, "/a +1"),
     "a pattern and where": ("Grep", {"cwd": "/p", "tool_input": {"pattern": "x+", "path": "/p/src"}}, "x+ in src"),
     "a subagent's task": ("Task", {"tool_input": {"prompt": "long", "description": "Look around"}}, "Look around"),
     "a page": ("WebFetch", {"tool_input": {"url": "https://example.org", "prompt": "?"}}, "https://example.org"),
     "a list of things to do": ("TodoWrite", {"tool_input": {"todos": [{"content": "Test"}]}}, "Test"),
-    "an unknown tool": ("mcp__db__run", {"tool_input": {"limit": 3, "sql": "select 1"}}, "select 1"),
-    "a tool asked for numbers": ("mcp__db__run", {"tool_input": {"limit": 3}}, "limit=3"),
-    "a tool asked for nothing": ("mcp__db__run", {"tool_input": {}}, "mcp__db__run"),
+    "an unknown tool": ("mcp__db__run", {"tool_input": {"limit": 3, "sql": "select 1"}}, "db › run: select 1"),
+    "a tool asked for numbers": ("mcp__db__run", {"tool_input": {"limit": 3}}, "db › run: limit=3"),
+    "a tool asked for nothing": ("mcp__db__run", {"tool_input": {}}, "db › run"),
     "a failure": ("Bash", {"tool_input": {"command": "make"}, "error": "Exit code 2\nno"}, "make — Exit code 2 no"),
     "a refusal": ("Bash", {"tool_input": {"command": "rm x"}, "reason": "not now"}, "rm x — not now"),
     "a command of Codex": (
@@ -192,3 +192,94 @@ def test_every_real_record_has_a_line(real: Path) -> None:
 )
 def test_records_of_other_agents_say_what_happened(payload: dict[str, object], tool: str | None, says: str) -> None:
     assert synopsis({"data": json.dumps(payload), "tool_name": tool, "hook_type": "x"}) == says
+
+
+PATCH = "*** Begin Patch\n*** Update File: a.py\n@@\n-x\n+y\n+z\n*** Add File: b.py\n+1\n*** End Patch\n"
+OLD_NEW = {"old_string": "a\nb\nc", "new_string": "a\nB\nc"}
+HUNK = {"oldStart": 1, "oldLines": 1, "newStart": 1, "newLines": 2, "lines": [" a", "-b", "+c", "+d"]}
+
+
+@pytest.mark.parametrize(
+    ("payload", "tool", "says"),
+    [
+        ({"cwd": "/p", "tool_input": {"file_path": "/p/x.py", **OLD_NEW}}, "Edit", "x.py +1 −1"),
+        (
+            {
+                "tool_input": {"file_path": "/x", **OLD_NEW, "replace_all": True},
+                "tool_response": {"filePath": "/x", "structuredPatch": [HUNK, HUNK]},
+            },
+            "Edit",
+            "/x +4 −2",
+        ),
+        ({"tool_input": {"file_path": "/x", "edits": [OLD_NEW, OLD_NEW]}}, "MultiEdit", "/x +2 −2"),
+        ({"tool_input": {"file_path": "/x", "content": "1\n2\n"}}, "Write", "/x +2"),
+        ({"tool_input": {"file_path": "/x", **OLD_NEW}, "error": "no match"}, "Edit", "/x +1 −1 — no match"),
+        ({"tool_input": {"file_path": "/x", "old_string": "a\nb", "new_string": "a"}}, "replace", "/x −1"),
+        ({"tool_input": {"file_path": "/x", "old_string": "a", "new_string": "a"}}, "Edit", "/x"),
+        (
+            {"payload": {"type": "custom_tool_call", "name": "apply_patch", "input": PATCH}},
+            "apply_patch",
+            "a.py +2 −1, b.py +1",
+        ),
+        ({"tool_input": {"command": PATCH}}, "apply_patch", "a.py +2 −1, b.py +1"),
+        (
+            {"payload": {"name": "shell", "arguments": json.dumps({"command": ["apply_patch", PATCH]})}},
+            "shell",
+            "a.py +2 −1, b.py +1",
+        ),
+        (
+            {"toolName": "edit", "toolArgs": json.dumps({"path": "x", "old_str": "a\n", "new_str": ""})},
+            "edit",
+            "x −1",
+        ),
+        ({"type": "tool", "state": {"input": {"filePath": "x", "oldString": "", "newString": "a\nb"}}}, "edit", "x +2"),
+        (
+            {
+                "tool_input": {
+                    "command": "".join(
+                        f"{part}\n" for part in (PATCH[:-14], *(f"*** Add File: {n}\n+1" for n in "cdef"))
+                    )
+                }
+            },
+            "apply_patch",
+            "a.py +2 −1, b.py +1, c +1, 3 more",
+        ),
+        ({"tool_input": {"content": "x", "absolute_path": "/x"}}, "read_many", "/x"),
+    ],
+)
+def test_a_change_says_which_files_and_how_many_lines(payload: dict[str, object], tool: str, says: str) -> None:
+    assert synopsis({"data": json.dumps(payload), "tool_name": tool, "hook_type": "x"}) == says
+
+
+def test_of_a_payload_that_is_cut_no_lines_are_counted() -> None:
+    data = json.dumps({"tool_input": {"file_path": "/x", "content": "line\n" * 500}})
+    row = {"tool_name": "Write", "hook_type": "x"}
+    assert synopsis({**row, "data": data}) == "/x +500"
+    assert synopsis({**row, "data": data[:400]}) == "/x"
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"src": "gemini.beforetool.mcp.github.list_issues", "tool_name": "list_issues"}, "github › list_issues: open"),
+        ({"src": "cursor.beforemcpexecution.mcp.search", "tool_name": "search"}, "search: open"),
+        ({"src": "claude.pretooluse.mcp.git.push", "tool_name": "mcp__git__push"}, "git › push: open"),
+        ({"src": "claude.pretooluse.mcp.git", "tool_name": None}, "open"),
+        ({"src": "a.b.mcp.c", "tool_name": "x", "origin": "log"}, "open"),
+    ],
+)
+def test_a_tool_of_mcp_is_named_with_its_server(row: dict[str, object], says: str) -> None:
+    assert synopsis({**row, "data": '{"tool_input": {"state": "open"}}', "hook_type": "x"}) == says
+
+
+def test_a_call_says_what_was_asked_and_why_it_failed() -> None:
+    asked = {"data": '{"tool_input": {"command": "make"}}', "tool_name": "Bash", "hook_type": "PreToolUse"}
+    told = {"data": '{"message": {"content": [{"type": "tool_result", "content": "no rule"}]}}', "tool_name": "Bash"}
+    assert of_call(asked, {**told, "status": "ok"}) == "make"
+    assert of_call(asked, {**told, "status": "denied"}) == "make — no rule"
+
+
+def test_of_a_record_of_several_calls_each_says_its_own() -> None:
+    blocks = [{"type": "tool_use", "id": f"t{n}", "name": "Read", "input": {"file_path": f"{n}.py"}} for n in (1, 2)]
+    row = {"data": json.dumps({"message": {"content": blocks}}), "tool_name": "Read", "hook_type": "assistant"}
+    assert [synopsis(row, use_id) for use_id in ("t1", "t2")] == ["1.py", "2.py"]

@@ -7,7 +7,7 @@ day a time belongs to `datetime` says.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -25,8 +25,9 @@ NEW_YEAR_US = (datetime(2025, 1, 1, tzinfo=timezone.utc) - EPOCH) // timedelta(m
 Day = tuple[str, int, int]  # context, year, day of the year
 Place = tuple[int, str]  # id, context: the order of every answer
 DERIVED = ("git_branch", "error_code")
-EQUAL = ("hook_type", "tool_name", "session_id", "status", "agent", "model", *DERIVED)
-COMPARED = ("src", "error", "data", *EQUAL)
+EQUAL = ("hook_type", "tool_name", "session_id", "status", "agent", "model", "loglevel", *DERIVED)
+FIELDS = ("contexts", "src", "project_dir", "errors", *EQUAL)
+COMPARED = ("src", "error", "data", "project_dir", *EQUAL)
 
 
 @dataclass
@@ -139,26 +140,46 @@ def has_context(where: Filter, context: str) -> bool:
 
 
 def asks_of_rows(where: Filter) -> bool:
-    return any(getattr(where, name) for name in (*EQUAL, "src", "errors", "text"))
+    asked = any(getattr(where, name) for name in (*EQUAL, "src", "project_dir", "errors", "text"))
+    return asked or any(name != "contexts" for name, _ in where.without)
 
 
 def matches(where: Filter, one: Kept, *, stored: bool = False) -> bool:
     """The filter's meaning, as its documentation says it."""
     fields = one.fields
 
-    def is_below(wanted: str) -> bool:
-        src = fields["src"]
-        return src.startswith(wanted[:-1]) if wanted.endswith("*") else src == wanted or src.startswith(wanted + ".")
+    def has(field: str, values: Iterable[str]) -> bool:
+        """Whether one of these values finds it."""
+        if field == "errors":
+            return bool(fields["error"] == 1)
+        if field == "contexts":
+            return one.context in {layout.safe_context(value) for value in values}
+        if field == "src":
+            return any(is_below(fields["src"], value) for value in values)
+        if field == "project_dir":
+            return any(is_in(fields["project_dir"], value) for value in values)
+        return fields[field] in values
 
     return (
         (where.since_us is None or one.id >= where.since_us)
         and (where.until_us is None or one.id < where.until_us)
-        and has_context(where, one.context)
-        and (not where.src or any(is_below(wanted) for wanted in where.src))
-        and all(not getattr(where, name) or fields[name] in getattr(where, name) for name in EQUAL)
-        and (not where.errors or fields["error"] == 1)
+        and all(not asked or has(name, asked) for name in FIELDS if (asked := getattr(where, name)) is not False)
+        and not any(has(name, (value,)) for name, value in where.without)
         and (not where.text or holds(where, fields["data"], stored))
     )
+
+
+def is_below(src: str, wanted: str) -> bool:
+    return src.startswith(wanted[:-1]) if wanted.endswith("*") else src == wanted or src.startswith(wanted + ".")
+
+
+def is_in(folder: str | None, wanted: str) -> bool:
+    """A path is that folder and what lies below it, a name each folder of that name."""
+    if folder is None:
+        return False
+    if "/" not in wanted:
+        return wanted in folder.split("/")
+    return (folder + "/").startswith(wanted.rstrip("/") + "/")
 
 
 def holds(where: Filter, data: str, stored: bool) -> bool:
@@ -221,9 +242,9 @@ def expect_sums(store: Store, plain: PlainList, where: Filter) -> None:
     assert sum(store.error_codes(where).values()) == summary.errors
     assert sum(store.histogram(where, buckets=7).counts) == len(wanted)
     facet = store.facets(where, ["agent"], limit=100).fields["agent"]
-    if not where.agent:
+    if not where.agent and not where.left_out("agent"):
         assert dict(facet.values) == Counter(one.fields["agent"] for one in wanted if one.fields["agent"])
-    if not any(getattr(where, name) for name in (*EQUAL, "errors", "text")):
+    if not asks_of_rows(replace(where, src=())):
         found = {one.src: (one.count, one.newest_us) for one in store.sources(where).sources}
         counts = Counter(one.fields["src"] for one in wanted)
         assert found == {src: (n, max(o.id for o in wanted if o.fields["src"] == src)) for src, n in counts.items()}
@@ -271,6 +292,8 @@ def events(draw: st.DrawFn, times: st.SearchStrategy[int] = TIMES) -> Event:
         status="error" if failed else draw(st.sampled_from(["ok", "denied"])),
         error=int(failed),
         src=draw(SOURCES),
+        project_dir=draw(st.sampled_from([None, "/w/a", "/w/a/b", "/w/ab", "/x/a"])),
+        loglevel=draw(st.sampled_from(["info", "error"])),
         agent=draw(st.sampled_from(["claude", None])),
         model=draw(st.sampled_from(["m1", None])),
         data=json.dumps({"text": draw(TEXTS)}, ensure_ascii=draw(st.booleans())),
@@ -283,6 +306,23 @@ def _maybe(*values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
     return st.one_of(st.just(()), st.just(()), st.sampled_from(values))
 
 
+LEFT_OUT = st.sampled_from(
+    [
+        *(("contexts", name) for name in ("one", "One", "nobody")),
+        *(("src", name) for name in ("hero.proc", "hero.proc*", "a.b", "nothing")),
+        *(("hook_type", name) for name in ("PreToolUse", "PostToolUse")),
+        *(("tool_name", name) for name in ("Bash", "Read")),
+        *(("session_id", name) for name in ("s1", "")),
+        *(("status", name) for name in ("ok", "error")),
+        *(("project_dir", name) for name in ("/w/a", "a")),
+        ("agent", "claude"),
+        ("model", "m1"),
+        ("git_branch", "main"),
+        ("error_code", "exit:1"),
+        ("loglevel", "info"),
+        ("errors", "1"),
+    ]
+)
 FILTERS = st.builds(
     Filter,
     since_us=st.none() | TIMES,
@@ -297,7 +337,12 @@ FILTERS = st.builds(
     model=_maybe(("m1",)),
     git_branch=_maybe(("main",), ("dev", "nothing")),
     error_code=_maybe(("exit:1",), ("timeout", "nothing")),
+    project_dir=_maybe(("/w/a",), ("/w/a/", "/nowhere"), ("a",), ("b", "/x/a")),
+    loglevel=_maybe(("error",), ("info", "error")),
+    without=st.lists(LEFT_OUT, max_size=3).map(tuple),
     errors=st.sampled_from([False, False, True]),
     text=st.sampled_from(["", "", "", "needle", 'u"ote\n', "0%_", "É", "\\", "本"]),
     exact=st.just(True),
 )
+# A deletion has to be told which contexts are meant.
+TO_DELETE = FILTERS.map(lambda where: replace(where, without=tuple(p for p in where.without if p[0] != "contexts")))

@@ -422,6 +422,24 @@ def test_a_call_is_found_under_each_name_that_its_witnesses_have_for_the_tool(st
         assert [call.tool_use_id for call in everything(store, Filter(tool_name=(name,)))] == ["t1"]
 
 
+def test_what_is_left_out_of_calls_is_left_out_by_what_they_came_to(store: Store) -> None:
+    store.append([asked(NOON), answered(NOON + 1), asked(NOON + 2, "t2", tool_name="Read"), asked(NOON + 3, "t3")])
+    failed = {"status": "error", "meta": {"execution": {"error_code": "exit:1"}}}
+    store.append([answered(NOON + 4, "t3", tool_name="run_shell", **failed)])
+    for left_out, found in {
+        ("status", "ok"): ["t3", "t2"],
+        ("status", "unknown"): ["t3", "t1"],
+        ("errors", "1"): ["t2", "t1"],
+        ("error_code", "exit:1"): ["t2", "t1"],
+        ("tool_name", "run_shell"): ["t2", "t1"],
+        ("tool_name", "Read"): ["t3", "t1"],
+        ("hook_type", "PostToolUse"): ["t3", "t2", "t1"],
+        ("contexts", "default"): [],
+        ("contexts", "other"): ["t3", "t2", "t1"],
+    }.items():
+        assert [call.tool_use_id for call in everything(store, Filter(without=(left_out,)))] == found, left_out
+
+
 def test_a_call_is_found_under_its_tool_where_its_record_is_of_several(store: Store) -> None:
     calls = [{"id": f"t{n}", "tool": tool, "phase": "question"} for n, tool in enumerate(("Bash", "Read", "Edit"))]
     store.append([asked(NOON, "t0", origin="transcript", meta={"calls": calls}), asked(NOON + 1, "t9")])

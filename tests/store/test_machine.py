@@ -26,6 +26,7 @@ from tests.store.plain_list import (
     FILTERS,
     NEW_YEAR_US,
     TIMES,
+    TO_DELETE,
     Day,
     Kept,
     PlainList,
@@ -118,7 +119,7 @@ class Machine(RuleBasedStateMachine):
 
     # What goes
 
-    @rule(which=WHICH, where=FILTERS, dry_run=st.booleans())
+    @rule(which=WHICH, where=TO_DELETE, dry_run=st.booleans())
     def delete(self, which: int, where: Filter, dry_run: bool) -> None:
         if where == Filter():
             return

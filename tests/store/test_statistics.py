@@ -44,6 +44,14 @@ FILTERS = [
     Filter(error_code=("exit:1",)),
     Filter(agent=("claude",), tool_name=("Bash",)),
     Filter(text="needle"),
+    Filter(project_dir=("/p",)),
+    Filter(without=(("hook_type", "Stop"),)),
+    Filter(without=(("tool_name", "Bash"),), errors=True),
+    Filter(without=(("src", "a.b"), ("src", "c"))),
+    Filter(without=(("status", "ok"), ("model", "m1")), session_id=("s1",)),
+    Filter(without=(("errors", "1"),), hook_type=("Stop", "PreToolUse")),
+    Filter(without=(("contexts", "other"), ("loglevel", "warn"))),
+    Filter(without=(("project_dir", "p"),), text="needle"),
 ]
 
 
@@ -138,8 +146,7 @@ def expect_facets(store: Store, where: Filter) -> None:
     found = store.facets(where, FIELDS, limit=1_000)
     for name in FIELDS:
         column = "context_name" if name == "context" else name
-        own: dict[str, Any] = {"contexts" if name == "context" else name: ()}
-        rows = rows_of(store, replace(where, **own) if hasattr(where, next(iter(own))) else where)
+        rows = rows_of(store, where.but("contexts" if name == "context" else name))
         counts = values(rows, column)
         if name == "src":
             counts = dict(Counter(src.split(".")[0] for src, count in counts.items() for _ in range(count)))

@@ -76,7 +76,7 @@ def test_what_is_typed_means_what_is_documented(text: str, tree: Node) -> None:
         ("OR a", 0, 2, "OR has nothing before it"),
         ("a NOT", 5, 0, "NOT has nothing behind it"),
         ("a (NOT)", 6, 0, "NOT has nothing behind it at character 7"),
-        ("speed:fast", 0, 6, "there is no column speed at character 1"),
+        ("speed:fast", 0, 6, "there is no field speed at character 1"),
         ("error:(command:x)", 7, 8, "what is in error is not in command at character 8"),
         ("NEAR(a)", 0, 7, "NEAR needs two words or phrases"),
         ("NEAR(a b", 0, 5, "the bracket of NEAR is not closed"),
@@ -100,7 +100,7 @@ def test_a_mistake_is_named_where_it_is(text: str, at: int, length: int, says: s
 
 def test_an_unknown_column_is_told_the_columns_there_are() -> None:
     with pytest.raises(BadQuery, match="output, command, path, prompt, answer, error, other"):
-        parse("tool:Bash")
+        parse("speed:fast")
 
 
 SYNTAX = st.lists(

@@ -19,6 +19,7 @@ from datasette.app import Datasette
 
 from eyelet_ingest.events import Event
 from eyelet_ingest.store.store import Store
+from tests.web.browsing import browsed, chromium, visit  # noqa: F401  fixtures
 
 DAY_US = 86_400_000_000
 

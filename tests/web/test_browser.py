@@ -1,57 +1,17 @@
 """The page in a real browser: Chromium, the real `eyelet serve`, the printed link. Screenshots: the test folder."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.web.browsing import NARROW, REFUSED, WIDE, asked
+
 pytestmark = pytest.mark.browser
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-WIDE = {"width": 1400, "height": 900}
-NARROW = {"width": 390, "height": 844}
-
-REFUSED = "status of 400"  # Chromium notes each page that answers wrong input
-
 Visit = Callable[..., Any]
-
-
-def missing() -> str:
-    if not CHROMIUM:
-        return "no chromium is installed"
-    try:
-        import playwright.sync_api  # noqa: F401  only whether it is there
-    except ImportError:
-        return "playwright is not installed"
-    return ""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    why = missing()
-    if why and os.environ.get("EYELET_REQUIRE_BROWSER") == "1":
-        pytest.fail(f"EYELET_REQUIRE_BROWSER=1, and {why}")
-    if why:
-        pytest.skip(why)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -92,10 +52,6 @@ def visit(chromium: Any, serve: Any, record: Any, noon_us: int) -> Iterator[Visi
     for context in contexts:
         context.close()
     assert [said for said in complaints if REFUSED not in said] == []
-
-
-def asked(page: Any) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
 
 
 def submit(page: Any) -> None:

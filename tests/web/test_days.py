@@ -273,7 +273,7 @@ async def test_the_menu_and_the_search_lead_to_all_days(site: Site, record: Reco
         if recorded:
             record(noon_us)
         page = (await site.get("/-/eyelet")).text
-        assert 'href="/-/eyelet/days">Eyelet: all days<' in page
+        assert 'href="/-/eyelet/days">Eyelet: days<' in page
         assert 'href="/-/eyelet/days">calendar<' in page
     assert 'href="/-/eyelet/days">calendar<' in (await site.get("/-/eyelet?range=never")).text
     assert "/-/eyelet/days" not in (await site.get("/", None)).text

@@ -90,7 +90,7 @@ async def test_a_site_may_replace_the_front_page_and_keep_the_entry(open_site: A
 
 async def test_our_stylesheet_and_script_are_served(site: Any) -> None:
     text = (await site.get("/-/eyelet")).text
-    for name, kind in (("eyelet.css", "text/css"), ("eyelet.js", "javascript")):
+    for name, kind in (("eyelet.css", "text/css"), ("menus.js", "javascript")):
         url = next(part for part in text.split('"') if f"{name}?" in part)
         answer = await site.get(url)
         assert answer.status_code == 200

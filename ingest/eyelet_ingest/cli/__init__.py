@@ -46,6 +46,7 @@ COMMANDS = {
     "restore": "eyelet_ingest.cli.backup:restore",
     "sync": "eyelet_ingest.cli.sync:sync",
     "token": "eyelet_ingest.cli.token:token",
+    "saved": "eyelet_ingest.cli.saved:saved",
     "install": "eyelet_ingest.cli.install:install",
     "uninstall": "eyelet_ingest.cli.install:uninstall",
     "status": "eyelet_ingest.cli.install:status",

@@ -28,6 +28,7 @@ MAINTENANCE_MS = 500  # of finished days, at the end of a command that wrote
 TEXT_MS = 200  # likewise, for text that is not indexed yet
 RETENTION_MS = 200  # of days that retention retires, likewise
 STATUSES = ("ok", "error", "interrupted", "denied", "pending")  # every one that an event may have
+LEVELS = ("debug", "info", "warn", "error")
 RANGES = ("15m", "1h", "6h", "24h", "7d", "30d", "today", "yesterday", "all")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -161,7 +162,7 @@ def filter_options(
         @functools.wraps(command)
         def with_chosen(*args: Any, **given: Any) -> Any:
             flags = {name: given.pop(name) for name in FILTER_FLAGS if name in given}
-            return command(*args, chosen=_chosen(flags, (*STATUSES, *statuses)), **given)
+            return command(*args, chosen=_chosen(flags, (*STATUSES, *statuses), as_it_stands=of_payload), **given)
 
         decorated: Callable[..., Any] = with_chosen
         for name, (names, said, help_text) in reversed(FILTER_FLAGS.items()):
@@ -170,6 +171,8 @@ def filter_options(
                 said, help_text = _known(recorded.words(*known)), f"Only this status: {', '.join(known)}."
             if name == "text" and of_payload:
                 help_text = "Only events whose payload holds this text, as it stands."
+            if of_payload and name in _NOT_OF_PAYLOAD:
+                continue
             if without not in names and (not only or name in only):
                 decorated = click.option(*names, name, help=help_text, **said)(decorated)
         return decorated
@@ -222,8 +225,21 @@ FILTER_FLAGS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
     "git_branch": (("--branch",), _known(recorded.values("git_branch")), "Only this git branch."),
     "agent": (("--agent",), _known(recorded.values("agent")), "Only this agent."),
     "model": (("--model",), _known(recorded.values("model")), "Only this model."),
+    "project_dir": (
+        ("--project",),
+        _known(recorded.values("project_dir")) | {"metavar": "DIR"},
+        "Only this folder and what is below it; a name without a slash is any folder of that name.",
+    ),
+    "loglevel": (("--level",), _known(recorded.words(*LEVELS)), f"Only this level: {', '.join(LEVELS)}."),
+    "without": (
+        ("--exclude",),
+        _SEVERAL | {"metavar": "NAME:VALUE"},
+        "Not these: type:Notification, tool:Read, src:'claude.*'; any flag's name and a value of it.",
+    ),
     "text": (("--text",), _ONE | {"metavar": "TEXT"}, "Only events with this text; docs/text.md has its language."),
 }
+# Who deletes or redacts names folders by a flag of his own.
+_NOT_OF_PAYLOAD = ("project_dir",)
 
 
 @contextmanager
@@ -352,18 +368,26 @@ def _absolute(folder: str) -> str:
         raise RootError("find the root", folder, error.strerror or str(error), hint) from error
 
 
-def _chosen(flags: dict[str, Any], statuses: tuple[str, ...]) -> Chosen:
+def _chosen(flags: dict[str, Any], statuses: tuple[str, ...], *, as_it_stands: bool) -> Chosen:
+    """The Filter of these flags; but for a text that is looked for as it stands, with the fields that it names."""
     from eyelet_ingest import ranges
+    from eyelet_ingest.cli.exclusion import excluded
     from eyelet_ingest.store.select import Filter
 
     for name, given in flags.items():
         for text in given if isinstance(given, tuple) else [given]:
             if isinstance(text, str):
                 utf8(f"value of {FILTER_FLAGS[name][0][0]}", text)
-    for status in flags.get("status", ()):
+    flags["without"] = tuple(map(excluded, flags.get("without", ())))
+    left_out = (value for name, value in flags["without"] if name == "status")
+    for status in (*flags.get("status", ()), *left_out):
         if status not in statuses:
             raise BadInput("there is no status", repr(status), "", f"write one of {', '.join(statuses)}")
     times = {name: flags.pop(name, "") for name in ("range", "since", "until", "tz")}
     found = ranges.resolve(**times, now_us=now_us())
     where = Filter(since_us=found.since_us, until_us=found.until_us, **flags)
+    if where.text and not as_it_stands:
+        from eyelet_ingest.store import text_filters
+
+        where = text_filters.split(where, statuses)
     return Chosen(where, ranges.zone(times["tz"]), found.tz, found.label)

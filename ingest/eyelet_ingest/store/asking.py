@@ -16,14 +16,20 @@ from eyelet_ingest.store.select import Filter
 
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
     from eyelet_ingest.store.across import Across
-    from eyelet_ingest.store.calls import Calls
+    from eyelet_ingest.store.around import Around
+    from eyelet_ingest.store.calls import Call, Calls
     from eyelet_ingest.store.completeness import Completeness, Fault, Rest
+    from eyelet_ingest.store.entries import Entries, Entry
+    from eyelet_ingest.store.durations import Durations
     from eyelet_ingest.store.export import Export
     from eyelet_ingest.store.facets import Facets
     from eyelet_ingest.store.histogram import Histogram
+    from eyelet_ingest.store.session import Session
+    from eyelet_ingest.store.sessions import Sessions
     from eyelet_ingest.store.sources import Sources
     from eyelet_ingest.store.tail import Tail
     from eyelet_ingest.store.usage import Usage
+    from eyelet_ingest.store.watch import Intervals, News, Watch
 
 RANKED_MOST = 1_000  # events of one answer by rank
 
@@ -128,12 +134,110 @@ class Asking:
             now_us=now_us,
         )
 
+    def entries(
+        self,
+        where: Filter,
+        *,
+        limit: int = 100,
+        after: str | None = None,
+        oldest_first: bool = False,
+        cut_chars: int | None = None,
+        deadline_ms: float | None = None,
+        by_rank: bool = False,
+        snippets: bool = False,
+        now_us: int | None = None,
+    ) -> "Entries":
+        """One page of what a list shows, newest first: each call once, where the latest of its events that fit is, and
+        each event that is of no call.
+
+        `status` is asked of the call, as it is resolved (as of `now_us`, else now), and so is the tool; all else of the
+        events. Paging, deadline, rank, snippets and what cannot be read as for `search`.
+        """
+        from eyelet_ingest.store.entries import entries
+
+        return entries(
+            self.roots,
+            where,
+            limit=limit,
+            after=after,
+            oldest_first=oldest_first,
+            cut_chars=cut_chars,
+            deadline_ms=deadline_ms,
+            by_rank=by_rank,
+            snippets=snippets,
+            now_us=now_us,
+        )
+
+    def entries_of(self, rows: Sequence[Row], *, now_us: int | None = None) -> "list[Entry]":
+        """The entries of these events, as a search or a tail gave them: each call once, where its first row is."""
+        from eyelet_ingest.store.entries import entries_of
+
+        return entries_of(self.roots, rows, now_us)
+
+    def calls_at(self, context: str, id: int, *, now_us: int | None = None) -> "list[Call]":
+        """The calls that an event is of, each with its question and its answer whole, wherever they are: none of most
+        events, several of a record that holds several. None where the event is not there or cannot be read."""
+        from eyelet_ingest.store.around import calls_at
+
+        return calls_at(self.roots, context, id, now_us)
+
+    def around(
+        self,
+        context: str,
+        id: int,
+        *,
+        before: int = 20,
+        after: int = 20,
+        same_session: bool = False,
+        cut_chars: int | None = 4_096,
+        deadline_ms: float | None = None,
+    ) -> "Around | None":
+        """An event and its neighbours in time: those of its context, or with `same_session` those of its session in any
+        context, up to a month away. None where the event is not there or cannot be read; BadInput for a number of
+        neighbours that cannot be."""
+        from eyelet_ingest.store.around import around
+
+        return around(
+            self.roots,
+            context,
+            id,
+            before=before,
+            after=after,
+            same_session=same_session,
+            cut_chars=cut_chars,
+            deadline_ms=deadline_ms,
+        )
+
     def resolve(self, rows: Sequence[Row], *, now_us: int | None = None) -> None:
         """Give each of these events, as a search gave them, its `outcome`: its status, but of a pending one how its
         call ended, or `unknown` after an hour without an answer. The stored `status` stays."""
         from eyelet_ingest.store.calls import resolve
 
         resolve(self.roots, rows, now_us)
+
+    def session(
+        self,
+        session_id: str,
+        *,
+        contexts: Sequence[str] = (),
+        since_us: int | None = None,
+        until_us: int | None = None,
+        deadline_ms: float | None = None,
+        now_us: int | None = None,
+    ) -> "Session":
+        """A session as a story: what was asked and answered, its calls and subagents, in order of time. One without
+        steps where there is none; BadInput for a blank name; a deadline as for `count`."""
+        from eyelet_ingest.store.session import session
+
+        return session(
+            self.roots,
+            session_id,
+            contexts=contexts,
+            since_us=since_us,
+            until_us=until_us,
+            deadline_ms=deadline_ms,
+            now_us=now_us,
+        )
 
     def usage(
         self, where: Filter, by: Sequence[str] = ("session", "agent", "model"), *, deadline_ms: float | None = None
@@ -183,6 +287,34 @@ class Asking:
         from eyelet_ingest.store.sources import sources
 
         return sources(self.roots, where, limit, after)
+
+    def durations(self, where: Filter, *, limit: int = 10, deadline_ms: float | None = None) -> "Durations":
+        """How long the calls took whose events match: by tool, and the slowest; a deadline as for `count`. A call over
+        midnight, and hooks without a `tool_use_id`, are not in it."""
+        from eyelet_ingest.store.durations import durations
+
+        return durations(self.roots, where, limit, deadline_ms)
+
+    def sessions(
+        self,
+        where: Filter,
+        *,
+        limit: int = 100,
+        after: str | None = None,
+        tokens: bool = True,
+        deadline_ms: float | None = None,
+        now_us: int | None = None,
+    ) -> "Sessions":
+        """One page of the sessions that have an event that fits, each once, where the latest of these is, newest first,
+        with what the whole session adds up to (`tokens` too, which takes longest). Paging and what cannot be read as
+        for `search`; after `deadline_ms` the page has what was found by then, and says so (`complete`).
+        """
+        from eyelet_ingest.store.sessions import sessions
+
+        now_us = time.time_ns() // 1_000 if now_us is None else now_us
+        return sessions(
+            self.roots, where, limit=limit, after=after, tokens=tokens, deadline_ms=deadline_ms, now_us=now_us
+        )
 
     def histogram(
         self,
@@ -242,6 +374,24 @@ class Asking:
 
         return Tail(self.roots, where, cut_chars)
 
+    def watch(self) -> "Watch":
+        """What arrives from now on, for many filters: ask it for a look again and again, then `news` for each."""
+        from eyelet_ingest.store.watch import Watch
+
+        return Watch(self.roots)
+
+    def news(self, where: Filter, intervals: "Intervals", most: int, *, cut_chars: int | None = None) -> "News":
+        """What matches of what a look of a `watch` found: the newest rows, at most `most`."""
+        from eyelet_ingest.store.watch import news
+
+        return news(self.roots, where, intervals, most, cut_chars)
+
+    def position(self, where: Filter) -> str:
+        """From where to follow (`/-/eyelet/live?_after=`) a search that is asked after this."""
+        from eyelet_ingest.store.watch import position_now
+
+        return position_now(self.roots, where).text
+
     def event(self, context: str, id: int) -> Row | None:
         """One whole event, of the first root that has it; None where there is none; PartitionError where its day cannot
         be read."""
@@ -263,6 +413,12 @@ class Asking:
     def contexts(self) -> list[str]:
         """The safe names of the contexts that have a partition, in order."""
         return sorted({key.context for key in self.roots.days()})
+
+    def day_starts(self, since_us: int, until_us: int, contexts: Sequence[str] = ()) -> list[int]:
+        """When the days that are there between these times begin, rising; of these safe contexts where some are
+        given."""
+        parts, _, _ = self.roots.between(since_us, until_us, contexts)
+        return sorted({part.first_us for part in parts})
 
     def newest_day(self, contexts: Sequence[str] = ()) -> PartitionKey | None:
         """The newest partition there is, of these contexts where some are given."""

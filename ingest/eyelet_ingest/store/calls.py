@@ -93,9 +93,9 @@ def calls(
     with listing:
         found, following = listing.found(min(limit, LIMIT_MOST), start, oldest_first)
         listing.until = listing.around.until = None  # what was found in time is also shown
-        made = _made(listing, found, cut_chars)
+        shown = made(listing, found, cut_chars)
         truth = listing.truth_about(following)
-        return Calls(made, following.text if following else None, truth, listing.elapsed_ms())
+        return Calls(shown, following.text if following else None, truth, listing.elapsed_ms())
 
 
 def resolve(roots: Roots, rows: Sequence[Row], now_us: int | None = None) -> None:
@@ -113,11 +113,12 @@ def resolve(roots: Roots, rows: Sequence[Row], now_us: int | None = None) -> Non
             row["outcome"] = outcome
 
 
-def _made(listing: Listing, found: list[tuple[Place, Key, Fold]], cut_chars: int | None) -> list[Call]:
+def made(listing: Listing, found: list[tuple[Place, Key, Fold]], cut_chars: int | None) -> list[Call]:
+    """The calls of these folds, each at its place, with its question and answer."""
     wanted = dict.fromkeys(one for _, _, fold in found for one in (fold.question, fold.answer) if one is not None)
     matches = [(*place, part, (place[0],)) for place, part in wanted]
-    events = {listing.place(row): row for row in listing.around.rows_of(matches, cut_chars)}
-    return [_call(listing, place, key, fold, events) for place, key, fold in found]
+    rows = {listing.place(row): row for row in listing.around.rows_of(matches, cut_chars)}
+    return [_call(listing, place, key, fold, rows) for place, key, fold in found]
 
 
 def _call(listing: Listing, place: Place, key: Key, fold: Fold, events: dict[Place, Row]) -> Call:

@@ -15,7 +15,7 @@ from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.fanout import Lent
 from eyelet_ingest.store.listing import Listing
 from eyelet_ingest.store.roots import Roots
-from eyelet_ingest.store.search import Search
+from eyelet_ingest.store.search import Search, told
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.sweep import sweep
 from eyelet_ingest.store.witnesses import ANSWER, IS_UNNAMED, PHASE, QUESTION, Fold, Key
@@ -123,6 +123,7 @@ def completeness(
     now_us: int,
 ) -> Completeness:
     """Of the calls with an event in the range. BadInput for a condition beyond range, contexts, sessions and agents."""
+    where = told(where)
     if replace(where, session_id=(), agent=()).on_rows():
         reason = "calls are chosen by range, context, session and agent"
         raise BadInput("tell how complete", reason=reason, hint="leave out the other conditions")
@@ -140,7 +141,7 @@ class _Hooks:
         self.of_subagents: set[str] = set()  # sessions
         self.unnamed: Counter[tuple[str, str]] = Counter()  # (session, tool) → calls without a tool_use_id
         self.first_of: dict[str, int] = {}  # agent → its first hook
-        question = Search(roots, Filter(contexts=where.contexts, session_id=where.session_id))
+        question = Search(roots, Filter(contexts=where.contexts, session_id=where.session_id, without=where.without))
         question.until = until
         with question:
             for _, (spans, unnamed) in question.each(question.parts, partial(_hooks, question=question)):
@@ -148,7 +149,7 @@ class _Hooks:
                     self._span(text(session), first, last, bool(subagents))
                 for session, tool, calls in unnamed:
                     self.unnamed[text(session), text(tool)] += calls
-        with Search(roots, Filter(contexts=where.contexts)) as everything:
+        with Search(roots, Filter(contexts=where.contexts, without=where.without)) as everything:
             everything.until = until
             for _, firsts in everything.each(everything.parts, _first_of_agents):
                 for agent, first in firsts:

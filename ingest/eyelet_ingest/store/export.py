@@ -16,7 +16,7 @@ from eyelet_ingest.store.answers import Row, Unreadable
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.connect import is_there
 from eyelet_ingest.store.roots import Roots
-from eyelet_ingest.store.search import Search
+from eyelet_ingest.store.search import Search, told
 from eyelet_ingest.store.select import Filter
 
 PAGE_EVENTS = 200
@@ -76,7 +76,7 @@ class ExportLines:
 
     def __init__(self, roots: Roots, where: Filter, progress: Callable[[int, int], object] | None = None) -> None:
         self.roots, self.progress = roots, progress
-        self.where = select.bindable(where)
+        self.where = select.bindable(told(where))
         select.conditions(self.where), text_search.of(self.where)  # BadInput for what cannot be asked
         self.events = 0
         self.unreadable: list[Unreadable] = []
@@ -84,8 +84,7 @@ class ExportLines:
     def __iter__(self) -> Iterator[bytes]:
         from eyelet_ingest.store import lines
 
-        contexts = [layout.safe_context(context) for context in self.where.contexts]
-        parts, _, troubles = self.roots.between(self.where.since_us, self.where.until_us, contexts)
+        parts, _, troubles, _ = self.roots.chosen(self.where)
         self.unreadable += troubles
         yield lines.header()
         for at, part in enumerate(parts):

@@ -19,7 +19,7 @@ from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.counting import How, no_way
 from eyelet_ingest.store.fanout import Lent
 from eyelet_ingest.store.roots import Roots
-from eyelet_ingest.store.search import Search
+from eyelet_ingest.store.search import Search, told
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.statistics import Day, Piece
 
@@ -69,6 +69,7 @@ def facets(
     if limit < 1:
         raise BadInput("count values", reason=f"{limit} values of each field", hint="1 is the least")
     started = time.perf_counter()
+    where = told(where)
     tallies: Tallies = {name: {} for name in fields}
     truth: Partitions | None = None
     for condition, names in groups(where, fields, src_below):
@@ -94,15 +95,28 @@ def _count_contexts(question: Search, counts: dict[str, int]) -> None:
 
 
 def _count_values(question: Search, tallies: Tallies, names: Sequence[str], src_below: str) -> None:
+    both = question.minus()
+
+    def of(lent: Lent, part: Part, where: Filter) -> Tallies:
+        how = partial(question.how, lent, where=where)
+        return of_day(lent.conn, part.bounds_us, where, names, src_below, how)
+
     def ask(lent: Lent, part: Part) -> Tallies:
-        how = partial(question.how, lent)
-        return of_day(lent.conn, part.bounds_us, question.where, names, src_below, how)
+        if both is None:
+            return of(lent, part, question.where)
+        with statistics.snapshot(lent.conn):
+            counted = of(lent, part, both[0])
+            for name, values in of(lent, part, both[1]).items():
+                for value, events in values.items():
+                    counted[name][value] -= events
+        return counted
 
     for _, found in question.each(question.parts, ask):
         for name, values in found.items():
             sums = tallies[name]
             for value, events in values.items():
-                sums[value] = sums.get(value, 0) + events
+                if events:
+                    sums[value] = sums.get(value, 0) + events
 
 
 def groups(where: Filter, fields: Sequence[str], src_below: str) -> list[tuple[Filter, list[str]]]:
@@ -186,10 +200,9 @@ def _level(src: str, below: str) -> str:
 
 
 def _without(where: Filter, name: str, src_below: str) -> Filter:
-    """The filter without its conditions on this field."""
+    """The filter without its conditions on this field, and without what it leaves out of it."""
     if name == "context":
-        return replace(where, contexts=())
+        return where.but("contexts")
     if name == "src":
-        return replace(where, src=(src_below,) if src_below else ())
-    cleared: dict[str, Any] = {name: ()}
-    return replace(where, **cleared) if hasattr(where, name) else where
+        return replace(where.but("src"), src=(src_below,) if src_below else ())
+    return where.but(name)

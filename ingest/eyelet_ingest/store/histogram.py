@@ -71,12 +71,24 @@ def histogram(
         at = edges(first, end, bucket_us, buckets, bounds)
         sums: Counts = {}
 
+        both = question.minus()
+
+        def of(lent: Lent, part: Part, one: Filter) -> Counts:
+            return of_day(lent.conn, part.bounds_us, one, at, by, lambda: question.how(lent, by is None, one))
+
         def ask(lent: Lent, part: Part) -> Counts:
-            return of_day(lent.conn, part.bounds_us, where, at, by, lambda: question.how(lent, by is None))
+            if both is None:
+                return of(lent, part, where)
+            with statistics.snapshot(lent.conn):
+                counts = of(lent, part, both[0])
+                for place, events in of(lent, part, both[1]).items():
+                    _add(counts, *place, -events)
+            return counts
 
         for _, counts in question.each(question.parts, ask):
             for place, events in counts.items():
-                sums[place] = sums.get(place, 0) + events
+                if events:
+                    sums[place] = sums.get(place, 0) + events
         stacks: dict[str, list[int]] = {}
         for (bucket, value), events in sums.items():
             stacks.setdefault(value, [0] * (len(at) - 1))[bucket] += events

@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eyelet_ingest.errors import BadInput
-from eyelet_ingest.store import pairs, select
+from eyelet_ingest.store import choice, pairs, select
 from eyelet_ingest.store.answers import Partitions, Row, text
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.cursor import Cursor
 from eyelet_ingest.store.fanout import Lent
 from eyelet_ingest.store.layout import DAY_US
 from eyelet_ingest.store.roots import Roots
-from eyelet_ingest.store.search import Search
+from eyelet_ingest.store.search import Search, told
 from eyelet_ingest.store.select import TIME_MOST_US, Filter
 from eyelet_ingest.store.witnesses import (
     COLUMNS,
@@ -37,6 +37,9 @@ from eyelet_ingest.store.witnesses import (
     within,
 )
 
+if TYPE_CHECKING:  # imported where a text is asked for
+    from eyelet_ingest.store.text_search import Asked
+
 NEAR_US = DAY_US  # how far from an event the other witnesses of its call are looked for
 AROUND_US = 7 * DAY_US  # and how far back its question, where it lacks one
 CHUNK_ROWS = 500  # events that are looked at together
@@ -45,6 +48,7 @@ ASK_CALLS = 500  # calls that a partition is asked for at once
 DIGITS_MOST = 18  # of a number in a cursor: an integer of SQLite's
 PAGE_TAKES_US = 10_000_000  # what arrives while a page is made comes later than its list
 FAILED = ("error", "interrupted", "denied")
+ASKED_OF_CALLS = ("status", "errors", "error_code", "tool_name")  # all else is asked of their events
 # By the indexes of both, which an `or` of them would not be.
 _OF_TOOLS = f"""id in (
     select id from hooks where tool_name in ({{}})
@@ -90,43 +94,74 @@ class Start:
 class Listing(Search):
     """One question about calls: a search for events that are of one, and beside it the look for their witnesses."""
 
-    READ = frozenset(("id", "session_id", "tool_name", "tool_use_id", "origin", "meta"))
+    READ: frozenset[str] | None = frozenset(
+        ("id", "session_id", "hook_type", "tool_name", "tool_use_id", "status", "origin", "meta")
+    )
+    EVENTS_A_CALL = 4  # that are met, about
+    OF_CALLS = f"(tool_use_id is not null or {IS_UNNAMED})"  # what is met at all; everything where ""
 
     def __init__(
         self, roots: Roots, where: Filter, deadline_ms: float | None, now_us: int, as_of_us: int | None = None
     ) -> None:
+        where = told(where)
         self.asked_for, self.now_us = where, now_us
-        failed = where.errors or where.error_code or (where.status and set(where.status) <= set(FAILED))
-        on_events = replace(where, status=FAILED if failed else (), errors=False, error_code=(), tool_name=())
-        super().__init__(roots, on_events, deadline_ms)
-        tools = select.bindable(where).tool_name
-        fits = [*self.clauses]
-        if tools:  # of a record of several calls the column names the first one's
-            fits.append(f"(tool_name in ({_marks(tools)}) or {IS_OF_SEVERAL})")
-            self.clauses.append(_OF_TOOLS.format(_marks(tools)))
-            self.params += tools
-        self.fits, self.fit_params = " and ".join(fits) or "1", list(self.params)
+        super().__init__(roots, self.on_events(where), deadline_ms)
+        self.tools = select.bindable(where).tool_name
+        more, params = self.more_conditions()
+        self.clauses, self.params = [*self.clauses, *more], [*self.params, *params]
         if as_of_us is not None:
             # Up to now, and not beyond: where a clock was wrong, events may have arrived in times to come.
-            late = "not ifnull(arrived > ? and arrived <= ?, 0)"
-            self.fits, since = f"{self.fits} and {late}", [as_of_us, time.time_ns() // 1_000 + PAGE_TAKES_US]
-            self.clauses.append(late)
-            self.fit_params += since
-            self.params = [*self.params, *since]
-        self.clauses.append(f"(tool_use_id is not null or {IS_UNNAMED})")
-        self.around = Search(roots, Filter(contexts=where.contexts))
+            self.clauses = [*self.clauses, "not ifnull(arrived > ? and arrived <= ?, 0)"]
+            self.params = [*self.params, as_of_us, time.time_ns() // 1_000 + PAGE_TAKES_US]
+        self.fits, self.fit_params = " and ".join(self.clauses) or "1", list(self.params)
+        if self.OF_CALLS:
+            self.clauses = [*self.clauses, self.OF_CALLS]
+        out = tuple(pair for pair in where.without if pair[0] == "contexts")
+        self.around = Search(roots, Filter(contexts=where.contexts, without=out))
         self.around.until = self.until
         self.known: dict[Key, Fold] = {}
         self.days = len(self.parts) + self.skipped
+
+    def on_events(self, where: Filter) -> Filter:
+        """What is asked of the events that are met; the rest is asked of their calls."""
+        failed = where.errors or where.error_code or (where.status and set(where.status) <= set(FAILED))
+        return replace(where.but(*ASKED_OF_CALLS), status=FAILED if failed else ())
+
+    def more_conditions(self) -> tuple[list[str], list[object]]:
+        """Conditions on the events beside those of the filter. Of a record of several calls the column names the first
+        one's tool."""
+        if not self.tools:
+            return [], []
+        return [f"(tool_name in ({marks(self.tools)}) or {IS_OF_SEVERAL})"], list(self.tools)
+
+    def walk(self, lent: Lent) -> tuple[str | None, list[str], list[object]]:
+        source, clauses, params = super().walk(lent)
+        if source != choice.BY_TIME or not self._are_rare(lent):
+            return source, clauses, params
+        return source, [*clauses, _OF_TOOLS.format(marks(self.tools))], [*params, *self.tools]
+
+    def beside_text(self, lent: Lent, clauses: list[str], params: list[object]) -> "Asked":
+        asked = super().beside_text(lent, clauses, params)
+        if asked.is_rare or not self._are_rare(lent):
+            return asked
+        of_tools = _OF_TOOLS.format(marks(self.tools))
+        return asked._replace(clauses=[*asked.clauses, of_tools], params=[*asked.params, *self.tools])
+
+    def _are_rare(self, lent: Lent) -> bool:
+        """Whether the tools that are asked for have few events here: they are then not looked for one by one."""
+        if not self.tools:
+            return False
+        way = select.Way("hooks_tool", f"tool_name in ({marks(self.tools)})", list(self.tools), False)
+        return choice.rare(lent.conn, [way], lent.indexes) is not None
 
     def found(self, limit: int, start: Start, oldest_first: bool) -> tuple[list[tuple[Place, Key, Fold]], Start | None]:
         """The calls of a page, and where the next one begins: nothing where there is no more."""
         found: list[tuple[Place, Key, Fold]] = []
         following: Start | None = start
-        size = min(CHUNK_ROWS, 4 * limit + 20)
+        size = min(CHUNK_ROWS, self.EVENTS_A_CALL * limit + 20)
         while following is not None:
             rows, more = self.rows(size, following.cursor(oldest_first), oldest_first, 0)
-            met = self._met(rows)
+            met = self.met(rows)
             if met is None:
                 break
             full_at = self._take(rows, met, following, limit, found)
@@ -176,7 +211,7 @@ class Listing(Search):
         by_id = " indexed by hooks_tool_use" if "hooks_tool_use" in lent.indexes else ""
         sql = f"""
             select {COLUMNS}, {self.fits} from hooks{by_id}
-            where tool_use_id in ({_marks(ids)}) and {IS_OF_ONE_CALL}
+            where tool_use_id in ({marks(ids)}) and {IS_OF_ONE_CALL}
         """  # noqa: S608  checked names, bound values
         yield from self.fitting(lent, lent.conn.execute(sql, [*self.fit_params, *ids]))
         if "hooks_several" not in lent.indexes:
@@ -184,8 +219,8 @@ class Listing(Search):
         sql = f"""
             select {COLUMNS_OF_SEVERAL}, {self.fits}
             from hooks indexed by hooks_several, json_each(hooks.meta, '$.calls') as one
-            where session_id in ({_marks(sessions)}) and {IS_OF_SEVERAL}
-                and {ID_OF_ONE} in ({_marks(ids)})
+            where session_id in ({marks(sessions)}) and {IS_OF_SEVERAL}
+                and {ID_OF_ONE} in ({marks(ids)})
         """  # noqa: S608  checked names, bound values
         yield from self.fitting(lent, lent.conn.execute(sql, [*self.fit_params, *sessions, *ids]))
 
@@ -203,7 +238,7 @@ class Listing(Search):
         keys = [[(text(row["session_id"]), use_id) for use_id in _ids(row)] for row in rows]
         times = {key: _id(row) for row, some in zip(rows, keys, strict=True) for key in some}
         known = self.folds(times, only_week_after=True) or {}
-        alone = {self.place(row): row for row in rows if _is_unnamed(row) and row["tool_name"] is not None}
+        alone = {self.place(row): row for row in rows if _is_unnamed(row)}
         unnamed = pairs.of(self, alone) or {}
         found: list[str] = []
         for row, some in zip(rows, keys, strict=True):
@@ -213,7 +248,7 @@ class Listing(Search):
             found.append(fold.status(self.now_us) if fold else "unknown" if late else "pending")
         return found
 
-    def _met(self, rows: list[Row]) -> "list[list[tuple[Key, Fold]]] | None":
+    def met(self, rows: list[Row]) -> "list[list[tuple[Key, Fold]]] | None":
         """For each row the calls it is of, with what is known of them; None where the time ran out."""
         if not rows:
             return []
@@ -256,7 +291,7 @@ class Listing(Search):
             place = self.place(row)
             done = start.done if first and place == (first.event_id, first.context, first.at) else 0
             for at, (key, fold) in enumerate(some):
-                if at < done or fold.fitting != place or not self._is_asked_for(fold):
+                if at < done or fold.fitting != place or not self.is_asked_for(fold, row):
                     continue
                 if len(found) == limit:
                     return start.at(Cursor(*place), at) if at else before
@@ -264,14 +299,26 @@ class Listing(Search):
             before = start.at(Cursor(*place))
         return None
 
-    def _is_asked_for(self, fold: Fold) -> bool:
+    def is_asked_for(self, fold: Fold, row: Row) -> bool:
+        """Whether the call, met at this event, is what was asked for."""
         asked = self.asked_for
         status = fold.status(self.now_us)
         if (asked.status and status not in asked.status) or (asked.errors and status != "error"):
             return False
         if asked.tool_name and fold.tools.isdisjoint(asked.tool_name):
             return False
-        return not asked.error_code or not fold.codes.isdisjoint(asked.error_code)
+        if asked.error_code and fold.codes.isdisjoint(asked.error_code):
+            return False
+        return not asked.without or not self._is_left_out(fold, status)
+
+    def _is_left_out(self, fold: Fold, status: str) -> bool:
+        out = self.asked_for.left_out
+        return (
+            status in out("status")
+            or (status == "error" and bool(out("errors")))
+            or not fold.tools.isdisjoint(out("tool_name"))
+            or not fold.codes.isdisjoint(out("error_code"))
+        )
 
     def place(self, row: Row) -> Place:
         at = 0
@@ -299,12 +346,16 @@ def _ids(row: Row) -> list[str]:
 
 
 def _is_unnamed(row: Row) -> bool:
-    return row["tool_use_id"] is None and row["origin"] == "hook"
+    """As IS_UNNAMED says it in SQL."""
+    if row["tool_use_id"] is not None or row["tool_name"] is None or row["origin"] != "hook":
+        return False
+    kind = text(row["hook_type"]).lower()
+    return row["status"] == "pending" or kind.startswith(("post", "after")) or kind == "permissiondenied"
 
 
 def _id(row: Row) -> int:
     return int(str(row["id"]))
 
 
-def _marks(values: Sequence[object]) -> str:
+def marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))

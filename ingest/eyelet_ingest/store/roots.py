@@ -11,7 +11,8 @@ from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.catalog import IN_ORDER, Catalog, Part
 from eyelet_ingest.store.counters import Asked
 from eyelet_ingest.store.handles import Handles
-from eyelet_ingest.store.layout import MEMORY, PartitionKey
+from eyelet_ingest.store.layout import MEMORY, PartitionKey, safe_context
+from eyelet_ingest.store.select import Filter
 
 if TYPE_CHECKING:  # imported where a text is asked for
     from eyelet_ingest.store.text_blooms import Blooms
@@ -79,6 +80,20 @@ class Roots:
             with suppress(RootError):
                 count += catalog.only_archived(since_us, until_us, contexts)
         return count
+
+    def chosen(self, where: Filter) -> "tuple[list[Part], int, list[Unreadable], int]":
+        """What the filter's range and contexts leave of `between`, and how many days of it `only_archived` counts."""
+        since_us, until_us = where.since_us, where.until_us
+        contexts = [safe_context(context) for context in where.contexts]
+        parts, skipped, troubles = self.between(since_us, until_us, contexts)
+        archived = self.only_archived(since_us, until_us, contexts)
+        out = {safe_context(context) for context in where.left_out("contexts")}
+        if not out:
+            return parts, skipped, troubles, archived
+        kept = [part for part in parts if part.context not in out]
+        if also := [context for context in out if not contexts or context in contexts]:
+            archived -= self.only_archived(since_us, until_us, also)
+        return kept, skipped + len(parts) - len(kept), troubles, archived
 
     def days(self) -> list[PartitionKey]:
         """Which days there are, once each, in order of time and context."""

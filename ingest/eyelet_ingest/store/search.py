@@ -51,7 +51,7 @@ class Search(FanOut):
 
     def __init__(self, roots: Roots, where: Filter, deadline_ms: float | None = None) -> None:
         super().__init__(roots, deadline_ms)
-        self.where = select.bindable(where)
+        self.where = select.bindable(told(where))
         # What cannot be asked is refused before any day is opened.
         self.clauses, self.params = select.conditions(replace(self.where, text=""))
         self.text: Text | None = None
@@ -66,9 +66,7 @@ class Search(FanOut):
                 self.indexed = text_blooms.Known(roots.blooms[0], self.text.needed)
                 self.lacks = self.indexed.lacks
         self.ways = select.ways(self.where)
-        asked = self.where.since_us, self.where.until_us, [layout.safe_context(c) for c in self.where.contexts]
-        self.parts, self.skipped, self.troubles = roots.between(*asked)
-        self.archived = roots.only_archived(*asked)
+        self.parts, self.skipped, self.troubles, self.archived = roots.chosen(self.where)
 
     def __enter__(self) -> "Search":
         return self
@@ -140,14 +138,26 @@ class Search(FanOut):
 
         return self.where.within(part.bounds_us) == part.bounds_us and not statistics.strays(lent.conn, part.bounds_us)
 
-    def how(self, lent: Lent, only_ids: bool = False) -> str:
-        """How to find all that matches: what stands behind `from hooks`. Where only ids are asked for, the index of a
-        single condition knows them all, however many they are."""
+    def walk(self, lent: Lent) -> tuple[str | None, list[str], list[object]]:
+        """How to meet what matches in order of time: what stands behind `from hooks`, None where nothing can match, and
+        the conditions that go with it."""
+        return choice.for_page(lent.conn, self.ways, lent.indexes), self.clauses, self.params
+
+    def how(self, lent: Lent, only_ids: bool = False, where: Filter | None = None) -> str:
+        """How to find all that matches, or what another filter on the same days asks for: what stands behind `from
+        hooks`. Where only ids are asked for, the index of a single condition knows them all, however many they are."""
+        ways = self.ways if where is None else select.ways(where)
         if self.text:
-            return choice.rare(lent.conn, self.ways, lent.indexes) or choice.BY_TIME
-        if only_ids and len(self.clauses) == 1 and self.ways and self.ways[0].index in lent.indexes:
-            return f" indexed by {self.ways[0].index}"
-        return choice.for_all(lent.conn, self.ways, lent.indexes)
+            return choice.rare(lent.conn, ways, lent.indexes) or choice.BY_TIME
+        clauses = self.clauses if where is None else select.conditions(where)[0]
+        if only_ids and len(clauses) == 1 and ways and ways[0].index in lent.indexes:
+            return f" indexed by {ways[0].index}"
+        return choice.for_all(lent.conn, ways, lent.indexes)
+
+    def minus(self) -> tuple[Filter, Filter] | None:
+        """What is counted, and what of it is taken away again: counts of either may be known, where those of what
+        leaves something out are not. In one snapshot."""
+        return None if self.text else self.where.minus()
 
     def asked(self, lent: Lent, clauses: list[str], params: list[object]) -> tuple[list[str], list[object]]:
         """These conditions and those of the filter, that on the text too, for the transaction they are made in."""
@@ -167,28 +177,40 @@ class Search(FanOut):
         return Asked(clauses + self.clauses, params + self.params, rare or choice.BY_TIME)
 
     def _count(self, lent: Lent, part: Part) -> int:
+        from eyelet_ingest.store import statistics
+
+        if self.text:
+            return self._count_text(self.text, lent, part)
+        both = self.minus()
+        if both is None:
+            return self._count_of(lent, part, self.where)
+        with statistics.snapshot(lent.conn):
+            return self._count_of(lent, part, both[0]) - self._count_of(lent, part, both[1])
+
+    def _count_text(self, text: "Text", lent: Lent, part: Part) -> int:
+        in_range, params = self.in_range(part)
+        if self.indexed and not self.clauses:
+            counted = text.count_whole(lent.conn, params)
+            if counted is not None and self.indexed.is_still(part):
+                return counted
+        return text.count(lent.conn, self.beside_text(lent, in_range, params))
+
+    def _count_of(self, lent: Lent, part: Part, where: Filter) -> int:
         from eyelet_ingest.store import counting
 
-        known = counting.count(lent.conn, part.bounds_us, self.where)
+        known = counting.count(lent.conn, part.bounds_us, where)
         if known is not None:
             return known
-        in_range, params = self.in_range(part)
-        if self.text:
-            if self.indexed and not self.clauses:
-                counted = self.text.count_whole(lent.conn, params)
-                if counted is not None and self.indexed.is_still(part):
-                    return counted
-            return self.text.count(lent.conn, self.beside_text(lent, in_range, params))
-        if not self.clauses:
+        in_range, span = self.in_range(part)
+        clauses, params = select.conditions(where)
+        if not clauses:
             source = self._counted_by(lent, part)
             if self.covers(lent, part):
-                source, in_range, params = "", [], []
-        elif len(self.clauses) == 1 and self.ways and self.ways[0].index in lent.indexes:
-            source = f" indexed by {self.ways[0].index}"  # all there is to know stands in it
+                source, in_range, span = "", [], []
         else:
-            source = choice.for_all(lent.conn, self.ways, lent.indexes)
-        sql = f"select count(*) from hooks{source}{select.where_sql(in_range + self.clauses)}"  # noqa: S608
-        return int(lent.conn.execute(sql, params + self.params).fetchone()[0])
+            source = self.how(lent, True, where)
+        sql = f"select count(*) from hooks{source}{select.where_sql(in_range + clauses)}"  # noqa: S608
+        return int(lent.conn.execute(sql, span + params).fetchone()[0])
 
     def _counted_by(self, lent: Lent, part: Part) -> str:
         low, high = self.where.within(part.bounds_us)
@@ -329,21 +351,21 @@ class _Page:
             ids = choice.rare_src_ids(lent.conn, search.ways[0], in_range, params, self.oldest_first, most)
             if ids is not None:
                 return self._of_ids(lent, part, ids)
-            source = choice.BY_TIME
+            source, more, values = choice.BY_TIME, search.clauses, search.params
         else:
-            by_index = choice.for_page(lent.conn, search.ways, lent.indexes)
-            if by_index is None:
+            way, more, values = search.walk(lent)
+            if way is None:
                 return []
-            source = by_index
+            source = way
         # What has conditions may find nothing, and then describing 25 columns is the largest part of asking (15 µs).
         whole = self._whole(most) and not search.clauses
-        where = select.where_sql(in_range + search.clauses)
+        where = select.where_sql(in_range + more)
         order = "asc" if self.oldest_first else "desc"
         # A bare parameter as LIMIT makes SQLite 3.53 prepare the statement anew each time: 2.5 to 15 µs (expmask in its
         # vdbe.c: the plan may depend on the value). An expression does not.
         sql = f"select {self.columns if whole else 'id'} from hooks{source}{where} order by id {order} limit 0 + ?"  # noqa: S608
         try:
-            rows = _until_late(lent.conn, sql, [*params, *search.params, most])
+            rows = _until_late(lent.conn, sql, [*params, *values, most])
         except OutOfTime as late:
             self._expect_order(part, late.found, params)
             raise
@@ -391,6 +413,15 @@ class _Page:
                 raise OutOfTime(list(found.values())) from bad
             raise
         return list(found.values())
+
+
+def told(where: Filter) -> Filter:
+    """The filter with what its text says of fields among its conditions; BadQuery where that cannot be meant."""
+    if not where.text or where.exact:
+        return where
+    from eyelet_ingest.store import text_filters
+
+    return text_filters.split(where)
 
 
 def _until_late(conn: Any, sql: str, params: list[object]) -> list[tuple[Any, ...]]:

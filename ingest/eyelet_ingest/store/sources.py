@@ -15,7 +15,7 @@ from eyelet_ingest.store.answers import Partitions, text
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.fanout import Lent
 from eyelet_ingest.store.roots import Roots
-from eyelet_ingest.store.search import LIMIT_MOST, Search
+from eyelet_ingest.store.search import LIMIT_MOST, Search, told
 from eyelet_ingest.store.select import Filter
 
 _AFTER_TEXT = b""  # the least blob: SQLite puts blobs behind all text
@@ -49,6 +49,7 @@ def sources(roots: Roots, where: Filter, limit: int, after: str | None) -> Sourc
 
     Partitions that cannot be read are named in the result, never raised.
     """
+    where = told(where)
     if replace(where, src=()).on_rows():
         raise BadInput("list sources", reason="only contexts, src and a range choose them", hint="search for the rest")
     if limit < 1:

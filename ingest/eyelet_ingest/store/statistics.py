@@ -31,22 +31,28 @@ FIELDS = (
     "error_code",
 )
 Day = tuple[int, int]  # its first microsecond, and the next day's first
-_NOT_ON_ROWS = ("since_us", "until_us", "contexts", "errors", "exact")
+_NOT_ON_ROWS = ("since_us", "until_us", "contexts", "errors", "exact", "without")
+# Of these each event has a value, so that what is left when some are taken away stands in the counts.
+_NEVER_NULL = frozenset(("src", "hook_type", "session_id"))
 
 
 class snapshot:
-    """`with snapshot(conn):` all that is read in the block is of one moment. The connection is out of it after."""
+    """`with snapshot(conn):` all that is read in the block is of one moment. The connection is out of it after the
+    outermost."""
 
-    __slots__ = ("conn",)
+    __slots__ = ("conn", "is_within")
 
     def __init__(self, conn: Any) -> None:
         self.conn = conn
+        self.is_within = False  # another, which ends it
 
     def __enter__(self) -> None:
-        self.conn.execute("begin")
+        self.is_within = self.conn.in_transaction
+        if not self.is_within:
+            self.conn.execute("begin")
 
     def __exit__(self, *_: object) -> None:
-        if self.conn.in_transaction:
+        if self.conn.in_transaction and not self.is_within:
             self.conn.execute("rollback")
 
 
@@ -116,10 +122,14 @@ def strays(conn: Any, day_us: Day) -> bool:
 def field_of(where: Filter) -> str | None:
     """The one column that the filter's conditions on rows are about: "" where there are none beside `errors`, None
     where statistics cannot answer them."""
-    asked = [one.name for one in fields(where) if one.name not in _NOT_ON_ROWS and getattr(where, one.name)]
-    if not asked:
+    asked = {one.name for one in fields(where) if one.name not in _NOT_ON_ROWS and getattr(where, one.name)}
+    left_out = {field for field, _ in where.without if field != "contexts"}
+    if not asked | left_out:
         return ""
-    return asked[0] if len(asked) == 1 and asked[0] in FIELDS else None
+    if len(asked | left_out) > 1 or not left_out <= _NEVER_NULL:
+        return None
+    (name,) = asked | left_out
+    return name if name in FIELDS else None
 
 
 def values_of(

@@ -23,7 +23,7 @@ PAGE_ROWS = 200  # of one day, in one look
 # A file that changed this recently may change again within the same tick of the file system's clock.
 SETTLED_NS = 2_000_000_000
 
-_Looks = tuple[tuple[int, int, int], ...]
+Looks = tuple[tuple[int, int, int], ...]
 
 
 class Tail:
@@ -36,10 +36,10 @@ class Tail:
         self.roots, self.where, self.cut_chars = roots, where, cut_chars
         self.unreadable: tuple[Unreadable, ...] = ()
         self._after: dict[str, int] = {}  # path of a day → the `arrived` up to which it was given
-        self._looks: dict[str, _Looks] = {}  # path of a day → its files, as they were when it had no more to give
+        self._looks: dict[str, Looks] = {}  # path of a day → its files, as they were when it had no more to give
         with Search(roots, where) as question:
             question.lacks = None  # how far it was read is asked of every day
-            now = {part.path: _look(part.path) for part in question.parts}
+            now = {part.path: look_at(part.path) for part in question.parts}
             for part, arrived in question.each(question.parts, _last_arrived):
                 self._after[part.path] = arrived
                 self._keep(part.path, now[part.path])
@@ -51,7 +51,7 @@ class Tail:
         """
         with Search(self.roots, self.where) as question:
             question.lacks = None
-            now = {part.path: _look(part.path) for part in question.parts}
+            now = {part.path: look_at(part.path) for part in question.parts}
             changed = [part for part in question.parts if self._looks.get(part.path) != now[part.path]]
             self._forget(set(now))
             after = {part: self._after.get(part.path, 0) for part in changed}
@@ -82,7 +82,7 @@ class Tail:
         found: list[tuple[Any, ...]] = lent.conn.execute(sql, values).fetchall()
         return found
 
-    def _take(self, part: Part, found: list[Row], look: _Looks) -> None:
+    def _take(self, part: Part, found: list[Row], look: Looks) -> None:
         if found:
             self._after[part.path] = int(str(found[-1]["arrived"]))
         else:
@@ -92,9 +92,9 @@ class Tail:
         else:
             self._looks.pop(part.path, None)
 
-    def _keep(self, path: str, look: _Looks) -> None:
+    def _keep(self, path: str, look: Looks) -> None:
         """Ask again only after a change, where one would show."""
-        if look and time.time_ns() - max(one[0] for one in look) > SETTLED_NS:
+        if is_settled(look):
             self._looks[path] = look
 
     def _forget(self, there: set[str]) -> None:
@@ -110,7 +110,12 @@ def _last_arrived(lent: Lent, _: Part) -> int:
     return int(newest or 0)
 
 
-def _look(path: str) -> _Looks:
+def is_settled(look: Looks) -> bool:
+    """Whether a change since would show in the times of the files."""
+    return bool(look) and time.time_ns() - max(one[0] for one in look) > SETTLED_NS
+
+
+def look_at(path: str) -> Looks:
     """What changes with every commit to a day: time, size and number of its files, as far as they are there."""
     found = []
     for name in (path, path + "-wal"):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from eyelet_ingest.errors import BadInput
-from eyelet_ingest.store import layout, text_rank
+from eyelet_ingest.store import layout, select, text_rank
 from eyelet_ingest.store.answers import Row, SearchResult
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.fanout import Lent
@@ -61,8 +61,11 @@ def show(search: Search, rows: Sequence[Row]) -> None:
 
 def ids(search: Search, lent: Lent, part: Part) -> list[int]:
     """All that match in a partition, by their ids."""
-    if search.text is None:
-        return []
+    if search.text is None:  # its text was about fields alone
+        in_range, params = search.in_range(part)
+        where = select.where_sql(in_range + search.clauses)
+        rows = lent.conn.execute(f"select id from hooks{search.how(lent)}{where} order by id", params + search.params)  # noqa: S608
+        return [row[0] for row in rows]
     return search.text.first(lent.conn, search.beside_text(lent, *search.in_range(part)), True, -1)
 
 

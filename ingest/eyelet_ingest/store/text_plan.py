@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from eyelet_ingest.store.text_query import And, Near, Node, Not, Or, Phrase, Substring, is_wide
+from eyelet_ingest.store.text_query import And, Field, Near, Node, Not, Or, Phrase, Substring, is_wide
 
 NARROWING_MOST = 8  # words of a phrase, and phrases, that narrow a substring; what they cost is said in text_query.py
 FRAGMENT_LEAST = 2  # characters of a word's part that is looked for among the day's words
@@ -148,7 +148,7 @@ def positive(node: Node) -> Iterator[Phrase | Near | Substring]:
     if isinstance(node, (And, Or)):
         for part in node.parts:
             yield from positive(part)
-    elif not isinstance(node, Not):
+    elif not isinstance(node, (Not, Field)):
         yield node
 
 

@@ -4,19 +4,21 @@
     conf*               words that begin like this               ="git push -f"  exactly these characters
     a OR b   a AND b    either, both                             NOT a   -a      what does not have it
     NEAR(a b, 5)        with at most 5 words between them        error:a  error:(a OR b)   in one column
-    ( … )               belongs together
+    ( … )               belongs together                          tool:Bash  -type:Stop  tool:(a OR b)  is:error
 
 AND, OR, NOT and NEAR are written large. NOT binds closer than AND, AND (which may be left out) closer than OR. What is
 pasted is text: `--flag`, `a/b.py`, `main()`, `https://…`, `std::x`, `12:30`. The tree is pure: it knows no SQL and no
-file. FTS5's own language is never spoken to users: its mistakes have no place, and it takes `a-b` for a mistake.
+file. What it says of fields `text_filters.py` makes conditions of. FTS5's own language is never spoken to users: its
+mistakes have no place, and it takes `a-b` for a mistake.
 https://www.sqlite.org/fts5.html#full_text_query_syntax
 """
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eyelet_ingest.errors import BadInput
+from eyelet_ingest.store.select import NAMES
 from eyelet_ingest.store.text_schema import TEXT_COLUMNS, WIDE_BLOCKS
 
 TEXT_MAX_CHARS = 10_000
@@ -68,6 +70,16 @@ class Substring:
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """An event whose field `name` (of FIELDS) has this value; where in the text that is said."""
+
+    name: str
+    value: str
+    at: int = field(default=0, compare=False)
+    length: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class And:
     parts: "tuple[Node, ...]"
 
@@ -82,15 +94,15 @@ class Not:
     part: "Node"
 
 
-Node = Phrase | Near | Substring | And | Or | Not
+Node = Phrase | Near | Substring | Field | And | Or | Not
 
 
-def parse(text: str) -> Node:
-    """The tree of a query; BadQuery where it cannot be meant."""
+def parse(text: str, *, with_fields: bool = False) -> Node:
+    """The tree of a query; BadQuery where it cannot be meant. Without fields, one that is named is a mistake."""
     if len(text) > TEXT_MAX_CHARS:
         reason = f"the text has {len(text)} characters, {TEXT_MAX_CHARS} are the most: it goes too far"
         raise BadQuery(text, TEXT_MAX_CHARS, len(text) - TEXT_MAX_CHARS, reason, "shorten it")
-    return _Parser(text).whole()
+    return _Parser(text, with_fields).whole()
 
 
 def exactly(text: str) -> Node:
@@ -101,6 +113,33 @@ def exactly(text: str) -> Node:
             text, min(len(text), TEXT_MAX_CHARS), 0, reason, "shorten it" if text else "say what to look for"
         )
     return Substring(text)
+
+
+def written(node: Node) -> str:
+    """A text that `parse` makes this tree of; it names no more brackets than the one that it came from."""
+    if isinstance(node, Field):
+        return f"{node.name}:{_between_quotes(node.value)}"
+    if isinstance(node, Not):
+        return "-" + _grouped(node.part, And, Or)
+    if isinstance(node, And):
+        return " ".join(_grouped(part, And, Or) for part in node.parts)
+    if isinstance(node, Or):
+        return " OR ".join(_grouped(part, Or) for part in node.parts)
+    column = f"{node.columns[0]}:" if node.columns else ""
+    if isinstance(node, Near):
+        phrases = " ".join(_between_quotes(one.text) + "*" * one.prefix for one in node.phrases)
+        return f"{column}NEAR({phrases}, {node.words})"
+    if isinstance(node, Phrase):
+        return f"{column}{_between_quotes(node.text)}{'*' * node.prefix}"
+    return f"{column}{'' if node.folded else '='}{_between_quotes(node.text)}"
+
+
+def _grouped(node: Node, *kinds: type) -> str:
+    return f"({written(node)})" if isinstance(node, kinds) else written(node)
+
+
+def _between_quotes(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 def is_wide(text: str) -> bool:
@@ -119,8 +158,9 @@ def word(text: str, prefix: bool, columns: tuple[str, ...] | None) -> Node:
 class _Parser:
     """Reads a text from left to right. `at` is the next character."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, with_fields: bool) -> None:
         self.text, self.at, self.leaves, self.depth = text, 0, 0, 0
+        self.with_fields = with_fields
 
     def whole(self) -> Node:
         self._skip()
@@ -253,9 +293,10 @@ class _Parser:
         if named is None:
             return self._quoted_or_word(columns)
         name, start = named
+        if name in FIELDS:
+            return self._field(name, start, columns)
         if name not in TEXT_COLUMNS:
-            hint = f'there are {", ".join(TEXT_COLUMNS)}; to find it as it stands, write it between quotes: "{name}:…"'
-            raise self._bad(start, len(name) + 1, f"there is no column {name}", hint)
+            raise self._bad(start, len(name) + 1, f"there is no field {name}", _nearest(name))
         if columns is not None and name not in columns:
             reason = f"what is in {columns[0]} is not in {name}"
             raise self._bad(start, len(name) + 1, reason, "leave one of the two out")
@@ -266,15 +307,58 @@ class _Parser:
             return self._near(self.at, (name,))
         return self._quoted_or_word((name,))
 
+    def _field(self, name: str, start: int, columns: tuple[str, ...] | None) -> Node:
+        if columns is not None:
+            reason = f"{name} is no part of the text in {columns[0]}"
+            raise self._bad(start, len(name) + 1, reason, "write it before or behind the brackets")
+        if not self.with_fields:
+            hint = f'to find it as it stands, write it between quotes: "{name}:…"'
+            raise self._bad(start, len(name) + 1, f"{name}: asks for a field, where only text can be asked for", hint)
+        if self.text[self.at] == "(":
+            return self._values(name, self.at)
+        return self._value(name, start)
+
+    def _value(self, name: str, start: int) -> Field:
+        """A value, between quotes or up to a space."""
+        self.leaves += 1
+        if self.leaves > LEAVES_MAX:
+            raise self._bad(self.at, 1, f"there are more than {LEAVES_MAX} words and values", "ask in parts")
+        value = self._quoted() if self.text[self.at] == '"' else self._word("")
+        return Field(name, value, start, self.at - start)
+
+    def _values(self, name: str, opened: int) -> Node:
+        """`(a OR b)` behind the name of a field."""
+        found: list[Node] = []
+        while not found or self._keyword("OR"):
+            if not found:
+                self.at += 1
+                self._skip()
+            if not self._ended() and (self.text[self.at] == ")" or self._sees("OR")):
+                hint = f'write {name}:(one OR two); "OR" itself between quotes'
+                raise self._bad(self.at, 0, f"there is no value of {name}", hint)
+            if not self._ended():
+                found.append(self._value(name, self.at))
+                self._skip()
+            if self._ended():
+                raise self._bad(opened, 1, "the bracket is not closed", f"write {name}:(one OR two)")
+        if self.text[self.at] != ")":
+            reason = f"two values of {name} stand side by side"
+            raise self._bad(self.at, 0, reason, f"write {name}:(one OR two), and a value with spaces between quotes")
+        self.at += 1
+        found = list(dict.fromkeys(found))
+        return found[0] if len(found) == 1 else Or(tuple(found))
+
     def _name(self) -> tuple[str, int] | None:
         """`name:` with something behind it, which is then next; None where the colon is only text."""
         text, start, end = self.text, self.at, self.at
         while end < len(text) and (text[end].islower() or text[end] == "_") and text[end].isascii():
             end += 1
         name, value = text[start:end], text[end + 1 : end + 2]
-        if not name or text[end : end + 1] != ":" or not value or value.isspace() or value in ":/\\)*,;":
+        if not name or text[end : end + 1] != ":" or not value or value.isspace():
             return None
-        if name not in TEXT_COLUMNS and value.isdigit():
+        if value in ":/\\)*,;" and value not in _MAY_BEGIN.get(name, ""):
+            return None
+        if name not in TEXT_COLUMNS and name not in FIELDS and value.isdigit():
             return None  # localhost:8080
         self.at = end + 1
         return name, start
@@ -368,6 +452,32 @@ class _Parser:
 
     def _bad(self, at: int, length: int, reason: str, hint: str) -> BadQuery:
         return BadQuery(self.text, at, length, reason, hint)
+
+
+FIELDS = (*NAMES, "is")
+_MAY_BEGIN = {"project": "/\\", "src": "*"}  # a value of these, where otherwise the colon is the text's own
+# What others, and our own columns and flags, call a field.
+_OTHERWISE = {
+    **{column: name for name, column in NAMES.items()},
+    "hook": "type",
+    "event": "type",
+    "source": "src",
+    "repo": "project",
+    "dir": "project",
+    "code": "error_code",
+    "loglevel": "level",
+    "text": "other",
+}
+
+
+def _nearest(name: str) -> str:
+    """What may have been meant by a name that is none."""
+    from difflib import get_close_matches  # only who makes a mistake pays for it
+
+    known = (*FIELDS, *TEXT_COLUMNS)
+    near = [_OTHERWISE[name]] if name in _OTHERWISE else get_close_matches(name, known, n=1, cutoff=0.6)
+    there = f"did you mean {near[0]}?" if near else f"there are {', '.join(FIELDS)}, and {', '.join(TEXT_COLUMNS)}"
+    return f'{there}; to find it as it stands, write it between quotes: "{name}:…"'
 
 
 _SMALL = "to find the word itself, write it small or between quotes"

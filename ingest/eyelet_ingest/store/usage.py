@@ -23,7 +23,7 @@ from eyelet_ingest.store.answers import Partitions, text
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.fanout import Lent
 from eyelet_ingest.store.roots import Roots
-from eyelet_ingest.store.search import Search
+from eyelet_ingest.store.search import Search, told
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.token_shapes import Shape, Tokens, added
 
@@ -61,6 +61,7 @@ class Usage:
 def usage(roots: Roots, where: Filter, by: Sequence[str], deadline_ms: float | None) -> Usage:
     """Tokens of the answers that began within the range, of these contexts, sessions, agents and models; BadInput for
     other conditions, and for a field that there is no grouping by."""
+    where = told(where)
     if replace(where, session_id=(), agent=(), model=()).on_rows():
         reason = "answers are chosen by range, context, session, agent and model"
         raise BadInput("count tokens", reason=reason, hint="leave out the other conditions")

@@ -108,6 +108,9 @@ def wanted(
     where = replace(where, exact=False)  # a text is always one as it stands here, and no condition by itself
     if where == Filter() and not projects and not prompts:
         raise BadInput("delete", reason="no condition was given, that would be everything", hint="say what is to go")
+    if any(name == "contexts" for name, _ in where.without):
+        hint = "name those that are meant"
+        raise BadInput("delete", reason="contexts cannot be left out: new ones come into being", hint=hint)
     if not all(prompts):
         raise BadInput("delete", reason="a prompt has no identifier", hint="name one")
     contexts = frozenset(layout.safe_context(context) for context in where.contexts) or None

@@ -1,0 +1,281 @@
+"""New events for pages that follow a search: one watcher for all of them, each search asked once, however many follow.
+
+The watcher is a thread that looks while somebody follows, and is idle else. What it finds for a search is rendered
+once and handed to every follower as the same bytes, in a queue of its own that holds a few: who does not take them in
+time is told how many there were instead.
+"""
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from datasette_eyelet.answer import placed
+from datasette_eyelet.api.door import Problem
+from datasette_eyelet.links import Links, Pairs
+from datasette_eyelet.query import Query
+from datasette_eyelet.row_json import CUT_CHARS
+from datasette_eyelet.server_end import is_ending
+from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.store.entries import Entry
+from eyelet_ingest.store.position import Position
+from eyelet_ingest.store.watch import Intervals, News, Watch
+from eyelet_ingest.synopsis import synopsis
+
+if TYPE_CHECKING:
+    from datasette_eyelet.instance import Instance
+
+LOOK_S = 0.4  # between two looks
+LOOK_MOST_S = 5.0  # where looks take long, for they may take a third of the time
+REST = 2  # times as long as a look took
+RESUMED_MOST = 200  # rows that came while one was away
+QUEUE_MOST = 16  # messages that wait for one follower
+RETRY_AFTER_S = 10
+
+Seen = frozenset[str] | None
+Key = tuple[Seen, Pairs]
+Render = Callable[["Following", list[Entry]], Awaitable[list[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A search that is followed: `ask` says what it is now, as a range of the last hour moves on; with
+    `calls` each call is one line."""
+
+    seen: Seen
+    links: Links
+    ask: Callable[[], Query]
+    calls: bool
+    request: Any
+
+    @property
+    def key(self) -> Key:
+        return self.seen, self.links.pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the stream as it is sent, and how many events it tells of."""
+
+    body: bytes
+    events: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class Follower:
+    """One page that follows. Of the event loop. `since` is where it was left, None for one that begins now."""
+
+    following: Following
+    since: Position | None
+    waiting: deque[Message] = field(default_factory=deque)
+    passed: int = 0  # events that it was too slow for
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: str | None = None  # why
+
+    def give(self, message: Message) -> None:
+        """Never waits."""
+        if len(self.waiting) >= QUEUE_MOST:
+            self.passed += sum(one.events for one in self.waiting)
+            self.waiting.clear()
+        self.waiting.append(message)
+        self.changed.set()
+
+    def take(self) -> Message | None:
+        """The next message, None where none waits; events that were passed over are told first."""
+        if self.passed:
+            passed, self.passed = self.passed, 0
+            return message("rows", {"rows": [], "more": passed})
+        if self.waiting:
+            return self.waiting.popleft()
+        self.changed.clear()
+        return None
+
+    def end(self, why: str) -> None:
+        self.ended = why
+        self.changed.set()
+
+
+@dataclass(slots=True)
+class _Group:
+    """Those who follow the same search, and how many rows they may be sent just now."""
+
+    following: Following
+    followers: list[Follower]
+    allowed: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one look found for a search, and how far it is followed now; `of_one` is of who comes back."""
+
+    entries: list[Entry]
+    news: News
+    position: str
+    of_one: Follower | None = None
+
+
+class Live:
+    """The watcher of one Datasette. Of its event loop, but for `_looked`, which is of its thread.
+
+    `rows_per_s` and `followers_most` are the limits; `render` makes the HTML of rows.
+    """
+
+    def __init__(self, held: "Instance", render: Render, rows_per_s: int, followers_most: int) -> None:
+        self.held, self.render, self.rows_per_s, self.followers_most = held, render, rows_per_s, followers_most
+        self.loop = asyncio.get_running_loop()
+        self.followers: list[Follower] = []
+        self.looks = 0
+        self._groups: dict[Key, _Group] = {}
+        self._new: list[Follower] = []
+        self._watch: Watch | None = None  # of the thread
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="eyelet-live")
+        self._task: asyncio.Task[None] | None = None
+
+    def join(self, follower: Follower) -> None:
+        """Problem 429 where there are too many."""
+        if len(self.followers) >= self.followers_most:
+            reason = f"{self.followers_most} pages follow what arrives already: close one, or stop its Live"
+            raise Problem(429, reason, **{"Retry-After": str(RETRY_AFTER_S)})
+        self.followers.append(follower)
+        self._new.append(follower)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task.add_done_callback(self._ended)
+
+    def leave(self, follower: Follower) -> None:
+        """Also of one who left already."""
+        if follower in self.followers:
+            self.followers.remove(follower)
+        if follower in self._new:
+            self._new.remove(follower)
+        group = self._groups.get(follower.following.key)
+        if group is not None and follower in group.followers:
+            group.followers.remove(follower)
+            if not group.followers:
+                del self._groups[follower.following.key]
+
+    def close(self) -> None:
+        """End every follower; at the server's end."""
+        self._end_all("the server ends")
+        if self._task is not None:
+            self._task.cancel()
+        self._thread.shutdown(wait=True)
+
+    async def _run(self) -> None:
+        """Look as long as somebody follows."""
+        loop = asyncio.get_running_loop()
+        why = "following what arrives failed"
+        try:
+            while self.followers:
+                began_s = time.monotonic()
+                joining = self._joined()
+                groups = list(self._groups.values())
+                found = await loop.run_in_executor(self._thread, self._looked, groups, joining)
+                for group, one in found:
+                    await self._tell(group, one)
+                self.looks += 1
+                if is_ending():
+                    why = "the server ends"
+                    return
+                took_s = time.monotonic() - began_s
+                await asyncio.sleep(min(max(LOOK_S, REST * took_s), LOOK_MOST_S))
+                earned = (time.monotonic() - began_s) * self.rows_per_s
+                for group in groups:
+                    group.allowed = min(group.allowed + earned, max(earned, self.rows_per_s))
+        except EyeletError as bad:  # the root cannot be read
+            why = f"{bad.operation}: {bad.reason}"
+        finally:
+            if self.followers:
+                self._end_all(why)
+            self._watch = None
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        bad = None if task.cancelled() else task.exception()
+        if bad is not None:
+            self.held.trouble = self.held.trouble or f"following what arrives failed: {bad!r}"
+
+    def _joined(self) -> list[tuple[_Group, Follower]]:
+        """Those who came since the last look, each in a group by now."""
+        joining = []
+        for follower in self._new:
+            following = follower.following
+            group = self._groups.setdefault(following.key, _Group(following, [], self.rows_per_s))
+            group.followers.append(follower)
+            joining.append((group, follower))
+        self._new.clear()
+        return joining
+
+    def _end_all(self, why: str) -> None:
+        for follower in self.followers:
+            follower.end(why)
+        self._groups.clear()
+        self._new.clear()
+
+    async def _tell(self, group: _Group, found: _Found) -> None:
+        """Render what was found, once, and give it to whom it concerns."""
+        news, to = found.news, [found.of_one] if found.of_one else group.followers
+        rows = await self.render(group.following, found.entries) if found.entries else []
+        group.allowed -= 0 if found.of_one else len(news.rows)
+        said: dict[str, object] = {"more": news.more}
+        if news.unread:
+            said["unread"] = news.unread
+        told = message("rows", said, found.position, rows, len(news.rows) + news.more)
+        for follower in to:
+            follower.give(told)
+
+    def _looked(self, groups: list[_Group], joining: list[tuple[_Group, Follower]]) -> list[tuple[_Group, _Found]]:
+        """Ask for all groups, those who come back first, for what they missed. In the thread."""
+        self.held.drain_when_due()
+        if self._watch is None:
+            self._watch = self.held.store.watch()
+        watch = self._watch
+        begun = [self._begun(watch, *new) for new in joining]
+        intervals = watch.look()
+        found: list[tuple[_Group, _Found]] = []
+        if intervals:
+            for group in groups:
+                entries, news = self._news(group.following, intervals, max(0, int(group.allowed)))
+                if entries or news.more or news.unread:
+                    found.append((group, _Found(entries, news, self._position(watch, group.following))))
+        return [*begun, *found]
+
+    def _begun(self, watch: Watch, group: _Group, follower: Follower) -> tuple[_Group, _Found]:
+        """What a follower missed since it was left, up to the last look."""
+        store, query = self.held.store_for(group.following.seen), group.following.ask()
+        entries: list[Entry] = []
+        news = News([])
+        if follower.since is not None:
+            intervals = watch.since(store.roots, query.where, follower.since)
+            if intervals:
+                entries, news = self._news(group.following, intervals, RESUMED_MOST)
+        return group, _Found(entries, news, self._position(watch, group.following), follower)
+
+    def _position(self, watch: Watch, following: Following) -> str:
+        return watch.position(self.held.store_for(following.seen).roots, following.ask().where).text
+
+    def _news(self, following: Following, intervals: Intervals, most: int) -> tuple[list[Entry], News]:
+        """What is new of a search, as the lines of its list, the oldest first."""
+        store, query = self.held.store_for(following.seen), following.ask()
+        news = store.news(query.where, intervals, most, cut_chars=CUT_CHARS)
+        if following.calls:
+            found = store.entries_of(news.rows[::-1])[::-1]  # a call stands at its latest event
+        else:
+            store.resolve(news.rows)
+            found = [Entry(row, None, synopsis(row), f"{row['context_name']}-{row['id']}") for row in news.rows]
+        return [replace(entry, row=placed(entry.row, store.root)) for entry in found], news
+
+
+def message(
+    event: str, said: dict[str, object], position: str = "", rows: list[str] | None = None, events: int = 0
+) -> Message:
+    """One message of the stream; `rows` are JSON already, each of an event."""
+    members = json.dumps(said)[1:]
+    data = "{" + (f'"rows": [{", ".join(rows)}], ' if rows is not None else "") + members
+    # White space of JSON outside its strings is all that a line end can be.
+    line = data.replace("\r", " ").replace("\n", " ")
+    id_line = f"id: {position}\n" if position else ""
+    return Message(f"{id_line}event: {event}\ndata: {line}\n\n".encode("utf-8", "replace"), events)
