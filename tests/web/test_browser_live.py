@@ -137,7 +137,7 @@ def test_the_page_grows_no_further_than_its_limit(visit: Visit) -> None:
         for number in range(900)
     ]
     batches = [made[start : start + 150] for start in range(0, len(made), 150)]
-    opened = "retry: 60000\n\nevent: open\ndata: {\"rows_per_s\": 20}\n\n"
+    opened = 'retry: 60000\n\nevent: open\ndata: {"rows_per_s": 20}\n\n'
     body = opened + "".join(
         f"id: {number}\nevent: rows\ndata: {json.dumps({'rows': batch, 'more': 7})}\n\n"
         for number, batch in enumerate(batches)

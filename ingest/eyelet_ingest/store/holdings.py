@@ -15,7 +15,13 @@ MANIFEST, JOURNAL = "backup.json", ".backup.jsonl"
 HEADER, FORMAT = "eyelet_backup", 1
 # What a root is besides its days.
 ROOT_FILES = ("secret.key", "retention.json", "sealing.json", "tokens.json", "eyelet.yaml")
-ROOT_DATABASES = ("ingest.sqlite", "sync.sqlite", "audit.sqlite", "saved.sqlite", "tombstones.sqlite")  # the last one knows most
+ROOT_DATABASES = (
+    "ingest.sqlite",
+    "sync.sqlite",
+    "audit.sqlite",
+    "saved.sqlite",
+    "tombstones.sqlite",
+)  # the last one knows most
 ROOT_TREES = ("seals", "archive", "spool", "redactions")
 
 

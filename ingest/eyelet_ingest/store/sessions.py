@@ -160,6 +160,7 @@ class _Listing(Search):
         if not places:
             return {}
         names = [name for _, name in places]
+        self.lacks = None  # a text that was asked for stands in one day of a session, and not in others
         found: dict[str, Facts] = {}
         oldest, newest = min(places)[0], max(places)[0]
         for part in reversed([one for one in self.roots.between(None, None, [])[0] if one.first_us <= newest + GAP_US]):

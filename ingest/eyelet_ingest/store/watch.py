@@ -137,6 +137,7 @@ def position_now(roots: Roots, where: Filter) -> Position:
     """From where to follow a search that is asked next, without a watch."""
     floor_us = time.time_ns() // 1_000 - MARGIN_US
     with Search(roots, where) as question:
+        question.lacks = None  # how far a day has come does not depend on a text
         parts = [part for part in question.parts if _changed_after(look_at(part.path), floor_us)]
         upto = dict(question.each(parts, newest_arrival))
     return Position(floor_us, {name_of(part): us for part, us in upto.items() if us > floor_us})
