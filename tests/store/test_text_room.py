@@ -34,6 +34,10 @@ def test_nothing_is_indexed_where_the_disk_is_nearly_full_and_all_is_found(
         assert store.count(Filter(text="birch")).count == 5
         monkeypatch.setenv(text_room.KEPT_FREE, "0")
         assert store.index_text(60_000).rows == 5
+        monkeypatch.setenv(text_room.KEPT_FREE, str(2**32))
+        with pytest.raises(PartitionBusy):
+            store.text_build(DAY, anew=True)
+        assert store.text_state(DAY).is_finished
 
 
 def test_an_index_in_the_making_stops_before_the_disk_is_full(

@@ -169,6 +169,7 @@ def rebuild(root: str, key: PartitionKey) -> CaughtUp:
     path = layout.db_path(root, key)
     if file_of(path) is None:
         return CaughtUp(0, True, True)
+    text_room.expect(root, path)  # before the old one goes
     if is_sealed(root, key):
         with sealing.rewriting(root, key, sealing.INDEXED):
             _dropped(path)
