@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import connect, layout, schema, text_schema, writer
+from eyelet_ingest.store import connect, layout, schema, text_blooms, text_schema, writer
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 
@@ -140,11 +140,17 @@ def built(sides: Sides) -> None:
     ours_s = seconds(lambda: [sides.store.text_build(key) for key in sides.store.catalog.partitions()])
     sides.store.checkpoint(mode="truncate")
     whole, _ = sides.bytes()
+    time.sleep(text_blooms.SETTLED_NS / 1e9 + 0.1)  # a filter is made of a day that was left alone for so long
+    blooms_s = seconds(lambda: sides.store.index_text(3_600_000))
+    blooms = sum(
+        file.stat().st_size for file in Path(sides.store.root, text_blooms.FOLDER).rglob("*") if file.is_file()
+    )
     rows = sides.conn.execute("select count(*) from hooks").fetchone()[0]
     print(f"plain executemany {rows / sides.plain_s:,.0f} rows/s")
     for name, took in (("FTS5 over the single file, rebuilt once", single_s), ("the days' indexes", ours_s)):
         print(f"{name}: {rows / took:,.0f} rows/s, {took / sides.plain_s:.2f} × executemany")
     print(
+        f"filters of the days' words: {blooms / DAYS / 1e3:,.0f} kB and {blooms_s / DAYS * 1e3:,.0f} ms a day\n"
         f"days ÷ JSON lines ({lines / rows:,.0f} B a row): {without / lines:.2f} without, {whole / lines:.2f} with it\n"
     )
 

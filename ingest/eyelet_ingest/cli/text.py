@@ -32,6 +32,7 @@ def status(asked: Asked, as_json: bool, root: str) -> None:
     with days.opened(root, dry_run=True) as store:
         keys = asked.keys(days.there(store))
         outcome = days.walk(keys, "looking", lambda key: _facts_of(store.text_state(key)))
+        _say_room(store.root)
     days.say(outcome, as_json, "no day")
 
 
@@ -68,6 +69,15 @@ def check(ctx: click.Context, asked: Asked, as_json: bool, root: str) -> None:
     days.say(outcome, as_json, "no day")
     if any(one["wrong"] for one in outcome.facts):
         ctx.exit(FAILED)
+
+
+def _say_room(root: str) -> None:
+    from eyelet_ingest.store import text_room
+
+    room = text_room.of(root)
+    if room is not None and not room.is_enough:
+        hint = f"make room, or lower {text_room.KEPT_FREE}"
+        click.echo(f"eyelet: nothing is indexed now: {text_room.reason(room)} ({hint})", err=True)
 
 
 def _build(asked: Asked, dry_run: bool, as_json: bool, root: str, *, anew: bool) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from eyelet_ingest.errors import PartitionError, RootError
 from eyelet_ingest.events import Event
-from eyelet_ingest.store import identity, layout, roles, spool, writer
+from eyelet_ingest.store import identity, layout, roles, spool, text_room, writer
 from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.asking import Asking
 from eyelet_ingest.store.catalog import Catalog
@@ -92,6 +92,7 @@ class Store(Tending, Asking):
         self, root: str, *, also: Sequence[str] = (), max_open: int | None = None, idle_s: float = IDLE_S
     ) -> None:
         roles.check()  # a wrong setting is said at once, not at some day of some search
+        text_room.setting()
         self.root = _absolute(root)
         if os.path.exists(self.root) and not os.path.isdir(self.root):
             raise RootError("open", self.root, "it is a file, not a folder", "name a folder with --root or EYELET_ROOT")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eyelet_ingest.errors import PartitionBusy, PartitionError, PartitionUnreadable
-from eyelet_ingest.store import layout, manifest, schema, text_schema
+from eyelet_ingest.store import layout, manifest, schema, text_room, text_schema
 from eyelet_ingest.store.connect import (
     FileLock,
     bound_wal,
@@ -113,7 +113,8 @@ def is_sealed(root: str, key: PartitionKey) -> bool:
 def catch_up(root: str, key: PartitionKey, deadline_ms: float, *, wait_ms: int = LOCK_MS) -> CaughtUp:
     """Put what arrived since into the index of a day, for about `deadline_ms`, making the index where there is none.
 
-    A transaction waits `wait_ms` for its lock: PartitionBusy where others keep it longer. PartitionUnreadable,
+    A transaction waits `wait_ms` for its lock: PartitionBusy where others keep it longer, and where the disk has too
+    little room left (`text_room.py`). PartitionUnreadable,
     PartitionNewer for a day that is in trouble, or where this SQLite has no FTS5. A sealed day stays as it is.
     """
     until = time.perf_counter() + deadline_ms / 1000
@@ -168,6 +169,7 @@ def rebuild(root: str, key: PartitionKey) -> CaughtUp:
     path = layout.db_path(root, key)
     if file_of(path) is None:
         return CaughtUp(0, True, True)
+    text_room.expect(root, path)  # before the old one goes
     if is_sealed(root, key):
         with sealing.rewriting(root, key, sealing.INDEXED):
             _dropped(path)
@@ -235,6 +237,7 @@ def _writing(root: str, key: PartitionKey, file: tuple[int, int], wait_ms: int) 
     opened: list[Any] = []
 
     def write(work: Callable[..., Any], *given: object) -> Any:
+        text_room.expect(root, path)
         with FileLock(lock, time.monotonic_ns() + wait_ms * 1_000_000, make=False):
             if file_of(path) != file or is_sealed(root, key):
                 raise PartitionBusy("index", path, "it was removed or sealed meanwhile", "try again")
