@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,7 @@ class Live:
         self.looks = 0
         self._groups: dict[Key, _Group] = {}
         self._new: list[Follower] = []
+        self._joins = asyncio.Event()
         self._watch: Watch | None = None  # of the thread
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eyelet-live")
         self._task: asyncio.Task[None] | None = None
@@ -142,6 +144,7 @@ class Live:
             raise Problem(429, reason, **{"Retry-After": str(RETRY_AFTER_S)})
         self.followers.append(follower)
         self._new.append(follower)
+        self._joins.set()
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
             self._task.add_done_callback(self._ended)
@@ -160,9 +163,10 @@ class Live:
 
     def close(self) -> None:
         """End every follower; at the server's end."""
-        self._end_all("the server ends")
-        if self._task is not None:
-            self._task.cancel()
+        if not self.loop.is_closed():
+            self._end_all("the server ends")
+            if self._task is not None:
+                self._task.cancel()
         self._thread.shutdown(wait=True)
 
     async def _run(self) -> None:
@@ -172,6 +176,7 @@ class Live:
         try:
             while self.followers:
                 began_s = time.monotonic()
+                self._joins.clear()
                 joining = self._joined()
                 groups = list(self._groups.values())
                 found = await loop.run_in_executor(self._thread, self._looked, groups, joining)
@@ -182,7 +187,8 @@ class Live:
                     why = "the server ends"
                     return
                 took_s = time.monotonic() - began_s
-                await asyncio.sleep(min(max(LOOK_S, REST * took_s), LOOK_MOST_S))
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._joins.wait(), min(max(LOOK_S, REST * took_s), LOOK_MOST_S))
                 earned = (time.monotonic() - began_s) * self.rows_per_s
                 for group in groups:
                     group.allowed = min(group.allowed + earned, max(earned, self.rows_per_s))
