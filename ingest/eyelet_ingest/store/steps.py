@@ -20,6 +20,7 @@ from eyelet_ingest.synopsis import payload_of
 
 GIST_CHARS = 200
 CALL = "call"
+AGENT_CHARS = 300  # of a subagent's id: it stands in addresses
 FILES_MOST = 50  # of one call
 ENTRANCE = 1_000_000  # behind all that one event says
 OPEN_MOST = 50  # steps of equal text that another witness may still join
@@ -173,7 +174,7 @@ class Story:
 
     def _agent(self, one: Witness) -> str:
         """The subagent whose event it is, "" where it is the session's own: some agents name the session there."""
-        agent_id = "" if one.agent_id is None else text(one.agent_id)
+        agent_id = "" if one.agent_id is None else text(one.agent_id)[:AGENT_CHARS]
         return "" if agent_id == self.session_id else agent_id
 
     def _take_pair(self, events: list[tuple[Place, Part, bool]]) -> None:
@@ -293,7 +294,7 @@ def one_line(said: str) -> str:
 
 def _add_to(call: _Call, told: Told) -> None:
     if told.child is not None and not call.child:
-        call.child = text(told.child)
+        call.child = text(told.child)[:AGENT_CHARS]
     if told.file is None:
         return
     said = text(told.file)
