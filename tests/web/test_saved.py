@@ -31,10 +31,12 @@ def names(root: str) -> list[str]:
 
 
 async def test_a_search_is_saved_used_and_removed_by_forms_and_each_is_audited(site: Site, root: str) -> None:
-    done = await post(site, do="save", name="failed <b>builds", query="http://x/-/eyelet?tool=Bash&errors=1&_next=7")
-    assert (done.status_code, done.headers["location"]) == (302, "/-/eyelet?tool=Bash&errors=1")
+    done = await post(
+        site, do="save", name="failed <b>builds", query="http://x/-/eyelet?range=7d&tool=Bash&errors=1&_next=7"
+    )
+    assert (done.status_code, done.headers["location"]) == (302, "/-/eyelet?range=7d&tool=Bash&errors=1")
     (one,) = (await site.json(f"{SAVED}.json"))["searches"]
-    assert (one["name"], one["query"], one["made_by"]) == ("failed <b>builds", "tool=Bash&errors=1", "root")
+    assert (one["name"], one["query"], one["made_by"]) == ("failed <b>builds", "range=7d&tool=Bash&errors=1", "root")
     page = (await site.get(SAVED)).text
     assert "failed &lt;b&gt;builds" in page and "<b>builds" not in page
     done = await post(site, do="save", name="failed <b>builds", query="tool=Read")
