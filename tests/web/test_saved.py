@@ -15,7 +15,7 @@ SAVED = "/-/eyelet/saved"
 ROOT = {"id": "root"}
 
 
-async def post(site: Site, actor: dict[str, str] | None = ROOT, *, forged: bool = False, **fields: str) -> Any:
+async def post(site: Site, actor: dict[str, str] | None = ROOT, forged: bool = False, /, **fields: str) -> Any:
     """The form of the page, sent by a browser: of this site, or of another (`forged`)."""
     cookies = {} if actor is None else {"ds_actor": site.datasette.sign({"a": actor}, "actor")}
     page = await site.datasette.client.get(SAVED, cookies=cookies)
@@ -49,7 +49,7 @@ async def test_a_search_is_saved_used_and_removed_by_forms_and_each_is_audited(s
 
 
 async def test_a_form_of_another_site_saves_nothing(site: Site, root: str) -> None:
-    assert (await post(site, forged=True, do="save", name="x", query="tool=Bash")).status_code == 403
+    assert (await post(site, ROOT, True, do="save", name="x", query="tool=Bash")).status_code == 403
     assert names(root) == []
 
 
