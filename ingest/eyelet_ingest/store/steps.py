@@ -15,7 +15,7 @@ from eyelet_ingest.store import pairs
 from eyelet_ingest.store.answers import text
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.session_rows import STARTERS, WRITES, Told
-from eyelet_ingest.store.witnesses import NOTE, QUESTION, Fold, Key, Place, Witness
+from eyelet_ingest.store.witnesses import ANSWER, NOTE, QUESTION, Fold, Key, Place, Witness
 from eyelet_ingest.synopsis import payload_of
 
 GIST_CHARS = 200
@@ -92,6 +92,7 @@ class _Call:
     agent_id: str = ""
     files: tuple[str, ...] = ()
     child: str = ""
+    is_asked: bool = False  # a question of it was met
 
 
 class Story:
@@ -168,9 +169,15 @@ class Story:
         if call is None:
             call = self._calls[key] = _Call(Fold())
         call.fold.take(one, part, True)
-        if one.phase != NOTE and one.agent_id is not None:
-            call.agent_id = self._agent(one)
+        self._own(call, one)
         return call
+
+    def _own(self, call: _Call, one: Witness) -> None:
+        """Say whose call it is: who asked, else who answered; hooks of old versions do not say it."""
+        if one.phase == QUESTION and not call.is_asked:
+            call.is_asked, call.agent_id = True, self._agent(one)
+        elif not call.agent_id and (one.phase == QUESTION or (one.phase == ANSWER and not call.is_asked)):
+            call.agent_id = self._agent(one)
 
     def _agent(self, one: Witness) -> str:
         """The subagent whose event it is, "" where it is the session's own: some agents name the session there."""
@@ -184,7 +191,7 @@ class Story:
             told = self._waiting[place][1]
             session = text(told.one.session_id)
             call.fold.take(told.one, part, True)
-            call.agent_id = call.agent_id or self._agent(told.one)
+            self._own(call, told.one)
             _add_to(call, told)
         place = events[0][0]
         self._calls[session, f"{pairs.MARK}{place}"] = call
@@ -225,13 +232,14 @@ class Story:
         near_us = _NEAR_US.get(said.kind, 0)
         if bool(one.timed):
             waiting[:] = [step for step in waiting if one.id - step.last_us <= near_us or not step.is_timed]
+        of_calls = said.kind in _BY_TEXT and one.tool_name is not None  # what its calls came to is said there
         step = Step(
             at_us=one.id,
             nth=0,
             root=part.at,
             context=part.context,
             kind=said.kind,
-            status=text(one.status),
+            status="ok" if of_calls else text(one.status),
             last_us=one.id,
             row=(place, part),
             agent_id=agent_id,
@@ -239,7 +247,7 @@ class Story:
             name=said.name,
             chars=len(said.text),
             tool=text(one.tool_name) if one.tool_name is not None else "",
-            error_code=text(one.error_code) if one.error_code is not None else "",
+            error_code=text(one.error_code) if one.error_code is not None and not of_calls else "",
             model=text(one.model) if one.model is not None else "",
             witnesses=(witness,),
             is_timed=bool(one.timed),
