@@ -96,8 +96,7 @@ async def problem(
     *,
     status: int,
     title: str,
-        # Not no-referrer: with it browsers send `Origin: null` with our forms, which Datasette 1.0 refuses over plain http.
-        "Referrer-Policy": "same-origin",
+    reason: str,
     as_json: bool,
     template: str = "problem.html",
     **context: Any,
@@ -113,7 +112,8 @@ def _headers(policy: str) -> dict[str, str]:
     return {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
+        # With no-referrer browsers send `Origin: null` with forms, which Datasette 1.0 refuses over plain http.
+        "Referrer-Policy": "same-origin",
         "Cache-Control": "no-store",
     }
 
