@@ -2,8 +2,11 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
+
+from markupsafe import Markup
 
 from datasette_eyelet import advice, answer, day_table, facet_view, instance, responses, rows, spans
 from datasette_eyelet import chart as charts
@@ -41,7 +44,8 @@ async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any
     try:
         query = parse(request.args, now_us, STATUSES_OF_CALLS)
         seeing = look(query.pairs, tuple(facet_view.FIELDS))
-        asked = Asked(datasette, held, held.store_for(seen), query, seeing, now_us)
+        render = responses.renderer(datasette, request)
+        asked = Asked(datasette, held, held.store_for(seen), query, seeing, now_us, render)
         await asyncio.to_thread(held.drain_when_due)
         over = day_table.scope_for(datasette, seen, query.where.contexts)
         context = await _context(asked, over)
@@ -69,7 +73,7 @@ async def _saved(asked: "Asked", request: Any, seen: frozenset[str] | None) -> s
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request for the page. `store` is limited to what its actor may see."""
+    """One request for the page. `store` is limited to what its actor may see; `render` makes HTML in any thread."""
 
     datasette: Any
     held: Instance
@@ -77,6 +81,7 @@ class Asked:
     query: Query
     look: Look
     now_us: int
+    render: Callable[..., Markup]
 
     @property
     def links(self) -> Links:
@@ -100,14 +105,18 @@ async def _context(asked: Asked, over: Scope | None) -> dict[str, object]:
     except BaseException:
         beside.cancel()
         raise
+    looks = _looks(asked.look, asked.links)
     live_url = ""
     if asked.look.live and position:
         live_url = asked.links.live(position)
     return {
         **await asyncio.to_thread(_said, asked, found, over),
         "days": days,
+        "looks": looks,
         "chart": chart,
         "facets": facets,
+        "chart_html": asked.render("histogram.html", chart=chart, looks=looks) if chart else "",
+        "facets_html": asked.render("facets.html", facets=facets) if asked.look.facets else "",
         "missed": missed,
         "live_url": live_url,
     }
@@ -118,7 +127,9 @@ def _rows(asked: Asked) -> tuple[str, Answer[Entries], list[rows.DayView]]:
     query, store = asked.query, asked.store
     position = store.position(query.where) if asked.look.live else ""
     found = answer.entries(store, query, rows.CUT_CHARS, calls=asked.look.calls, deadline_ms=ROWS_MS)
-    return position, found, rows.days(found.result.rows, asked.links, zone(query.range.tz), by_rank=query.by_rank)
+    days = rows.days(found.result.rows, asked.links, zone(query.range.tz), by_rank=query.by_rank)
+    shown = [replace(day, html=Markup("").join(asked.render("row.html", row=row) for row in day.rows)) for day in days]
+    return position, found, shown
 
 
 async def _beside(asked: Asked, query: Query) -> tuple[Chart | None, list[facet_view.FacetView], list[str]]:
@@ -172,7 +183,6 @@ def _said(asked: Asked, found: Answer[Entries], over: Scope | None) -> dict[str,
         "conditions": _conditions(query, links),
         "by_rank": query.by_rank,
         "look": asked.look,
-        "looks": _looks(asked.look, links),
         "count": len(shown),
         "has_contexts": len(contexts) > 1 or any("alongside" in row for row in shown),
         "next_url": links.next(found.next) if found.next else "",
