@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from datasette_eyelet import day_table
 from datasette_eyelet.json_text import pretty
-from datasette_eyelet.links import Links, day_of_event, is_linkable
-from datasette_eyelet.query import STATUSES
+from datasette_eyelet.links import Links, day_of_event
+from datasette_eyelet.query import can_be_asked
 from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest import snippets
 from eyelet_ingest.ranges import display_time
@@ -245,7 +245,7 @@ def fields(
             continue
         if value:
             shown = one_line(value, FIELD_MAX_CHARS if every else CELL_MAX_CHARS)
-            linked = name and is_linkable(value) and (name != "status" or value in STATUSES)
+            linked = name and can_be_asked(name, value)
             urls = (narrowed(name, value), without(name, value)) if linked else ("", "")
             found.append(Field(label, shown, *urls))
     if every:
