@@ -204,6 +204,12 @@ def visit(chromium: Any, browsed: BrowsedSite) -> Iterator[Visit]:
     assert [text for text in complaints if not any(known in text for known in expected)] == []
 
 
+def follow(page: Any, link: Any) -> None:
+    """A click that leads to another page, and that page whole."""
+    with page.expect_navigation():
+        link.click()
+
+
 def asked(page: Any) -> dict[str, list[str]]:
     """The parameters of the page's address."""
     return parse_qs(urlsplit(page.url).query, keep_blank_values=True)

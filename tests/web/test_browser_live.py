@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eyelet_ingest.store.store import Store
-from tests.web.browsing import BrowsedSite, Visit, asked, call, said
+from tests.web.browsing import BrowsedSite, Visit, asked, call, follow, said
 
 pytestmark = pytest.mark.browser
 
@@ -137,7 +137,7 @@ def test_the_page_grows_no_further_than_its_limit(visit: Visit) -> None:
         for number in range(900)
     ]
     batches = [made[start : start + 150] for start in range(0, len(made), 150)]
-    opened = "retry: 60000\n\nevent: open\ndata: {\"rows_per_s\": 20}\n\n"
+    opened = 'retry: 60000\n\nevent: open\ndata: {"rows_per_s": 20}\n\n'
     body = opened + "".join(
         f"id: {number}\nevent: rows\ndata: {json.dumps({'rows': batch, 'more': 7})}\n\n"
         for number, batch in enumerate(batches)
@@ -169,6 +169,6 @@ def test_live_is_a_link_and_a_key_and_in_the_address(visit: Visit) -> None:
 
 def test_without_a_script_a_followed_search_loads_itself_again(visit: Visit) -> None:
     page = visit("?range=7d&context=work", java_script_enabled=False)
-    page.locator("a[data-eyelet-live]").click()
+    follow(page, page.locator("a[data-eyelet-live]"))
     assert asked(page)["live"] == ["1"]
     assert page.locator("meta[http-equiv=refresh]").count() == 1
