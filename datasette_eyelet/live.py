@@ -111,12 +111,11 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one look found for a search, and how far it is followed now; `of_one` is of who comes back."""
+    """What one look found for a search, or for one who comes back, and how far it is followed now."""
 
     entries: list[Entry]
     news: News
     position: str
-    of_one: Follower | None = None
 
 
 class Live:
@@ -177,11 +176,16 @@ class Live:
             while self.followers:
                 began_s = time.monotonic()
                 self._joins.clear()
-                joining = self._joined()
-                groups = list(self._groups.values())
-                found = await loop.run_in_executor(self._thread, self._looked, groups, joining)
+                groups, joining = list(self._groups.values()), self._new
+                self._new = []
+                found, begun = await loop.run_in_executor(self._thread, self._looked, groups, joining)
                 for group, one in found:
-                    await self._tell(group, one)
+                    group.allowed -= len(one.news.rows)
+                    await self._tell(group.following, one, group.followers)
+                for follower, one in begun:
+                    if follower in self.followers:  # it has not gone meanwhile
+                        self._group_of(follower).followers.append(follower)
+                        await self._tell(follower.following, one, [follower])
                 self.looks += 1
                 if is_ending():
                     why = "the server ends"
@@ -204,16 +208,8 @@ class Live:
         if bad is not None:
             self.held.trouble = self.held.trouble or f"following what arrives failed: {bad!r}"
 
-    def _joined(self) -> list[tuple[_Group, Follower]]:
-        """Those who came since the last look, each in a group by now."""
-        joining = []
-        for follower in self._new:
-            following = follower.following
-            group = self._groups.setdefault(following.key, _Group(following, [], self.rows_per_s))
-            group.followers.append(follower)
-            joining.append((group, follower))
-        self._new.clear()
-        return joining
+    def _group_of(self, follower: Follower) -> _Group:
+        return self._groups.setdefault(follower.following.key, _Group(follower.following, [], self.rows_per_s))
 
     def _end_all(self, why: str) -> None:
         for follower in self.followers:
@@ -221,44 +217,45 @@ class Live:
         self._groups.clear()
         self._new.clear()
 
-    async def _tell(self, group: _Group, found: _Found) -> None:
-        """Render what was found, once, and give it to whom it concerns."""
-        news, to = found.news, [found.of_one] if found.of_one else group.followers
-        rows = await self.render(group.following, found.entries) if found.entries else []
-        group.allowed -= 0 if found.of_one else len(news.rows)
+    async def _tell(self, following: Following, found: _Found, followers: list[Follower]) -> None:
+        """Render what was found, once, and give it to these."""
+        news = found.news
+        rows = await self.render(following, found.entries) if found.entries else []
         said: dict[str, object] = {"more": news.more}
         if news.unread:
             said["unread"] = news.unread
         told = message("rows", said, found.position, rows, len(news.rows) + news.more)
-        for follower in to:
+        for follower in followers:
             follower.give(told)
 
-    def _looked(self, groups: list[_Group], joining: list[tuple[_Group, Follower]]) -> list[tuple[_Group, _Found]]:
-        """Ask for all groups, those who come back first, for what they missed. In the thread."""
+    def _looked(
+        self, groups: list[_Group], joining: list[Follower]
+    ) -> tuple[list[tuple[_Group, _Found]], list[tuple[Follower, _Found]]]:
+        """Look, and ask for all groups what is new; and for those who join, what they missed up to this look. In the
+        thread."""
         self.held.drain_when_due()
         if self._watch is None:
             self._watch = self.held.store.watch()
         watch = self._watch
-        begun = [self._begun(watch, *new) for new in joining]
         intervals = watch.look()
         found: list[tuple[_Group, _Found]] = []
-        if intervals:
-            for group in groups:
-                entries, news = self._news(group.following, intervals, max(0, int(group.allowed)))
-                if entries or news.more or news.unread:
-                    found.append((group, _Found(entries, news, self._position(watch, group.following))))
-        return [*begun, *found]
+        for group in groups if intervals else []:
+            entries, news = self._news(group.following, intervals, max(0, int(group.allowed)))
+            if entries or news.more or news.unread:
+                found.append((group, _Found(entries, news, self._position(watch, group.following))))
+        return found, [(follower, self._begun(watch, follower)) for follower in joining]
 
-    def _begun(self, watch: Watch, group: _Group, follower: Follower) -> tuple[_Group, _Found]:
+    def _begun(self, watch: Watch, follower: Follower) -> _Found:
         """What a follower missed since it was left, up to the last look."""
-        store, query = self.held.store_for(group.following.seen), group.following.ask()
+        following = follower.following
+        store, query = self.held.store_for(following.seen), following.ask()
         entries: list[Entry] = []
         news = News([])
         if follower.since is not None:
             intervals = watch.since(store.roots, query.where, follower.since)
             if intervals:
-                entries, news = self._news(group.following, intervals, RESUMED_MOST)
-        return group, _Found(entries, news, self._position(watch, group.following), follower)
+                entries, news = self._news(following, intervals, RESUMED_MOST)
+        return _Found(entries, news, self._position(watch, following))
 
     def _position(self, watch: Watch, following: Following) -> str:
         return watch.position(self.held.store_for(following.seen).roots, following.ask().where).text
