@@ -107,6 +107,7 @@ class Story:
         self.names: dict[str, set[str]] = {
             name: set() for name in ("contexts", "agents", "models", "projects", "branches", "roots")
         }
+        self._named: tuple[object, ...] = ()
         self._calls: dict[Key, _Call] = {}
         self._unnamed: dict[tuple[str, bytes, bool], list[tuple[Place, Part, bool]]] = {}
         self._waiting: dict[Place, tuple[Part, Told]] = {}  # of calls without a name, until all are known
@@ -139,6 +140,9 @@ class Story:
 
     def _name(self, part: Part, one: Witness) -> None:
         found = (part.context, one.agent, one.model, one.project_dir, one.git_branch, part.root)
+        if found == self._named:
+            return  # mostly those of the row before
+        self._named = found
         for known, value in zip(self.names.values(), found, strict=True):
             if value is not None and value != "" and value not in known and len(known) < NAMES_MOST:
                 known.add(text(value))
