@@ -174,26 +174,6 @@ def test_what_cannot_be_followed_is_refused_with_the_reason(follow: Follow, quer
     assert said in json.loads(refused.answer.read())["error"]
 
 
-def test_of_too_many_pages_one_is_refused_and_one_that_goes_makes_room(run_datasette: RunDatasette) -> None:
-    running = run_datasette(max_live_pages=2)
-    pages = [Follows(running.port, LIVE, cookie("root")) for _ in range(2)]
-    for page in pages:
-        page.until("open")
-    refused = Follows(running.port, LIVE, cookie("root"))
-    assert refused.status == 429 and refused.answer.headers["Retry-After"]
-    assert "2 pages follow" in json.loads(refused.answer.read())["error"]
-    pages[0].drop()
-    end_s = time.monotonic() + 20
-    while time.monotonic() < end_s:
-        late = Follows(running.port, LIVE, cookie("root"))
-        if late.status == 200:
-            break
-        time.sleep(0.1)
-    assert late.status == 200
-    for page in (late, pages[1]):
-        page.drop()
-
-
 def test_the_server_ends_though_pages_follow(run_datasette: RunDatasette) -> None:
     running = run_datasette()
     page = Follows(running.port, LIVE, cookie("root"))

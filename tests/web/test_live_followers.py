@@ -22,7 +22,7 @@ class Reader:
     """Follows without a network. `holds` is what it does not take: the server waits in `send` then."""
 
     def __init__(self, site: Site, query: str, headers: dict[str, str]) -> None:
-        self.status = 0
+        self.status, self.body = 0, b""
         self.messages: list[tuple[str, Any]] = []
         self.takes = asyncio.Event()
         self.takes.set()
@@ -48,6 +48,7 @@ class Reader:
         await self.takes.wait()
         if message["type"] == "http.response.start":
             self.status = message["status"]
+        self.body += message.get("body", b"")
         for block in message.get("body", b"").decode().split("\n\n"):
             fields = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line and line[0] != ":")
             if "event" in fields:
@@ -150,6 +151,22 @@ async def test_who_takes_nothing_for_long_is_let_go(
     reader.takes.clear()
     await asyncio.wait_for(reader.task, 10)
     assert watcher(site).followers == []
+
+
+async def test_of_too_many_pages_one_is_refused_and_one_that_goes_makes_room(
+    open_site: OpenSite, follow: Follow
+) -> None:
+    site = await open_site(max_live_pages=2)
+    readers = [await follow(site) for _ in range(2)]
+    for reader in readers:
+        await reader.told("open")
+    refused = await follow(site)
+    await asyncio.wait_for(refused.task, 10)
+    assert refused.status == 429
+    assert "2 pages follow" in json.loads(refused.body)["error"]
+    await readers[0].leave()
+    late = await follow(site)
+    await late.told("open")
 
 
 async def test_nobody_looks_while_nobody_follows(site: Site, follow: Follow, record: Record) -> None:
