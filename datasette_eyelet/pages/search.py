@@ -104,6 +104,7 @@ async def _context(asked: Asked, over: Scope | None) -> dict[str, object]:
         chart, facets, missed = await beside
     except BaseException:
         beside.cancel()
+        await asyncio.gather(beside, return_exceptions=True)  # what else went wrong is the same
         raise
     looks = _looks(asked.look, asked.links)
     live_url = ""
@@ -137,23 +138,25 @@ async def _beside(asked: Asked, query: Query) -> tuple[Chart | None, list[facet_
     chart, facets = await asyncio.gather(
         asyncio.to_thread(_chart, asked, query), asyncio.to_thread(_facets, asked, query)
     )
-    missed = ["histogram"] if chart and chart.late else []
-    return chart, facets[0], [*missed, *(["counts beside the rows"] if facets[1] else [])]
+    missed = [*(["the chart"] if chart[1] else []), *(["the values beside the rows"] if facets[1] else [])]
+    return chart[0], facets[0], missed
 
 
-def _chart(asked: Asked, query: Query) -> Chart | None:
+def _chart(asked: Asked, query: Query) -> tuple[Chart | None, bool]:
+    """The chart, None where it would be empty, and whether the time ran out."""
     if not asked.look.histogram:
-        return None
+        return None, False
     where, store, seeing = query.where, asked.store, asked.look
     found = store.histogram(
         where, buckets=charts.BUCKETS, by=charts.STACKS[seeing.stack], deadline_ms=charts.DEADLINE_MS
     )
+    is_late = not found.partitions.complete
     if not any(found.counts) and not found.partitions.unreadable:
-        return None
+        return None, is_late
     span = where.since_us or found.bounds[0], where.until_us or found.bounds[-1]
     contexts = [safe_context(name) for name in where.contexts]
     days_us = store.day_starts(found.bounds[0], found.bounds[-1], contexts)
-    return charts.chart(found, seeing.stack, asked.links, zone(query.range.tz), span, days_us)
+    return charts.chart(found, seeing.stack, asked.links, zone(query.range.tz), span, days_us), is_late
 
 
 def _facets(asked: Asked, query: Query) -> tuple[list[facet_view.FacetView], bool]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasette_eyelet import spans
+from datasette_eyelet import chart, facet_view, spans
 from eyelet_ingest.ranges import Range, resolve, zone
 from eyelet_ingest.store import layout
 
@@ -98,7 +98,9 @@ def test_what_has_no_end_is_fixed_up_to_now_and_what_has_no_beginning_has_no_nei
     around = spans.beside(Range(NOON_US, None, "", "UTC"), NOW_US)
     assert over(around.fixed, "UTC") == (NOON_US, NOW_US)
     assert around.later == ()
-    assert spans.beside(Range(None, None, "", "UTC"), NOW_US) == spans.Beside((), (), (), ())
+    endless = spans.beside(Range(None, None, "", "UTC"), NOW_US)
+    assert over(endless.fixed, "UTC") == (None, NOW_US)
+    assert (endless.earlier, endless.later, endless.wider) == ((), (), ())
     assert spans.beside(Range(None, NOON_US, "", "UTC"), NOW_US).earlier == ()
 
 
@@ -298,6 +300,27 @@ async def test_nobody_opens_a_row_whom_nobody_let(site: Any, record: Any, path: 
     answer = await site.get(f"/-/eyelet/{path.format(id=event_id)}", None)
     assert answer.status_code == 403
     assert "hook" not in answer.text.replace("eyelet-hook", "")
+
+
+async def test_a_part_that_runs_out_of_time_is_left_out_and_said(
+    site: Any, record: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(NOON_US, tool_name="Bash")
+    monkeypatch.setattr(chart, "DEADLINE_MS", -1)
+    monkeypatch.setattr(facet_view, "DEADLINE_MS", -1)
+    text = await page(site, f"/-/eyelet?{DAY}")
+    assert "as time ran out: the chart, the values beside the rows" in text
+    assert text.count('<tr role="row" class="eyelet-row') == 1
+
+
+@pytest.mark.parametrize(
+    "span", ["from=1970&to=2254", "to=1970-01-01", "from=2254-12-31", "from=now&to=now", "range=all", "range=1s"]
+)
+async def test_every_range_that_can_be_asked_is_shown(site: Any, record: Any, span: str) -> None:
+    record(NOON_US)
+    text = await page(site, f"/-/eyelet?{span}")
+    for url in re.findall(r'data-eyelet-(?:range="\w+"|absolute)[^>]*? href="([^"]*)"', text):
+        await page(site, unescape(url))
 
 
 async def test_the_absolute_link_holds_the_times_of_this_moment(site: Any, record: Any, now_us: int) -> None:
