@@ -217,6 +217,13 @@ def test_the_latest_events_tell_what_a_session_does(kinds: list[str], state: str
     assert told(*events).name == state
 
 
+def test_an_idle_session_tells_what_it_answered_last() -> None:
+    stops = event(MIDNIGHT, "s", "Stop", '{"last_assistant_message": "The lexer borrows now."}')
+    idle = event(MIDNIGHT + 9, "s", "Notification", '{"message": "Claude is waiting for your input"}')
+    state = told(stops, idle)
+    assert (state.name, state.what, state.since_us) == (IDLE, "The lexer borrows now.", MIDNIGHT)
+
+
 def test_a_question_stays_one_while_a_subagent_goes_on() -> None:
     asks = event(MIDNIGHT, "s", "PermissionRequest", ASK, tool_name="Bash")
     on = event(MIDNIGHT + 5, "s", "PostToolUse", agent_id="sub", tool_name="Read")
