@@ -233,7 +233,6 @@ class Live:
     ) -> tuple[list[tuple[_Group, _Found]], list[tuple[Follower, _Found]]]:
         """Look, and ask for all groups what is new; and for those who join, what they missed up to this look. In the
         thread."""
-        self.held.drain_when_due()
         if self._watch is None:
             self._watch = self.held.store.watch()
         watch = self._watch
