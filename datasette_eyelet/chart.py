@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from datasette_eyelet import spans
-from datasette_eyelet.links import Links, is_linkable
+from datasette_eyelet.links import Links
+from datasette_eyelet.query import can_be_asked
 from datasette_eyelet.rows import moment
 from datasette_eyelet.visible import one_line
 from eyelet_ingest.store.histogram import Histogram
@@ -168,8 +169,8 @@ def _legend(
             kind,
             one_line(_SAID.get(value, value), LABEL_MAX_CHARS),
             events,
-            links.only(name, value) if is_linkable(value) else "",
-            links.excluded(name, value) if is_linkable(value) else "",
+            links.only(name, value) if can_be_asked(name, value) else "",
+            links.excluded(name, value) if can_be_asked(name, value) else "",
         )
         for kind, value, events in known[:SERIES_MOST]
     ]

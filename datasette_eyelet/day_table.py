@@ -116,7 +116,9 @@ def _arguments(where: Filter, start_us: int, end_us: int) -> Pairs:
         found.append(("error__exact", "1"))
     found += [(SRC, value) for value in where.src]
     found += [(PROJECT, value) for value in where.project_dir]
-    found += [(WITHOUT, f"{_NAMES[field]}:{value}") for field, value in where.without]
+    found += [
+        (WITHOUT, "is:error" if field == "errors" else f"{_NAMES[field]}:{value}") for field, value in where.without
+    ]
     if where.text:
         found.append((TEXT, where.text))
     return tuple(found)

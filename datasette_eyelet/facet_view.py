@@ -3,7 +3,8 @@ them alone or leave it out; and the tree of src, opened at its dots."""
 
 from dataclasses import dataclass
 
-from datasette_eyelet.links import Links, is_linkable
+from datasette_eyelet.links import Links
+from datasette_eyelet.query import can_be_asked
 from datasette_eyelet.visible import one_line
 from eyelet_ingest.store.facets import Facet, Facets
 
@@ -93,7 +94,7 @@ def _view(
 def _value(
     name: str, value: str, count: int | None, links: Links, only: list[str], gone: list[str], opened: str
 ) -> Value:
-    usable = is_linkable(value)
+    usable = can_be_asked(name, value)
     is_chosen, is_excluded = value in only, value in gone
     narrowed = links.without(name, value) if is_chosen else links.only(name, value)
     excluded = links.without(f"-{name}", value) if is_excluded else links.excluded(name, value)

@@ -1,6 +1,7 @@
 """URLs of our pages. What was recorded goes into them quoted, whatever it holds."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -61,7 +62,7 @@ class Links:
 
     def event_from_here(self, context: str, event_id: int) -> str:
         """One event, from where a link leads back here."""
-        return _with_query(self._event(context, event_id), self._here())
+        return self._event(context, event_id) + self._query_here
 
     def live(self, after: str) -> str:
         """What arrives from this position on and matches this search, as server-sent events."""
@@ -72,7 +73,7 @@ class Links:
     def fragment(self, context: str, event_id: int, *more: str) -> str:
         """What an event opens to in the list, as HTML without a page around it; or a part of that."""
         path = "/".join((str(self.path(ROW)), quote(context, safe=""), str(event_id), *more))
-        return _with_query(path, self._here() if self._is_short else self.tz)
+        return path + self._query_here if self._is_short else _with_query(path, self.tz)
 
     def event_json(self, context: str, event_id: int) -> str:
         return self._event(context, event_id) + ".json"
@@ -159,7 +160,11 @@ class Links:
         """This search over another range."""
         return self.search((*(pair for pair in self.pairs if pair[0] not in RANGE_NAMES), *times))
 
-    @property
+    @cached_property
+    def _query_here(self) -> str:
+        return _with_query("", self._here())
+
+    @cached_property
     def _is_short(self) -> bool:
         """Whether this search may stand in several links of each row."""
         return sum(len(value) for _, value in self.pairs) <= PAIRS_MAX_CHARS

@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import Any
 
 from datasette_eyelet import rows
-from datasette_eyelet.links import Links
+from datasette_eyelet.links import Links, is_linkable
 from datasette_eyelet.visible import one_line
 from eyelet_ingest import session_state
 from eyelet_ingest.session_state import State
@@ -103,7 +103,7 @@ def view(listed: Listed, links: Links, narrowed: Any, tz: tzinfo, now_us: int) -
         events=f"{facts.events:,}" if facts else "",
         calls=f"{facts.calls:,}" if facts else "",
         failed=facts.failed if facts else 0,
-        failed_url=links.search((*every, ("errors", "1"))),
+        failed_url=links.search((*every, ("errors", "1"))) if is_linkable(listed.session_id) else "",
         subagents=len(facts.subagents) if facts else 0,
         tokens=short(sum(listed.tokens)) if listed.tokens is not None and any(listed.tokens) else "",
         tokens_said=tokens_said(listed.tokens) if listed.tokens is not None else "",

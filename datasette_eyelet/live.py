@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -110,12 +111,11 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one look found for a search, and how far it is followed now; `of_one` is of who comes back."""
+    """What one look found for a search, or for one who comes back, and how far it is followed now."""
 
     entries: list[Entry]
     news: News
     position: str
-    of_one: Follower | None = None
 
 
 class Live:
@@ -131,6 +131,7 @@ class Live:
         self.looks = 0
         self._groups: dict[Key, _Group] = {}
         self._new: list[Follower] = []
+        self._joins = asyncio.Event()
         self._watch: Watch | None = None  # of the thread
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eyelet-live")
         self._task: asyncio.Task[None] | None = None
@@ -142,6 +143,7 @@ class Live:
             raise Problem(429, reason, **{"Retry-After": str(RETRY_AFTER_S)})
         self.followers.append(follower)
         self._new.append(follower)
+        self._joins.set()
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
             self._task.add_done_callback(self._ended)
@@ -160,9 +162,10 @@ class Live:
 
     def close(self) -> None:
         """End every follower; at the server's end."""
-        self._end_all("the server ends")
-        if self._task is not None:
-            self._task.cancel()
+        if not self.loop.is_closed():
+            self._end_all("the server ends")
+            if self._task is not None:
+                self._task.cancel()
         self._thread.shutdown(wait=True)
 
     async def _run(self) -> None:
@@ -172,17 +175,24 @@ class Live:
         try:
             while self.followers:
                 began_s = time.monotonic()
-                joining = self._joined()
-                groups = list(self._groups.values())
-                found = await loop.run_in_executor(self._thread, self._looked, groups, joining)
+                self._joins.clear()
+                groups, joining = list(self._groups.values()), self._new
+                self._new = []
+                found, begun = await loop.run_in_executor(self._thread, self._looked, groups, joining)
                 for group, one in found:
-                    await self._tell(group, one)
+                    group.allowed -= len(one.news.rows)
+                    await self._tell(group.following, one, group.followers)
+                for follower, one in begun:
+                    if follower in self.followers:  # it has not gone meanwhile
+                        self._group_of(follower).followers.append(follower)
+                        await self._tell(follower.following, one, [follower])
                 self.looks += 1
                 if is_ending():
                     why = "the server ends"
                     return
                 took_s = time.monotonic() - began_s
-                await asyncio.sleep(min(max(LOOK_S, REST * took_s), LOOK_MOST_S))
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._joins.wait(), min(max(LOOK_S, REST * took_s), LOOK_MOST_S))
                 earned = (time.monotonic() - began_s) * self.rows_per_s
                 for group in groups:
                     group.allowed = min(group.allowed + earned, max(earned, self.rows_per_s))
@@ -198,16 +208,8 @@ class Live:
         if bad is not None:
             self.held.trouble = self.held.trouble or f"following what arrives failed: {bad!r}"
 
-    def _joined(self) -> list[tuple[_Group, Follower]]:
-        """Those who came since the last look, each in a group by now."""
-        joining = []
-        for follower in self._new:
-            following = follower.following
-            group = self._groups.setdefault(following.key, _Group(following, [], self.rows_per_s))
-            group.followers.append(follower)
-            joining.append((group, follower))
-        self._new.clear()
-        return joining
+    def _group_of(self, follower: Follower) -> _Group:
+        return self._groups.setdefault(follower.following.key, _Group(follower.following, [], self.rows_per_s))
 
     def _end_all(self, why: str) -> None:
         for follower in self.followers:
@@ -215,44 +217,44 @@ class Live:
         self._groups.clear()
         self._new.clear()
 
-    async def _tell(self, group: _Group, found: _Found) -> None:
-        """Render what was found, once, and give it to whom it concerns."""
-        news, to = found.news, [found.of_one] if found.of_one else group.followers
-        rows = await self.render(group.following, found.entries) if found.entries else []
-        group.allowed -= 0 if found.of_one else len(news.rows)
+    async def _tell(self, following: Following, found: _Found, followers: list[Follower]) -> None:
+        """Render what was found, once, and give it to these."""
+        news = found.news
+        rows = await self.render(following, found.entries) if found.entries else []
         said: dict[str, object] = {"more": news.more}
         if news.unread:
             said["unread"] = news.unread
         told = message("rows", said, found.position, rows, len(news.rows) + news.more)
-        for follower in to:
+        for follower in followers:
             follower.give(told)
 
-    def _looked(self, groups: list[_Group], joining: list[tuple[_Group, Follower]]) -> list[tuple[_Group, _Found]]:
-        """Ask for all groups, those who come back first, for what they missed. In the thread."""
-        self.held.drain_when_due()
+    def _looked(
+        self, groups: list[_Group], joining: list[Follower]
+    ) -> tuple[list[tuple[_Group, _Found]], list[tuple[Follower, _Found]]]:
+        """Look, and ask for all groups what is new; and for those who join, what they missed up to this look. In the
+        thread."""
         if self._watch is None:
             self._watch = self.held.store.watch()
         watch = self._watch
-        begun = [self._begun(watch, *new) for new in joining]
         intervals = watch.look()
         found: list[tuple[_Group, _Found]] = []
-        if intervals:
-            for group in groups:
-                entries, news = self._news(group.following, intervals, max(0, int(group.allowed)))
-                if entries or news.more or news.unread:
-                    found.append((group, _Found(entries, news, self._position(watch, group.following))))
-        return [*begun, *found]
+        for group in groups if intervals else []:
+            entries, news = self._news(group.following, intervals, max(0, int(group.allowed)))
+            if entries or news.more or news.unread:
+                found.append((group, _Found(entries, news, self._position(watch, group.following))))
+        return found, [(follower, self._begun(watch, follower)) for follower in joining]
 
-    def _begun(self, watch: Watch, group: _Group, follower: Follower) -> tuple[_Group, _Found]:
+    def _begun(self, watch: Watch, follower: Follower) -> _Found:
         """What a follower missed since it was left, up to the last look."""
-        store, query = self.held.store_for(group.following.seen), group.following.ask()
+        following = follower.following
+        store, query = self.held.store_for(following.seen), following.ask()
         entries: list[Entry] = []
         news = News([])
         if follower.since is not None:
             intervals = watch.since(store.roots, query.where, follower.since)
             if intervals:
-                entries, news = self._news(group.following, intervals, RESUMED_MOST)
-        return group, _Found(entries, news, self._position(watch, group.following), follower)
+                entries, news = self._news(following, intervals, RESUMED_MOST)
+        return _Found(entries, news, self._position(watch, following))
 
     def _position(self, watch: Watch, following: Following) -> str:
         return watch.position(self.held.store_for(following.seen).roots, following.ask().where).text

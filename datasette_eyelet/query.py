@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
-from datasette_eyelet.links import RANGE_NAMES, Pairs
+from datasette_eyelet.links import RANGE_NAMES, Pairs, is_linkable
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.ranges import Range, parse_instant, resolve, zone
 from eyelet_ingest.store import text_filters, text_query
@@ -223,6 +223,11 @@ def _flag(name: str, given: dict[str, str]) -> bool:
 def is_on(value: str) -> bool:
     """Whether a switch that says this is on."""
     return value.lower() in _TRUE
+
+
+def can_be_asked(name: str, value: str) -> bool:
+    """Whether a search for this recorded value of `name` can be meant: a row may say a status that is none."""
+    return is_linkable(value) and (name != "status" or value in (*STATUSES, "unknown"))
 
 
 def is_switch(value: str) -> bool:

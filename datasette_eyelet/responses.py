@@ -5,10 +5,12 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 from datasette import Response
 from jinja2 import ChoiceLoader, FileSystemLoader
+from markupsafe import Markup
 
 from datasette_eyelet import compat, instance, navigation
 from datasette_eyelet.links import DAYS, SEARCH, STATIC
@@ -63,10 +65,24 @@ async def fragment(datasette: Any, request: Any, template: str, context: dict[st
     return Response.html(body, headers=_headers("default-src 'none'; frame-ancestors 'none'"))
 
 
+def renderer(datasette: Any, request: Any) -> Callable[..., Markup]:
+    """Renders templates of ours that need nothing of Datasette's: (name, **context) → HTML; in any thread. Waiting for
+    nothing, it is several times as fast as a page's rendering: 100 rows 3 ms instead of 20."""
+    base = _environment(datasette, request)
+    overlays = instance.of(datasette).overlays
+    if ("pieces", base) not in overlays:
+        overlays["pieces", base] = base.overlay(enable_async=False)
+    environment = overlays["pieces", base]
+
+    def html(template: str, **context: Any) -> Markup:
+        return Markup(environment.get_template(f"eyelet/{template}").render(context))
+
+    return html
+
+
 async def row_html(datasette: Any, request: Any, row: Any) -> str:
     """One row as the list of the search page has it (`rows.row_view`)."""
-    template = _environment(datasette, request).get_template("eyelet/row.html")
-    return str(await template.render_async(row=row))
+    return str(renderer(datasette, request)("row.html", row=row))
 
 
 def json_text(body: str, status: int = 200) -> Response:
@@ -96,7 +112,8 @@ def _headers(policy: str) -> dict[str, str]:
     return {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
+        # With no-referrer browsers send `Origin: null` with forms, which Datasette 1.0 refuses over plain http.
+        "Referrer-Policy": "same-origin",
         "Cache-Control": "no-store",
     }
 

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from datasette_eyelet import day_table
 from datasette_eyelet.json_text import pretty
-from datasette_eyelet.links import Links, day_of_event, is_linkable
-from datasette_eyelet.query import STATUSES
+from datasette_eyelet.links import Links, day_of_event
+from datasette_eyelet.query import can_be_asked
 from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest import snippets
 from eyelet_ingest.ranges import display_time
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from eyelet_ingest.store.entries import Entry, EntryCall
 
 CUT_CHARS = 4_096
-PREVIEW_CHARS = 1_000  # of a payload in the list; all of it is fetched when a row is opened
+PREVIEW_CHARS = 600  # of a payload in the list; all of it is fetched when a row is opened
 EVERYTHING = Filter()
+NO_HTML = Markup()
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SPACE = re.compile(r"\s+")
@@ -116,11 +119,13 @@ class RowView:
 
 @dataclass(frozen=True, slots=True)
 class DayView:
-    """The rows of one day of the zone, newest first; `date` is its name for programs, "" where it is none."""
+    """The rows of one day of the zone, newest first; `date` is its name for programs, "" where it is none; `html` are
+    the rows as the list has them, where they are rendered already."""
 
     label: str
     date: str
     rows: tuple[RowView, ...]
+    html: Markup = NO_HTML
 
 
 def days(entries: Iterable["Entry"], links: Links, tz: tzinfo, *, by_rank: bool = False) -> list[DayView]:
@@ -240,7 +245,7 @@ def fields(
             continue
         if value:
             shown = one_line(value, FIELD_MAX_CHARS if every else CELL_MAX_CHARS)
-            linked = name and is_linkable(value) and (name != "status" or value in STATUSES)
+            linked = name and can_be_asked(name, value)
             urls = (narrowed(name, value), without(name, value)) if linked else ("", "")
             found.append(Field(label, shown, *urls))
     if every:

@@ -1,4 +1,4 @@
-"""A session and its steps as JSON documents them (docs/sessions.md)."""
+"""A session and its steps as JSON documents them (docs/session.md)."""
 
 from dataclasses import asdict, fields
 from typing import Any

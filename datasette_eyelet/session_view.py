@@ -24,6 +24,7 @@ GIST_CHARS = 240
 NAME_CHARS = 120
 INDEXED_MOST = 200  # prompts, failures and files that are listed
 AGENTS_MOST = 200
+PATH_CHARS = 400  # of a file that is linked to
 LABELS = {
     "prompt": "Prompt",
     "answer": "Answer",
@@ -296,7 +297,9 @@ def files_view(told: Session, links: SessionLinks) -> list[Entry]:
             f"{number} {what}" for number, what in ((one.writes, "changed"), (one.reads, "read")) if number
         )
         url = (
-            links.here(file=one.path, agent="*", kind="", failed="", from_="", to="") if len(one.path) <= 1_000 else ""
+            links.here(file=one.path, agent="*", kind="", failed="", from_="", to="")
+            if len(one.path) <= PATH_CHARS
+            else ""
         )
         found.append(Entry(one_line(inside(one.path, folders), NAME_CHARS), count, url))
     return found

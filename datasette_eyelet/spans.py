@@ -27,12 +27,12 @@ class Beside:
 
 
 def beside(range: Range, now_us: int) -> Beside:
-    """What lies around the range. A range that began without an end is fixed up to now; one that has no beginning has
-    no neighbours."""
+    """What lies around the range. A range without an end is fixed up to now; one that has no beginning has no
+    neighbours."""
     tz = zone(range.tz)
     since, until = range.since_us, range.until_us
     if since is None or (until is None and since >= now_us):
-        return Beside((), (), (), () if until is None and since is None else between(since, until, tz))
+        return Beside((), (), (), between(since, now_us if until is None and since is None else until, tz))
     end = until if until is not None else now_us
     if end <= since:
         return Beside((), (), (), between(since, until, tz))

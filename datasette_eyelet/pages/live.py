@@ -95,6 +95,7 @@ class _Stream:
 
     def __init__(self, datasette: Any, request: Any, follower: Follower) -> None:
         self.datasette, self.request, self.follower = datasette, request, follower
+        self.is_asked_for = True  # whether the request itself says who asks
 
     def set_cookie(self, *_: Any, **__: Any) -> None:
         """What Datasette has to tell a person is told on the next page."""
@@ -119,6 +120,7 @@ class _Stream:
 
     async def _stream(self, live: Live, send: Send, gone: "asyncio.Future[None]") -> None:
         follower = self.follower
+        self.is_asked_for = await self._actor() is not None
         await _send(send, Message(f"retry: {AGAIN_MS}\n\n".encode()))
         await _send(send, message("open", {"rows_per_s": live.rows_per_s}))
         beat_s = time.monotonic() + BEAT_S
@@ -146,10 +148,14 @@ class _Stream:
         await send({"type": "http.response.body", "body": b""})
 
     async def _still_may(self) -> bool:
-        """Whether who asked is who they were, and may see what they might."""
-        actor = await compat.actor_of(self.datasette, self.request.scope)
+        """Whether who asked is somebody still (a token is revoked, a cookie ends), and may see what they might."""
+        actor = await self._actor() if self.is_asked_for else self.request.actor
         seen = await permissions.contexts_for(self.datasette, actor)
         return seen == self.follower.following.seen
+
+    async def _actor(self) -> dict[str, Any] | None:
+        """Who the request says they are, now; None also of whom only another ASGI wrapper knows."""
+        return await compat.actor_of(self.datasette, {**self.request.scope, "actor": None})
 
 
 async def _send(send: Send, told: Message) -> None:

@@ -113,18 +113,18 @@ def _tiles(found: Glance, day: Day, links: Links) -> list[tuple[str, str, str, s
     """How much: label, number, how it compares with the day before, URL, whether it is bad."""
     of_day, before = found.summary, found.before
     made = [
-        ("events", f"{of_day.events:,}", _than(of_day.events, before.events), links.search(links.pairs), False),
+        ("events", f"{of_day.events:,}", _than(of_day.events, before.events, day), links.search(links.pairs), False),
         (
             "failed",
             f"{of_day.errors:,}",
-            _than(of_day.errors, before.errors),
+            _than(of_day.errors, before.errors, day),
             links.search((*links.pairs, ("errors", "1"))),
             of_day.errors > 0,
         ),
         (
             "sessions",
             f"{of_day.sessions:,}",
-            _than(of_day.sessions, before.sessions),
+            _than(of_day.sessions, before.sessions, day),
             links.to(SESSIONS, links.pairs),
             False,
         ),
@@ -135,14 +135,15 @@ def _tiles(found: Glance, day: Day, links: Links) -> list[tuple[str, str, str, s
     return made
 
 
-def _than(number: int, before: int) -> str:
-    """How a number compares with that of the day before, as far as the same time of day."""
+def _than(number: int, before: int, day: Day) -> str:
+    """How a number compares with that of the day before, of today as far as the same time of day."""
+    then = "by this time the day before" if day.is_today else "the day before"
     if number == before:
-        return "as many the day before"
+        return f"as many {then}"
     if not before:
-        return "none the day before"
+        return f"none {then}"
     change = round(100 * (number - before) / before)
-    return f"{'+' if change >= 0 else '−'}{abs(change):,} %, {before:,} the day before"
+    return f"{'+' if change >= 0 else '−'}{abs(change):,} %, {before:,} {then}"
 
 
 def _chart(found: Glance, links: Links, tz: tzinfo) -> DayChart | None:

@@ -6,6 +6,7 @@ remove what they saved themselves; `eyelet-admin` may all.
 
 import asyncio
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -27,6 +28,7 @@ from eyelet_ingest.store import saved
 from eyelet_ingest.store.calls import STATUSES
 from eyelet_ingest.store.layout import safe_context
 from eyelet_ingest.store.saved import Saved
+from eyelet_ingest.store.select import Filter
 
 NAME_CHARS, VALUE_CHARS = 100, 120
 FORM = ("csrftoken", "do", "name", "query", "again")
@@ -120,7 +122,7 @@ async def _changed(datasette: Any, request: Any, seen: Seen) -> Any:
         await asyncio.to_thread(_remove, held, seen, who_is(request.actor), name, may_all)
         return _see(datasette, SAVED, ())
     pairs = tuple(parse_qsl(saving.query_of(query), max_num_fields=200))
-    parse(MultiParams(_lists(pairs)), 0, STATUSES)  # what cannot be meant is not saved
+    _where(pairs)  # what cannot be meant is not saved
     again = bool(said.get("again"))
     await asyncio.to_thread(_save, held, seen, who_is(request.actor), name, pairs, again, may_all)
     return _see(datasette, "", pairs)
@@ -158,18 +160,19 @@ def _may_see(one: Saved, seen: Seen) -> bool:
     if seen is None:
         return True
     try:
-        where = parse(MultiParams(_lists(tuple(parse_qsl(one.query)))), 0, STATUSES).where
+        where = _where(tuple(parse_qsl(one.query)))
     except BadInput:  # what it names is not known
         return False
     left_out = [value for field, value in where.without if field == "contexts"]
     return seen.issuperset(safe_context(str(name)) for name in (*where.contexts, *left_out))
 
 
-def _lists(pairs: Pairs) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _where(pairs: Pairs) -> Filter:
+    """What the search asks for now; BadInput where it cannot be meant."""
+    given: dict[str, list[str]] = {}
     for name, value in pairs:
-        found.setdefault(name, []).append(value)
-    return found
+        given.setdefault(name, []).append(value)
+    return parse(MultiParams(given), time.time_ns() // 1_000, STATUSES).where
 
 
 def _may_save(actor: Any) -> bool:

@@ -2,8 +2,11 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
+
+from markupsafe import Markup
 
 from datasette_eyelet import advice, answer, day_table, facet_view, instance, responses, rows, spans
 from datasette_eyelet import chart as charts
@@ -41,7 +44,8 @@ async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any
     try:
         query = parse(request.args, now_us, STATUSES_OF_CALLS)
         seeing = look(query.pairs, tuple(facet_view.FIELDS))
-        asked = Asked(datasette, held, held.store_for(seen), query, seeing, now_us)
+        render = responses.renderer(datasette, request)
+        asked = Asked(datasette, held, held.store_for(seen), query, seeing, now_us, render)
         await asyncio.to_thread(held.drain_when_due)
         over = day_table.scope_for(datasette, seen, query.where.contexts)
         context = await _context(asked, over)
@@ -69,7 +73,7 @@ async def _saved(asked: "Asked", request: Any, seen: frozenset[str] | None) -> s
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request for the page. `store` is limited to what its actor may see."""
+    """One request for the page. `store` is limited to what its actor may see; `render` makes HTML in any thread."""
 
     datasette: Any
     held: Instance
@@ -77,6 +81,7 @@ class Asked:
     query: Query
     look: Look
     now_us: int
+    render: Callable[..., Markup]
 
     @property
     def links(self) -> Links:
@@ -99,15 +104,20 @@ async def _context(asked: Asked, over: Scope | None) -> dict[str, object]:
         chart, facets, missed = await beside
     except BaseException:
         beside.cancel()
+        await asyncio.gather(beside, return_exceptions=True)  # what else went wrong is the same
         raise
+    looks = _looks(asked.look, asked.links)
     live_url = ""
     if asked.look.live and position:
         live_url = asked.links.live(position)
     return {
         **await asyncio.to_thread(_said, asked, found, over),
         "days": days,
+        "looks": looks,
         "chart": chart,
         "facets": facets,
+        "chart_html": asked.render("histogram.html", chart=chart, looks=looks) if chart else "",
+        "facets_html": asked.render("facets.html", facets=facets) if asked.look.facets else "",
         "missed": missed,
         "live_url": live_url,
     }
@@ -118,7 +128,9 @@ def _rows(asked: Asked) -> tuple[str, Answer[Entries], list[rows.DayView]]:
     query, store = asked.query, asked.store
     position = store.position(query.where) if asked.look.live else ""
     found = answer.entries(store, query, rows.CUT_CHARS, calls=asked.look.calls, deadline_ms=ROWS_MS)
-    return position, found, rows.days(found.result.rows, asked.links, zone(query.range.tz), by_rank=query.by_rank)
+    days = rows.days(found.result.rows, asked.links, zone(query.range.tz), by_rank=query.by_rank)
+    shown = [replace(day, html=Markup("").join(asked.render("row.html", row=row) for row in day.rows)) for day in days]
+    return position, found, shown
 
 
 async def _beside(asked: Asked, query: Query) -> tuple[Chart | None, list[facet_view.FacetView], list[str]]:
@@ -126,23 +138,25 @@ async def _beside(asked: Asked, query: Query) -> tuple[Chart | None, list[facet_
     chart, facets = await asyncio.gather(
         asyncio.to_thread(_chart, asked, query), asyncio.to_thread(_facets, asked, query)
     )
-    missed = ["histogram"] if chart and chart.late else []
-    return chart, facets[0], [*missed, *(["counts beside the rows"] if facets[1] else [])]
+    missed = [*(["the chart"] if chart[1] else []), *(["the values beside the rows"] if facets[1] else [])]
+    return chart[0], facets[0], missed
 
 
-def _chart(asked: Asked, query: Query) -> Chart | None:
+def _chart(asked: Asked, query: Query) -> tuple[Chart | None, bool]:
+    """The chart, None where it would be empty, and whether the time ran out."""
     if not asked.look.histogram:
-        return None
+        return None, False
     where, store, seeing = query.where, asked.store, asked.look
     found = store.histogram(
         where, buckets=charts.BUCKETS, by=charts.STACKS[seeing.stack], deadline_ms=charts.DEADLINE_MS
     )
+    is_late = not found.partitions.complete
     if not any(found.counts) and not found.partitions.unreadable:
-        return None
+        return None, is_late
     span = where.since_us or found.bounds[0], where.until_us or found.bounds[-1]
     contexts = [safe_context(name) for name in where.contexts]
     days_us = store.day_starts(found.bounds[0], found.bounds[-1], contexts)
-    return charts.chart(found, seeing.stack, asked.links, zone(query.range.tz), span, days_us)
+    return charts.chart(found, seeing.stack, asked.links, zone(query.range.tz), span, days_us), is_late
 
 
 def _facets(asked: Asked, query: Query) -> tuple[list[facet_view.FacetView], bool]:
@@ -172,7 +186,6 @@ def _said(asked: Asked, found: Answer[Entries], over: Scope | None) -> dict[str,
         "conditions": _conditions(query, links),
         "by_rank": query.by_rank,
         "look": asked.look,
-        "looks": _looks(asked.look, links),
         "count": len(shown),
         "has_contexts": len(contexts) > 1 or any("alongside" in row for row in shown),
         "next_url": links.next(found.next) if found.next else "",

@@ -1,5 +1,5 @@
-// What is large is fetched when it is opened: details[data-eyelet-detail] name the address (data-url) of what they hold,
-// in .eyelet-open. Until that comes, and where it does not, what the page brought stays there.
+// What is large is fetched when it is opened: details[data-eyelet-detail] name the address (data-url) of what they
+// hold, in .eyelet-open. Until that comes, and where it does not, what the page brought stays there.
 (() => {
   "use strict";
   const fill = async (details) => {

@@ -63,7 +63,8 @@ def state_of(latest: Sequence[Row], last_us: int, now_us: int) -> State:
             return State(IDLE, synopsis(row), since_us, row)
         if kind == "notification" and not any(word in _words(row) for word in _ASKING):
             if any(word in _words(row) for word in _RESTING):
-                return State(IDLE, synopsis(row), since_us, row)
+                last = _rest_before(latest[at:]) or row
+                return State(IDLE, synopsis(last), _time(last), last)
             continue
         asked = _asked(latest[at:])
         if asked is not None:
@@ -98,6 +99,11 @@ def _prompt(row: Row) -> str:
         if one.kind == speech.PROMPT
     )
     return next((line[:LENGTH] for line in said if line and not line.startswith("<")), "")
+
+
+def _rest_before(latest: Sequence[Row]) -> Row | None:
+    """The end of the turn that a notification tells of: it says what was answered."""
+    return next((row for row in latest if _kind(row) in _RESTS and not row.get("agent_id")), None)
 
 
 def _working(row: Row, now_us: int) -> State:

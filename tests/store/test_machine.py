@@ -160,6 +160,7 @@ class Machine(RuleBasedStateMachine):
         self.hands += 1
         uid = self.hands.to_bytes(16, "little")
         values = {name: getattr(event, name) for name in ("hook_type", "src", "status", "error", "session_id", "data")}
+        values |= {"project_dir": event.project_dir, "loglevel": event.loglevel}
         values |= {"uid": uid, "timestamp": time_us / 1e6, "tool_name": event.tool_name}
         marks = ", ".join("?" * len(values))
         self.by_hand(day, f"insert into hooks ({', '.join(values)}) values ({marks})", *values.values())

@@ -30,7 +30,7 @@ FIELDS = {
 }
 ROWS = st.lists(
     st.tuples(
-        st.integers(-2 * DAY_US, 2 * DAY_US),
+        st.integers(-DAY_US * 9 // 20, DAY_US * 9 // 20),  # the witnesses of a call are looked for a day around
         st.sampled_from(["work", "home"]),
         st.fixed_dictionaries(FIELDS),
         st.sampled_from(["ok", "pending", "error"]),
@@ -40,8 +40,8 @@ ROWS = st.lists(
 )
 FILTERS = st.builds(
     Filter,
-    since_us=st.none() | st.integers(MIDNIGHT - 2 * DAY_US, MIDNIGHT + DAY_US),
-    until_us=st.none() | st.integers(MIDNIGHT - DAY_US, MIDNIGHT + 2 * DAY_US),
+    since_us=st.none() | st.integers(MIDNIGHT - DAY_US // 2, MIDNIGHT + DAY_US // 2),
+    until_us=st.none() | st.integers(MIDNIGHT - DAY_US // 2, MIDNIGHT + DAY_US // 2),
     contexts=st.sampled_from([(), ("work",)]),
     tool_name=st.sampled_from([(), ("Bash",)]),
     agent=st.sampled_from([(), ("codex",)]),
@@ -215,6 +215,13 @@ def test_the_latest_events_tell_what_a_session_does(kinds: list[str], state: str
         data = f'{{"notification_type": "{notice}", "permission_mode": "default"}}' if notice else ASK
         events.append(event(MIDNIGHT + at, "s", name, data, status=status, tool_name=tool))
     assert told(*events).name == state
+
+
+def test_an_idle_session_tells_what_it_answered_last() -> None:
+    stops = event(MIDNIGHT, "s", "Stop", '{"last_assistant_message": "The lexer borrows now."}')
+    idle = event(MIDNIGHT + 9, "s", "Notification", '{"message": "Claude is waiting for your input"}')
+    state = told(stops, idle)
+    assert (state.name, state.what, state.since_us) == (IDLE, "The lexer borrows now.", MIDNIGHT)
 
 
 def test_a_question_stays_one_while_a_subagent_goes_on() -> None:

@@ -189,7 +189,7 @@ def visit(chromium: Any, browsed: BrowsedSite) -> Iterator[Visit]:
         context = chromium.new_context(**given)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(90_000)  # on a machine that does much else
         page.on("console", lambda message: complaints.append(f"{message.type}: {message.text} {message.location}"))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         if browsed.signed_in is None:
@@ -202,6 +202,12 @@ def visit(chromium: Any, browsed: BrowsedSite) -> Iterator[Visit]:
     for context in contexts:
         context.close()
     assert [text for text in complaints if not any(known in text for known in expected)] == []
+
+
+def follow(page: Any, link: Any) -> None:
+    """A click that leads to another page, and that page whole."""
+    with page.expect_navigation():
+        link.click()
 
 
 def asked(page: Any) -> dict[str, list[str]]:

@@ -101,7 +101,7 @@ async def test_every_answer_carries_the_strict_headers(site: Any, path: str, act
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert "no-store" in headers["cache-control"]
 
 

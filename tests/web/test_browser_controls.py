@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.browsing import CALLS, MINUTE_US, BrowsedSite, Visit, asked, fragment
+from tests.web.browsing import CALLS, MINUTE_US, BrowsedSite, Visit, asked, follow, fragment
 
 pytestmark = pytest.mark.browser
 
@@ -96,13 +96,13 @@ def test_the_range_goes_earlier_later_and_out_by_link_and_by_key(visit: Visit, b
 def test_a_facet_narrows_leaves_out_and_is_dropped_again(visit: Visit) -> None:
     page = visit(WORK)
     facets = page.locator(".eyelet-facets")
-    facets.get_by_role("link", name="Leave out Bash").click()
+    follow(page, facets.get_by_role("link", name="Leave out Bash"))
     holds(page, {"range": ["7d"], "context": ["work"], "-tool": ["Bash"]}, 14 + 1)
-    facets.get_by_role("link", name="No longer leave out Bash").click()
+    follow(page, facets.get_by_role("link", name="No longer leave out Bash"))
     holds(page, {"range": ["7d"], "context": ["work"]}, ENTRIES)
-    facets.locator("section[aria-label=tool] a.eyelet-value", has_text="Edit").click()
+    follow(page, facets.locator("section[aria-label=tool] a.eyelet-value", has_text="Edit"))
     holds(page, {"range": ["7d"], "context": ["work"], "tool": ["Edit"]}, 14)
-    page.locator(".eyelet-conditions").get_by_role("link", name="Drop tool Edit").click()
+    follow(page, page.locator(".eyelet-conditions").get_by_role("link", name="Drop tool Edit"))
     assert rows(page) == ENTRIES
     page.go_back()
     assert rows(page) == 14
@@ -114,24 +114,24 @@ def test_the_tree_of_src_opens_at_its_dots(visit: Visit) -> None:
     for _ in range(5):
         if not tree.locator("a.eyelet-below").count():
             break
-        tree.locator("a.eyelet-below").first.click()
+        follow(page, tree.locator("a.eyelet-below").first)
         assert rows(page) == ENTRIES, "to look into it is no filter"
     page.reload()
     assert tree.locator("a.eyelet-below").count() == 0, "what has nothing below it does not open"
-    tree.locator("a.eyelet-value").last.click()
+    follow(page, tree.locator("a.eyelet-value").last)
     assert asked(page)["src"][0].startswith("claude.")
     assert 0 < rows(page) < ENTRIES
 
 
 def test_the_chart_is_stacked_otherwise_and_folded_away(visit: Visit) -> None:
     page = visit(WORK)
-    page.locator(".eyelet-stacks a", has_text="type").click()
+    follow(page, page.locator(".eyelet-stacks a", has_text="type"))
     assert asked(page)["stack"] == ["type"]
     legend = page.locator(".eyelet-legend")
     assert "PostToolUse" in legend.inner_text()
-    legend.get_by_role("link", name="Leave out UserPromptSubmit").click()
+    follow(page, legend.get_by_role("link", name="Leave out UserPromptSubmit"))
     assert asked(page)["-type"] == ["UserPromptSubmit"] and rows(page) == CALLS
-    page.locator("[data-eyelet-hide]").first.click()
+    follow(page, page.locator("[data-eyelet-hide]").first)
     assert page.locator("svg.eyelet-chart").count() == 0
     page.reload()
     assert page.locator("svg.eyelet-chart").count() == 0
@@ -152,7 +152,7 @@ def test_a_row_is_fetched_when_it_is_opened_and_stays_open(visit: Visit, tmp_pat
     page.reload()
     page.locator(".eyelet-detail").nth(1).wait_for()
     assert first.locator(".eyelet-detail").is_visible() and third.locator(".eyelet-detail").is_visible()
-    page.get_by_role("link", name="calendar").click()
+    follow(page, page.get_by_role("link", name="calendar"))
     page.go_back()
     page.locator(".eyelet-detail").nth(1).wait_for()
     third.locator("summary").first.click()
@@ -194,7 +194,7 @@ def test_an_opened_row_shows_what_changed_and_what_was_around(visit: Visit) -> N
     row.get_by_text("Events around it").click()
     row.locator("ol.eyelet-around li").nth(10).wait_for()
     assert row.locator("ol.eyelet-around li[aria-current]").count() == 1
-    row.get_by_role("link", name="Permalink").first.click()
+    follow(page, row.get_by_role("link", name="Permalink").first)
     assert "/-/eyelet/event/work/" in page.url
 
 
@@ -214,17 +214,17 @@ def test_the_link_of_fixed_times_is_copied(visit: Visit) -> None:
 def test_times_are_shown_in_the_browsers_zone_or_utc(visit: Visit) -> None:
     page = visit(WORK, timezone_id="Asia/Tokyo")
     utc = page.locator(f"{ROWS} td.at").last.inner_text()
-    page.get_by_role("link", name="Asia/Tokyo").click()
+    follow(page, page.get_by_role("link", name="Asia/Tokyo"))
     assert asked(page) == {"range": ["7d"], "context": ["work"], "tz": ["Asia/Tokyo"]}
     there = page.locator(f"{ROWS} td.at").last.inner_text()
     assert (int(there[:2]) - int(utc[:2])) % 24 == 9
-    page.get_by_role("link", name="UTC", exact=True).click()
+    follow(page, page.get_by_role("link", name="UTC", exact=True))
     assert page.locator(f"{ROWS} td.at").last.inner_text() == utc
 
 
 def test_every_event_or_each_call_once(visit: Visit) -> None:
     page = visit(WORK)
-    page.get_by_role("link", name="show every event").click()
+    follow(page, page.get_by_role("link", name="show every event"))
     holds(page, {"range": ["7d"], "context": ["work"], "rows": ["events"]}, 2 * CALLS + 1)
     page.go_back()
     page.go_back()
@@ -233,18 +233,18 @@ def test_every_event_or_each_call_once(visit: Visit) -> None:
 
 def test_without_a_script_links_and_forms_do_the_same(visit: Visit, browsed: BrowsedSite, tmp_path: Path) -> None:
     page = visit(around_noon(browsed), java_script_enabled=False)
-    page.locator("a.eyelet-bar").first.click()
+    follow(page, page.locator("a.eyelet-bar").first)
     assert 1 <= rows(page) < ENTRIES
-    page.locator("a[data-eyelet-range=out]").click()
+    follow(page, page.locator("a[data-eyelet-range=out]"))
     page.goto(browsed.at(WORK))
-    page.locator(".eyelet-facets").get_by_role("link", name="Leave out Bash").click()
+    follow(page, page.locator(".eyelet-facets").get_by_role("link", name="Leave out Bash"))
     assert rows(page) == 14 + 1
     page.locator(f"{ROWS} summary").first.click()
     assert "tested" in page.locator(f"{ROWS} .eyelet-open").first.inner_text()
-    page.locator("a[data-eyelet-copy]").first.click()
+    follow(page, page.locator("a[data-eyelet-copy]").first)
     assert {"from", "to", "-tool"} <= set(asked(page))
     page.get_by_role("searchbox").fill("tool:Edit status:error")
-    page.get_by_role("button", name="Search").click()
+    follow(page, page.get_by_role("button", name="Search"))
     assert rows(page) == 2
     assert not page.locator("[data-eyelet-keys]").is_visible(), "there are no keys"
     page.screenshot(path=tmp_path / "no-script.png", full_page=True)

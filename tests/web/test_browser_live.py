@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eyelet_ingest.store.store import Store
-from tests.web.browsing import BrowsedSite, Visit, asked, call, said
+from tests.web.browsing import BrowsedSite, Visit, asked, call, follow, said
 
 pytestmark = pytest.mark.browser
 
@@ -169,6 +169,6 @@ def test_live_is_a_link_and_a_key_and_in_the_address(visit: Visit) -> None:
 
 def test_without_a_script_a_followed_search_loads_itself_again(visit: Visit) -> None:
     page = visit("?range=7d&context=work", java_script_enabled=False)
-    page.locator("a[data-eyelet-live]").click()
+    follow(page, page.locator("a[data-eyelet-live]"))
     assert asked(page)["live"] == ["1"]
     assert page.locator("meta[http-equiv=refresh]").count() == 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eyelet_ingest.store.store import Store
-from tests.web.browsing import BrowsedSite, Visit, asked, call, fits, fragment, said
+from tests.web.browsing import BrowsedSite, Visit, asked, call, fits, follow, fragment, said
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +35,7 @@ def test_the_rest_of_a_session_is_a_link_without_a_script_or_a_server(visit: Vis
     page = visit(f"{SESSION}?_size=3", java_script_enabled=False)
     first = ids(page)
     assert len(first) == 3
-    page.get_by_role("link", name="more", exact=True).click()
+    follow(page, page.get_by_role("link", name="more", exact=True))
     assert "after" in asked(page) and not set(first) & set(ids(page))
     cut = visit(down=True)
     cut.route("**/part?**", lambda route: route.abort())
@@ -112,11 +112,11 @@ def test_a_search_is_saved_found_again_and_removed(visit: Visit, scripts: bool) 
         menu.get_by_role("button", name="Save").click()
     page.goto(page.url.partition("/-/eyelet")[0] + "/-/eyelet?range=1h")
     menu.locator("summary").click()
-    menu.get_by_role("link", name="my <b>edits</b>").click()
+    follow(page, menu.get_by_role("link", name="my <b>edits</b>"))
     assert asked(page) == {"range": ["7d"], "context": ["work"], "tool": ["Edit"]}
     assert page.locator("tr.eyelet-row").count() == 14
     menu.locator("summary").click()
-    menu.get_by_role("link", name="all saved searches").click()
+    follow(page, menu.get_by_role("link", name="all saved searches"))
     with page.expect_navigation():
         page.get_by_role("button", name="Remove my <b>edits</b>").click()
     assert page.get_by_role("link", name="my <b>edits</b>").count() == 0
@@ -137,7 +137,7 @@ def test_every_page_leads_to_every_other(visit: Visit) -> None:
     names = page.locator("nav.eyelet-nav a").all_inner_texts()
     assert names == ["Overview", "Search", "Sessions", "Sources", "Now", "Days"]
     for name in names:
-        page.locator("nav.eyelet-nav").get_by_role("link", name=name, exact=True).click()
+        follow(page, page.locator("nav.eyelet-nav").get_by_role("link", name=name, exact=True))
         assert page.locator("nav.eyelet-nav a[aria-current=page]").inner_text() == name
         assert page.locator("main h1").count() == 1
         assert page.locator("link[rel=alternate][type^='application/json']").count() == 1, name
@@ -155,7 +155,7 @@ def test_sessions_are_found_by_what_was_said_in_them(visit: Visit) -> None:
     assert rows.count() == 1
     page.reload()
     assert rows.count() == 1
-    rows.locator("a").first.click()
+    follow(page, rows.locator("a").first)
     assert page.url.partition("?")[0].endswith(SESSION)
     page.go_back()
     assert rows.count() == 1
@@ -164,7 +164,7 @@ def test_sessions_are_found_by_what_was_said_in_them(visit: Visit) -> None:
 def test_a_source_opens_at_its_dots_and_leads_to_its_events(visit: Visit) -> None:
     page = visit("/sources?range=7d")
     before = page.url
-    page.locator("main a", has_text="claude").first.click()
+    follow(page, page.locator("main a", has_text="claude").first)
     assert page.url != before
     page.go_back()
     assert page.url == before

@@ -61,7 +61,16 @@ async def test_an_attack_in_every_field_does_no_harm_on_any_page(
     assert answer.status_code == 200
     harmless(answer.text)
     assert len(answer.text) < 100_000
-    for url in dict.fromkeys(re.findall(r'href="(/-/eyelet\?[^"]*)" title="Show only', answer.text)):
+    opened = await site.get(f"/-/eyelet/row/default/{event_id}?range=all&stack=type")
+    for part in (opened, *[await site.get(f"/-/eyelet/row/default/{event_id}/around{of}") for of in ("", "/session")]):
+        assert part.status_code == 200
+        assert "default-src 'none'" in part.headers["content-security-policy"]
+        harmless(part.text)
+        assert len(part.text) < 200_000
+    values = re.findall(r'class="eyelet-value" href="([^"]*)"', answer.text)
+    asked = dict.fromkeys([*re.findall(r'href="(/-/eyelet\?[^"]*)" title="Show only', opened.text), *values])
+    assert len(asked) > (1 if name == "long" else 3)
+    for url in asked:
         path = url.replace("&amp;", "&")
         narrowed = await site.get(path)
         assert narrowed.status_code == 200

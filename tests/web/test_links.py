@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from datasette_eyelet import day_table
 from datasette_eyelet.links import Links
-from datasette_eyelet.query import parse
+from datasette_eyelet.query import EXCLUDED, STATUSES, parse
 from eyelet_ingest.store.layout import key_for
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -71,8 +71,16 @@ filters = st.builds(
     error_code=values,
     agent=values,
     model=values,
+    project_dir=st.sampled_from([(), ("/home/me",), ("shop", "/a/b")]),
+    loglevel=st.sampled_from([(), ("warn",), ("info", "odd, one")]),
     errors=st.booleans(),
     text=st.just("") | st.sampled_from(TEXTS),
+    without=st.lists(
+        st.tuples(st.sampled_from(["status", "src", "hook_type", "tool_name", "project_dir"]), st.sampled_from(STATUSES))
+        | st.tuples(st.sampled_from(["tool_name", "session_id", "contexts", "git_branch"]), st.sampled_from(TOOLS)),
+        max_size=2,
+        unique=True,
+    ).map(lambda found: tuple(sorted(found, key=lambda pair: [*EXCLUDED.values()].index(pair[0])))),
 )
 
 
@@ -165,6 +173,8 @@ def generated(record: Any) -> None:
             src=src,
             hook_type=TOOLS[number * 3 % len(TOOLS)],
             session_id=TOOLS[number * 5 % len(TOOLS)] if number % 4 else "",
+            project_dir=("/home/me", "/home/me/x", "/w/shop", None)[number % 4],
+            loglevel=("info", "warn", "odd, one")[number % 3],
             status=("ok", "error", "pending", "weird")[number % 4],
             agent=TOOLS[number % 7],
             model=None if number % 5 else TOOLS[number % 3],
@@ -190,6 +200,8 @@ async def test_the_table_shows_exactly_what_the_search_finds_in_that_day(
     asked += [Filter(tool_name=(value,)) for value in TOOLS]
     asked += [Filter(src=(value,)) for value in ASKED_SRCS]
     asked += [Filter(text=value) for value in TEXTS]
+    asked += [Filter(without=((name, value),)) for name in ("tool_name", "src", "session_id") for value in TOOLS[:6]]
+    asked += [Filter(without=(("errors", "1"),)), Filter(without=(("contexts", "default"),)), Filter(text="-is:error")]
     asked += [Filter(tool_name=TOOLS, src=ASKED_SRCS), Filter(session_id=TOOLS), Filter(git_branch=TOOLS, errors=True)]
     asked += [Filter(error_code=(value,)) for value in TOOLS[:4]]
     hits = 0

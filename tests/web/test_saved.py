@@ -15,7 +15,7 @@ SAVED = "/-/eyelet/saved"
 ROOT = {"id": "root"}
 
 
-async def post(site: Site, actor: dict[str, str] | None = ROOT, *, forged: bool = False, **fields: str) -> Any:
+async def post(site: Site, actor: dict[str, str] | None = ROOT, forged: bool = False, /, **fields: str) -> Any:
     """The form of the page, sent by a browser: of this site, or of another (`forged`)."""
     cookies = {} if actor is None else {"ds_actor": site.datasette.sign({"a": actor}, "actor")}
     page = await site.datasette.client.get(SAVED, cookies=cookies)
@@ -31,10 +31,12 @@ def names(root: str) -> list[str]:
 
 
 async def test_a_search_is_saved_used_and_removed_by_forms_and_each_is_audited(site: Site, root: str) -> None:
-    done = await post(site, do="save", name="failed <b>builds", query="http://x/-/eyelet?tool=Bash&errors=1&_next=7")
-    assert (done.status_code, done.headers["location"]) == (302, "/-/eyelet?tool=Bash&errors=1")
+    done = await post(
+        site, do="save", name="failed <b>builds", query="http://x/-/eyelet?range=7d&tool=Bash&errors=1&_next=7"
+    )
+    assert (done.status_code, done.headers["location"]) == (302, "/-/eyelet?range=7d&tool=Bash&errors=1")
     (one,) = (await site.json(f"{SAVED}.json"))["searches"]
-    assert (one["name"], one["query"], one["made_by"]) == ("failed <b>builds", "tool=Bash&errors=1", "root")
+    assert (one["name"], one["query"], one["made_by"]) == ("failed <b>builds", "range=7d&tool=Bash&errors=1", "root")
     page = (await site.get(SAVED)).text
     assert "failed &lt;b&gt;builds" in page and "<b>builds" not in page
     done = await post(site, do="save", name="failed <b>builds", query="tool=Read")
@@ -47,7 +49,7 @@ async def test_a_search_is_saved_used_and_removed_by_forms_and_each_is_audited(s
 
 
 async def test_a_form_of_another_site_saves_nothing(site: Site, root: str) -> None:
-    assert (await post(site, forged=True, do="save", name="x", query="tool=Bash")).status_code == 403
+    assert (await post(site, ROOT, True, do="save", name="x", query="tool=Bash")).status_code == 403
     assert names(root) == []
 
 

@@ -144,7 +144,7 @@ class EntryListing(Listing):
         allowed = _allowed(self.asked_for)
         if "ok" not in allowed and not allowed <= set(FAILED):
             clauses = [*clauses, _FAILED_OR_WAITING if allowed & set(FAILED) else _WAITING]
-        return clauses if allowed else [*clauses, "0"], params
+        return clauses, params
 
     def met(self, rows: list[Row]) -> list[list[tuple[Key, Fold]]] | None:
         met = super().met(rows)

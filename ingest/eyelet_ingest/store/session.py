@@ -2,7 +2,7 @@
 
 Made of every event of the session, of whichever day, context, root and agent, in one pass that reads no payload but
 where something is said. Hooks, transcripts and telemetry witness the same things: a prompt that several of them have is
-one step, and so is a call. `docs/sessions.md` says what is taken for the same.
+one step, and so is a call. `docs/session.md` says what is taken for the same.
 """
 
 import os

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
+from typing import Any
 
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.store import choice, layout, select, statistics
@@ -19,10 +20,11 @@ from eyelet_ingest.store.fanout import Lent
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.search import FETCH_CHUNK, LIMIT_MOST, Search
 from eyelet_ingest.store.select import Filter
-from eyelet_ingest.store.session_facts import Facts, events_at, facts_of_day
-from eyelet_ingest.store.token_shapes import Tokens
+from eyelet_ingest.store.session_facts import Facts, calls_of_day, events_at, facts_of_day
+from eyelet_ingest.store.token_shapes import SHAPES, Tokens
 
 GAP_US = 7 * layout.DAY_US  # a session that is silent for longer is taken for two where it is added up
+_UNINDEXED = ("project_dir", "agent", "model", "loglevel")
 LIVE_US = layout.DAY_US // 2  # a session that did something since is of interest for what it does now
 
 
@@ -108,18 +110,17 @@ def _of(used: dict[str, Tokens] | None, name: str) -> Tokens | None:
 
 def _tokens(roots: Roots, facts: dict[str, Facts], deadline_ms: float | None) -> dict[str, Tokens] | None:
     """What each session took; None where there was no time to count."""
-    if not facts:
-        return {}
     from eyelet_ingest.store.usage import usage
 
-    first = min(one.first_us for one in facts.values())
-    last = max(one.last_us for one in facts.values())
-    names = list(facts)
+    told = {name: one for name, one in facts.items() if one.shapes()}
+    shapes = tuple(shape for shape in SHAPES if any(shape in one.shapes() for one in told.values()))
     found: dict[str, Tokens] = {}
+    names = list(told)
     for start in range(0, len(names), select.VALUES_MAX):
-        some = tuple(names[start : start + select.VALUES_MAX])
-        where = Filter(since_us=first, until_us=last + 1, session_id=some)
-        counted = usage(roots, where, ("session",), deadline_ms)
+        some = names[start : start + select.VALUES_MAX]
+        first, last = min(told[name].first_us for name in some), max(told[name].last_us for name in some)
+        where = Filter(since_us=first, until_us=last + 1, session_id=tuple(some))
+        counted = usage(roots, where, ("session",), deadline_ms, shapes)
         if not counted.partitions.complete:
             return None
         found.update((row.session, row.tokens) for row in counted.rows)
@@ -172,7 +173,7 @@ class _Listing(Search):
                     oldest = min(oldest, facts.first_us)
             if self.is_late():
                 return {}
-        return self._with_prompts(found)
+        return self._with_prompts(self._counted(found))
 
     def _with_prompts(self, found: dict[str, Facts]) -> dict[str, Facts]:
         wanted: dict[Part, list[int]] = {}
@@ -187,19 +188,32 @@ class _Listing(Search):
                     rows.update({(part, int(str(row["id"]))): row for row in read})
         return {
             name: replace(
-                facts,
-                prompts=tuple(rows[part, at] for at, part in facts.wrote if (part, at) in rows),
-                wrote=(),
-                halves=frozenset(),
+                facts, prompts=tuple(rows[part, at] for at, part in facts.wrote if (part, at) in rows), wrote=()
             )
             for name, facts in found.items()
         }
 
+    def _counted(self, found: dict[str, Facts]) -> dict[str, Facts]:
+        """A call over midnight, or seen in two contexts, counts once: the few sessions of several parts are asked for
+        their calls by name."""
+        wanted: dict[Part, list[str]] = {}
+        for name, facts in found.items():
+            for part in facts.parts if len(facts.parts) > 1 else ():
+                wanted.setdefault(part, []).append(name)
+        ends: dict[str, list[dict[str, int]]] = {}
+        for part, names in wanted.items():
+            for _, calls in self.each([part], partial(calls_of_day, names=names)):
+                for name in names:
+                    ends.setdefault(name, []).append(calls[name])
+        return {name: facts.counted(ends[name]) if name in ends else facts for name, facts in found.items()}
+
     def _of_day(self, lent: Lent, part: Part) -> list[tuple[str, int]]:
-        in_range, params = self.in_range(part)
         rare = choice.rare(lent.conn, self.ways, lent.indexes) if self.ways else None
         with statistics.snapshot(lent.conn):
-            clauses, values = self.asked(lent, in_range, params)
+            span = self._span(lent.conn, part)
+            if span[0] >= span[1]:
+                return []
+            clauses, values = self.asked(lent, *self.in_range(part, *span))
             if rare is not None or self.text or "hooks_session" not in lent.indexes:
                 where = select.where_sql([*clauses, "session_id <> ''"])
                 source = rare or choice.BY_TIME
@@ -208,6 +222,28 @@ class _Listing(Search):
                 sql = _by_session(clauses)
             rows = lent.conn.execute(sql, values).fetchall()
         return [(text(name), last) for name, last in rows if isinstance(last, int)]
+
+    def _span(self, conn: Any, part: Part) -> tuple[int, int]:
+        """The part of the day that may hold what is asked for by columns that have no index, as its statistics know:
+        a value that the day does not have would be looked for in all of its rows."""
+        low, high = self.where.within(part.bounds_us)
+        for name in _UNINDEXED:
+            values = getattr(self.where, name)
+            if not values or low >= high:
+                continue
+            covered = statistics.cover(conn, part.bounds_us, low, high)
+            if any(piece.bounds_us is None for piece in covered.pieces):
+                continue  # what came late may have it
+            there: dict[str, Any] = {name: values}
+            known = statistics.values_of(conn, covered, name, Filter(**there), "hour, sum(events)", "hour")
+            begins = [part.first_us + hour * statistics.HOUR_US for hour, events in known if events]
+            spans = [(at, at + statistics.HOUR_US) for at in begins]
+            spans += [piece.bounds_us for piece in covered.pieces if piece.bounds_us is not None]
+            if not spans:
+                return low, low
+            low = max(low, min(at for at, _ in spans))
+            high = min(high, max(end for _, end in spans))
+        return low, high
 
 
 def _by_session(clauses: list[str]) -> str:

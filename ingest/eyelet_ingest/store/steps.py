@@ -15,11 +15,12 @@ from eyelet_ingest.store import pairs
 from eyelet_ingest.store.answers import text
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.session_rows import STARTERS, WRITES, Told
-from eyelet_ingest.store.witnesses import NOTE, QUESTION, Fold, Key, Place, Witness
+from eyelet_ingest.store.witnesses import ANSWER, NOTE, QUESTION, Fold, Key, Place, Witness
 from eyelet_ingest.synopsis import payload_of
 
 GIST_CHARS = 200
 CALL = "call"
+AGENT_CHARS = 300  # of a subagent's id: it stands in addresses
 FILES_MOST = 50  # of one call
 ENTRANCE = 1_000_000  # behind all that one event says
 OPEN_MOST = 50  # steps of equal text that another witness may still join
@@ -91,6 +92,7 @@ class _Call:
     agent_id: str = ""
     files: tuple[str, ...] = ()
     child: str = ""
+    is_asked: bool = False  # a question of it was met
 
 
 class Story:
@@ -105,6 +107,7 @@ class Story:
         self.names: dict[str, set[str]] = {
             name: set() for name in ("contexts", "agents", "models", "projects", "branches", "roots")
         }
+        self._named: tuple[object, ...] = ()
         self._calls: dict[Key, _Call] = {}
         self._unnamed: dict[tuple[str, bytes, bool], list[tuple[Place, Part, bool]]] = {}
         self._waiting: dict[Place, tuple[Part, Told]] = {}  # of calls without a name, until all are known
@@ -137,6 +140,9 @@ class Story:
 
     def _name(self, part: Part, one: Witness) -> None:
         found = (part.context, one.agent, one.model, one.project_dir, one.git_branch, part.root)
+        if found == self._named:
+            return  # mostly those of the row before
+        self._named = found
         for known, value in zip(self.names.values(), found, strict=True):
             if value is not None and value != "" and value not in known and len(known) < NAMES_MOST:
                 known.add(text(value))
@@ -167,13 +173,19 @@ class Story:
         if call is None:
             call = self._calls[key] = _Call(Fold())
         call.fold.take(one, part, True)
-        if one.phase != NOTE and one.agent_id is not None:
-            call.agent_id = self._agent(one)
+        self._own(call, one)
         return call
+
+    def _own(self, call: _Call, one: Witness) -> None:
+        """Say whose call it is: who asked, else who answered; hooks of old versions do not say it."""
+        if one.phase == QUESTION and not call.is_asked:
+            call.is_asked, call.agent_id = True, self._agent(one)
+        elif not call.agent_id and (one.phase == QUESTION or (one.phase == ANSWER and not call.is_asked)):
+            call.agent_id = self._agent(one)
 
     def _agent(self, one: Witness) -> str:
         """The subagent whose event it is, "" where it is the session's own: some agents name the session there."""
-        agent_id = "" if one.agent_id is None else text(one.agent_id)
+        agent_id = "" if one.agent_id is None else text(one.agent_id)[:AGENT_CHARS]
         return "" if agent_id == self.session_id else agent_id
 
     def _take_pair(self, events: list[tuple[Place, Part, bool]]) -> None:
@@ -183,7 +195,7 @@ class Story:
             told = self._waiting[place][1]
             session = text(told.one.session_id)
             call.fold.take(told.one, part, True)
-            call.agent_id = call.agent_id or self._agent(told.one)
+            self._own(call, told.one)
             _add_to(call, told)
         place = events[0][0]
         self._calls[session, f"{pairs.MARK}{place}"] = call
@@ -224,13 +236,14 @@ class Story:
         near_us = _NEAR_US.get(said.kind, 0)
         if bool(one.timed):
             waiting[:] = [step for step in waiting if one.id - step.last_us <= near_us or not step.is_timed]
+        of_calls = said.kind in _BY_TEXT and one.tool_name is not None  # what its calls came to is said there
         step = Step(
             at_us=one.id,
             nth=0,
             root=part.at,
             context=part.context,
             kind=said.kind,
-            status=text(one.status),
+            status="ok" if of_calls else text(one.status),
             last_us=one.id,
             row=(place, part),
             agent_id=agent_id,
@@ -238,7 +251,7 @@ class Story:
             name=said.name,
             chars=len(said.text),
             tool=text(one.tool_name) if one.tool_name is not None else "",
-            error_code=text(one.error_code) if one.error_code is not None else "",
+            error_code=text(one.error_code) if one.error_code is not None and not of_calls else "",
             model=text(one.model) if one.model is not None else "",
             witnesses=(witness,),
             is_timed=bool(one.timed),
@@ -293,7 +306,7 @@ def one_line(said: str) -> str:
 
 def _add_to(call: _Call, told: Told) -> None:
     if told.child is not None and not call.child:
-        call.child = text(told.child)
+        call.child = text(told.child)[:AGENT_CHARS]
     if told.file is None:
         return
     said = text(told.file)

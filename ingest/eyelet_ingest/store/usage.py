@@ -58,9 +58,16 @@ class Usage:
     elapsed_ms: float
 
 
-def usage(roots: Roots, where: Filter, by: Sequence[str], deadline_ms: float | None) -> Usage:
+def usage(
+    roots: Roots,
+    where: Filter,
+    by: Sequence[str],
+    deadline_ms: float | None,
+    kinds: Sequence[Shape] = shapes.SHAPES,
+) -> Usage:
     """Tokens of the answers that began within the range, of these contexts, sessions, agents and models; BadInput for
-    other conditions, and for a field that there is no grouping by."""
+    other conditions, and for a field that there is no grouping by. `kinds` are those of the records that there may be,
+    in the order of SHAPES."""
     where = told(where)
     if replace(where, session_id=(), agent=(), model=()).on_rows():
         reason = "answers are chosen by range, context, session, agent and model"
@@ -68,7 +75,7 @@ def usage(roots: Roots, where: Filter, by: Sequence[str], deadline_ms: float | N
     for name in by:
         if name not in FIELDS:
             raise BadInput("count tokens", name, "there is no grouping by it", f"name some of {', '.join(FIELDS)}")
-    with _Counting(roots, where, deadline_ms) as question:
+    with _Counting(roots, where, deadline_ms, kinds) as question:
         return question.usage(tuple(by))
 
 
@@ -102,8 +109,8 @@ class _Answer:
 
 
 class _Counting(Search):
-    def __init__(self, roots: Roots, where: Filter, deadline_ms: float | None) -> None:
-        self.asked_for = where
+    def __init__(self, roots: Roots, where: Filter, deadline_ms: float | None, kinds: Sequence[Shape]) -> None:
+        self.asked_for, self.kinds = where, kinds
         wider = replace(
             where,
             since_us=None if where.since_us is None else where.since_us - BEFORE_US,
@@ -141,7 +148,7 @@ class _Counting(Search):
         return Usage(rows, sum(row.answers for row in rows), total, self.truth(), self.elapsed_ms())
 
     def _day(self, parts: list[Part]) -> None:
-        for shape in shapes.SHAPES:
+        for shape in self.kinds:
             lines: list[_Line] = []
             for part, found in self.each(parts, partial(self._lines, shape=shape)):
                 lines += [_line(row, part) for row in found]
