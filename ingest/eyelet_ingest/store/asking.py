@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.around import Around
     from eyelet_ingest.store.calls import Call, Calls
     from eyelet_ingest.store.completeness import Completeness, Fault, Rest
-    from eyelet_ingest.store.entries import Entries, Entry
     from eyelet_ingest.store.durations import Durations
+    from eyelet_ingest.store.entries import Entries, Entry
     from eyelet_ingest.store.export import Export
     from eyelet_ingest.store.facets import Facets
     from eyelet_ingest.store.histogram import Histogram
