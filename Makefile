@@ -54,6 +54,7 @@ bench: .venv/installed-test $(VENV_1)/installed-test
 	.venv/bin/python benchmarks/history.py
 	.venv/bin/python benchmarks/search.py
 	.venv/bin/python benchmarks/sessions.py
+	.venv/bin/python benchmarks/page.py
 	.venv/bin/python benchmarks/text.py
 	.venv/bin/python benchmarks/aggregates.py
 	.venv/bin/python benchmarks/scale.py

@@ -178,8 +178,8 @@ def measure_pages(folder: str, end_us: int) -> None:
                     times[name].append(took)
         base = statistics.median(times["table page of one file"])
         print(f"\n{'over HTTP (median of ' + str(ROUNDS) + ')':44}{'ms':>8}{'÷ table':>9}")
-        for name, took in times.items():
-            print(f"{name:44}{statistics.median(took):8.1f}{statistics.median(took) / base:9.2f}")
+        for name, all_ms in times.items():
+            print(f"{name:44}{statistics.median(all_ms):8.1f}{statistics.median(all_ms) / base:9.2f}")
         measure_browser(ours, page)
     finally:
         ours.close()

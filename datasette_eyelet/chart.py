@@ -1,8 +1,9 @@
 """The histogram over the rows: what it shows, as numbers for an SVG that the server draws. Pure."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, timezone, tzinfo
 
 from datasette_eyelet import spans
 from datasette_eyelet.links import Links
@@ -15,7 +16,7 @@ from eyelet_ingest.store.layout import DAY_US
 STACKS = {"status": "status", "type": "hook_type", "level": "loglevel"}  # URL → column
 BUCKETS = 60
 DEADLINE_MS = 1_000
-HEIGHT = 100
+WIDTH, HEIGHT = 1_000, 100
 SERIES_MOST = 7  # beyond them all others together
 LABEL_MAX_CHARS = 40
 _TICKS = 4
@@ -95,33 +96,21 @@ def chart(
     if len(found.bounds) < 2:
         return None
     first, end = found.bounds[0], found.bounds[-1]
-    most = max([1, *found.counts])
     series = _series(found)
-    unreadable = {one.day for one in found.partitions.unreadable if one.day}
-    scale = 1_000 / (end - first)
-    bars = []
-    for at, count in enumerate(found.counts):
-        low, high = found.bounds[at : at + 2]
-        gone = not count and not _has_day(days_us, low, high)
-        bad = _dates(low, high) & unreadable if unreadable else set()
-        parts = _pieces(found, series, at, most)
-        url = links.ranged(*spans.between(low, high, tz)) if count else ""
-        title = _title(low, high, tz, count, found, series, at)
-        x = round((low - first) * scale, 2)
-        width = round((high - low) * scale, 2)
-        bars.append(Bar(x, width, low, high, title, url, parts, gone, bool(bad)))
+    bars = _bars(found, series, links, tz, days_us)
+    scale = WIDTH / (end - first)
     since = max(span_us[0], first)
     until = max(min(span_us[1], end), since + 1)
     name = STACKS.get(stack, STACKS["status"])
     shown = next(said for said, column in STACKS.items() if column == name)
     return Chart(
-        bars=tuple(bars),
-        width=1_000,
+        bars=bars,
+        width=WIDTH,
         height=HEIGHT,
         since_us=since,
         until_us=until,
         plot=(round((since - first) * scale, 2), round((until - since) * scale, 2)),
-        most=most,
+        most=max(found.counts),
         total=sum(found.counts),
         ticks=tuple(_tick(first + (end - first) * at // _TICKS, end - first, tz) for at in range(_TICKS + 1)),
         legend=_legend(found, series, shown, links),
@@ -130,6 +119,31 @@ def chart(
         late=found.partitions.unasked,
         said=f"{sum(found.counts):,} events by {shown}, in {len(bars)} stretches of {_width(found.bounds)}",
     )
+
+
+def _bars(
+    found: Histogram, series: dict[str, str], links: Links, tz: tzinfo, days_us: Sequence[int]
+) -> tuple[Bar, ...]:
+    first, scale = found.bounds[0], WIDTH / (found.bounds[-1] - found.bounds[0])
+    most = max([1, *found.counts])
+    unreadable = {one.day for one in found.partitions.unreadable if one.day}
+    bars = []
+    for at, count in enumerate(found.counts):
+        low, high = found.bounds[at : at + 2]
+        bars.append(
+            Bar(
+                x=round((low - first) * scale, 2),
+                width=round((high - low) * scale, 2),
+                since_us=low,
+                until_us=high,
+                title=_title(low, high, tz, count, found, series, at),
+                url=links.ranged(*spans.between(low, high, tz)) if count else "",
+                pieces=_pieces(found, series, at, most),
+                is_missing=not count and not _has_day(days_us, low, high),
+                is_unreadable=bool(unreadable and _dates(low, high) & unreadable),
+            )
+        )
+    return tuple(bars)
 
 
 def _series(found: Histogram) -> dict[str, str]:
@@ -181,15 +195,11 @@ def _legend(
 
 
 def _has_day(days_us: Sequence[int], low: int, high: int) -> bool:
-    from bisect import bisect_left
-
     at = bisect_left(days_us, low - DAY_US + 1)
     return at < len(days_us) and days_us[at] < high
 
 
 def _dates(low: int, high: int) -> set[str]:
-    from datetime import datetime, timezone
-
     first = low // DAY_US
     last = min((high - 1) // DAY_US, first + 4_000)
     return {f"{datetime.fromtimestamp(day * 86_400, timezone.utc):%Y-%m-%d}" for day in range(max(first, 0), last + 1)}

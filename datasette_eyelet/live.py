@@ -35,6 +35,7 @@ LOOK_MOST_S = 5.0  # where looks take long, for they may take a third of the tim
 REST = 2  # times as long as a look took
 RESUMED_MOST = 200  # rows that came while one was away
 QUEUE_MOST = 16  # messages that wait for one follower
+QUEUE_MOST_BYTES = 4 * 2**20  # beyond one message: a row may have been made to be long
 RETRY_AFTER_S = 10
 
 Seen = frozenset[str] | None
@@ -79,7 +80,8 @@ class Follower:
 
     def give(self, message: Message) -> None:
         """Never waits."""
-        if len(self.waiting) >= QUEUE_MOST:
+        held_bytes = sum(len(one.body) for one in self.waiting)
+        if len(self.waiting) >= QUEUE_MOST or held_bytes > QUEUE_MOST_BYTES:
             self.passed += sum(one.events for one in self.waiting)
             self.waiting.clear()
         self.waiting.append(message)

@@ -39,6 +39,11 @@ def look(pairs: Pairs, facets: tuple[str, ...]) -> Look:
     )
 
 
+def rows(value: str) -> str:
+    """What is listed, one of ROWS; BadParameter for anything else."""
+    return _one("rows", value, ROWS)
+
+
 def _one(name: str, value: str, known: tuple[str, ...]) -> str:
     if value not in known:
         hint = f"write one of {', '.join(filter(None, known))}"

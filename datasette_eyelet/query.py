@@ -155,7 +155,7 @@ def _no_such_parameter(name: str) -> BadInput:
     plain = stripped.removeprefix("-").lower().replace("_", "-")
     known = tuple(SEVERAL) if minus else (*SEVERAL, *ONCE)
     near = [_ELSEWHERE[plain]] if plain in _ELSEWHERE else get_close_matches(plain, known, n=1, cutoff=0.5)
-    near = [one for one in near if one in known]
+    near = [one for one in near if one in known and not (minus and plain in ONCE)]
     hint = f"did you mean {minus}{near[0]}?" if near else f"there are {', '.join(minus + one for one in known)}"
     return BadInput("there is no parameter", repr(name[:60]), "", hint)
 

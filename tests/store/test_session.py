@@ -39,15 +39,15 @@ def record(at_us: int, kind: str, make: Make, content: object, **fields: Any) ->
 
 def call(at_us: int, use_id: str, make: Make, **fields: Any) -> list[Event]:
     """A call with its four witnesses, of one second."""
-    both = {"tool_name": "Bash", "tool_use_id": use_id, **fields}
-    ended = {"status": "ok", **{name: fields[name] for name in ("status", "error") if name in fields}}
+    both: dict[str, Any] = {"tool_name": "Bash", "tool_use_id": use_id, **fields}
+    ended: dict[str, Any] = {"status": "ok", **{name: fields[name] for name in ("status", "error") if name in fields}}
     asked = [{"type": "tool_use", "id": use_id, "name": "Bash", "input": {"command": "make"}}]
     got = [{"type": "tool_result", "tool_use_id": use_id, "content": "done"}]
     return [
-        record(at_us, "assistant", make, asked, **{**both, "status": "ok", "error": 0}),
-        hook(at_us + 1, "PreToolUse", make, **{**both, "status": "pending", "error": 0}),
-        hook(at_us + SECOND_US, "PostToolUse", make, **{**both, **ended}),
-        record(at_us + SECOND_US + 1, "user", make, got, **{**both, **ended}),
+        record(at_us, "assistant", make, asked, **(both | {"status": "ok", "error": 0})),
+        hook(at_us + 1, "PreToolUse", make, **(both | {"status": "pending", "error": 0})),
+        hook(at_us + SECOND_US, "PostToolUse", make, **(both | ended)),
+        record(at_us + SECOND_US + 1, "user", make, got, **(both | ended)),
     ]
 
 
@@ -147,7 +147,9 @@ def test_subagents_hang_on_the_calls_that_started_them(store: Store, make_event:
             *call(NOON_US + SECOND_US, "inner", make_event, agent_id="a"),
             hook(NOON_US + 3 * SECOND_US, "SubagentStart", make_event, agent_id="c"),
             hook(
-                *(NOON_US + 9 * SECOND_US, "PostToolUse", make_event),
+                NOON_US + 9 * SECOND_US,
+                "PostToolUse",
+                make_event,
                 **task,
                 status="ok",
                 data={"tool_response": {"agentId": "a"}},

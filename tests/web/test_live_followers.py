@@ -141,6 +141,19 @@ async def test_who_takes_nothing_is_told_later_how_much_there_was_and_hinders_no
     await slow.until(lambda me: me.count() == 16)
 
 
+async def test_what_waits_for_one_is_bounded_by_its_bytes_too() -> None:
+    follower = live.Follower(None, None)  # type: ignore[arg-type]  # it only waits here
+    long = live.Message(b"x" * (live.QUEUE_MOST_BYTES // 2), 3)
+    for _ in range(10):
+        follower.give(long)
+        assert sum(len(one.body) for one in follower.waiting) <= 2 * live.QUEUE_MOST_BYTES
+    told = []
+    while (one := follower.take()) is not None:
+        told.append(one)
+    passed = json.loads(told[0].body.decode().partition("data: ")[2])["more"]
+    assert passed + sum(one.events for one in told[1:]) == 30
+
+
 async def test_who_takes_nothing_for_long_is_let_go(
     site: Site, follow: Follow, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:

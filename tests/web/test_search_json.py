@@ -114,7 +114,7 @@ async def test_the_page_and_the_json_agree_on_an_empty_today(site: Any, record: 
         "from=%00",
         "tz=Nowhere",
         "errors=x",
-        "status=unknown",
+        "status=fine",
         "unknown=1",
         "&&&===",
         "%00=%00",
@@ -184,3 +184,21 @@ async def test_a_status_that_is_none_is_refused_with_those_there_are(site: Any) 
     assert "failed" in answer.json()["error"]
     for status in ("pending", "ok", "error", "denied", "interrupted"):
         assert status in answer.json()["error"]
+
+
+async def test_rows_calls_lists_each_call_once_with_what_it_adds_up_to(site: Any, record: Any, now_us: int) -> None:
+    common = {"session_id": "s", "tool_name": "Bash", "tool_use_id": "t1"}
+    data = '{"tool_input": {"command": "make"}}'
+    record(now_us - 9, hook_type="PreToolUse", status="pending", data=data, **common)
+    record(now_us - 5, hook_type="PostToolUse", status="error", error=1, data=data, **common)
+    record(now_us - 3, hook_type="Notification")
+    found = await site.json(f"{ALL}&rows=calls&_size=1")
+    assert [(row["hook_type"], row["call"]) for row in found["rows"]] == [("Notification", None)]
+    [row] = (await site.json(f"{ALL}&rows=calls&_size=1&_next={found['next']}"))["rows"]
+    assert (row["said"], row["outcome"], row["data"]) == ("make", "error", {"tool_input": {"command": "make"}})
+    call = row["call"]
+    assert (call["status"], call["events"], call["tool_use_id"]) == ("error", 2, "t1")
+    assert call["question"] == {"context_name": "default", "id": now_us - 9}
+    assert (await site.json(f"{ALL}&rows=calls&status=unknown"))["rows"] == []
+    assert len((await site.json(f"{ALL}&rows=events"))["rows"]) == 3
+    assert (await site.get(f"{ALL}&rows=lines")).status_code == 400

@@ -14,7 +14,7 @@ def excluded(said: str) -> tuple[str, str]:
         from difflib import get_close_matches
 
         column = next((known for known, field in NAMES.items() if field == name), "")
-        near = [column] if column else get_close_matches(name, NAMES, n=1, cutoff=0.6)
+        near = [column] if column else get_close_matches(name, NAMES, n=1, cutoff=0.6) if value else []
         hint = f"did you mean {near[0]}:{value or 'VALUE'}?" if near else f"write one of {', '.join(NAMES)} before it"
         raise BadInput("cannot use --exclude", repr(said[:100]), "it is no NAME:VALUE", hint)
     return NAMES[name], value

@@ -1,4 +1,7 @@
-"""What a Store is asked: events, calls, tokens, counts, and what there is of each. Nothing here writes."""
+"""What a Store is asked: events, calls, tokens, counts, and what there is of each. Nothing here writes.
+
+It is longer than other files because each question is a method; the work stands in the modules they call.
+"""
 
 import time
 from collections.abc import Sequence
