@@ -15,7 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def _call(use_id: str, chance: random.Random, witnessed: bool, prompt: bool) -> 
         )
 
 
-def _event(hook_type: str, src: str, data: dict[str, object], **fields: object) -> dict[str, object]:
+def _event(hook_type: str, src: str, data: Mapping[str, object], **fields: object) -> dict[str, object]:
     return {"hook_type": hook_type, "src": src, "data": json.dumps(data), "status": "ok", "origin": "hook", **fields}
 
 

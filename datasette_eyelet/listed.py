@@ -77,9 +77,6 @@ def view(listed: Listed, links: Links, narrowed: Any, tz: tzinfo, now_us: int) -
     prompt = session_state.prompt_of(facts.prompts) if facts else ""
     names = {key: values[0] if values else "" for key, values in facts.names.items()} if facts else {}
     project, branch = names.get("project_dir", ""), names.get("git_branch", "")
-    state, failure = state_of(listed, now_us), session_state.failure_of(facts.latest) if facts else None
-    failure_us = int(str(failure["id"])) if failure else 0
-    context = facts.contexts[0] if facts else ""
     every = (("range", "all"), *links.tz, ("session", listed.session_id))
     return SessionView(
         id=name,
@@ -107,16 +104,27 @@ def view(listed: Listed, links: Links, narrowed: Any, tz: tzinfo, now_us: int) -
         subagents=len(facts.subagents) if facts else 0,
         tokens=short(sum(listed.tokens)) if listed.tokens is not None and any(listed.tokens) else "",
         tokens_said=tokens_said(listed.tokens) if listed.tokens is not None else "",
-        state=state.name if state else "",
-        state_said=STATE_SAID[state.name] if state else "",
-        state_what=one_line(state.what, WHAT_MAX_CHARS) if state else "",
-        state_ago=ago(now_us - state.since_us) if state else "",
-        state_url=_event(links, context, state.row) if state and state.row else "",
-        failure=one_line(synopsis(failure), WHAT_MAX_CHARS) if failure else "",
-        failure_ago=ago(now_us - failure_us) if failure else "",
-        failure_url=_event(links, context, failure) if failure else "",
-        failure_us=failure_us,
+        **_doing(listed, links, now_us),
     )
+
+
+def _doing(listed: Listed, links: Links, now_us: int) -> dict[str, Any]:
+    """Those fields of a view that tell what the session does, and failed at."""
+    facts = listed.facts
+    state, failure = state_of(listed, now_us), session_state.failure_of(facts.latest) if facts else None
+    failure_us = int(str(failure["id"])) if failure else 0
+    context = facts.contexts[0] if facts else ""
+    return {
+        "state": state.name if state else "",
+        "state_said": STATE_SAID[state.name] if state else "",
+        "state_what": one_line(state.what, WHAT_MAX_CHARS) if state else "",
+        "state_ago": ago(now_us - state.since_us) if state else "",
+        "state_url": _event(links, context, state.row) if state and state.row else "",
+        "failure": one_line(synopsis(failure), WHAT_MAX_CHARS) if failure else "",
+        "failure_ago": ago(now_us - failure_us) if failure else "",
+        "failure_url": _event(links, context, failure) if failure else "",
+        "failure_us": failure_us,
+    }
 
 
 def state_of(listed: Listed, now_us: int) -> State | None:
