@@ -76,7 +76,9 @@ filters = st.builds(
     errors=st.booleans(),
     text=st.just("") | st.sampled_from(TEXTS),
     without=st.lists(
-        st.tuples(st.sampled_from(["status", "src", "hook_type", "tool_name", "project_dir"]), st.sampled_from(STATUSES))
+        st.tuples(
+            st.sampled_from(("status", "src", "hook_type", "tool_name", "project_dir")), st.sampled_from(STATUSES)
+        )
         | st.tuples(st.sampled_from(["tool_name", "session_id", "contexts", "git_branch"]), st.sampled_from(TOOLS)),
         max_size=2,
         unique=True,
