@@ -1,6 +1,7 @@
 """The only file that knows two Datasette versions exist: 0.65 and the 1.0 alphas.
 
-The hook implementations here import `permissions` when they are called: it asks this file in turn.
+The hook implementations here import `permissions` when they are called: it asks this file in turn. It is longer than
+other files, because nothing of this may stand elsewhere.
 """
 
 import json

@@ -4,6 +4,8 @@ Days do not overlap, so a search walks them in order and stops as soon as the pa
 contexts and roots. Each partition first gives the ids that match, at most a page of them, and only the rows that make
 the page are then read; they are read at once where nothing but time decides and the day has only one partition. Memory
 is bounded by the page, whatever is recorded.
+
+It is longer than other files: what a question is, and how a page of it is filled, are read together.
 """
 
 from collections.abc import Iterator

@@ -51,50 +51,59 @@ class TextRounds:
     ) -> Indexed:
         """Catch up with days among `keys` (oldest first) for about `deadline_ms`: those of `first`, then the newest,
         then the others from a random one on. `before` is told of each that is opened."""
+        if not self._turn.acquire(blocking=False):
+            return Indexed(0, 0, [])
+        try:
+            return self._in_turn(keys, deadline_ms, first, before)
+        finally:
+            self._turn.release()
+
+    def _in_turn(
+        self,
+        keys: list[PartitionKey],
+        deadline_ms: float,
+        first: Iterable[PartitionKey],
+        before: Callable[[PartitionKey], object] | None,
+    ) -> Indexed:
         from eyelet_ingest.store import text_index
         from eyelet_ingest.store.maintenance import in_order, state_of
         from eyelet_ingest.store.text_blooms import Making
 
-        if not self._turn.acquire(blocking=False):
-            return Indexed(0, 0, [])
-        try:
-            until = time.perf_counter() + deadline_ms / 1000
-            if not self._making:
-                self._making.append(Making(self.root))
-            blooms = self._making[0]
-            blooms.prune(keys)
-            rows = left = 0
-            troubled: list[tuple[PartitionKey, str]] = []
-            for key in in_order(keys, first):
-                path = layout.db_path(self.root, key)
-                is_over = text_index.is_over(key)
-                if (state := state_of(path)) and self._done.get(key) == (*state, is_over):
-                    continue
-                if blooms.is_made(key):
+        until = time.perf_counter() + deadline_ms / 1000
+        if not self._making:
+            self._making.append(Making(self.root))
+        blooms = self._making[0]
+        blooms.prune(keys)
+        rows = left = 0
+        troubled: list[tuple[PartitionKey, str]] = []
+        for key in in_order(keys, first):
+            path = layout.db_path(self.root, key)
+            is_over = text_index.is_over(key)
+            if (state := state_of(path)) and self._done.get(key) == (*state, is_over):
+                continue
+            if blooms.is_made(key):
+                self._done[key] = (*state, is_over)
+                continue
+            left_ms = (until - time.perf_counter()) * 1000
+            if left_ms <= 0:
+                left += 1
+                break
+            if before is not None:
+                before(key)
+            try:
+                caught = text_index.catch_up(self.root, key, left_ms)
+            except PartitionBusy:
+                left += 1
+                continue
+            except PartitionError as bad:
+                troubled.append((key, f"{bad.reason} ({bad.hint})"))
+                self._done[key] = (*state, is_over)
+                continue
+            rows += caught.rows
+            state = state_of(path)
+            if caught.is_finished if is_over else caught.is_current:
+                if not is_over or blooms.make(key, until):
                     self._done[key] = (*state, is_over)
-                    continue
-                left_ms = (until - time.perf_counter()) * 1000
-                if left_ms <= 0:
-                    left += 1
-                    break
-                if before is not None:
-                    before(key)
-                try:
-                    caught = text_index.catch_up(self.root, key, left_ms)
-                except PartitionBusy:
-                    left += 1
-                    continue
-                except PartitionError as bad:
-                    troubled.append((key, f"{bad.reason} ({bad.hint})"))
-                    self._done[key] = (*state, is_over)
-                    continue
-                rows += caught.rows
-                state = state_of(path)
-                if caught.is_finished if is_over else caught.is_current:
-                    if not is_over or blooms.make(key, until):
-                        self._done[key] = (*state, is_over)
-                else:
-                    left += not caught.is_current
-            return Indexed(rows, left, troubled)
-        finally:
-            self._turn.release()
+            else:
+                left += not caught.is_current
+        return Indexed(rows, left, troubled)

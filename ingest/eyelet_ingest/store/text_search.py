@@ -4,6 +4,8 @@ A day's index is believed up to its watermark, but for rows that changed since (
 arrived later are read. What the index cannot tell, it narrows, and the text decides. A day without an index, or with
 one that is damaged, is read whole: rows that cannot be right by the payload as it is stored are passed over, the others
 are taken apart. Little is held at a time: a few hundred rows, or CHUNK_BYTES of payload.
+
+It is longer than other files: each way of answering stands beside the one that it must equal.
 """
 
 import json
