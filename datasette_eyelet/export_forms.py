@@ -14,7 +14,7 @@ from eyelet_ingest.store.answers import Row
 
 GZIP_BITS = 31  # zlib's way to say: with gzip's header and checksum
 COLUMNS = ("context_name", *schema.COLUMNS, *schema.DERIVED)
-FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would reckon with
+FORMULA = tuple("=+-@＝＋－＠")  # what a spreadsheet would reckon with, also in East Asian writing
 
 
 class Form(Protocol):
@@ -104,6 +104,8 @@ def headers(form: Form) -> list[list[bytes]]:
         [b"content-type", form.content_type.encode()],
         [b"content-disposition", f'attachment; filename="{name}"'.encode()],
         [b"x-content-type-options", b"nosniff"],
+        [b"referrer-policy", b"no-referrer"],
+        [b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"],
         [b"cache-control", b"no-store"],
     ]
 

@@ -18,6 +18,9 @@ from eyelet_ingest.store.answers import Row, Unreadable
 from eyelet_ingest.store.roots import Roots
 
 PIECE_EVENTS = 200
+PIECE_BYTES = 2**20  # beyond one event
+SENT_BYTES = 2**18  # at once
+SEND_S = 60.0  # for who takes none of that: exports have few places
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -44,7 +47,7 @@ class Exported(Protocol):
 
 class Answer:
     """An answer whose body is made while it is sent, in this form. Its end says whether it is whole. The audit has its
-    beginning, with these facts, before the first byte. Where the reader goes away it stops."""
+    beginning, with these facts, before the first byte. Where the reader goes away, or takes nothing, it stops."""
 
     def __init__(self, datasette: Any, request: Any, export: Exported, facts: dict[str, object], form: Form) -> None:
         self.datasette, self.request, self.export, self.facts = datasette, request, export, facts
@@ -69,22 +72,25 @@ class Answer:
     async def _stream(self, send: Send, gone: "asyncio.Future[None]") -> None:
         form = self.form
         await send({"type": "http.response.start", "status": 200, "headers": headers(form)})
-        await send({"type": "http.response.body", "body": form.begin(), "more_body": True})
         rows = iter(self.export)
         trouble = ""
         try:
+            await _sent(send, form.begin())
             while not gone.done():
                 piece, is_last = await asyncio.to_thread(_piece, rows, form, self.export.roots.first.root)
-                if piece:
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await _sent(send, piece)
                 if is_last:
                     break
             else:
                 trouble = "the reader went away"
+        except asyncio.TimeoutError:  # it has no end, so that nobody takes it for whole
+            await self._audit_end(self._end("the reader took nothing any more"))
+            return
         except EyeletError as error:
             trouble = f"{error.operation}: {error.reason}"
         end = self._end(trouble)
-        await send({"type": "http.response.body", "body": form.end(end)})
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(send({"type": "http.response.body", "body": form.end(end)}), SEND_S)
         await self._audit_end(end)
 
     def _end(self, trouble: str) -> dict[str, object]:
@@ -102,8 +108,21 @@ class Answer:
 
 def _piece(rows: Iterator[Row], form: Form, root: str) -> tuple[bytes, bool]:
     """The next events, written one after another, and whether they were the last. Not for the event loop."""
-    parts = [form.row(placed(row, root)) for row in islice(rows, PIECE_EVENTS)]
+    parts: list[bytes] = []
+    held_bytes = 0
+    for row in islice(rows, PIECE_EVENTS):
+        parts.append(form.row(placed(row, root)))
+        held_bytes += len(parts[-1])
+        if held_bytes > PIECE_BYTES:
+            return b"".join(parts), False
     return b"".join(parts), len(parts) < PIECE_EVENTS
+
+
+async def _sent(send: Send, piece: bytes) -> None:
+    """asyncio.TimeoutError where nobody takes it."""
+    for at in range(0, len(piece), SENT_BYTES):
+        part = {"type": "http.response.body", "body": piece[at : at + SENT_BYTES], "more_body": True}
+        await asyncio.wait_for(send(part), SEND_S)
 
 
 async def until_gone(receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:

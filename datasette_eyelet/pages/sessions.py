@@ -26,6 +26,7 @@ JSON_DEADLINE_MS = 20_000
 OFFERED_MS = 150  # for what the filters offer
 OFFERED = {"project": "project_dir", "agent": "agent", "branch": "git_branch"}
 OFFERED_MOST = 100
+RANGE_MAX_CHARS = 40  # as somebody wrote it
 SHOWN_RANGES = ("today", "yesterday", "24h", "7d", "30d", "all")
 CONTROLS = ("q", "project", "agent", "branch", "context")  # of the form; every other condition travels with it
 
@@ -132,7 +133,12 @@ def _form(store: Store, pairs: Pairs, links: Links, where: Filter) -> dict[str, 
         "hidden": hidden,
         "options": {**_offered(store, where), "context": store.contexts()[:500]},
         "ranges": [
-            (name, RANGES.get(name, name), links.to(SESSIONS, (*without, ("range", name))), name == current)
+            (
+                one_line(name, RANGE_MAX_CHARS),
+                RANGES.get(name, ""),
+                links.to(SESSIONS, (*without, ("range", name))),
+                name == current,
+            )
             for name in names
         ],
         "conditions": [

@@ -26,6 +26,7 @@ SHOWN_RANGES = ("today", "yesterday", "24h", "7d", "30d", "all")
 NAMES_MOST = 10_000  # that a page adds up
 NAMES_AT_ONCE = 2_000
 NAME_MAX_CHARS = 80
+RANGE_MAX_CHARS = 40  # as somebody wrote it
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,12 @@ def _form(query: Query, links: Links, store: Store) -> dict[str, object]:
         "hidden": [pair for pair in query.pairs if pair[0] not in ("src", "context", "open")],
         "options": {"context": store.contexts()[:500]},
         "ranges": [
-            (name, RANGES.get(name, name), links.to(SOURCES, (*rest, ("range", name))), name == current)
+            (
+                one_line(name, RANGE_MAX_CHARS),
+                RANGES.get(name, ""),
+                links.to(SOURCES, (*rest, ("range", name))),
+                name == current,
+            )
             for name in names
         ],
         "label": query.range.label,

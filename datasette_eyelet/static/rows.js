@@ -63,7 +63,13 @@
     o: session,
   });
 
-  const here = () => decodeURIComponent(location.hash.slice(1));
+  const here = () => {
+    try {
+      return decodeURIComponent(location.hash.slice(1));
+    } catch {
+      return ""; // an address that was written by hand, or cut off
+    }
+  };
   const keep = (row) => {
     const isOpen = (one) => detailsOf(one) && detailsOf(one).open;
     const opened = all().filter(isOpen).map((one) => one.id).slice(0, OPENED_MAX);

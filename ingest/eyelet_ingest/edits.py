@@ -1,5 +1,5 @@
-"""What a tool changed in files, as lines that went and lines that came. Pure, and bounded: whatever was recorded, an
-edit takes at most some ten milliseconds and LINES_SHOWN lines.
+"""What a tool changed in files, as lines that went and lines that came. Pure, and bounded: whatever was recorded, all
+edits of a call take some ten milliseconds at most, and each LINES_SHOWN lines.
 
 Takes what a tool was given and what it answered (`said.py`). Claude Code answers with the hunks it applied
 (`structuredPatch`), whose numbers are those of the file; Codex writes patches of its own kind
@@ -9,9 +9,11 @@ Takes what a tool was given and what it answered (`said.py`). Claude Code answer
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 LINES_COMPARED = 600  # on each side, once what is alike at both ends is left out: comparing is quadratic
 LINES_SHOWN = 1_000
+PAIRS_COMPARED = LINES_COMPARED**2  # of lines, in all edits of a call
 CHARS_COMPARED = 400_000  # of a text
 EDITS_MOST = 50
 CONTEXT_LINES = 3
@@ -50,19 +52,33 @@ def edits(tool: str, given: object, answered: object = None) -> tuple[Edit, ...]
         return tuple(_patched(text))
     if not isinstance(given, dict):
         return ()
-    found = [_compared(path, old, new) for path, old, new in _changes(tool, given)]
-    return tuple(found[:EDITS_MOST])
+    room = _Room()
+    return tuple(_edit(path, compare(old, new, room)) for path, old, new in islice(_changes(tool, given), EDITS_MOST))
 
 
-def compare(old: str, new: str) -> Lines:
+class _Room:
+    """What is left of PAIRS_COMPARED."""
+
+    def __init__(self) -> None:
+        self.pairs = PAIRS_COMPARED
+
+    def has(self, gone: int, came: int) -> bool:
+        """Whether so many lines may be compared with so many; they are taken then."""
+        if max(gone, came) > LINES_COMPARED or gone * came > self.pairs:
+            return False
+        self.pairs -= gone * came
+        return True
+
+
+def compare(old: str, new: str, room: _Room | None = None) -> Lines:
     """The lines of both texts as a unified diff has them; beyond what is compared, all of one and then all of the
-    other."""
+    other. `room` is that of the call, of which this is one edit."""
     before, after = old[:CHARS_COMPARED].splitlines(), new[:CHARS_COMPARED].splitlines()
     head = _alike(before, after)
     tail = _alike(before[head:][::-1], after[head:][::-1])
     gone, came = before[head : len(before) - tail], after[head : len(after) - tail]
     lines: Lines = [(" ", line) for line in before[max(head - CONTEXT_LINES, 0) : head]]
-    if max(len(gone), len(came)) > LINES_COMPARED:
+    if not (room or _Room()).has(len(gone), len(came)):
         lines += [("-", line) for line in gone] + [("+", line) for line in came]
     else:
         lines += _matched(gone, came)
@@ -90,10 +106,6 @@ def _alike(one: list[str], other: list[str]) -> int:
             break
         count += 1
     return count
-
-
-def _compared(path: str, old: str, new: str) -> Edit:
-    return _edit(path, compare(old, new))
 
 
 def _edit(path: str, lines: Lines) -> Edit:

@@ -62,6 +62,15 @@ def test_what_is_too_long_to_compare_is_all_of_one_and_then_all_of_the_other() -
     assert (len(edit.lines), edit.added, edit.is_cut) == (LINES_SHOWN, 5_000, True)
 
 
+def test_the_edits_of_a_call_share_what_is_compared() -> None:
+    """Each alone is small enough: fifty of them would take seconds, in every list that shows the call."""
+    old, new = ("\n".join(f"same{at // 2 % 86}" if at % 2 else f"{name}{at}" for at in range(600)) for name in "ab")
+    found = edits("MultiEdit", {"file_path": "f", "edits": [{"old_string": old, "new_string": new}] * 60})
+    compared = [edit for edit in found if any(mark == " " for mark, _ in edit.lines[1:-1])]
+    assert (len(found), len(compared)) == (50, 1)
+    assert {(edit.path, bool(edit.added), bool(edit.removed)) for edit in found} == {("f", True, True)}
+
+
 EDITS = {
     "claude edit": ("Edit", {"file_path": "a.py", "old_string": "x\ny", "new_string": "x\nz"}, None),
     "claude several": ("MultiEdit", {"file_path": "a.py", "edits": [{"old_string": "y", "new_string": "z"}]}, None),

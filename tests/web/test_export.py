@@ -1,5 +1,6 @@
 """The whole result of a search as a file, and the SQL that finds the same."""
 
+import asyncio
 import csv
 import io
 import json
@@ -52,11 +53,11 @@ async def test_an_export_holds_all_that_the_search_finds(
 
 
 async def test_a_cell_that_begins_like_a_formula_is_quoted(site: Any, record: Any, noon_us: int) -> None:
-    names = ["=1+1", " +cmd|x", "@SUM(1)", "-2", "plain", 'a "b", c\nd']
+    names = ["=1+1", " +cmd|x", "@SUM(1)", "-2", "＝1", "plain", 'a "b", c\nd']
     for n, name in enumerate(names):
         record(noon_us + n, tool_name=name)
     found = [row["tool_name"] for row in await rows_of(site, "csv", "range=7d")]
-    assert found == ["'=1+1", "' +cmd|x", "'@SUM(1)", "'-2", "plain", 'a "b", c\nd']
+    assert found == ["'=1+1", "' +cmd|x", "'@SUM(1)", "'-2", "'＝1", "plain", 'a "b", c\nd']
     assert [row["tool_name"] for row in await rows_of(site, "json", "range=7d")] == names
 
 
@@ -92,9 +93,13 @@ async def test_an_export_is_audited_without_what_was_typed(site: Any, record: An
 
 
 async def test_who_sees_one_context_exports_that_alone(open_site: Any, record: Any, noon_us: int) -> None:
-    site = await open_site(allow={"eyelet-view": {"contexts": {"one": {"id": "ann"}}}})
-    record(noon_us, context="two")
-    record(noon_us, context="one")
+    site = await open_site(contexts={"one": {"allow": {"id": "ann"}}})
+    record(noon_us, context="two", tool_name="Secret")
+    record(noon_us, context="one", tool_name="Mine")
+    for query in ("range=all", "range=all&-context=one", "range=all&context=two", "range=all&q=context:two"):
+        for kind in ("csv", "json", "jsonl"):
+            told = (await site.get(f"/-/eyelet/export.{kind}?{query}", actor={"id": "ann"})).text
+            assert "Secret" not in told and ("Mine" in told) == (query == "range=all"), (kind, query)
     for path in ("/-/eyelet/export.csv", "/-/eyelet/export.json", "/-/eyelet/sql", "/-/eyelet/sql.json"):
         assert (await site.get(path, actor=None)).status_code == 403
         assert (await site.get(path, actor={"id": "bob"})).status_code == 403
@@ -106,6 +111,68 @@ async def test_what_cannot_be_asked_is_said_before_the_file_begins(site: Any) ->
         assert answer.status_code == 400 and "content-disposition" not in answer.headers
     assert (await site.get("/-/eyelet/export.xml")).status_code == 404
     assert (await site.get("/-/eyelet/export.csv", method="HEAD")).text == ""
+
+
+class Stuck:
+    """A reader who takes the beginning of an answer and then nothing, and does not go away."""
+
+    def __init__(self, takes: int) -> None:
+        self.takes, self.said = takes, list[dict[str, Any]]()
+
+    async def receive(self) -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError("it stays")
+
+    async def send(self, message: dict[str, Any]) -> None:
+        if len(self.said) == self.takes:
+            await asyncio.Event().wait()
+        self.said.append(message)
+
+
+@pytest.mark.parametrize("takes", [1, 2, 3])
+async def test_who_takes_nothing_for_long_gives_the_place_back(
+    takes: int, site: Any, record: Any, root: str, noon_us: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There are two for everybody."""
+    monkeypatch.setattr(export, "SEND_S", 0.05)
+    record(noon_us)
+    cookie = "ds_actor=" + site.datasette.sign({"a": {"id": "root"}}, "actor")
+    path = "/-/eyelet/export.json"
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "path": path,
+        "raw_path": path.encode(), "query_string": b"range=all", "headers": [(b"cookie", cookie.encode())],
+        "client": ("127.0.0.1", 1), "server": ("localhost", 80),
+    }  # fmt: skip
+    reader = Stuck(takes)
+    await asyncio.wait_for(site.datasette.app()(scope, reader.receive, reader.send), 20)
+    assert len(reader.said) == takes and reader.said[-1].get("more_body", True), "it has no end"
+    assert site.datasette._eyelet_api_taken["export"] == 0
+    assert audit.lines(root)[0].action == "export.end"
+
+
+def test_a_piece_of_an_export_is_bounded_by_its_size_too() -> None:
+    class Long:
+        kind, content_type = "long", "text/plain"
+
+        def begin(self) -> bytes:
+            return b""
+
+        def row(self, row: Any) -> bytes:
+            return b"x" * 400_000
+
+        def end(self, said: Any) -> bytes:
+            return b""
+
+    rows = iter([{"context_name": "c"}] * 4)
+    pieces = [export._piece(rows, Long(), "/") for _ in range(2)]
+    assert [(len(piece), last) for piece, last in pieces] == [(1_200_000, False), (400_000, True)]
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "jsonl"])
+async def test_a_file_is_nothing_that_a_page_may_run(kind: str, site: Any) -> None:
+    headers = (await site.get(f"/-/eyelet/export.{kind}?range=all")).headers
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'; sandbox"
+    assert headers["x-content-type-options"] == "nosniff" and headers["content-disposition"].startswith("attachment")
 
 
 async def test_too_many_exports_at_once_are_told_to_wait(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,17 @@ async def test_an_attack_in_the_address_does_no_harm(site: Any, name: str, param
     harmless(answer.text)
 
 
+@pytest.mark.parametrize("name", ["script", "bidi"])
+@pytest.mark.parametrize("page", ["sessions", "sources"])
+async def test_a_range_in_the_address_that_is_none_does_no_harm(site: Any, name: str, page: str) -> None:
+    """The bar of ranges repeats it."""
+    from urllib.parse import urlencode
+
+    answer = await site.get(f"/-/eyelet/{page}?{urlencode({'range': ATTACKS[name]})}")
+    assert answer.status_code in (200, 400)
+    harmless(answer.text)
+
+
 async def test_a_list_of_endless_lines_stays_a_page(site: Any, record: Any, now_us: int) -> None:
     record(*range(now_us - 20, now_us), data=json.dumps({"prompt": "x" * 1_000_000}), src="s" * 160)
     answer = await site.get("/-/eyelet?range=all")
