@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from datasette_eyelet import eyelet_counts
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import connect, copier, layout, maintenance, sealing, session, tail, text_blooms
 from eyelet_ingest.store.select import Filter
@@ -20,8 +19,8 @@ DAY = layout.PartitionKey("default", 2026, 79)
 @pytest.fixture
 def linked(store: Store, tmp_path: Path) -> Path:
     """A recorded day that was moved away; where it is."""
-    event = Event(time_us=DAY.bounds_us[0], uid=b"%16d" % 1, hook_type="Note", session_id="s", data='{"prompt": "push"}')
-    store.append([event])
+    said = '{"prompt": "push"}'
+    store.append([Event(time_us=DAY.bounds_us[0], uid=b"%16d" % 1, hook_type="Note", session_id="s", data=said)])
     store.release(DAY)
     away = tmp_path / "away.sqlite"
     path = layout.db_path(store.root, DAY)
@@ -66,7 +65,7 @@ def test_a_backup_holds_what_its_wal_does(writing: Any, store: Store, tmp_path: 
 
 
 def test_whoever_looks_for_changes_sees_them(writing: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (session, copier, eyelet_counts):
+    for module in (session, copier):
         monkeypatch.setattr(module, "SETTLED_NS", -(10**18))
     path = layout.db_path(store.root, DAY)
     looks = [
@@ -75,7 +74,6 @@ def test_whoever_looks_for_changes_sees_them(writing: Any, store: Store, monkeyp
         lambda: maintenance.state_of(path),
         lambda: copier.state_of(path),
         lambda: session.signature(store.roots),
-        lambda: eyelet_counts._state(path),
         lambda: sealing.is_settled(store.root, DAY),
     ]
     before = [look() for look in looks]
