@@ -15,6 +15,7 @@ from datasette_eyelet import compat
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.connect import driver
+from eyelet_ingest.store.layout import side_path
 from eyelet_ingest.store.select import Filter
 
 COUNT_MS = 200  # for how many rows there are: who reads a table does not wait longer to hear it
@@ -214,7 +215,7 @@ def _state(path: str) -> State:
     try:
         there = os.stat(path)
         try:
-            wal = os.stat(path + "-wal")
+            wal = os.stat(side_path(path, "-wal"))
         except FileNotFoundError:
             wal = None
     except OSError:

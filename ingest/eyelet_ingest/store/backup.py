@@ -266,20 +266,25 @@ def seal_of(target: str, key: PartitionKey, known: Manifest) -> str | None:
 def _copied(root: str, key: PartitionKey, copy: str, copier: Copier) -> tuple[str, int]:
     """The day in one snapshot at `copy`: its hash and size."""
     path = layout.db_path(root, key)
-    if not size_of(path + "-wal") and not os.path.exists(path + "-journal"):
+    if _stands_alone(path):
         with suppress(PartitionError):  # others keep it, or the root may not be written
             deadline_ns = time.monotonic_ns() + LOCK_MS * 1_000_000
             with FileLock(layout.lock_path(root, key), deadline_ns, make=False), transfer.reading(path) as conn:
                 conn.execute("begin")
                 conn.execute("select count(*) from sqlite_master").fetchone()  # from here on nobody checkpoints
                 before = stat_of(path)
-                if not size_of(path + "-wal") and not os.path.exists(path + "-journal"):
+                if _stands_alone(path):
                     done = copier.copy(path, copy)
                     if stat_of(path) == before:
                         return done
     with transfer.reading(path) as conn:
         _pages(conn, copy)
     return sha256_of(copy), size_of(copy)
+
+
+def _stands_alone(path: str) -> bool:
+    """Whether the file is all there is of a day: nothing in a WAL, nothing to be taken back."""
+    return not size_of(layout.side_path(path, "-wal")) and not os.path.exists(layout.side_path(path, "-journal"))
 
 
 def _pages(conn: Any, copy: str) -> None:

@@ -73,6 +73,6 @@ def _checkpoint(root: str, key: PartitionKey, mode: str) -> Checkpointed:
 def _wal_bytes(path: str) -> int:
     """The size of the WAL beside a database; 0 where there is none, or no database."""
     try:
-        return os.path.getsize(path + "-wal") if os.path.isfile(path) else 0
+        return os.path.getsize(layout.side_path(path, "-wal")) if os.path.isfile(path) else 0
     except OSError:
         return 0

@@ -19,7 +19,7 @@ from eyelet_ingest import place
 from eyelet_ingest.errors import PartitionBusy, PartitionUnreadable, RootError
 from eyelet_ingest.store import roles
 from eyelet_ingest.store.identity import MAKE_AGAIN, make_private_dir
-from eyelet_ingest.store.layout import MEMORY
+from eyelet_ingest.store.layout import MEMORY, side_path
 from eyelet_ingest.system import os
 
 try:
@@ -506,7 +506,7 @@ def bound_wal(conn: "Any", path: str, sqlite_version: str) -> None:
     if may_checkpoint(sqlite_version):
         return
     try:
-        if os.path.getsize(path + "-wal") > WAL_LIMIT_BYTES:
+        if os.path.getsize(side_path(path, "-wal")) > WAL_LIMIT_BYTES:
             checkpoint(conn, "passive", sqlite_version)  # PASSIVE: never waits for the reader
     except (OSError, conn.Error):
         pass  # the rows are committed; the next writer tries again
@@ -548,7 +548,8 @@ def _uri(path: str) -> str:
 
 def _is_settled(path: str) -> bool:
     """Whether the file alone is all there is: `immutable` misses what is in a WAL, or has to be taken back."""
-    return os.path.isfile(path) and not os.path.exists(path + "-wal") and not os.path.exists(path + "-journal")
+    sides = (side_path(path, "-wal"), side_path(path, "-journal"))
+    return os.path.isfile(path) and not any(map(os.path.exists, sides))
 
 
 def replacing() -> object:

@@ -12,6 +12,8 @@ from contextlib import suppress
 from errno import EINVAL
 from typing import BinaryIO
 
+from eyelet_ingest.store import layout
+
 SETTLED_NS = 2_000_000_000  # what changed this recently may change again in the same tick of the file system's clock
 
 _COPIER = """
@@ -131,7 +133,7 @@ def state_of(path: str) -> list[int]:
     """What changes when the database at `path` is written; [] where that cannot be told, as it has just been."""
     state: list[int] = []
     for side in ("", "-wal", "-journal"):
-        if there := stat_of(path + side):
+        if there := stat_of(layout.side_path(path, side) if side else path):
             if time.time_ns() - there[-1] < SETTLED_NS:
                 return []
             state += there if side == "" or there[2] else ()

@@ -58,8 +58,9 @@ def is_erased(path: str) -> bool:
     """Whether nothing is left beside the file that could hold what it held before: a reader may need its WAL."""
     if path.startswith(MEMORY):
         return True
+    sides = [layout.side_path(path, side) for side in ("-wal", "-journal")]
     with suppress(OSError):
-        return not any(os.path.getsize(path + side) for side in ("-wal", "-journal") if os.path.exists(path + side))
+        return not any(os.path.getsize(one) for one in sides if os.path.exists(one))
     return False
 
 

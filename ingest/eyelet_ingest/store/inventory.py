@@ -74,7 +74,7 @@ def _day(root: str, key: PartitionKey) -> Day | None:
     day = Day(key, archive_bytes=_size(archives.path_of(root, key)))
     if not connect.is_there(path):
         return replace(day, only_archived=True) if day.archive_bytes else None
-    day = replace(day, bytes=_size(path), wal_bytes=_size(path + "-wal"))
+    day = replace(day, bytes=_size(path), wal_bytes=_size(layout.side_path(path, "-wal")))
     try:
         known = None if root.startswith(layout.MEMORY) else manifest.read(root, key)
         if known is not None:

@@ -104,6 +104,12 @@ def db_path(root: str, key: PartitionKey) -> str:
     return os.path.join(partition_dir(root, key), "logs.sqlite")
 
 
+def side_path(path: str, side: str) -> str:
+    """What SQLite keeps beside the database at `path`: `side` is "-wal", "-shm" or "-journal". Where the path is a link
+    that is beside the file it leads to (since SQLite 3.10: https://www.sqlite.org/howtocorrupt.html)."""
+    return (os.path.realpath(path) if os.path.islink(path) else path) + side
+
+
 def archive_dir(root: str) -> str:
     return os.path.join(root, "archive")
 

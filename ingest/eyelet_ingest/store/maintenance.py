@@ -239,7 +239,7 @@ def state_of(path: str) -> tuple[int, ...]:
     state: list[int] = []
     for side in ("", "-wal"):
         try:
-            there = os.stat(path + side)
+            there = os.stat(layout.side_path(path, side) if side else path)
         except OSError:
             continue
         state += (there.st_ino, there.st_size, there.st_mtime_ns) if side == "" or there.st_size else ()

@@ -131,7 +131,8 @@ def is_settled(root: str, key: PartitionKey) -> bool:
     """Whether all of the day stands in its file: nothing in a WAL, nothing to be taken back."""
     path = layout.db_path(root, key)
     try:
-        return not os.path.exists(path + "-journal") and os.path.getsize(path + "-wal") == 0
+        has_journal = os.path.exists(layout.side_path(path, "-journal"))
+        return not has_journal and os.path.getsize(layout.side_path(path, "-wal")) == 0
     except FileNotFoundError:
         return True
 
@@ -181,7 +182,8 @@ def is_due(root: str, key: PartitionKey, after: int | None, now_us: int) -> bool
     """
     path = layout.db_path(root, key)
     try:
-        written_us = max(os.stat(one).st_mtime_ns for one in (path, path + "-wal") if os.path.exists(one)) // 1_000
+        files = (path, layout.side_path(path, "-wal"))
+        written_us = max(os.stat(one).st_mtime_ns for one in files if os.path.exists(one)) // 1_000
         sealed_us = os.stat(manifest.path_of(root, key)).st_mtime_ns // 1_000
     except FileNotFoundError:
         if after is None or not connect.is_there(path):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.store.answers import Partitions, Row
 from eyelet_ingest.store.catalog import Part
-from eyelet_ingest.store.layout import MEMORY
+from eyelet_ingest.store.layout import MEMORY, side_path
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.search import Search
 from eyelet_ingest.store.select import Filter
@@ -150,7 +150,7 @@ def signature(roots: Roots) -> tuple[object, ...] | None:
     for part in parts:
         if part.path.startswith(MEMORY):
             return None
-        for path in (part.path, f"{part.path}-wal"):
+        for path in (part.path, side_path(part.path, "-wal")):
             try:
                 status = os.stat(path)
             except OSError:

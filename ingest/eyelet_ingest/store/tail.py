@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from eyelet_ingest.store import select
+from eyelet_ingest.store import layout, select
 from eyelet_ingest.store.answers import Row, Unreadable
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.fanout import Lent
@@ -118,7 +118,7 @@ def is_settled(look: Looks) -> bool:
 def look_at(path: str) -> Looks:
     """What changes with every commit to a day: time, size and number of its files, as far as they are there."""
     found = []
-    for name in (path, path + "-wal"):
+    for name in (path, layout.side_path(path, "-wal")):
         try:
             there = os.stat(name)
         except OSError:

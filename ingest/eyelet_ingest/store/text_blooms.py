@@ -266,7 +266,8 @@ def state_of(path: str) -> State | None:
     written there is seen later than the file's time says, after an fsync."""
     try:
         there = os.stat(path)
-        if os.access(path + "-wal", os.F_OK) and os.stat(path + "-wal").st_size:
+        wal = layout.side_path(path, "-wal")
+        if os.access(wal, os.F_OK) and os.stat(wal).st_size:
             return None
     except (OSError, ValueError):
         return None
