@@ -10,6 +10,7 @@ import pytest
 
 from datasette_eyelet import navigation, responses, routes
 from datasette_eyelet.listed import ago, short
+from datasette_eyelet.pages import now as now_page
 from datasette_eyelet.pages import sessions as sessions_page
 from datasette_eyelet.src_tree import NODES_MOST, tree
 from eyelet_ingest.store.sources import Source
@@ -255,6 +256,17 @@ async def test_now_tells_nothing_of_what_is_long_over(site: Any, record: Any, no
     record(now_us - DAY_US, session_id="s-old")
     page = (await site.get("/-/eyelet/now")).text
     assert "Nothing goes on" in said(page) and "s-old" not in page
+
+
+@pytest.mark.parametrize("name, none", [("now", "Nothing goes on"), ("sessions", "No sessions")])
+async def test_what_was_not_asked_in_time_is_not_called_nothing(
+    site: Any, record: Any, now_us: int, monkeypatch: pytest.MonkeyPatch, name: str, none: str
+) -> None:
+    record(now_us, session_id="s-1")
+    module = {"now": now_page, "sessions": sessions_page}[name]
+    monkeypatch.setattr(module, "DEADLINE_MS", 0)
+    text = said((await site.get(f"/-/eyelet/{name}")).text)
+    assert "The time ran out No session was found by then" in text and none not in text
 
 
 # Overview
