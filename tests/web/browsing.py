@@ -210,6 +210,13 @@ def follow(page: Any, link: Any) -> None:
         link.click()
 
 
+def shows(found: Any, count: int) -> None:
+    """That there are so many of these, as soon as the page that a click led to is whole."""
+    from playwright.sync_api import expect
+
+    expect(found).to_have_count(count, timeout=30_000)
+
+
 def asked(page: Any) -> dict[str, list[str]]:
     """The parameters of the page's address."""
     return parse_qs(urlsplit(page.url).query, keep_blank_values=True)
