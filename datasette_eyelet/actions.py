@@ -58,7 +58,7 @@ def of_row(datasette: Any, database: str, table: str, row: Any) -> Actions:
     ]
     session = row["session_id"] if "session_id" in row.keys() else None  # noqa: SIM118  sqlite3.Row
     url = links.session(session) if isinstance(session, str) else ""
-    return [*found, _action(url, "Search its session", "All its events, of any day")] if url else found
+    return [*found, _action(url, "Its session", "All of it, of any day, as a story")] if url else found
 
 
 def _action(url: str, label: str, description: str) -> dict[str, str]:

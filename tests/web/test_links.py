@@ -312,8 +312,9 @@ async def test_a_row_page_of_1_0_has_the_ways_back_in_its_menu(site: Any, record
     menu = links_of((await site.get(f"{DAY}/hooks/{NOON_US}")).text)
     assert menu["This event in Eyelet"] == f"/-/eyelet/event/default/{NOON_US}"
     assert await found_by(site, menu["Search around it"]) == [NOON_US + 1, NOON_US]
-    assert await found_by(site, menu["Search its session"]) == [NOON_US]
-    assert "Search its session" not in links_of((await site.get(f"{DAY}/hooks/{NOON_US + 1}")).text)
+    assert menu["Its session"] == "/-/eyelet/session/s-1"
+    assert "s-1" in (await site.get(menu["Its session"])).text
+    assert "Its session" not in links_of((await site.get(f"{DAY}/hooks/{NOON_US + 1}")).text)
 
 
 async def test_a_filter_the_search_has_not_is_named_in_the_menu(site: Any, record: Any) -> None:
