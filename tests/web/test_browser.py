@@ -221,7 +221,7 @@ def test_src_and_zone_are_readable_to_their_end(visit: Visit, tmp_path: Path) ->
 
 def test_what_is_said_of_no_match_is_as_wide_as_the_page(visit: Visit, tmp_path: Path) -> None:
     page = visit()
-    page.goto(page.url.partition("?")[0] + "?range=7d&tool=Nope")
+    page.goto(page.url.partition("?")[0] + "?range=7d&tool=Nope&facets=0")
     page.screenshot(path=tmp_path / "no-match.png")
     widths = [page.locator(name).bounding_box()["width"] for name in (".eyelet-empty", ".eyelet-form")]
     assert widths[0] == widths[1]
