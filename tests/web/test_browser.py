@@ -230,8 +230,8 @@ def test_what_is_said_of_no_match_is_as_wide_as_the_page(visit: Visit, tmp_path:
 def test_the_table_is_a_table_to_those_who_listen(visit: Visit) -> None:
     page = visit()
     table = page.get_by_role("table")
-    shows(table.get_by_role("columnheader"), 7)
-    shows(table.get_by_role("row").nth(3).get_by_role("cell"), 7)
+    shows(table.get_by_role("columnheader"), 6)  # all is of one context, which has no column then
+    shows(table.get_by_role("row").nth(3).get_by_role("cell"), 6)
     for control in page.locator("form.eyelet-form input:not([type=hidden]), form.eyelet-form select").all():
         assert control.evaluate("element => element.labels.length") == 1
 
