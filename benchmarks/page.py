@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from many_days import Server
+from painted import first_paint_ms
 from search import WORDS
 
 from eyelet_ingest.events import Event
@@ -195,36 +196,9 @@ def _asked(server: Server, path: str) -> None:
 
 def measure_browser(server: Server, path: str) -> None:
     """From the answer's first byte to the first paint that has rows."""
-    try:
-        from playwright.sync_api import Error, sync_playwright
-    except ImportError:
-        print("no browser: Playwright is not installed")
-        return
-    name, value = server.headers["cookie"].split("=", 1)
-    url = f"http://127.0.0.1:{server.port}"
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        except Error as missing:
-            print(f"no browser: {str(missing).splitlines()[0]}")
-            return
-        context = browser.new_context()
-        context.add_cookies([{"name": name, "value": value, "url": url}])
-        took: list[float] = []
-        for number in range(6):
-            tab = context.new_page()
-            tab.goto(url + path)
-            tab.wait_for_selector("tr.eyelet-row")
-            tab.wait_for_function("performance.getEntriesByType('paint').length >= 2")
-            painted = tab.evaluate(
-                "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-                " - performance.getEntriesByType('navigation')[0].responseStart"
-            )
-            tab.close()
-            if number:
-                took.append(float(painted))
-        browser.close()
-    print(f"{'first paint after the first byte':44}{statistics.median(took):8.1f}")
+    took_ms = first_paint_ms(server, path, "tr.eyelet-row")
+    if took_ms is not None:
+        print(f"{'first paint after the first byte':44}{took_ms:8.1f}")
 
 
 def main() -> None:

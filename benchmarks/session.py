@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from many_days import Server
+from painted import first_paint_ms
 
 from eyelet_ingest.events import Event
 from eyelet_ingest.store import connect, layout
@@ -146,33 +147,10 @@ def _asked(server: Server, path: str) -> None:
 
 
 def measure_browser(server: Server, path: str) -> None:
-    """From the answer's first byte to the first paint with steps, and until scrolling brought the next part."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        print("no browser: Playwright is not installed")
-        return
-    name, value = server.headers["cookie"].split("=", 1)
-    url = f"http://127.0.0.1:{server.port}"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        context = browser.new_context()
-        context.add_cookies([{"name": name, "value": value, "url": url}])
-        took: list[float] = []
-        for number in range(6):
-            tab = context.new_page()
-            tab.goto(url + path)
-            tab.wait_for_selector("li.eyelet-step")
-            tab.wait_for_function("performance.getEntriesByType('paint').length >= 2")
-            painted = tab.evaluate(
-                "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-                " - performance.getEntriesByType('navigation')[0].responseStart"
-            )
-            tab.close()
-            if number:
-                took.append(float(painted))
-        browser.close()
-    print(f"{'first paint after the first byte':48}{statistics.median(took):8.1f}")
+    """From the answer's first byte to the first paint with steps."""
+    took_ms = first_paint_ms(server, path, "li.eyelet-step")
+    if took_ms is not None:
+        print(f"{'first paint after the first byte':48}{took_ms:8.1f}")
 
 
 def main() -> None:

@@ -102,10 +102,9 @@ async def _context(asked: Asked, over: Scope | None) -> dict[str, object]:
             await beside
             beside = asyncio.create_task(_beside(asked, found.query))
         chart, facets, missed = await beside
-    except BaseException:
+    finally:  # it is done, but where the rows were not: what else went wrong is the same then
         beside.cancel()
-        await asyncio.gather(beside, return_exceptions=True)  # what else went wrong is the same
-        raise
+        await asyncio.gather(beside, return_exceptions=True)
     looks = _looks(asked.look, asked.links)
     live_url = ""
     if asked.look.live and position:
