@@ -246,6 +246,8 @@ def reading(args: Any, over: PartitionKey | Scope) -> Reading:
             pairs[name] = values
         else:
             left_out[column] = None
+    if over.context is not None and over.context not in (pairs.pop("context", None) or (over.context,)):
+        left_out["context_name"] = None  # both, of which a search would make either
     choosing = _CHOOSING[:-1] if is_said else _CHOOSING
     left_out |= {name: None for name in choosing for given in args if given == name or given.startswith(f"{name}_")}
     several = tuple((name, value) for name, values in pairs.items() for value in values)

@@ -305,3 +305,14 @@ def test_every_event_of_real_recordings_has_its_place(tmp_path: Path, real: Path
             assert sorted(one.status for one in calls) == sorted(
                 step.status for step in found.steps if step.kind == "call"
             )
+
+
+def test_an_event_that_only_notes_a_call_is_counted_as_saying_nothing(store: Store, make_event: Make) -> None:
+    """Of a call whose question and answer nobody recorded; beside it a whole one with a note of its own."""
+    for use_id, at_us in (("lost", NOON_US), ("whole", NOON_US + SECOND_US)):
+        named = {"tool_name": "Bash", "tool_use_id": use_id, "status": "ok", "origin": "transcript"}
+        store.append([hook(at_us, "progress", make_event, **named, data={"type": "progress"})])
+    store.append(call(NOON_US + SECOND_US + 1, "whole", make_event))
+    found = store.session("s")
+    assert [step.tool_use_id for step in found.steps] == ["whole"]
+    assert (found.totals.events, found.totals.quiet) == (6, 1)

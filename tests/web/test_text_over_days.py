@@ -223,3 +223,14 @@ async def test_nobodys_sql_learns_where_the_root_is(site: Any, root: str, record
         assert len(rows) >= count and root not in repr(rows), sql
     with pytest.raises(connect.driver().OperationalError, match="already"):
         await database.execute("select eyelet_root('/etc')")
+
+
+@pytest.mark.parametrize(
+    ("asked", "left_out"),
+    [("context_name__exact=other", ("context_name",)), ("context_name__exact=one", ()), ("tool_name__exact=Bash", ())],
+)
+def test_the_way_back_from_one_contexts_table_asks_for_no_other_context(asked: str, left_out: tuple[str, ...]) -> None:
+    """A search takes several contexts for alternatives; the table, which is of one, has both conditions."""
+    found = day_table.reading(MultiParams(parse_qs(asked)), Scope("one"))
+    assert [value for name, value in found.pairs if name == "context"] == ["one"]
+    assert found.left_out == left_out

@@ -93,6 +93,7 @@ class _Call:
     files: tuple[str, ...] = ()
     child: str = ""
     is_asked: bool = False  # a question of it was met
+    unsaid: int = 0  # rows of it that say nothing besides
 
 
 class Story:
@@ -120,8 +121,12 @@ class Story:
             self.events += 1
             self._name(part, one)
             is_call = self._take_call(part, told)
-            if not self._take_said(part, told) and not is_call:
+            if self._take_said(part, told):
+                continue
+            if not is_call:
                 self.quiet += 1
+            elif call := self._calls.get((text(one.session_id), text(one.call))):
+                call.unsaid += 1
         for one in several:
             self._call((text(one.session_id), text(one.call)), part, one)
 
@@ -132,6 +137,7 @@ class Story:
             for call in pairs.in_order(events):
                 self._take_pair(call)
         self.steps += [_step_of(key, call, self.now_us) for key, call in self._calls.items() if _is_whole(call)]
+        self.quiet += sum(call.unsaid for call in self._calls.values() if not _is_whole(call))
         self.steps.sort(key=lambda step: step.position)
         self._number()
         self._adopt()
