@@ -111,6 +111,7 @@ def kill(root: str, seed: int, rounds: int) -> None:
         status, _ = child.end(kill=True)
         assert status in (0, -signal.SIGKILL), status
         stopped += status != 0
+        lives_s[act] *= 1.1 if status else 0.8  # so that kills go on to hit a living one
         takes_all = act in (delete_day, retire_day)
         going, staying = counts(where)
         assert going in (0, whole), (act.__name__, going, staying)

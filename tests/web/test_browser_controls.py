@@ -227,7 +227,6 @@ def test_every_event_or_each_call_once(visit: Visit) -> None:
     follow(page, page.get_by_role("link", name="show every event"))
     holds(page, {"range": ["7d"], "context": ["work"], "rows": ["events"]}, 2 * CALLS + 1)
     page.go_back()
-    page.go_back()
     assert rows(page) == ENTRIES
 
 

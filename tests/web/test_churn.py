@@ -297,6 +297,16 @@ def of_its_first_row(slot: Slot, before: State, still: Still, status: int, text:
     return "" if shown == {now.generations[0]} else f"shows {shown}, is {now.generations[0]}"
 
 
+def of_its_event(slot: Slot, before: State, still: Still, status: int, text: str) -> str:
+    """The page names the events before and after it too, of its day and of others; `stale` looks at all of them."""
+    problem = of_a_day(slot, before, still, status, text)
+    now = still[slot.number]
+    if problem or now is None or not now.settled or now.broken or not now.generations:
+        return problem
+    shown = {generation for number, generation in marks_in(text) if number == slot.number}
+    return "" if now.generations[0] in shown <= set(now.generations) else f"shows {shown}, is {now.generations[0]}"
+
+
 def of_its_tables(slot: Slot, before: State, still: Still, status: int, text: str) -> str:
     problem = of_a_day(slot, before, still, status, text)
     now = still[slot.number]
@@ -334,7 +344,7 @@ LAWS: list[tuple[str, Callable[[Slot, State, Still, int, str], str]]] = [
     ("/-/eyelet/days", of_the_server),
     (f"/-/eyelet?{RANGE}", of_all_days),
     (f"/-/eyelet.json?{RANGE}", of_all_days),
-    ("/-/eyelet/event/{context}/{id}", of_its_first_row),
+    ("/-/eyelet/event/{context}/{id}", of_its_event),
     ("/-/eyelet/event/{context}/{id}.json", of_its_first_row),
     ("/{day}", of_a_day),
     ("/{day}.json", of_its_tables),

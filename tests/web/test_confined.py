@@ -10,7 +10,7 @@ import gzip
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -32,9 +32,10 @@ IS_1_0 = hasattr(Datasette, "allowed")
 # What differs from one answer to the next
 _PASSING = re.compile(
     r'"(query_ms|elapsed_ms)": ?[0-9.]+|[0-9.]+ ?ms\b|name="csrftoken" value="[^"]*"|ds_csrftoken=[^;]*|in [0-9.]+m?s'
+    r"|\b(from|to)=\d{4}-\d\d-\d\dT[0-9.]+(%3A[0-9.]+)*Z"
 )
 
-Ask = Callable[..., Any]
+LISTENED_S = 0.3
 
 
 class Other:
@@ -89,15 +90,19 @@ async def ask(datasette: Any, path: str, actor: dict[str, str] | None, body: str
     said: list[Any] = []
 
     heard: list[None] = []
+    left = asyncio.Event()
 
     async def receive() -> dict[str, Any]:
         if heard:  # as a server: nothing more comes until the client leaves
-            await asyncio.Event().wait()
+            await left.wait()
+            return {"type": "http.disconnect"}
         heard.append(None)
         return {"type": "http.request", "body": body.encode(), "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
         said.append(message)
+        if (b"content-type", b"text/event-stream") in [(name.lower(), kind[:17]) for name, kind in said[0]["headers"]]:
+            asyncio.get_running_loop().call_later(LISTENED_S, left.set)  # a stream ends when its reader leaves
 
     await datasette.app()(scope, receive, send)
     head = b"\n".join(b": ".join(header) for header in said[0]["headers"])
@@ -120,6 +125,9 @@ def addresses(datasette: Any, other: Other) -> list[str]:
         "path": [f"{other.day}.css"],
         "rest": [f"/{other.day}", other.day],
         "below": ["", "/nowhere", f"/{CONTEXT}"],
+        "kind": ["csv", "json", "jsonl"],
+        "session": [SESSION, "shared"],
+        "which": ["", "/session"],
     }
     found: dict[str, None] = {}
     for pattern, _ in datasette._routes():

@@ -68,7 +68,8 @@ async def by_json(site: Any, **query: str) -> int:
 
 
 async def by_page(site: Any, **query: str) -> int:
-    count, url = 0, f"/-/eyelet?{urlencode({'range': 'all', **query, '_size': '1000'})}"
+    """Of every event: without `rows=events` a call is one row, which has two."""
+    count, url = 0, f"/-/eyelet?{urlencode({'range': 'all', 'rows': 'events', **query, '_size': '1000'})}"
     while True:
         html = (await site.get(url)).text
         count += len(re.findall(r'<tr[^>]* class="eyelet-row', html))
