@@ -16,9 +16,10 @@ from markupsafe import Markup
 
 from datasette_eyelet import compat, eyelet_counts, instance, queries, text_function
 from datasette_eyelet.eyelet_connections import Connections
+from datasette_eyelet.refused import Refused
 from datasette_eyelet.scope import ALL, Scope
 from eyelet_ingest.errors import EyeletError, PartitionUnreadable
-from eyelet_ingest.store import all_days
+from eyelet_ingest.store import all_days, mistakes
 from eyelet_ingest.store.across import PARTITIONS, Across
 from eyelet_ingest.store.catalog import Catalog, Part
 from eyelet_ingest.store.counters import Asked
@@ -71,6 +72,8 @@ class EyeletDatabase(compat.ReadOnlyDatabase):
 
     async def execute(self, sql: str, params: Any = None, **named: Any) -> Any:
         """As the Database's; what Datasette asks of its own accord over all rows is asked so that days can answer."""
+        if all_days.TEXT_INDEX in sql.lower():
+            await self.read(partial(_expect_text_index, sql))
         return await self.counting.run(super().execute, sql, params, named)
 
     async def table_counts(self, limit: int = 10) -> dict[str, int | None]:
@@ -179,6 +182,12 @@ async def register(datasette: Any) -> None:
             "rename the file to have both.",
             err=True,
         )
+
+
+def _expect_text_index(sql: str, conn: Any) -> None:
+    """Refused where the statement asks for a text index that is not over all days."""
+    if reason := mistakes.missing_text_index(conn, sql):
+        raise Refused(f"{reason}: {text_function.NAME}('words') finds words without it")
 
 
 def is_there(datasette: Any) -> bool:

@@ -80,6 +80,20 @@ def test_damage_that_an_index_notices_costs_time_and_no_answer(root: str, conn: 
     assert sorted(conn.execute(FOUND, ("git",)).fetchall()) == sorted(there)
 
 
+def test_another_programs_index_of_the_name_is_not_believed(root: str, conn: Any) -> None:
+    """As `sqlite-utils enable-fts` makes one of whole payloads, where ours was dropped: our marks are still there."""
+    there = conn.execute(FOUND, ("git",)).fetchall()
+    for key in KEYS[:2]:
+        writer = connect.open_writer(layout.db_path(root, key))
+        writer.execute("drop table hooks_fts")
+        writer.execute("create virtual table hooks_fts using fts5 (command, other)")
+        everything = "insert into hooks_fts (rowid, command, other) select id, 'git', 'zebra' from hooks"
+        writer.execute(everything)
+        writer.close()
+    assert sorted(conn.execute(FOUND, ("git",)).fetchall()) == sorted(there)
+    assert conn.execute("select * from eyelet_trouble").fetchall() == []
+
+
 def test_a_day_that_cannot_be_read_is_listed_and_the_others_answer(root: str, conn: Any) -> None:
     whole = conn.execute(FOUND, ("git",)).fetchall()
     path = layout.db_path(root, KEYS[-1])

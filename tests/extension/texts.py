@@ -7,8 +7,9 @@ from eyelet_ingest.store import connect, layout, schema
 TEXT = "select id, json_extract(data, ''$.command'') as command, json_extract(data, ''$.other'') as other from hooks"
 KEYS = [layout.PartitionKey(context, 2026, day) for day in (60, 61, 62) for context in ("a", "b")]
 INDEXED = (
+    f"create view hooks_text as {TEXT}".replace("''", "'"),
     """create virtual table hooks_fts using fts5 (
-        command, other, content='', tokenize="unicode61 remove_diacritics 2"
+        command, other, content='hooks_text', content_rowid='id', tokenize="unicode61 remove_diacritics 2"
     )""",
     "create table eyelet_text_gone (id integer primary key)",
     "create trigger eyelet_text_put before insert on hooks when 0 begin select 1; end",

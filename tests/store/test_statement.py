@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyelet_ingest.errors import BadInput, EyeletError
+from eyelet_ingest.events import Event
 from eyelet_ingest.store import mistakes
 from eyelet_ingest.store.across import Across
+from eyelet_ingest.store.layout import DAY_US, key_for
 from eyelet_ingest.store.statement import Statement, distinct
 from eyelet_ingest.store.store import Store
 
@@ -122,3 +125,18 @@ def test_names_become_distinct_and_the_first_of_each_stays(names: list[str]) -> 
     made = distinct(names)
     assert len(made) == len(set(made)) == len(names)
     assert all(made[names.index(name)] == name or name in made for name in names)
+
+
+@pytest.mark.parametrize("asked", ["hooks_fts where hooks_fts match 'x'", "\"Hooks_FTS\" where command match 'x'"])
+def test_the_index_of_one_attached_day_is_not_taken_for_that_of_all(tmp_path: Path, asked: str) -> None:
+    with Store(str(tmp_path / "root")) as store:
+        store.append([Event(time_us=DAY_US, uid=b"u" * 16, hook_type="Stop", data="{}")])
+        store.text_build(key_for("default", DAY_US))
+        across = Across(store.roots, may_extend=False)
+        try:
+            with pytest.raises(BadInput, match=r"(?i)hooks_fts at character 19 is there with the extension in C only"):
+                Statement(across.conn, f"select rowid from {asked}", {})
+            told = Statement(across.conn, "select 'hooks_fts' as x from hooks -- hooks_fts", {})
+            assert list(told.rows()) == [("hooks_fts",)], "a text or a comment that names it asks nothing of it"
+        finally:
+            across.close()

@@ -220,6 +220,19 @@ async def test_without_the_extension_the_newest_days_are_there_and_the_page_says
     assert len((await site.json("/eyelet/partitions.json?_size=max"))["rows"]) == 13
 
 
+async def test_the_text_index_of_one_attached_day_is_not_taken_for_that_of_all(
+    attached: None, site: Any, record: Any, store: Any, noon_us: int
+) -> None:
+    record(noon_us, noon_us - DAY_US, data=json.dumps({"prompt": "zebra"}))
+    store.text_build(key_for("default", noon_us))
+    path = "/eyelet/-/query.json?sql=" if hasattr(site.datasette, "allowed") else "/eyelet.json?sql="
+    refused = await site.get(path + quote("select rowid from hooks_fts where hooks_fts match 'zebra'"))
+    assert refused.status_code == 400
+    assert "hooks_fts at character 19 is there with the extension in C only" in refused.json()["error"]
+    found = await site.get(path + quote("select json_array_length(eyelet_text('zebra'))") + "&_shape=arrays")
+    assert found.json()["rows"] == [[2]], "what the refusal names instead"
+
+
 async def test_what_a_person_asks_is_asked_as_it_is_written(
     way: str, site: Any, record: Any, noon_us: int, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from eyelet_ingest.errors import BadInput
+from eyelet_ingest.store.all_days import TEXT_INDEX
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))
@@ -62,6 +63,17 @@ def explained(conn: Any, sql: str, reason: str) -> BadInput:
     at = _place(conn, sql, reason)
     where = f" at {_position(sql, at)}" if at is not None else ""
     return BadInput("SQL", reason=reason + where, hint=_advice(conn, reason) or remedy(reason))
+
+
+def missing_text_index(conn: Any, sql: str) -> str:
+    """Why the statement cannot be asked where it asks for the text index and this connection has none over its days;
+    "" where that is not so. SQLite would take the index of a day that is attached for that of all."""
+    if TEXT_INDEX not in sql.lower():
+        return ""
+    asked = [one for one in tokens(sql) if one.kind == "name" and _bare(one.text) == TEXT_INDEX]
+    if not asked or conn.execute("select 1 from main.sqlite_master where name = ?", (TEXT_INDEX,)).fetchone():
+        return ""
+    return f"{TEXT_INDEX} at {_position(sql, asked[0].at)} is there with the extension in C only"
 
 
 def remedy(reason: str) -> str:

@@ -57,6 +57,9 @@ class Statement:
         self._conn, self._sql, self._timeout_s = conn, sql, timeout_s
         self._bound = _Bound(values, lenient)
         self._until_s: float | None = None
+        if reason := mistakes.missing_text_index(conn, sql):
+            hint = "`eyelet query search --text` finds words without it; docs/extension.md says how to build it"
+            raise BadInput("SQL", reason=reason, hint=hint)
         _make_known(conn)
         conn.set_authorizer(_authorizer)
         conn.set_progress_handler(self._is_late, STEPS)
