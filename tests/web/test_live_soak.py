@@ -1,4 +1,5 @@
-"""A stream of events into fifty pages that follow, one of them in a browser: all of it is told, and nothing grows.
+"""A stream of events into fifty pages that follow, one of them in a browser: all of it is told, and nothing grows. And
+into fifty of one browser.
 
 With EYELET_SOAK five minutes at the usual rate of rows; else a few seconds, with so many rows that the page is full.
 """
@@ -28,6 +29,9 @@ WARM_S, STEADY_S = (90, 300) if SOAK else (4, 4)
 ROWS_PER_S = 20 if SOAK else 200
 PAGE_ROWS = 500  # ROWS_MAX of static/live.js
 ALLOWED = 1.1
+STATE = "document.querySelector('.eyelet-live-status').dataset.state"
+PAGES, PAGES_S = (50, 120) if SOAK else (4, 2)
+PAGES_OF_ONE = 5  # a browser has six connections to a server, for all windows of one profile
 
 
 def events(first: int, count: int) -> Iterator[Event]:
@@ -107,6 +111,22 @@ def least(measure: Callable[[], int]) -> int:
     return min(found)
 
 
+def live_pages(browser: Any, port: int, count: int) -> list[Any]:
+    """So many pages that follow all events, of as many profiles as they need to have a stream each."""
+    pages: list[Any] = []
+    name, _, value = cookie("root")["cookie"].partition("=")
+    while len(pages) < count:
+        context = browser.new_context()
+        context.add_cookies([{"name": name, "value": value, "url": f"http://127.0.0.1:{port}"}])
+        for _ in range(min(PAGES_OF_ONE, count - len(pages))):
+            page = context.new_page()
+            page.set_default_timeout(120_000)
+            page.goto(f"http://127.0.0.1:{port}/-/eyelet?live=1&rows=events")
+            page.locator(".eyelet-live-status[data-state=live]").wait_for()
+            pages.append(page)
+    return pages
+
+
 def test_a_stream_of_events_is_told_to_fifty_pages_and_nothing_grows(
     run_datasette: RunDatasette,
     store: Store,
@@ -128,13 +148,7 @@ def test_a_stream_of_events_is_told_to_fifty_pages_and_nothing_grows(
     threads = [threading.Thread(target=read, args=(at,), daemon=True) for at in range(FOLLOWERS)]
     for thread in threads:
         thread.start()
-    context = chromium.new_context()
-    name, _, value = cookie("root")["cookie"].partition("=")
-    context.add_cookies([{"name": name, "value": value, "url": f"http://127.0.0.1:{running.port}"}])
-    page = context.new_page()
-    page.goto(f"http://127.0.0.1:{running.port}/-/eyelet?live=1&rows=events")
-    page.wait_for_function("document.querySelector('.eyelet-live-status')?.dataset.state === 'live'")
-
+    (page,) = live_pages(chromium, running.port, 1)
     number = pour(store, 2, WARM_S)
     server_kb, shown = least(lambda: resident_kb(running.process.pid)), least(lambda: size_of(page))
     number = pour(store, number, STEADY_S)
@@ -148,12 +162,43 @@ def test_a_stream_of_events_is_told_to_fifty_pages_and_nothing_grows(
     (tmp_path / "sizes.txt").write_text(f"server {server_kb} {after_kb}, page {shown} {after_shown}, {number} events\n")
     assert after_kb <= server_kb * ALLOWED
     assert after_shown <= shown * ALLOWED
-    assert page.evaluate("document.querySelector('.eyelet-live-status').dataset.state") == "live"
-    context.close()
+    assert page.evaluate(STATE) == "live"
+    page.context.close()
     for follower in first:
         follower.cut()
     for thread in threads:
         thread.join()
     for follower in first:
         follower.drop()
+    assert "Traceback" not in running.said
+
+
+def test_every_page_of_fifty_in_one_browser_keeps_up_with_a_stream(
+    run_datasette: RunDatasette,
+    store: Store,
+    chromium: Any,  # noqa: F811  the fixture
+    tmp_path: Path,
+) -> None:
+    """Each follows a stream of its own, is there to the end, and shows what came last, as the others do."""
+    store.append(list(events(0, 2)))
+    running = run_datasette(max_live_rows_per_s=ROWS_PER_S)
+    pages = live_pages(chromium, running.port, PAGES)
+    server_kb, began_s = resident_kb(running.process.pid), time.monotonic()
+    number = pour(store, 2, PAGES_S)
+    ended_s = time.monotonic()
+    time.sleep(2)  # the last second's rows are told, so that the next one is told as a row
+    store.append(list(events(number, 1)))
+    for page in pages:
+        page.locator("tr.eyelet-row", has_text=f"make test-{number}").first.wait_for()
+    told_s = time.monotonic() - ended_s - 2
+    assert [page.evaluate(STATE) for page in pages] == ["live"] * PAGES
+    counts = [page.locator("tr.eyelet-row").count() for page in pages]
+    assert all(0 < count <= PAGE_ROWS for count in counts)
+    after_kb, shown_kb = resident_kb(running.process.pid), sum(map(resident_kb, renderers(os.getpid())))
+    (tmp_path / "sizes.txt").write_text(
+        f"{PAGES} pages, {number} events in {ended_s - began_s:.0f} s, all told {told_s:.1f} s later; "
+        f"server {server_kb} {after_kb} KB, pages {shown_kb} KB, rows {min(counts)} to {max(counts)}\n"
+    )
+    for context in {page.context for page in pages}:
+        context.close()
     assert "Traceback" not in running.said
