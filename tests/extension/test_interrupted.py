@@ -12,6 +12,7 @@ import pytest
 from eyelet_ingest.store import connect
 from tests.extension import days
 from tests.extension.compare import answer, difference
+from tests.extension.conftest import end_child
 from tests.extension.selects import Selects, samples_of, seeded
 
 SOAK = bool(os.environ.get("EYELET_SOAK"))
@@ -112,7 +113,7 @@ def test_a_fork_reads_on_with_connections_of_its_own(made: days.Days, loadable: 
             status = 0 if conn.execute(sql).fetchall() == right else 3
         finally:
             os.write(telling, bytes([status]))
-            os._exit(status)
+            end_child(status)
     os.close(telling)
     assert os.read(told, 1) == b"\0"
     os.close(told)

@@ -15,6 +15,7 @@ import pytest
 from eyelet_ingest.errors import PartitionUnreadable
 from eyelet_ingest.store import connect, layout
 from tests.extension import days
+from tests.extension.conftest import end_child
 from tests.extension.test_changing_days import ALL, TROUBLE, key, path_of, without
 
 NOBODY = 65534
@@ -55,12 +56,13 @@ def without_rights(work: Callable[[], Any]) -> Any:
         try:
             if os.geteuid() == 0:
                 os.setgroups([])
-                os.setgid(NOBODY)
-                os.setuid(NOBODY)
+                os.setegid(NOBODY)
+                os.seteuid(NOBODY)
             said = json.dumps(work())
         finally:
             os.write(telling, said.encode())
-            os._exit(0)
+            os.seteuid(os.getuid())
+            end_child(0)
     os.close(telling)
     with open(told, "rb") as answer:
         text = answer.read()
