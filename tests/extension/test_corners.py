@@ -341,7 +341,8 @@ def test_however_few_files_may_be_opened_the_answer_is_whole_or_an_error(made: d
 SECOND = """
 import ctypes, sys
 from eyelet_ingest.store import connect
-assert connect.load_extension(connect.open_memory(), sys.argv[1]) == ""
+first = connect.open_memory()
+assert connect.load_extension(first, sys.argv[1]) == ""
 other = ctypes.CDLL(sys.argv[2])
 conn, said = ctypes.c_void_p(), ctypes.c_char_p()
 other.sqlite3_open(b":memory:", ctypes.byref(conn))
