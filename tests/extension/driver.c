@@ -1,6 +1,6 @@
 /* Runs statements on the virtual table in a process of C, where sanitizers, valgrind and failing allocations can look on.
 **
-**     driver EXTENSION compare|threads|oom N < lines
+**     driver EXTENSION compare|threads|oom|own N < lines
 **
 ** Every line is `virtual SQL` (sets up the connection with the virtual table), `plain SQL` (the one with an ordinary table
 ** of the same rows), or `rows SQL`, `order SQL`, `some SQL`: a question, and how its answers compare (in any order,
@@ -11,7 +11,12 @@
 **     oom       each question again and again, each time with the next allocation of SQLite's failing, once and then from
 **               there on; every N-th allocation. Nothing but "out of memory" may come of it, or the right answer; nothing
 **               may stay allocated; and the connection must answer rightly afterwards.
+**     own       the same, but of those alone that the extension asked for itself, or nearly: that are few enough for all
 */
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <limits.h>
+#include <link.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdint.h>
@@ -34,9 +39,35 @@ static sqlite3_mem_methods real;
 static long fail_at = -1, allocations;
 static int fail_on, failed;
 
+/* While it notes them: which allocations the extension asked for, itself or SQLite for what it had just been asked. */
+#define MOST_OWN 100000
+static long own[MOST_OWN], own_count;
+static int notes_own;
+static uintptr_t loaded_at, loaded_to;
+
+static int is_own(void)
+{
+	void *callers[10];
+	for (int i = backtrace(callers, 10) - 1; i > 1; i--)
+		if ((uintptr_t)callers[i] >= loaded_at && (uintptr_t)callers[i] < loaded_to) return 1;
+	return 0;
+}
+
+/* Of each library of the process: how far the one reaches that begins at `loaded_at`. */
+static int measured(struct dl_phdr_info *library, size_t size, void *none)
+{
+	(void)size, (void)none;
+	for (int i = 0; library->dlpi_addr == loaded_at && i < library->dlpi_phnum; i++) {
+		uintptr_t end = loaded_at + library->dlpi_phdr[i].p_vaddr + library->dlpi_phdr[i].p_memsz;
+		if (library->dlpi_phdr[i].p_type == PT_LOAD && end > loaded_to) loaded_to = end;
+	}
+	return 0;
+}
+
 static int fails(void)
 {
 	allocations++;
+	if (notes_own && own_count < MOST_OWN && is_own()) own[own_count++] = allocations;
 	if (fail_at < 0) return 0;
 	if (fail_at > 0 && --fail_at > 0) return 0;
 	if (failed && !fail_on) return 0;
@@ -205,7 +236,7 @@ static int try_once(const Line *line, const Answer *right, long at, int goes_on)
 	int rc = opened(&db, 'v'), was_open = rc == 0;
 	Answer answer = {.rc = rc};
 	if (was_open) answer = asked(db, line->sql);
-	fail_at = -1;
+	fail_at = -1, notes_own = 0;
 	int met = failed;
 	failed = 0;
 	snprintf(detail, sizeof detail, "allocation %ld%s: %ld rows of %ld, %s", at, goes_on ? " and on" : "", answer.rows,
@@ -227,7 +258,7 @@ static int try_once(const Line *line, const Answer *right, long at, int goes_on)
 	return met;
 }
 
-static void out_of_memory(long step)
+static void out_of_memory(long step, int own_alone)
 {
 	for (int i = 0; i < line_count && wrongs < 20; i++) {
 		if (strchr("vp", lines[i].kind)) continue;
@@ -238,9 +269,16 @@ static void out_of_memory(long step)
 			wrong("no answer at all", lines[i].sql, right.error);
 			continue;
 		}
+		if (own_alone) {
+			own_count = 0;
+			notes_own = 1;
+			try_once(&lines[i], &right, LONG_MAX, 0);
+		}
 		for (int goes_on = 0; goes_on < 2; goes_on++)
-			for (long at = 1 + i % step; wrongs < 20 && try_once(&lines[i], &right, at, goes_on); at += step)
-				;
+			for (long at = 1 + i % step; wrongs < 20; at += step)
+				if (own_alone ? at > own_count || (try_once(&lines[i], &right, own[at - 1], goes_on), 0)
+				              : !try_once(&lines[i], &right, at, goes_on))
+					break;
 	}
 }
 
@@ -264,7 +302,15 @@ int main(int count, char **given)
 	if (count != 4) return 2;
 	extension = given[1];
 	int number = atoi(given[3]);
-	if (!strcmp(given[2], "oom")) {
+	int own_alone = !strcmp(given[2], "own");
+	if (own_alone) {
+		void *library = dlopen(extension, RTLD_NOW), *entry = library ? dlsym(library, "sqlite3_eyelet_init") : NULL;
+		Dl_info one;
+		if (!entry || !dladdr(entry, &one)) return 2;
+		loaded_at = (uintptr_t)one.dli_fbase; /* it stays, so that it does not come to lie elsewhere */
+		dl_iterate_phdr(measured, NULL);
+	}
+	if (own_alone || !strcmp(given[2], "oom")) {
 		sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real);
 		sqlite3_mem_methods failing = real;
 		failing.xMalloc = failing_malloc;
@@ -277,7 +323,7 @@ int main(int count, char **given)
 	read_lines();
 	if (!strcmp(given[2], "compare")) compare();
 	if (!strcmp(given[2], "threads")) threads(number);
-	if (!strcmp(given[2], "oom")) out_of_memory(number);
+	if (own_alone || !strcmp(given[2], "oom")) out_of_memory(number, own_alone);
 	for (int i = 0; i < line_count; i++) free(lines[i].sql);
 	printf("done %ld %ld\n", looked_at, wrongs);
 	return wrongs != 0;

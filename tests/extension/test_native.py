@@ -12,6 +12,7 @@ from tests.extension.selects import Select, Selects, samples_of, seeded
 
 SOAK = bool(os.environ.get("EYELET_SOAK"))
 STEP = int(os.environ.get("EYELET_OOM_STEP", 1 if SOAK else 257))  # of so many allocations one fails
+OWN_STEP = int(os.environ.get("EYELET_OWN_STEP", 1 if SOAK else 199))  # and of those of the extension itself
 # One question of every kind: what is pushed down, merged, counted, sorted outside, and refused.
 CHOSEN = [
     Select("select * from hooks", "rows"),
@@ -156,6 +157,15 @@ def test_where_memory_is_refused_the_answer_is_right_or_out_of_memory(
     """Each allocation of SQLite and of the extension fails, once and from there on; in the short form some of them."""
     for asked in (spoilt, worded):
         looked_at, _ = plainly.run("oom", STEP, asked)
+        assert looked_at > 20
+
+
+def test_where_the_extension_itself_gets_no_memory_it_says_so(
+    plainly: Driver, spoilt: list[str], worded: list[str]
+) -> None:
+    """Those of the allocations that it asked for itself are few enough to try each of them."""
+    for asked in (spoilt, worded):
+        looked_at, _ = plainly.run("own", OWN_STEP, asked)
         assert looked_at > 20
 
 
