@@ -147,7 +147,7 @@ def _asked(server: Server, path: str) -> None:
 
 
 def measure_browser(server: Server, path: str) -> None:
-    """From the answer's first byte to the first paint with steps; beside it a page of Datasette's with next to nothing."""
+    """From the answer's first byte to the first paint with steps; beside it a page with next to nothing."""
     for name, asked, shown in (("", path, "li.eyelet-step"), (" of /-/versions", "/-/versions", "pre")):
         took_ms = first_paint_ms(server, asked, shown)
         if took_ms is not None:
