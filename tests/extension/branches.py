@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
 
 def tested(path: Path, arguments: list[str]) -> int:
     """The tests with this build; what they end with."""
-    env = {**os.environ, "EYELET_TEST_EXTENSION": str(path), "EYELET_OWN_STEP": "1"}
+    env = {"EYELET_OWN_STEP": "3", **os.environ, "EYELET_TEST_EXTENSION": str(path)}
     command = [sys.executable, "-m", "pytest", "-q", str(HERE), *arguments]
     return subprocess.run(command, cwd=REPOSITORY, env=env).returncode
 
