@@ -14,7 +14,7 @@ from datasette_eyelet.answer import Answer
 from datasette_eyelet.chart import Chart
 from datasette_eyelet.form import form
 from datasette_eyelet.instance import Instance
-from datasette_eyelet.links import Links, Pairs
+from datasette_eyelet.links import RANGE_NAMES, Links, Pairs
 from datasette_eyelet.look import Look, look
 from datasette_eyelet.pages import saved
 from datasette_eyelet.query import CONDITIONS, EXCLUDED, BadParameter, Query, is_on, known_pairs, parse
@@ -192,6 +192,7 @@ def _said(asked: Asked, found: Answer[Entries], over: Scope | None) -> dict[str,
         "table_url": day_table.url_over_days(links, found.query.where, over) if over is not None else "",
         "exports": [(f"all as {name}", links.export(kind)) for name, kind in EXPORTS],
         "sql_url": links.sql(),
+        "values_url": links.values(*(spans.beside(found.query.range, asked.now_us).fixed if found.moved else ())),
         "truth": _truth(found.result.partitions, found.result.elapsed_ms),
         "trouble": visible(held.trouble) if asked.sees_all else "",
         "is_demo": DEMO in names or contexts == [DEMO],
@@ -224,6 +225,7 @@ def _refused(store: Store, pairs: Pairs, name: str, links: Links, now_us: int) -
         **form(pairs, errors=is_on(good.get("errors", "")), contexts=store.contexts(), wrong=name),
         "ranges": [(name, links.ranged(("range", name)), name == current) for name in RANGES],
         "now": display_time(now_us, zone("")),
+        "values_url": "" if name in (*RANGE_NAMES, "tz") else links.values(),
         "alternate_url_json": links.json(),
     }
 

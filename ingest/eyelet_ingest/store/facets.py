@@ -34,10 +34,12 @@ FIELDS = (
     "git_branch",
     "agent",
     "loglevel",
+    "session_id",
+    "error_code",
 )
 LIMIT = 20
 # Columns whose values an index holds: it is read in order, without the rows.
-_INDEXED = ("src", "hook_type", "tool_name", "git_branch")
+_INDEXED = ("src", "hook_type", "tool_name", "git_branch", "session_id", "error_code")
 
 Tallies = dict[str, dict[str, int]]  # field → value → events
 
