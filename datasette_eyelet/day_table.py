@@ -19,7 +19,7 @@ from datasette.utils.asgi import BadRequest
 
 from datasette_eyelet import day_text, mounts, text_function
 from datasette_eyelet.links import Links, Pairs
-from datasette_eyelet.query import SEVERAL, STATUSES
+from datasette_eyelet.query import SEVERAL, STATUSES, is_of_calls
 from datasette_eyelet.scope import Scope, scope_of
 from datasette_eyelet.visible import one_line
 from eyelet_ingest.errors import EyeletError
@@ -67,13 +67,18 @@ def scope_of_request(datasette: Any, database: str) -> Scope | None:
 
 
 def url(links: Links, where: Filter, key: PartitionKey) -> str:
-    """The table page of a day that shows what `where` finds in it, newest first; "" where that would be too long."""
+    """The table page of a day that shows what `where` finds in it, newest first; "" where that would be too long, or no
+    event is what it asks for."""
+    if is_of_calls(where):
+        return ""
     found = links.table(key, (*arguments(where, key), ("_sort_desc", "id")))
     return found if len(found) <= QUERY_MAX_CHARS else ""
 
 
 def url_over_days(links: Links, where: Filter, over: Scope) -> str:
     """The same of the table over all days in this scope."""
+    if is_of_calls(where):
+        return ""
     asked = tuple(dict.fromkeys(map(safe_context, where.contexts)))
     contexts: Pairs = ()
     if asked and over.context is None:

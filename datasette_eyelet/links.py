@@ -54,8 +54,9 @@ class Links:
         """This search, on this page of it."""
         return self.search(self._here())
 
-    def json(self) -> str:
-        return _with_query(str(self.path(SEARCH_JSON)), self.pairs)
+    def json(self, *more: tuple[str, str]) -> str:
+        names = [name for name, _ in more]
+        return _with_query(str(self.path(SEARCH_JSON)), [*(one for one in self.pairs if one[0] not in names), *more])
 
     def event(self, context: str, event_id: int) -> str:
         """One event, in the zone of this search."""

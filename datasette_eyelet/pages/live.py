@@ -18,12 +18,11 @@ from datasette_eyelet.api.export import until_gone
 from datasette_eyelet.links import Links
 from datasette_eyelet.live import Follower, Following, Live, Message, Seen, message
 from datasette_eyelet.look import look
-from datasette_eyelet.query import Query, parse
+from datasette_eyelet.query import STATUSES, Query, parse
 from datasette_eyelet.row_json import row_json
 from datasette_eyelet.rows import json_links, row_view
 from datasette_eyelet.settings import LIVE_PAGES, LIVE_ROWS
 from eyelet_ingest.ranges import zone
-from eyelet_ingest.store.calls import STATUSES
 from eyelet_ingest.store.entries import Entry
 from eyelet_ingest.store.position import Position
 
