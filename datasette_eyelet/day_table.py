@@ -253,6 +253,7 @@ def reading(args: Any, over: PartitionKey | Scope) -> Reading:
             left_out[column] = None
     if over.context is not None and over.context not in (pairs.pop("context", None) or (over.context,)):
         left_out["context_name"] = None  # both, of which a search would make either
+    left_out |= dict.fromkeys(_clashing(pairs, over.context))
     choosing = _CHOOSING[:-1] if is_said else _CHOOSING
     left_out |= {name: None for name in choosing for given in args if given == name or given.startswith(f"{name}_")}
     several = tuple((name, value) for name, values in pairs.items() for value in values)
@@ -263,6 +264,30 @@ def reading(args: Any, over: PartitionKey | Scope) -> Reading:
         left_out=tuple(left_out),
         is_filtered=bool(several or left_out or (low, high) != bounds),
     )
+
+
+def _clashing(pairs: dict[str, tuple[str, ...]], context: str | None) -> Iterator[str]:
+    """Takes out of `pairs` what no search takes together: a field that the text asks for otherwise (`tool:Bash` beside
+    `tool_name__exact=Edit`), or else the text. Their names on the table page."""
+    if "q" not in pairs:
+        return
+    asked = Filter(text=pairs["q"][0], contexts=(context,) if context is not None else ())
+    if not _can_be_meant(asked):
+        del pairs["q"]
+        yield TEXT
+        return
+    for name in [name for name in pairs if name in SEVERAL]:
+        if not _can_be_meant(replace(asked, **{SEVERAL[name]: pairs[name]})):
+            del pairs[name]
+            yield {"context": "context_name", "src": SRC, "project": PROJECT}.get(name) or SEVERAL[name]
+
+
+def _can_be_meant(asked: Filter) -> bool:
+    try:
+        text_filters.split(asked, STATUSES)
+    except text_query.BadQuery:
+        return False
+    return True
 
 
 def narrowest(args: Any, over: Scope) -> Filter:

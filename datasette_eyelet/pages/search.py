@@ -9,8 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from datasette_eyelet import advice, answer, day_table, facet_view, instance, responses, rows, spans
-from datasette_eyelet import look as look_at
 from datasette_eyelet import chart as charts
+from datasette_eyelet import look as look_at
 from datasette_eyelet.answer import Answer
 from datasette_eyelet.chart import Chart
 from datasette_eyelet.form import form
