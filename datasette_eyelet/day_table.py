@@ -277,7 +277,8 @@ def _clashing(pairs: dict[str, tuple[str, ...]], context: str | None) -> Iterato
         yield TEXT
         return
     for name in [name for name in pairs if name in SEVERAL]:
-        if not _can_be_meant(replace(asked, **{SEVERAL[name]: pairs[name]})):
+        beside: dict[str, Any] = {SEVERAL[name]: pairs[name]}
+        if not _can_be_meant(replace(asked, **beside)):
             del pairs[name]
             yield {"context": "context_name", "src": SRC, "project": PROJECT}.get(name) or SEVERAL[name]
 
