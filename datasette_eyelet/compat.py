@@ -191,8 +191,8 @@ class ReadOnlyDatabase(Database):  # type: ignore[misc]  # Datasette has no type
             if is_of_a_row and "You did not supply a value for binding" in str(error):
                 raise NotFound("Record not found: its key has more parts") from error
             raise
-        except (driver().Warning, ValueError) as error:
-            # Several statements, or a NUL in one: Datasette knows neither for a mistake in SQL.
+        except (driver().Warning, ValueError, OverflowError) as error:
+            # Several statements, a NUL in one, or a number beyond 64 bits: Datasette knows none for a mistake in SQL.
             raise Refused(str(error)) from error
         except QueryInterrupted as error:
             raise TookTooLong(error.e, sql, params) from error

@@ -19,7 +19,7 @@ from datasette.utils.asgi import BadRequest
 
 from datasette_eyelet import day_text, mounts, text_function
 from datasette_eyelet.links import Links, Pairs
-from datasette_eyelet.query import SEVERAL, STATUSES
+from datasette_eyelet.query import SEVERAL, STATUSES, is_of_calls
 from datasette_eyelet.scope import Scope, scope_of
 from datasette_eyelet.visible import one_line
 from eyelet_ingest.errors import EyeletError
@@ -67,13 +67,18 @@ def scope_of_request(datasette: Any, database: str) -> Scope | None:
 
 
 def url(links: Links, where: Filter, key: PartitionKey) -> str:
-    """The table page of a day that shows what `where` finds in it, newest first; "" where that would be too long."""
+    """The table page of a day that shows what `where` finds in it, newest first; "" where that would be too long, or no
+    event is what it asks for."""
+    if is_of_calls(where):
+        return ""
     found = links.table(key, (*arguments(where, key), ("_sort_desc", "id")))
     return found if len(found) <= QUERY_MAX_CHARS else ""
 
 
 def url_over_days(links: Links, where: Filter, over: Scope) -> str:
     """The same of the table over all days in this scope."""
+    if is_of_calls(where):
+        return ""
     asked = tuple(dict.fromkeys(map(safe_context, where.contexts)))
     contexts: Pairs = ()
     if asked and over.context is None:
@@ -248,6 +253,7 @@ def reading(args: Any, over: PartitionKey | Scope) -> Reading:
             left_out[column] = None
     if over.context is not None and over.context not in (pairs.pop("context", None) or (over.context,)):
         left_out["context_name"] = None  # both, of which a search would make either
+    left_out |= dict.fromkeys(_clashing(pairs, over.context))
     choosing = _CHOOSING[:-1] if is_said else _CHOOSING
     left_out |= {name: None for name in choosing for given in args if given == name or given.startswith(f"{name}_")}
     several = tuple((name, value) for name, values in pairs.items() for value in values)
@@ -258,6 +264,31 @@ def reading(args: Any, over: PartitionKey | Scope) -> Reading:
         left_out=tuple(left_out),
         is_filtered=bool(several or left_out or (low, high) != bounds),
     )
+
+
+def _clashing(pairs: dict[str, tuple[str, ...]], context: str | None) -> Iterator[str]:
+    """Takes out of `pairs` what no search takes together: a field that the text asks for otherwise (`tool:Bash` beside
+    `tool_name__exact=Edit`), or else the text. Their names on the table page."""
+    if "q" not in pairs:
+        return
+    asked = Filter(text=pairs["q"][0], contexts=(context,) if context is not None else ())
+    if not _can_be_meant(asked):
+        del pairs["q"]
+        yield TEXT
+        return
+    for name in [name for name in pairs if name in SEVERAL]:
+        beside: dict[str, Any] = {SEVERAL[name]: pairs[name]}
+        if not _can_be_meant(replace(asked, **beside)):
+            del pairs[name]
+            yield {"context": "context_name", "src": SRC, "project": PROJECT}.get(name) or SEVERAL[name]
+
+
+def _can_be_meant(asked: Filter) -> bool:
+    try:
+        text_filters.split(asked, STATUSES)
+    except text_query.BadQuery:
+        return False
+    return True
 
 
 def narrowest(args: Any, over: Scope) -> Filter:

@@ -3,6 +3,7 @@ them alone or leave it out; and the tree of src, opened at its dots."""
 
 from dataclasses import dataclass
 
+from datasette_eyelet import words
 from datasette_eyelet.links import Links
 from datasette_eyelet.query import can_be_asked
 from datasette_eyelet.visible import one_line
@@ -33,7 +34,8 @@ ASKED = "asked (pending)"
 @dataclass(frozen=True, slots=True)
 class Value:
     """One value: `only` is the search for it alone, or without this condition where `is_chosen`; `without` the one that
-    leaves it out, or takes it back where `is_excluded`; `below` the tree opened there. Empty is no link."""
+    leaves it out, or takes it back where `is_excluded`; `below` the tree opened there. Empty is no link. `word` is how
+    the search text asks for it, "" where people could not see what they ask for."""
 
     text: str
     whole: str
@@ -43,6 +45,7 @@ class Value:
     below: str
     is_chosen: bool
     is_excluded: bool
+    word: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ def _value(
         below=links.narrowed("open", value) if usable and name == "src" and value != opened else "",
         is_chosen=is_chosen,
         is_excluded=is_excluded,
+        word=f"{name}:{words.written(name, value)}" if usable and words.is_plain(value) else "",
     )
 
 

@@ -1,8 +1,10 @@
 """What the overview is made of: one day, the day before, and what goes on, asked side by side."""
 
 import asyncio
+import time
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 
 from datasette_eyelet import rows
 from datasette_eyelet.day_chart import bounds_of
@@ -20,6 +22,7 @@ from eyelet_ingest.store.store import Store
 from eyelet_ingest.store.usage import Usage
 
 PART_MS = 1_000  # of each part of the page
+PAGE_MS = 2_000  # of those that are asked one after the other; which day is meant has its time besides
 LISTED = 5
 ACTIVE_US = 3 * 3_600_000_000  # sessions that did something since go on
 ACTIVE_MOST = 30
@@ -59,22 +62,24 @@ class Glance:
 
     @property
     def is_complete(self) -> bool:
-        parts = (self.summary, self.before, self.hours, self.errors, self.hours_before, self.failing, self.durations)
-        return all(one.partitions.complete for one in parts) and self.active.complete
+        counted = (self.summary, self.before, self.hours, self.errors, self.hours_before, self.codes, self.failing)
+        listed = (self.failures, self.durations)
+        return all(one.partitions.complete for one in (*counted, *listed)) and self.active.complete
 
 
 def day_asked(held: Instance, store: Store, query: Query, now_us: int) -> Day:
     """The day that the URL's range ends in; where it says none today, or the newest day that has something."""
     held.drain_when_due()
     tz = query.range.tz
+    newest = partial(store.newest_event_us, deadline_ms=PART_MS)
     today = day_of(now_us, tz)
     chosen, moved = today, False
     if query.range_asked:
         until_us = query.range.until_us
-        at_us = store.newest_event_us(query.where) if until_us is None else min(until_us - 1, now_us)
+        at_us = newest(query.where) if until_us is None else min(until_us - 1, now_us)
         chosen = day_of(at_us, tz) if at_us is not None else today
-    elif store.newest_event_us(replace(query.where, since_us=today.since_us, until_us=today.until_us)) is None:
-        newest_us = store.newest_event_us(replace(query.where, since_us=None, until_us=None))
+    elif newest(replace(query.where, since_us=today.since_us, until_us=today.until_us)) is None:
+        newest_us = newest(replace(query.where, since_us=None, until_us=None))
         moved = newest_us is not None
         chosen = day_of(newest_us, tz) if newest_us is not None else today
     return _made(query, chosen, now_us, is_today=chosen.since_us == today.since_us, moved=moved)
@@ -108,25 +113,30 @@ async def glance(store: Store, query: Query, day: Day, now_us: int) -> Glance:
     failed = replace(where, errors=True)
     active = replace(query.where, since_us=now_us - ACTIVE_US, until_us=now_us + 1)
 
+    until_s = time.perf_counter() + PAGE_MS / 1000
+
+    def left_ms() -> float:
+        return min(PART_MS, (until_s - time.perf_counter()) * 1000)
+
     def counted() -> tuple[Summary, Summary, Histogram, Histogram, Histogram, ErrorCodes, Facets]:
         return (
-            store.summary(where, deadline_ms=PART_MS),
-            store.summary(before, deadline_ms=PART_MS),
-            store.histogram(where, bounds=day.bounds, deadline_ms=PART_MS),
-            store.histogram(failed, bounds=day.bounds, deadline_ms=PART_MS),
-            store.histogram(whole_before, bounds=day.bounds_before, deadline_ms=PART_MS),
-            store.error_codes(where, deadline_ms=PART_MS),
-            store.facets(failed, ("tool_name",), limit=LISTED, deadline_ms=PART_MS),
+            store.summary(where, deadline_ms=left_ms()),
+            store.summary(before, deadline_ms=left_ms()),
+            store.histogram(where, bounds=day.bounds, deadline_ms=left_ms()),
+            store.histogram(failed, bounds=day.bounds, deadline_ms=left_ms()),
+            store.histogram(whole_before, bounds=day.bounds_before, deadline_ms=left_ms()),
+            store.error_codes(where, deadline_ms=left_ms()),
+            store.facets(failed, ("tool_name",), limit=LISTED, deadline_ms=left_ms()),
         )
 
     def listed() -> tuple[Entries, Sessions]:
         return (
-            store.entries(failed, limit=LISTED, cut_chars=CUT_CHARS, deadline_ms=PART_MS, now_us=now_us),
-            store.sessions(active, limit=ACTIVE_MOST, tokens=False, deadline_ms=PART_MS, now_us=now_us),
+            store.entries(failed, limit=LISTED, cut_chars=CUT_CHARS, deadline_ms=left_ms(), now_us=now_us),
+            store.sessions(active, limit=ACTIVE_MOST, tokens=False, deadline_ms=left_ms(), now_us=now_us),
         )
 
     def read() -> tuple[Durations, Usage | None]:
-        return store.durations(where, limit=LISTED, deadline_ms=PART_MS), _usage(store, where)
+        return store.durations(where, limit=LISTED, deadline_ms=left_ms()), _usage(store, where, left_ms())
 
     counts, (took, used), (failures, going_on) = await asyncio.gather(
         asyncio.to_thread(counted), asyncio.to_thread(read), asyncio.to_thread(listed)
@@ -134,9 +144,9 @@ async def glance(store: Store, query: Query, day: Day, now_us: int) -> Glance:
     return Glance(*counts, failures, took, used, going_on)
 
 
-def _usage(store: Store, where: Filter) -> Usage | None:
+def _usage(store: Store, where: Filter, deadline_ms: float) -> Usage | None:
     """Tokens of the day; None where there are conditions that no token is known by, or the time ran out."""
     if replace(where, session_id=(), agent=(), model=()).on_rows():
         return None
-    found = store.usage(where, ("model",), deadline_ms=PART_MS)
+    found = store.usage(where, ("model",), deadline_ms=deadline_ms)
     return found if found.partitions.complete else None

@@ -19,6 +19,7 @@ SESSION = "/-/eyelet/session"
 SESSIONS = "/-/eyelet/sessions"
 SOURCES = "/-/eyelet/sources"
 NOW = "/-/eyelet/now"
+VALUES = "/-/eyelet/values.json"
 DAYS = "/-/eyelet/days"
 DAYS_JSON = "/-/eyelet/days.json"
 STATIC = "/-/static-plugins/datasette-eyelet"
@@ -53,8 +54,9 @@ class Links:
         """This search, on this page of it."""
         return self.search(self._here())
 
-    def json(self) -> str:
-        return _with_query(str(self.path(SEARCH_JSON)), self.pairs)
+    def json(self, *more: tuple[str, str]) -> str:
+        names = [name for name, _ in more]
+        return _with_query(str(self.path(SEARCH_JSON)), [*(one for one in self.pairs if one[0] not in names), *more])
 
     def event(self, context: str, event_id: int) -> str:
         """One event, in the zone of this search."""
@@ -142,6 +144,12 @@ class Links:
         """The SQL of this search, as a page or `.json`."""
         pairs = [pair for pair in self.pairs if pair[0] not in NOT_EXPORTED or pair[0] == "_size"]
         return with_query(str(self.path(SQL)) + kind, pairs)
+
+    def values(self, *times: tuple[str, str]) -> str:
+        """The values there are in the contexts and the time of this search, or in `times`."""
+        named = (*RANGE_NAMES, "tz", "context", "-context")
+        kept = [pair for pair in self.pairs if pair[0] in named and not (times and pair[0] in RANGE_NAMES)]
+        return _with_query(str(self.path(VALUES)), (*kept, *times))
 
     def export(self, kind: str) -> str:
         """The whole result of this search as a file: csv, json or jsonl."""

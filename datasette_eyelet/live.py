@@ -21,7 +21,9 @@ from datasette_eyelet.links import Links, Pairs
 from datasette_eyelet.query import Query
 from datasette_eyelet.row_json import CUT_CHARS
 from datasette_eyelet.server_end import is_ending
+from eyelet_ingest import redactors
 from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.store.answers import Unreadable
 from eyelet_ingest.store.entries import Entry
 from eyelet_ingest.store.position import Position
 from eyelet_ingest.store.watch import Intervals, News, Watch
@@ -69,10 +71,12 @@ class Message:
 
 @dataclass(eq=False, slots=True)
 class Follower:
-    """One page that follows. Of the event loop. `since` is where it was left, None for one that begins now."""
+    """One page that follows. Of the event loop. `since` is where it was left, None for one that begins now; `who` are
+    all pages of one actor."""
 
     following: Following
     since: Position | None
+    who: str = ""
     waiting: deque[Message] = field(default_factory=deque)
     passed: int = 0  # events that it was too slow for
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -109,25 +113,30 @@ class _Group:
     following: Following
     followers: list[Follower]
     allowed: float
+    missing: tuple[Unreadable, ...] = ()  # as they were told
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one look found for a search, or for one who comes back, and how far it is followed now."""
+    """What one look found for a search, or for one who comes back, and how far it is followed now. `missing` are the
+    days that cannot be read, None where that was told already; `is_news` whether there is anything else to tell."""
 
     entries: list[Entry]
     news: News
     position: str
+    missing: tuple[Unreadable, ...] | None
+    is_news: bool = True
 
 
 class Live:
     """The watcher of one Datasette. Of its event loop, but for `_looked`, which is of its thread.
 
-    `rows_per_s` and `followers_most` are the limits; `render` makes the HTML of rows.
+    `rows_per_s`, `followers_most` and `own_most`, of one actor, are the limits; `render` makes the HTML of rows.
     """
 
-    def __init__(self, held: "Instance", render: Render, rows_per_s: int, followers_most: int) -> None:
-        self.held, self.render, self.rows_per_s, self.followers_most = held, render, rows_per_s, followers_most
+    def __init__(self, held: "Instance", render: Render, rows_per_s: int, followers_most: int, own_most: int) -> None:
+        self.held, self.render, self.rows_per_s = held, render, rows_per_s
+        self.followers_most, self.own_most = followers_most, own_most
         self.loop = asyncio.get_running_loop()
         self.followers: list[Follower] = []
         self.looks = 0
@@ -142,6 +151,9 @@ class Live:
         """Problem 429 where there are too many."""
         if len(self.followers) >= self.followers_most:
             reason = f"{self.followers_most} pages follow what arrives already: close one, or stop its Live"
+            raise Problem(429, reason, **{"Retry-After": str(RETRY_AFTER_S)})
+        if sum(one.who == follower.who for one in self.followers) >= self.own_most:
+            reason = f"{self.own_most} pages of yours follow what arrives already: close one, or stop its Live"
             raise Problem(429, reason, **{"Retry-After": str(RETRY_AFTER_S)})
         self.followers.append(follower)
         self._new.append(follower)
@@ -183,6 +195,7 @@ class Live:
                 found, begun = await loop.run_in_executor(self._thread, self._looked, groups, joining)
                 for group, one in found:
                     group.allowed -= len(one.news.rows)
+                    group.missing = group.missing if one.missing is None else one.missing
                     await self._tell(group.following, one, group.followers)
                 for follower, one in begun:
                     if follower in self.followers:  # it has not gone meanwhile
@@ -221,6 +234,12 @@ class Live:
 
     async def _tell(self, following: Following, found: _Found, followers: list[Follower]) -> None:
         """Render what was found, once, and give it to these."""
+        if found.missing is not None:
+            said_of_days = message("unreadable", {"unreadable": [_named(one) for one in found.missing]})
+            for follower in followers:
+                follower.give(said_of_days)
+        if not found.is_news:
+            return
         news = found.news
         rows = await self.render(following, found.entries) if found.entries else []
         said: dict[str, object] = {"more": news.more}
@@ -240,10 +259,16 @@ class Live:
         watch = self._watch
         intervals = watch.look()
         found: list[tuple[_Group, _Found]] = []
-        for group in groups if intervals else []:
-            entries, news = self._news(group.following, intervals, max(0, int(group.allowed)))
-            if entries or news.more or news.unread:
-                found.append((group, _Found(entries, news, self._position(watch, group.following))))
+        for group in groups:
+            missing = self._missing(watch, group.following)
+            changed = None if missing == group.missing else missing
+            entries, news = (
+                self._news(group.following, intervals, max(0, int(group.allowed))) if intervals else ([], News([]))
+            )
+            is_news = bool(entries or news.more or news.unread)
+            if is_news or changed is not None:
+                at = self._position(watch, group.following) if is_news else ""
+                found.append((group, _Found(entries, news, at, changed, is_news)))
         return found, [(follower, self._begun(watch, follower)) for follower in joining]
 
     def _begun(self, watch: Watch, follower: Follower) -> _Found:
@@ -256,7 +281,10 @@ class Live:
             intervals = watch.since(store.roots, query.where, follower.since)
             if intervals:
                 entries, news = self._news(following, intervals, RESUMED_MOST)
-        return _Found(entries, news, self._position(watch, following))
+        return _Found(entries, news, self._position(watch, following), self._missing(watch, following) or None)
+
+    def _missing(self, watch: Watch, following: Following) -> tuple[Unreadable, ...]:
+        return watch.missing(self.held.store_for(following.seen).roots, following.ask().where)
 
     def _position(self, watch: Watch, following: Following) -> str:
         return watch.position(self.held.store_for(following.seen).roots, following.ask().where).text
@@ -271,6 +299,10 @@ class Live:
             store.resolve(news.rows)
             found = [Entry(row, None, synopsis(row), f"{row['context_name']}-{row['id']}") for row in news.rows]
         return [replace(entry, row=placed(entry.row, store.root)) for entry in found], news
+
+
+def _named(day: Unreadable) -> dict[str, str]:
+    return {"context": day.context, "day": day.day, "error": redactors.message(day.error)}
 
 
 def message(

@@ -96,8 +96,7 @@ def parse(args: Any, now_us: int, statuses: tuple[str, ...] = STATUSES, *, as_it
     without = tuple((EXCLUDED[name], value) for name, value in pairs if name in EXCLUDED)
     for name in ("status", "-status"):
         for status in (value for key, value in pairs if key == name and value not in statuses):
-            why = BadInput("there is no status", repr(status[:60]), "", f"write one of {', '.join(statuses)}")
-            raise BadParameter(name, why)
+            raise BadParameter(name, text_filters.no_such_status(status, statuses))
     where = Filter(
         since_us=found.since_us,
         until_us=found.until_us,
@@ -218,6 +217,12 @@ def _flag(name: str, given: dict[str, str]) -> bool:
     if value not in _TRUE + _FALSE:
         raise BadParameter(name, BadInput(f"cannot use {name}", repr(given[name]), "", "write 1, or leave it out"))
     return is_on(value)
+
+
+def is_of_calls(where: Filter) -> bool:
+    """Whether this asks for a status that only calls have, and no event."""
+    asked = (*where.status, *where.left_out("status"))
+    return any(status not in STATUSES for status in asked)
 
 
 def is_on(value: str) -> bool:

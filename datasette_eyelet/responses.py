@@ -27,6 +27,7 @@ SCRIPTS = (
     "folds.js",
     "copy.js",
     "brush.js",
+    "suggestions.js",
     "fragments.js",
     "rows.js",
     "parts.js",

@@ -1,12 +1,13 @@
 """The URLs. Every view stands behind `_guarded`: who may not see it is refused before anything is opened, and what
 cannot be answered is answered with its reason."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from datasette_eyelet import api, day_gate, permissions
 from datasette_eyelet.api import hook, otlp
-from datasette_eyelet.links import DAYS, EXPORT, LIVE, NOW, OVERVIEW, ROW, SAVED, SEARCH, SESSIONS, SOURCES, SQL
+from datasette_eyelet.links import DAYS, EXPORT, LIVE, NOW, OVERVIEW, ROW, SAVED, SEARCH, SESSIONS, SOURCES, SQL, VALUES
 from datasette_eyelet.pages import (
     calls_json,
     days,
@@ -23,6 +24,7 @@ from datasette_eyelet.pages import (
     sessions,
     sources,
     sql,
+    values,
 )
 from datasette_eyelet.problems import problem, refusal
 from eyelet_ingest.errors import BadInput, EyeletError
@@ -79,6 +81,7 @@ ROUTES: list[tuple[str, View]] = [
     *_page(SQL, sql.view, sql.json_view),
     (rf"^{EXPORT}\.(?P<kind>csv)$", _guarded(export.view, as_json=False)),
     (rf"^{EXPORT}\.(?P<kind>jsonl?)$", _guarded(export.view, as_json=True)),
+    (rf"^{re.escape(VALUES)}$", _guarded(values.json_view, as_json=True)),
     (rf"^{LIVE}$", _guarded(live.view, as_json=True)),
     (rf"^{SAVED}$", _guarded(saved.view, as_json=False, methods=(*METHODS, "POST"))),
     (rf"^{SAVED}\.json$", _guarded(saved.json_view, as_json=True)),

@@ -52,7 +52,7 @@ def statement(where: Filter, size: int, over: Scope, several: bool = False) -> s
             clauses.append(f"context_name {word} ({', '.join('?' * len(names))})")
             values += names
     if where.text:
-        of_text = text_function.conditions_over_days(several)
+        of_text = text_function.conditions_over_days(several, where.since_us, where.until_us)
         clauses += of_text
         values += [where.text] * len(of_text)
     literals = iter(values)

@@ -8,8 +8,8 @@ PLUGIN = "datasette-eyelet"
 
 # Allow blocks: for all contexts, and inside `contexts: NAME:` for one
 GRANTS = ("allow", "write", "admin")
-LIVE_PAGES, LIVE_ROWS = "max_live_pages", "max_live_rows_per_s"
-LIMITS = ("max_mounted_days", "max_open_files", LIVE_PAGES, LIVE_ROWS)
+LIVE_PAGES, LIVE_OWN, LIVE_ROWS = "max_live_pages", "max_live_pages_of_one", "max_live_rows_per_s"
+LIMITS = ("max_mounted_days", "max_open_files", LIVE_PAGES, LIVE_OWN, LIVE_ROWS)
 HOOK_HOSTS = "hook_hosts"
 SETTINGS = ("root", *GRANTS, "contexts", *LIMITS, HOOK_HOSTS)
 

@@ -1,11 +1,12 @@
 """`eyelet_text(query)` in the SQL of a day, and of all days: what a search for this text finds, as a JSON array.
 
 Of a day that is the ids of its events; of all days `[context, id]` of each, as two contexts may share an id, and with
-several roots the number of the root behind it. It is what the search page's text is on a table (`_q`), and anybody's
-in SQL of his own: `select * from hooks where id in (select value from json_each(eyelet_text('git push -force')))`. It
-asks the store, and so knows what no index holds yet. A table page asks the same several times (rows, count, facets):
-the request that shows it finds them once, before, and says what is wrong in its own words, which a function of
-SQLite's cannot.
+several roots the number of the root behind it. Of all days `eyelet_text(query, since, until)` is the same of
+since ≤ id < until, either of which may be null: only the days of that time are asked. It is what the search page's text
+is on a table (`_q`), and anybody's in SQL of his own:
+`select * from hooks where id in (select value from json_each(eyelet_text('git push -force')))`. It asks the store, and
+so knows what no index holds yet. A table page asks the same several times (rows, count, facets): the request that shows
+it finds them once, before, and says what is wrong in its own words, which a function of SQLite's cannot.
 """
 
 import json
@@ -44,12 +45,26 @@ def register_over_days(database: Any, conn: Any) -> None:
     """A connection over all days of a scope, which is its database's own to prepare, gets the function."""
     _register(conn, database.name, lambda text: _places(database, Filter(text=text), SQL_MS))
 
+    def within(text: object, since: object, until: object) -> str | None:
+        if not isinstance(text, str) or not text.strip():
+            return None
+        since_us, until_us = (at if isinstance(at, int) else None for at in (since, until))
+        return _places(database, Filter(text=text, since_us=since_us, until_us=until_us), SQL_MS)
 
-def conditions_over_days(several: bool) -> tuple[str, str]:
-    """What is true of the rows over all days that were found, each with a `?` for the text; `several` roots or one."""
+    conn.create_function(NAME, 3, within)
+
+
+def conditions_over_days(several: bool, since_us: int | None = None, until_us: int | None = None) -> tuple[str, str]:
+    """What is true of the rows over all days that were found, each with a `?` for the text; `several` roots or one.
+    Of a range only its days are asked."""
+    by_id, place = _BY_ID, _PLACE.format("", _PLACES)
     if several:
-        return _BY_ID, _PLACE.format(" || '/' || root", _OF_ROOTS)
-    return _BY_ID, _PLACE.format("", _PLACES)
+        place = _PLACE.format(" || '/' || root", _OF_ROOTS)
+    if since_us is None and until_us is None:
+        return by_id, place
+    bounds = ", ".join("null" if us is None else str(int(us)) for us in (since_us, until_us))
+    narrowed = f"{NAME}(?, {bounds})"
+    return by_id.replace(f"{NAME}(?)", narrowed), place.replace(f"{NAME}(?)", narrowed)
 
 
 async def find(datasette: Any, key: PartitionKey, text: str) -> None:

@@ -18,12 +18,11 @@ from datasette_eyelet.api.export import until_gone
 from datasette_eyelet.links import Links
 from datasette_eyelet.live import Follower, Following, Live, Message, Seen, message
 from datasette_eyelet.look import look
-from datasette_eyelet.query import Query, parse
+from datasette_eyelet.query import STATUSES, Query, parse
 from datasette_eyelet.row_json import row_json
 from datasette_eyelet.rows import json_links, row_view
-from datasette_eyelet.settings import LIVE_PAGES, LIVE_ROWS
+from datasette_eyelet.settings import LIVE_OWN, LIVE_PAGES, LIVE_ROWS
 from eyelet_ingest.ranges import zone
-from eyelet_ingest.store.calls import STATUSES
 from eyelet_ingest.store.entries import Entry
 from eyelet_ingest.store.position import Position
 
@@ -54,7 +53,13 @@ async def view(datasette: Any, request: Any, seen: Seen) -> Any:
         return Response("", content_type="text/event-stream; charset=utf-8", headers={"Cache-Control": "no-store"})
     calls = look(query.pairs, tuple(facet_view.FIELDS)).calls
     following = Following(seen, Links(datasette, query.pairs), lambda: _asked(args), calls, request)
-    return _Stream(datasette, request, Follower(following, since))
+    return _Stream(datasette, request, Follower(following, since, _who(request.actor)))
+
+
+def _who(actor: dict[str, Any] | None) -> str:
+    """What is the same of all pages of one actor; of nobody, all who are nobody."""
+    actor = actor or {}
+    return str(actor["id"]) if actor.get("id") is not None else json.dumps(actor, sort_keys=True, default=str)
 
 
 _NOT_OF_LIVE = ("_next", "_size", "by", "full", AFTER)
@@ -73,7 +78,8 @@ def _live(datasette: Any) -> Live:
     """The watcher of this Datasette, made by the first who follows."""
     held = instance.of(datasette)
     rows, pages = (held.settings.get(name, usual) for name, usual in ((LIVE_ROWS, ROWS_PER_S), (LIVE_PAGES, PAGES)))
-    return held.live(lambda: Live(held, partial(rendered, datasette), rows, pages))
+    own = held.settings.get(LIVE_OWN, max(1, pages * 4 // 5))
+    return held.live(lambda: Live(held, partial(rendered, datasette), rows, pages, own))
 
 
 async def rendered(datasette: Any, following: Following, entries: list[Entry]) -> list[str]:

@@ -104,6 +104,7 @@ def _context(found: Glance, day: Day, links: Links, query: Query, now_us: int) -
         **_slow(found, links, tz),
         "groups": [group for group in grouped(views) if group[0] in (WORKING, IDLE, SILENT)],
         "waiting": [one for one in views if one.state == WAITING][:LISTED],
+        "has_more": found.active.next is not None,
         "now_url": links.to(NOW, links.tz),
         "is_complete": found.is_complete,
     }
@@ -138,10 +139,10 @@ def _tiles(found: Glance, day: Day, links: Links) -> list[tuple[str, str, str, s
 def _than(number: int, before: int, day: Day) -> str:
     """How a number compares with that of the day before, of today as far as the same time of day."""
     then = "by this time the day before" if day.is_today else "the day before"
-    if number == before:
-        return f"as many {then}"
     if not before:
         return f"none {then}"
+    if number == before:
+        return f"as many {then}"
     change = round(100 * (number - before) / before)
     return f"{'+' if change >= 0 else '−'}{abs(change):,} %, {before:,} {then}"
 

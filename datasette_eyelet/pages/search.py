@@ -10,14 +10,25 @@ from markupsafe import Markup
 
 from datasette_eyelet import advice, answer, day_table, facet_view, instance, responses, rows, spans
 from datasette_eyelet import chart as charts
+from datasette_eyelet import look as look_at
 from datasette_eyelet.answer import Answer
 from datasette_eyelet.chart import Chart
 from datasette_eyelet.form import form
 from datasette_eyelet.instance import Instance
-from datasette_eyelet.links import Links, Pairs
+from datasette_eyelet.links import RANGE_NAMES, Links, Pairs
 from datasette_eyelet.look import Look, look
 from datasette_eyelet.pages import saved
-from datasette_eyelet.query import CONDITIONS, EXCLUDED, BadParameter, Query, is_on, known_pairs, parse
+from datasette_eyelet.query import (
+    CONDITIONS,
+    EXCLUDED,
+    STATUSES,
+    BadParameter,
+    Query,
+    is_of_calls,
+    is_on,
+    known_pairs,
+    parse,
+)
 from datasette_eyelet.scope import Scope
 from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest import redactors
@@ -42,7 +53,8 @@ async def view(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any
     now_us = time.time_ns() // 1_000
     held = instance.of(datasette)
     try:
-        query = parse(request.args, now_us, STATUSES_OF_CALLS)
+        calls = look_at.rows(request.args.get("rows") or look_at.ROWS[0]) == "calls"
+        query = parse(request.args, now_us, STATUSES_OF_CALLS if calls else STATUSES)
         seeing = look(query.pairs, tuple(facet_view.FIELDS))
         render = responses.renderer(datasette, request)
         asked = Asked(datasette, held, held.store_for(seen), query, seeing, now_us, render)
@@ -88,6 +100,11 @@ class Asked:
         return Links(self.datasette, self.query.pairs, self.query.page)
 
     @property
+    def of_calls(self) -> bool:
+        """Whether it asks for what is true of calls alone: charts, values, exports, SQL and tables are of events."""
+        return is_of_calls(self.query.where)
+
+    @property
     def sees_all(self) -> bool:
         return self.store is self.held.store
 
@@ -107,7 +124,7 @@ async def _context(asked: Asked, over: Scope | None) -> dict[str, object]:
         await asyncio.gather(beside, return_exceptions=True)
     looks = _looks(asked.look, asked.links)
     live_url = ""
-    if asked.look.live and position:
+    if asked.look.live and position and not asked.of_calls:
         live_url = asked.links.live(position)
     return {
         **await asyncio.to_thread(_said, asked, found, over),
@@ -116,7 +133,7 @@ async def _context(asked: Asked, over: Scope | None) -> dict[str, object]:
         "chart": chart,
         "facets": facets,
         "chart_html": asked.render("histogram.html", chart=chart, looks=looks) if chart else "",
-        "facets_html": asked.render("facets.html", facets=facets) if asked.look.facets else "",
+        "facets_html": asked.render("facets.html", facets=facets) if asked.look.facets and not asked.of_calls else "",
         "missed": missed,
         "live_url": live_url,
     }
@@ -143,7 +160,7 @@ async def _beside(asked: Asked, query: Query) -> tuple[Chart | None, list[facet_
 
 def _chart(asked: Asked, query: Query) -> tuple[Chart | None, bool]:
     """The chart, None where it would be empty, and whether the time ran out."""
-    if not asked.look.histogram:
+    if not asked.look.histogram or asked.of_calls:
         return None, False
     where, store, seeing = query.where, asked.store, asked.look
     found = store.histogram(
@@ -161,7 +178,7 @@ def _chart(asked: Asked, query: Query) -> tuple[Chart | None, bool]:
 def _facets(asked: Asked, query: Query) -> tuple[list[facet_view.FacetView], bool]:
     """The facets, and whether the time ran out."""
     seeing = asked.look
-    if not seeing.facets:
+    if not seeing.facets or asked.of_calls:
         return [], False
     found = asked.store.facets(
         query.where,
@@ -190,8 +207,10 @@ def _said(asked: Asked, found: Answer[Entries], over: Scope | None) -> dict[str,
         "next_url": links.next(found.next) if found.next else "",
         "newest_url": links.search(links.pairs) if query.after else "",
         "table_url": day_table.url_over_days(links, found.query.where, over) if over is not None else "",
-        "exports": [(f"all as {name}", links.export(kind)) for name, kind in EXPORTS],
-        "sql_url": links.sql(),
+        "of_calls": asked.of_calls,
+        "exports": [] if asked.of_calls else [(f"all as {name}", links.export(kind)) for name, kind in EXPORTS],
+        "sql_url": "" if asked.of_calls else links.sql(),
+        "values_url": links.values(*(spans.beside(found.query.range, asked.now_us).fixed if found.moved else ())),
         "truth": _truth(found.result.partitions, found.result.elapsed_ms),
         "trouble": visible(held.trouble) if asked.sees_all else "",
         "is_demo": DEMO in names or contexts == [DEMO],
@@ -202,7 +221,7 @@ def _said(asked: Asked, found: Answer[Entries], over: Scope | None) -> dict[str,
         "ingest_command": advice.ingest_command(held.root),
         "hook_settings": advice.hook_settings(held.root),
         "install_command": "" if advice.has_own_root(held.root) else advice.install_command(),
-        "alternate_url_json": links.json(),
+        "alternate_url_json": links.json(*((("rows", "calls"),) if asked.of_calls else ())),
     }
 
 
@@ -224,6 +243,7 @@ def _refused(store: Store, pairs: Pairs, name: str, links: Links, now_us: int) -
         **form(pairs, errors=is_on(good.get("errors", "")), contexts=store.contexts(), wrong=name),
         "ranges": [(name, links.ranged(("range", name)), name == current) for name in RANGES],
         "now": display_time(now_us, zone("")),
+        "values_url": "" if name in (*RANGE_NAMES, "tz") else links.values(),
         "alternate_url_json": links.json(),
     }
 

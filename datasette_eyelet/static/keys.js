@@ -34,7 +34,8 @@ eyelet.keys = {};
     const target = event.target instanceof Element ? event.target : document.body;
     if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) { return; }
     if (target.matches(TYPED)) {
-      if (event.key === "Escape" && target.matches("main input")) { target.blur(); }
+      const isOpen = target.getAttribute("aria-expanded") === "true"; // a list, which is closed first
+      if (event.key === "Escape" && target.matches("main input") && !isOpen) { target.blur(); }
       return;
     }
     if (event.key === "?") {

@@ -9,7 +9,7 @@
   const TOP_PX = 120; // scrolled less than this is not reading further down
 
   let waiting = [], more = 0, beyond = 0, arrived = 0, asked = false;
-  let source = null, last = "", tries = 0, timer = 0, perSecond = 0, state = "Connecting", over = false;
+  let source = null, last = "", tries = 0, timer = 0, perSecond = 0, state = "Connecting", over = false, missing = "";
 
   const body = document.createElement("tbody");
   body.setAttribute("role", "rowgroup");
@@ -36,6 +36,7 @@
     status.dataset.state = word.toLowerCase().split(/\W/)[0];
     counted.textContent = [
       `${arrived} new since the page came`,
+      missing,
       beyond ? `${beyond} more arrived than are shown${perSecond ? `, ${perSecond} a second at most` : ""}` : "",
     ].filter(Boolean).join(", ");
     pause.textContent = asked ? "Go on" : "Pause";
@@ -140,12 +141,18 @@
     close();
     source = new EventSource(address());
     source.addEventListener("open", (event) => {
+      missing = "";
       if (event.data) { perSecond = told(event).rows_per_s || 0; } // the server's own, beside the browser's
       tries = 0;
       state = "Live";
       tell();
     });
     source.addEventListener("rows", (event) => arrive(told(event)));
+    source.addEventListener("unreadable", (event) => {
+      const days = (told(event).unreadable || []).map(({ context, day, error }) => `${context} ${day}: ${error}`);
+      missing = days.length ? `what arrives there is not shown, as these days cannot be read: ${days.join("; ")}` : "";
+      tell();
+    });
     source.addEventListener("beat", told);
     source.addEventListener("end", (event) => {
       const { reason, retry } = told(event);

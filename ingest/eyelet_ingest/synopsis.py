@@ -111,7 +111,11 @@ def of_call(question: Mapping[str, object], row: Mapping[str, object], tool_use_
     line = synopsis(question, tool_use_id)
     if row.get("status") not in ("error", "interrupted", "denied"):
         return line
-    return _one_line(f"{line} — {synopsis({**row, 'tool_name': None})}")
+    why = synopsis({**row, "tool_name": None})
+    if why.startswith(line.removesuffix("…")):  # the answer repeats what was asked, before why it failed
+        return why
+    asked_again, dash, rest = why.partition(" — ")
+    return _one_line(f"{line} — {rest if dash and line.startswith(asked_again) else why}")
 
 
 def counts_lines(row: Mapping[str, object]) -> bool:

@@ -277,6 +277,13 @@ def test_a_call_says_what_was_asked_and_why_it_failed() -> None:
     told = {"data": '{"message": {"content": [{"type": "tool_result", "content": "no rule"}]}}', "tool_name": "Bash"}
     assert of_call(asked, {**told, "status": "ok"}) == "make"
     assert of_call(asked, {**told, "status": "denied"}) == "make — no rule"
+    again = {"hook_type": "PostToolUseFailure", "tool_name": "Bash", "status": "error"}
+    both = {"tool_input": {"command": "make"}, "error": "no rule"}
+    assert of_call(asked, {**again, "data": json.dumps(both)}) == "make — no rule", "what was asked stands there once"
+    edit = {"file_path": "a.py", "old_string": "one", "new_string": "two"}
+    question = {"hook_type": "PreToolUse", "tool_name": "Edit", "data": json.dumps({"tool_input": edit})}
+    answer = {**again, "tool_name": "Edit", "data": json.dumps({"tool_input": edit, "error": "not read"})}
+    assert of_call(question, answer) == "a.py +1 −1 — not read"
 
 
 def test_of_a_record_of_several_calls_each_says_its_own() -> None:

@@ -273,6 +273,21 @@ def test_more_events_than_are_told_at_once_are_said(
     assert (later.is_cut, [step.gist for step in later.steps]) == (False, ["number 5", "number 6", "number 7"])
 
 
+@pytest.mark.parametrize(("days", "events"), [(1, 6), (2, 3), (3, 2)])
+def test_a_session_of_just_as_many_events_as_are_told_is_whole(
+    store: Store, make_event: Make, monkeypatch: pytest.MonkeyPatch, days: int, events: int
+) -> None:
+    monkeypatch.setattr(sessions, "EVENTS_MOST", 6)
+    for day in range(days):
+        store.append([hook(NOON_US + day * DAY_US + at, "Stop", make_event) for at in range(events)])
+    store.append([hook(NOON_US + day * DAY_US, "Stop", make_event, session_id="another") for day in range(5)])
+    found = store.session("s")
+    assert (found.is_cut, found.totals.events, found.partitions.complete) == (False, 6, True)
+    store.append([hook(NOON_US + 4 * DAY_US, "Stop", make_event)])
+    found = store.session("s")
+    assert (found.is_cut, found.totals.events) == (True, 6)
+
+
 def test_a_session_that_is_not_there_has_no_steps_and_a_blank_one_is_refused(store: Store, make_event: Make) -> None:
     store.append([hook(NOON_US, "Stop", make_event)])
     assert store.session("nobody").steps == []

@@ -250,3 +250,14 @@ async def test_what_fails_because_a_day_went_wrong_meanwhile_is_a_clear_page(
     assert starts == [told or said]
     assert ("Cannot sort" in text) is (meanwhile == "nothing")
     assert meanwhile == "nothing" or json.loads(text)["ok"] is False
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999", "-9223372036854775809", "9" * 400])
+async def test_a_number_beyond_what_sqlite_holds_is_a_mistake_and_no_failure(
+    site: Any, record: Record, noon_us: int, number: str
+) -> None:
+    record(noon_us)
+    day = layout.key_for("default", noon_us).mount_name
+    for path in (f"/{day}/hooks", "/eyelet/hooks", f"/{day}/hooks.json", "/eyelet/hooks.json"):
+        answer = await site.get(f"{path}?id__gte={number}")
+        assert answer.status_code in (200, 400), answer.text[:300]

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -11,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from datasette_eyelet.api import door, export
-from eyelet_ingest.store import audit, layout
+from eyelet_ingest.store import audit, layout, text_answers
 
 DAY_US = 86_400_000_000
 
@@ -206,6 +207,29 @@ async def test_the_sql_of_a_search_finds_what_the_search_finds(
     assert [row["id"] for row in answer["rows"]] == wanted
     page = (await site.get(f"/-/eyelet/sql?{query}")).text
     assert "Run it in Datasette" in page and "order by id desc" in page
+
+
+async def test_the_sql_of_a_text_asks_the_days_of_its_range_alone(
+    site: Any, record: Any, noon_us: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in range(5):
+        record(noon_us - day * DAY_US, data=json.dumps({"prompt": "push"}))
+    asked: list[int] = []
+    whole = text_answers.ids
+    monkeypatch.setattr(text_answers, "ids", lambda *given: asked.append(1) or whole(*given))
+    for span, days in ((f"from={day_before(noon_us, 1)}&to={day_before(noon_us, 1)}", 1), ("range=all", 5)):
+        told = await site.json(f"/-/eyelet/sql.json?q=push&{span}")
+        asked.clear()
+        answer = await site.json(told["url"].replace("?", ".json?", 1) + "&_shape=objects")
+        assert len(answer["rows"]) == days
+        assert len(asked) == 2 * days, "twice, as the statement asks"
+    for wrong in ("'push', 'x', 1.5", "'push', null, null", "null, 1, 2", "'push', 9e99, -9223372036854775808"):
+        sql = urlencode({"sql": f"select eyelet_text({wrong})", "_shape": "arrays"})
+        assert (await site.get(f"{told['url'].partition('?')[0]}.json?{sql}")).status_code == 200, wrong
+
+
+def day_before(us: int, days: int) -> str:
+    return datetime.fromtimestamp(us / 1e6 - days * 86_400, timezone.utc).strftime("%Y-%m-%d")
 
 
 async def test_the_sql_quotes_whatever_is_asked_for(site: Any, record: Any, noon_us: int) -> None:

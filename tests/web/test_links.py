@@ -143,6 +143,16 @@ def test_a_filter_survives_the_way_to_the_table_and_back(where: Filter) -> None:
         ("_search_data=x", ("_search",)),
         ("_sort=src&_size=5&_facet=src&_col=id&_next=3&_src=&_q=+", ()),
         ("a__b__c=1", ("a__b",)),
+        ("_q=tool:Bash&tool_name__exact=Edit", ("tool_name",)),
+        ("_q=tool:Bash&tool_name__exact=Bash", ()),
+        ("_q=tool:(Bash OR Edit) x&tool_name__exact=Edit", ()),
+        ("_q=src:claude.a -tool:Bash&_src=codex&_project=a&tool_name__exact=Bash", ("_src",)),
+        ("_q=project:/a&_project=/b", ("_project",)),
+        ("_q=context:other", ("_q",)),
+        ("_q=context:default", ()),
+        ("_q=status:unknown&tool_name=Bash", ("_q",)),
+        ('_q="git&tool_name=Bash', ("_q",)),
+        ("_q=is:error&error__exact=1", ()),
     ],
 )
 def test_what_no_search_can_say_is_named(arguments: str, left_out: tuple[str, ...]) -> None:

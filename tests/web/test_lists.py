@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from datasette_eyelet import glance as overview_parts
 from datasette_eyelet import navigation, responses, routes
 from datasette_eyelet.listed import ago, short
 from datasette_eyelet.pages import now as now_page
@@ -22,6 +23,7 @@ UNSEEN = (
     "/-/eyelet/calls",
     "/-/eyelet/usage",
     "/-/eyelet/completeness",
+    "/-/eyelet/values",
     "/-/eyelet/-",
     "/-/eyelet/hook",
 )  # for programs
@@ -283,6 +285,17 @@ async def test_the_overview_tells_how_much_what_failed_what_is_slow_and_who_wait
         assert found["error_codes"] == {"exit:2": 1} and found["failing_tools"] == {"Bash": 1}
         assert found["slowest"][0]["ms"] == 2_500 and sum(found["hours"]["events"]) == 5
     assert {row["session_id"] for row in found["sessions"]} == {"s-1", "s-2"}
+
+
+async def test_an_overview_without_time_says_so_and_ends(
+    site: Any, at_work: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await site.json("/-/eyelet/overview.json"))["complete"]
+    monkeypatch.setattr(overview_parts, "PAGE_MS", -1)
+    assert not (await site.json("/-/eyelet/overview.json"))["complete"]
+    assert "The time ran out" in (await site.get("/-/eyelet/overview")).text
+    monkeypatch.setattr(overview_parts, "PART_MS", -1)
+    assert not (await site.json("/-/eyelet/overview.json?tool=Bash"))["complete"], "nor was there any for the day"
 
 
 async def test_an_empty_today_gives_way_to_the_newest_day(site: Any, record: Any, now_us: int) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from datasette_eyelet import instance, live, server_end
 from datasette_eyelet.pages import live as page
 from eyelet_ingest import tokens
+from eyelet_ingest.store import layout
 from tests.web.conftest import OpenSite, Record, Site
 
 LIVE = "/-/eyelet/live"
@@ -169,7 +171,7 @@ async def test_who_takes_nothing_for_long_is_let_go(
 async def test_of_too_many_pages_one_is_refused_and_one_that_goes_makes_room(
     open_site: OpenSite, follow: Follow
 ) -> None:
-    site = await open_site(max_live_pages=2)
+    site = await open_site(max_live_pages=2, max_live_pages_of_one=2)
     readers = [await follow(site) for _ in range(2)]
     for reader in readers:
         await reader.told("open")
@@ -180,6 +182,48 @@ async def test_of_too_many_pages_one_is_refused_and_one_that_goes_makes_room(
     await readers[0].leave()
     late = await follow(site)
     await late.told("open")
+
+
+async def test_one_actor_cannot_take_all_places(open_site: OpenSite, follow: Follow) -> None:
+    site = await open_site(max_live_pages=5, allow={"id": ["ann", "bob"]})
+    ann, bob = ({"cookie": "ds_actor=" + site.datasette.sign({"a": {"id": name}}, "actor")} for name in ("ann", "bob"))
+    readers = [await follow(site, **ann) for _ in range(4)]
+    for reader in readers:
+        await reader.told("open")
+    refused = await follow(site, **ann)
+    await asyncio.wait_for(refused.task, 10)
+    assert refused.status == 429
+    assert "4 pages of yours follow" in json.loads(refused.body)["error"]
+    await (await follow(site, **bob)).told("open")
+    await readers[0].leave()
+    assert sum(one.who == "ann" for one in watcher(site).followers) == 3
+
+
+async def test_days_that_cannot_be_read_are_named_to_whoever_may_see_them_and_again_when_they_can(
+    open_site: OpenSite, follow: Follow, record: Record, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LOOK_S", 0.05)
+    site = await open_site(contexts={"mine": {"allow": {"id": "ann"}}})
+    at = now_us()
+    record(at, context="hidden")
+    record(at, context="mine")
+    path = Path(layout.db_path(root, layout.key_for("hidden", at)))
+    whole = path.read_bytes()
+    for name in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+        if name != path:
+            name.unlink(missing_ok=True)
+    path.write_bytes(b"no database" * 100)
+    everything = await follow(site)
+    own = await follow(site, cookie="ds_actor=" + site.datasette.sign({"a": {"id": "ann"}}, "actor"))
+    [day] = (await everything.told("unreadable"))["unreadable"]
+    assert (day["context"], day["day"]) == ("hidden", layout.key_for("hidden", at).date) and day["error"]
+    record(now_us(), context="mine")
+    await own.until(lambda me: me.count() == 1)
+    assert [name for name, _ in own.messages if name == "unreadable"] == []
+    path.write_bytes(whole)
+    await everything.until(
+        lambda me: [data for name, data in me.messages if name == "unreadable"][-1] == {"unreadable": []}
+    )
 
 
 async def test_nobody_looks_while_nobody_follows(site: Site, follow: Follow, record: Record) -> None:

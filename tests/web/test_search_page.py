@@ -487,3 +487,36 @@ async def test_by_rank_the_best_match_is_first(site: Any, record: Any, now_us: i
     assert "Best match first" in page and '<option value="rank" selected>' in page
     for wrong in ("by=rank", "q=push&by=best"):
         assert (await site.get(f"/-/eyelet?range=1h&{wrong}")).status_code == 400
+
+
+OF_EVENTS = (
+    ".json?",
+    "?rows=events&",
+    "/export.csv?",
+    "/export.json?",
+    "/export.jsonl?",
+    "/sql?",
+    "/sql.json?",
+    "/live?",
+)
+
+
+@pytest.mark.parametrize("asked", ["status=unknown", "q=status%3Aunknown", "-status=unknown"])
+async def test_unknown_is_a_status_of_calls_and_refused_with_that_reason_where_events_are_asked_for(
+    site: Any, record: Any, noon_us: int, asked: str
+) -> None:
+    record(noon_us, tool_name="Bash", tool_use_id="t1", hook_type="PreToolUse", status="pending", session_id="s")
+    record(noon_us + 1, tool_name="Read", tool_use_id="t2", hook_type="PostToolUse", status="ok", session_id="s")
+    for path in OF_EVENTS:
+        answer = await site.get(f"/-/eyelet{path}range=all&{asked}")
+        assert answer.status_code == 400, path
+        assert "only calls are unknown" in answer.text, path
+    found = (await site.json(f"/-/eyelet.json?rows=calls&range=all&{asked}"))["rows"]
+    assert [row["tool_name"] for row in found] == (["Read"] if asked.startswith("-") else ["Bash"])
+    page = (await site.get(f"/-/eyelet?range=all&{asked}")).text
+    assert page.count('<tr role="row" class="eyelet-row') == 1
+    linked = {
+        unescape(url) for url in re.findall(r'href="(/[^"]*)"', page) if "unknown" in url and "rows=events" not in url
+    }
+    for url in linked:
+        assert (await site.get(url)).status_code == 200, url

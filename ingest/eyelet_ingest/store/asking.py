@@ -428,7 +428,7 @@ class Asking:
         parts, _, _ = self.roots.between(None, None, [layout.safe_context(context) for context in contexts])
         return parts[-1].key if parts else None
 
-    def newest_event_us(self, where: Filter) -> int | None:
-        """The time of the newest event that matches, or None."""
-        rows = self.search(where, limit=1, cut_chars=0).rows
+    def newest_event_us(self, where: Filter, *, deadline_ms: float | None = None) -> int | None:
+        """The time of the newest event that matches; None where there is none, or the time ran out before it."""
+        rows = self.search(where, limit=1, cut_chars=0, deadline_ms=deadline_ms).rows
         return int(str(rows[0]["id"])) if rows else None

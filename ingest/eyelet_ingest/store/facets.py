@@ -3,7 +3,9 @@
 The counts of a field obey all conditions of the filter but those on that field itself, so that a choice shows what else
 could have been chosen. Fields that obey the same conditions are counted in one reading of the rows; where there are no
 conditions, or only one that statistics know, finished hours are not read, and columns that have an index are counted
-on that.
+on that. With any other condition the rows that match are read: 2 to 3 µs each, half of it for reading and half for
+grouping, in whatever order the columns are named. Not made: an index over all nine columns, which takes 40 % of that
+time, but 7 % of a day's file and one more entry in every write of a hook.
 """
 
 import time
@@ -34,10 +36,12 @@ FIELDS = (
     "git_branch",
     "agent",
     "loglevel",
+    "session_id",
+    "error_code",
 )
 LIMIT = 20
 # Columns whose values an index holds: it is read in order, without the rows.
-_INDEXED = ("src", "hook_type", "tool_name", "git_branch")
+_INDEXED = ("src", "hook_type", "tool_name", "git_branch", "session_id", "error_code")
 
 Tallies = dict[str, dict[str, int]]  # field → value → events
 

@@ -131,11 +131,12 @@ def session(
         story = Story(session_id, now_us)
         left, is_cut = EVENTS_MOST, False
         for part, found in question.each(question.parts, of_session(question, EVENTS_MOST)):
+            is_cut = found.is_cut or len(found.rows) > left
+            if is_cut and not left:
+                break
             story.take(part, found.rows[:left], found.several)
-            is_cut = is_cut or found.is_cut or len(found.rows) > left
             left -= min(left, len(found.rows))
-            if not left:
-                is_cut = True
+            if is_cut:
                 break
         story.end()
         return _made(session_id, story, is_cut, question)

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from eyelet_ingest.errors import BadInput
 from eyelet_ingest.store import layout, text_query
 from eyelet_ingest.store.select import NAMES, VALUES_MAX, Filter
 from eyelet_ingest.store.text_query import And, BadQuery, Field, Node, Not, Or
 
 STATUSES = ("ok", "error", "interrupted", "denied", "pending", "unknown")  # the last one of calls alone
 IS = "is"
+OF_CALLS = "only calls are unknown, by when an answer came; here events are asked for"
+AS_CALLS = "ask for calls (rows=calls, eyelet calls), or for pending: their questions"
 
 
 def split(where: Filter, statuses: Sequence[str] = STATUSES) -> Filter:
@@ -26,6 +29,13 @@ def split(where: Filter, statuses: Sequence[str] = STATUSES) -> Filter:
     if next(_fields(tree), None) is None:
         return where
     return _Splitting(where, statuses).whole(tree)
+
+
+def no_such_status(status: str, statuses: Sequence[str]) -> BadInput:
+    """Why there is none of this name where these are the ones there are."""
+    if status in STATUSES:
+        return BadInput("there is no status", repr(status), OF_CALLS, AS_CALLS)
+    return BadInput("there is no status", repr(status[:60]), "", f"write one of {', '.join(statuses)}")
 
 
 class _Splitting:
@@ -79,6 +89,8 @@ class _Splitting:
             return
         if one.name == IS and one.value in self.statuses:
             raise self._bad(one, f"write status:{one.value}", f"there is no is:{one.value}")
+        if one.name == "status" and one.value in STATUSES:
+            raise self._bad(one, AS_CALLS, OF_CALLS)
         from difflib import get_close_matches  # only who makes a mistake pays for it
 
         near = get_close_matches(one.value.lower(), known, n=1, cutoff=0.6)

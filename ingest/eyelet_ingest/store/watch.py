@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eyelet_ingest.store import select
-from eyelet_ingest.store.answers import Row
+from eyelet_ingest.store.answers import Row, Unreadable
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.fanout import FanOut, Lent
 from eyelet_ingest.store.fetched import read_as, row_of
@@ -46,6 +46,8 @@ class Watch:
         self._upto: dict[str, int] = {}  # path of a day → the `arrived` up to which it was followed
         self._looks: dict[str, Looks] = {}  # path of a day → its files, as they were when it had no more to give
         self._behind: set[str] = set()  # paths of days that changed and could not be read
+        self._bad: dict[str, Unreadable] = {}  # path of a day → why it could not be read in the last look
+        self.unreadable: dict[str, Unreadable] = {}  # those that could not in the look before either
         self.look()  # what it finds was there
 
     def look(self) -> Intervals:
@@ -62,6 +64,7 @@ class Watch:
         ]
         self._forget(now)
         if not changed:
+            self._bad, self.unreadable = {}, {}
             return {}
         question = FanOut(self.roots)
         self._behind.update(part.path for part in changed)
@@ -74,7 +77,20 @@ class Watch:
             if upto > after:
                 found[part.path] = (after, upto)
         question.close()
+        bad = {part.path: why for part, why in question.unreadable.items()}
+        # Twice: a day that is sealed or rewritten just now can be read again in a moment.
+        self.unreadable = {path: why for path, why in bad.items() if path in self._bad}
+        self._bad = bad
         return found
+
+    def missing(self, roots: Roots, where: Filter) -> tuple[Unreadable, ...]:
+        """Of the days that this filter is about, in these roots, those that cannot be read: what arrives there is not
+        told."""
+        if not self.unreadable:
+            return ()
+        with Search(roots, where) as question:
+            paths = [part.path for part in question.parts]
+        return tuple(self.unreadable[path] for path in paths if path in self.unreadable)
 
     def position(self, roots: Roots, where: Filter) -> Position:
         """How far this filter was followed, in these roots: of other days it says nothing."""
@@ -98,8 +114,10 @@ class Watch:
         return {part.path: (position.of(part), us) for part, us in upto.items() if us > position.of(part)}
 
     def _may_be_new(self, part: Part, now: Mapping[str, Looks]) -> bool:
-        """Whether it may hold what arrived after `_floor_us`, which a day that was not touched since cannot."""
-        return part.path in self._looks or _changed_after(now[part.path], self._floor_us)
+        """Whether it may hold what arrived after `_floor_us`, which a day that was not touched since cannot; of today
+        it is worth knowing, too, whether it can be read."""
+        is_today = part.key.bounds_us[1] > self._looked_us
+        return is_today or part.path in self._looks or _changed_after(now[part.path], self._floor_us)
 
     def _forget(self, there: Mapping[str, Looks]) -> None:
         """Days that went."""
