@@ -6,22 +6,31 @@ Its functions carry `@hookimpl`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pluggy import HookimplMarker, HookspecMarker
 
 from eyelet_ingest.events import Event
+from eyelet_ingest.health.finding import Check, Finding, Patient
 from eyelet_ingest.plugged import Seen
 from eyelet_ingest.store.columns import Column
-
-if TYPE_CHECKING:
-    from eyelet_ingest.store.store import Store
 
 NAMESPACE = "eyelet"
 hookspec = HookspecMarker(NAMESPACE)
 hookimpl = HookimplMarker(NAMESPACE)
 
-__all__ = ["Check", "CheckpointStrategy", "Column", "Embedder", "Event", "Finding", "Seen", "Source", "hookimpl"]
+__all__ = [
+    "Check",
+    "CheckpointStrategy",
+    "Column",
+    "Embedder",
+    "Event",
+    "Finding",
+    "Patient",
+    "Seen",
+    "Source",
+    "hookimpl",
+]
 
 Payload = dict[str, Any]
 
@@ -40,24 +49,6 @@ class Source:
     event: Callable[[Payload, str], Event]
     time_us: Callable[[Payload], int | None] | None = None
     endings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found: `level` is ok, warn or error; `remedy` what helps."""
-
-    level: str
-    said: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A look at the health of a root: `run` answers what it found."""
-
-    name: str
-    title: str
-    run: "Callable[[Store], Sequence[Finding]]"
 
 
 @dataclass(frozen=True, slots=True)
