@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from eyelet_ingest.cli import recorded
+from eyelet_ingest.commands import DEFAULT_ROOT
+from eyelet_ingest.commands import runnable as runnable
 from eyelet_ingest.errors import BadInput, EyeletError, RootError
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from eyelet_ingest.store.store import Store
     from eyelet_ingest.surroundings import Surroundings
 
-DEFAULT_ROOT = "~/.eyelet"
 DEFAULT_CONTEXT = "default"
 MAINTENANCE_MS = 500  # of finished days, at the end of a command that wrote
 TEXT_MS = 200  # likewise, for text that is not indexed yet
@@ -322,21 +323,6 @@ def say_if_missing(root: str) -> None:
     """A line on stderr where the root is not there: to a command that only reads it looks like an empty one."""
     if not os.path.exists(root):
         _say(f"(no such folder: {root}{', a link to nothing' if os.path.islink(root) else ''})")
-
-
-def runnable(arguments: str, *roots: str) -> str:
-    """A command line for this installation's `eyelet` and these roots, to be typed into any folder's shell."""
-    import shlex
-    import shutil
-
-    on_path, mine = shutil.which("eyelet"), shutil.which("eyelet", path=os.path.dirname(sys.executable))
-    if on_path and (mine is None or os.path.samefile(on_path, mine)):
-        program = "eyelet"
-    else:
-        program = shlex.quote(mine) if mine else f"{shlex.quote(sys.executable)} -m eyelet_ingest.cli"
-    is_default = roots == (os.path.expanduser(DEFAULT_ROOT),)
-    at = "" if is_default else "".join(f" --root {shlex.quote(root)}" for root in roots)
-    return f"{program} {arguments}{at}"
 
 
 def utf8(what: str, text: str) -> str:
