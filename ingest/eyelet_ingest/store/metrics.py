@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from eyelet_ingest.errors import PartitionError, RootError
 from eyelet_ingest.store import connect, identity, layout, metrics_keeping
@@ -63,7 +63,8 @@ class Sample:
     folded: str = ""
 
 
-class Timing(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Timing:
     """What is known of one kind of work in a range: times in ms, None where nothing was measured."""
 
     op: str
