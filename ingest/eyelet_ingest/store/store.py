@@ -215,6 +215,7 @@ class Store(Tending, Asking):
         deleted: "Deletions" = "ignore",
     ) -> Appended:
         """`append` of events that each come with the given name of their context."""
+        started_ns, told = time.perf_counter_ns(), [0, 0]
         identity.make_private_dir(self.root)
         days: dict[tuple[PartitionKey, str], list[Event]] = {}
         bounds, last_context, day = (0, 0), "", []  # they come mostly in order: the last one's day is the next one's
@@ -228,7 +229,7 @@ class Store(Tending, Asking):
         for (key, context), some in days.items():
             sift = self._sieve(key, deleted)
             try:
-                fresh = self._insert(key, context, some, time.monotonic_ns() + deadline_ms * 1_000_000, sift)
+                fresh = self._insert(key, context, some, time.monotonic_ns() + deadline_ms * 1_000_000, sift, told)
             except PartitionError as bad:
                 refused.append(Refused(key, some, bad))
                 continue
@@ -240,15 +241,23 @@ class Store(Tending, Asking):
                 held.add(key)
         if refused:
             self._asked.refused(len(refused))
+        took_us = (time.perf_counter_ns() - started_ns) // 1_000
+        self._asked.timings.add("append", took_us, len(refused), *told)
         return Appended(stored, duplicates, frozenset(held), refused, dead)
 
     def _insert(
-        self, key: PartitionKey, context: str, events: list[Event], deadline_ns: int, sift: "Sieve | None"
+        self,
+        key: PartitionKey,
+        context: str,
+        events: list[Event],
+        deadline_ns: int,
+        sift: "Sieve | None",
+        told: list[int],
     ) -> int:
         rows = [writer.row_of(event) for event in events]
         if self._writers and self._writers[0].bulks:
-            return self._writers[0].insert(key, context, rows, deadline_ns, sift)
-        return writer.insert(self.root, key, context, rows, deadline_ns, sift=sift)
+            return self._writers[0].insert(key, context, rows, deadline_ns, sift, told)
+        return writer.insert(self.root, key, context, rows, deadline_ns, sift=sift, told=told)
 
     def _sieve(self, key: PartitionKey, deleted: "Deletions") -> "Sieve | None":
         if deleted == "ignore":

@@ -75,10 +75,11 @@ class Timings:
                 one = self._measured[op] = Measured()
             one.add(took_us, errors, retries, lock_waits)
 
-    def use(self, index: str, times: int = 1) -> None:
-        """A question was answered by this index ("" where it read the table)."""
+    def use(self, uses: Mapping[str, int]) -> None:
+        """Questions were answered by these indexes, so many days each; "" is a table read in its own order."""
         with self._lock:
-            self._uses[index] = self._uses.get(index, 0) + times
+            for index, times in uses.items():
+                self._uses[index] = self._uses.get(index, 0) + times
 
     @contextmanager
     def time(self, op: str) -> Generator[None, None, None]:
@@ -106,8 +107,7 @@ class Timings:
         with self._lock:
             for op, one in measured.items():
                 self._measured.setdefault(op, Measured()).merge(one)
-            for index, times in uses.items():
-                self._uses[index] = self._uses.get(index, 0) + times
+        self.use(uses)
 
 
 def timed(op: str) -> "Callable[[Callable[P, T]], Callable[P, T]]":
