@@ -109,11 +109,13 @@ _STEP_1 = (
         since_us integer not null,
         changed_us integer not null,
         state text not null check (state in ('firing', 'acknowledged', 'resolved')),
+        eased_us integer,
         told_us integer,
+        telling_us integer,
         acknowledged_by text not null default ''
     )
     """,
-    "create index alerts_by_name on alerts (name, state)",
+    "create unique index alerts_open on alerts (name) where state <> 'resolved'",
     "create index alerts_by_change on alerts (changed_us)",
     """
     create table checks (
