@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -125,26 +126,28 @@ def is_local(host: str) -> bool:
 def run(words: Sequence[str], text: str, seconds: float = COMMAND_S) -> str:
     """Run a program with the JSON text on its standard input; "" where it ended well, else what went wrong."""
     program = clean(os.path.basename(words[0]))
-    try:
-        process = subprocess.Popen(
-            list(words),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # so that what it began ends with it
-        )
-    except (OSError, ValueError) as bad:
-        reason = bad.strerror if isinstance(bad, OSError) and bad.strerror else str(bad)
-        return f"{program} does not run: {clean(reason)}"
-    try:
-        process.communicate(text.encode("ascii"), timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return f"{program} took longer than {seconds:g} s, and was ended"
-    finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    return "" if process.returncode == 0 else f"{program} ended with status {process.returncode}"
+    with tempfile.TemporaryFile() as given:  # no pipe: a program that does not read hinders nobody
+        given.write(text.encode("ascii"))
+        given.seek(0)
+        try:
+            process = subprocess.Popen(
+                list(words),
+                stdin=given,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # so that what it began can be ended with it
+            )
+        except (OSError, ValueError) as bad:
+            reason = bad.strerror if isinstance(bad, OSError) and bad.strerror else str(bad)
+            return f"{program} does not run: {clean(reason)}"
+        try:
+            status = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return f"{program} took longer than {seconds:g} s, and was ended"
+    return "" if status == 0 else f"{program} ended with status {status}"
 
 
 def _post(url: str, text: str, seconds: float, direct: bool) -> str:
