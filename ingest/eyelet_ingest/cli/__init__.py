@@ -52,7 +52,9 @@ COMMANDS = {
     "status": "eyelet_ingest.cli.install:status",
     "config": "eyelet_ingest.cli.config:config",
     "plugins": "eyelet_ingest.cli.plugins:plugins",
+    "doctor": "eyelet_ingest.cli.doctor:doctor",
     "completion": "eyelet_ingest.cli.completion:completion",
+    "alerts": "eyelet_ingest.cli.alerts:alerts",
     "pause": "eyelet_ingest.cli.pause:pause",
     "resume": "eyelet_ingest.cli.pause:resume",
 }

@@ -1,0 +1,162 @@
+"""`eyelet doctor`: whether the recorder is well, and what is safe to put right put right."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from eyelet_ingest.cli.options import WholeNumber, root_option
+
+if TYPE_CHECKING:
+    from eyelet_ingest.health.finding import Finding, Patient
+    from eyelet_ingest.plugins import Plugins
+    from eyelet_ingest.settings import Settings
+    from eyelet_ingest.store.store import Store
+
+WARNED, FAILED = 1, 3  # exit codes; 2 is a wrong question
+PATIENCE_S = 10  # for what takes long, unless all of it is asked for
+_MARKS = {"ok": "ok     ", "unknown": "unknown", "warn": "warning", "error": "error  "}
+_COLOURS = {"ok": "\x1b[32m", "unknown": "\x1b[2m", "warn": "\x1b[33m", "error": "\x1b[31m"}
+
+
+@click.command()
+@click.option("--fix", is_flag=True, help="Put right what is safe to put right, and say what was done.")
+@click.option("--check", "names", metavar="NAME", multiple=True, help="Only this check; may be given several times.")
+@click.option("--full", is_flag=True, help="Read every file whole; a run that is stopped is gone on with.")
+@click.option("--seconds", type=WholeNumber(min=1), help="For what takes long; 10, with --full without an end.")
+@click.option("-v", "--verbose", is_flag=True, help="Also what is well.")
+@click.option("--json", "as_json", is_flag=True, help="One object.")
+@root_option
+@click.pass_context
+def doctor(
+    ctx: click.Context, fix: bool, names: Sequence[str], full: bool, seconds: int | None, verbose: bool, as_json: bool,
+    root: str,
+) -> None:  # fmt: skip
+    """Tell whether the recorder is well: one line for each thing that is not."""
+    from eyelet_ingest.cli.moving import who
+    from eyelet_ingest.cli.options import say_if_missing
+    from eyelet_ingest.health import doctor as examining
+    from eyelet_ingest.plugins import Plugins
+    from eyelet_ingest.store.store import Store
+
+    say_if_missing(root)
+    plugins = Plugins.load()
+    try:
+        with Store(root) as store:
+            patient = _patient(store, full, seconds)
+            findings = examining.examine(patient, names or None, plugins)
+            done: list[tuple[Finding, str]] = []
+            if fix:
+                done = examining.repair(patient, findings, who())
+                findings = _again(patient, findings, {one.name for one, _ in done}, plugins)
+    finally:
+        plugins.close()
+    count = len(set(names) or examining.checks(plugins))
+    _say(findings, done, count, as_json, verbose)
+    ctx.exit(_exit_code(findings))
+
+
+def _patient(store: "Store", full: bool, seconds: int | None) -> "Patient":
+    from eyelet_ingest import surroundings
+    from eyelet_ingest.health.finding import Patient
+
+    wait_s = float(seconds or ("inf" if full else PATIENCE_S))
+    now_us = time.time_ns() // 1_000
+    return Patient(store, surroundings.home(), _settings(), now_us, full, time.monotonic() + wait_s)
+
+
+def _settings() -> "Settings":
+    """Those that hold here; the defaults where a file of them cannot be read: that is what a check is for."""
+    import os
+
+    from eyelet_ingest import settings
+    from eyelet_ingest.errors import EyeletError
+
+    try:
+        return settings.effective(os.getcwd())
+    except (EyeletError, OSError):
+        return settings.of_files("", "")
+
+
+def _again(patient: "Patient", findings: "list[Finding]", names: "set[str]", plugins: "Plugins") -> "list[Finding]":
+    """The findings after what was repaired was looked at once more, in their order."""
+    from dataclasses import replace
+
+    from eyelet_ingest.health import doctor as examining
+
+    if not names:
+        return findings
+    patient = replace(patient, now_us=time.time_ns() // 1_000, until_s=time.monotonic() + PATIENCE_S)
+    fresh = examining.examine(patient, names, plugins)
+    order = list(dict.fromkeys(one.name for one in findings))
+    kept = [one for one in findings if one.name not in names] + fresh
+    return sorted(kept, key=lambda one: order.index(one.name))
+
+
+def _exit_code(findings: "Sequence[Finding]") -> int:
+    from eyelet_ingest.health.finding import ERROR, WARN, worst
+
+    return {WARN: WARNED, ERROR: FAILED}.get(worst(findings), 0)
+
+
+def _say(
+    findings: "Sequence[Finding]", done: "Sequence[tuple[Finding, str]]", count: int, as_json: bool, verbose: bool
+) -> None:
+    from eyelet_ingest.cli import output
+    from eyelet_ingest.health.finding import OK, worst
+
+    if as_json:
+        said = {
+            "status": worst(findings),
+            "checks": count,
+            "findings": [facts(one) for one in findings],
+            "repaired": [facts(one) | {"done": what} for one, what in done],
+        }
+        output.write_lines(sys.stdout, [output.json_value(said)])
+        return
+    lines = [f"repaired {one.name}: {one.message}: {what}" for one, what in done]
+    output.write_lines(sys.stdout, map(output.visible, lines))
+    shown = [one for one in findings if verbose or one.status != OK]
+    output.write_lines(sys.stdout, map(_line, shown))
+    output.write_lines(sys.stdout, [_summary(findings, count)])
+
+
+def facts(finding: "Finding") -> dict[str, object]:
+    """A finding as programs get it."""
+    return {
+        "check": finding.name,
+        "status": finding.status,
+        "message": finding.message,
+        "fix": finding.fix or None,
+        "evidence": dict(finding.evidence),
+        "context": finding.day.context if finding.day else None,
+        "day": finding.day.date if finding.day else None,
+        "repairable": finding.repair is not None,
+    }
+
+
+def _line(finding: "Finding") -> str:
+    import os
+
+    from eyelet_ingest.cli.output import visible
+
+    mark = _MARKS[finding.status]
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        mark = f"{_COLOURS[finding.status]}{mark}\x1b[0m"
+    fix = f" → {finding.fix}" if finding.fix else ""
+    return f"{mark}  {visible(f'{finding.name}: {finding.message}{fix}')}"
+
+
+def _summary(findings: "Sequence[Finding]", count: int) -> str:
+    """How many checks are well, and of the others how they are: by the worst that each says."""
+    from eyelet_ingest.health.finding import OK, worst
+
+    names = dict.fromkeys(one.name for one in findings)
+    each = Counter(worst([one for one in findings if one.name == name]) for name in names)
+    if set(each) <= {OK}:
+        return f"All {count} checks are well." if count != 1 else "The check is well."
+    said = {"ok": "well", "unknown": "unknown", "warn": "with warnings", "error": "with errors"}
+    return ", ".join(f"{each[status]} {said[status]}" for status in said if each[status])

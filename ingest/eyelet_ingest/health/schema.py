@@ -1,0 +1,110 @@
+"""Whether each day has what a day of its version has: tables, columns, indexes, triggers, views; and which version."""
+
+from collections.abc import Iterator
+
+from eyelet_ingest.errors import EyeletError, PartitionError
+from eyelet_ingest.health.finding import ERROR, OK, UNKNOWN, WARN, Finding, Patient
+from eyelet_ingest.health.several import command, day_name, plural, some
+from eyelet_ingest.store import connect, examined, layout, manifest, rewriting, schema
+from eyelet_ingest.store.examined import Shape
+from eyelet_ingest.store.layout import PartitionKey
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    expected = examined.Expected()
+    keys = patient.store.catalog.partitions()
+    bad: list[Finding] = []
+    older: list[PartitionKey] = []
+    foreign: set[str] = set()
+    looked = 0
+    for key in reversed(keys):
+        if patient.is_late and looked:
+            break
+        path = layout.db_path(patient.root, key)
+        if not connect.is_there(path):
+            continue
+        looked += 1
+        try:
+            shape = examined.shape(path, expected)
+        except PartitionError as trouble:
+            bad.append(Finding(UNKNOWN, f"{day_name(key)} cannot be read: {trouble.reason}", trouble.hint, day=key))
+            continue
+        if shape is None:
+            continue
+        foreign.update(shape.foreign_indexes)
+        if 0 < shape.version < schema.VERSION:
+            older.append(key)
+        if (found := _of_day(patient, key, path, shape)) is not None:
+            bad.append(found)
+    if older:
+        bad.append(_older(patient, older))
+    yield from some(bad)
+    if not bad:
+        also = f"; others keep the {_listed('index', foreign)} on events" if foreign else ""
+        evidence = {"days": looked, "of_days": len(keys), "version": schema.VERSION, "foreign_indexes": sorted(foreign)}
+        yield Finding(OK, f"{plural(looked, 'day')} of version {schema.VERSION}, whole{also}", evidence=evidence)
+
+
+def _of_day(patient: Patient, key: PartitionKey, path: str, shape: Shape) -> Finding | None:
+    evidence = {
+        "version": shape.version,
+        "columns_missing": list(shape.columns_missing),
+        "missing": list(shape.missing),
+        "changed": list(shape.changed),
+    }
+    if shape.version > schema.VERSION:
+        message = f"{day_name(key)} was made by a newer version (schema {shape.version}, this knows {schema.VERSION})"
+        return Finding(WARN, message, "update eyelet", evidence, day=key)
+    if shape.version <= 0:
+        message = f"{day_name(key)} was not made by this software (its version is {shape.version})"
+        return Finding(ERROR, message, schema.NOT_OURS, evidence, day=key)
+    if shape.is_whole:
+        return None
+    tables = [name for name in shape.missing if name in ("hooks", "eyelet_partition", *schema.STATISTICS[:2])]
+    gone = [name for name in shape.missing if name not in tables]
+    said = [f"lacks the {_listed(what, names)}" for what, names in
+            (("column", shape.columns_missing), ("table", tables), ("part", gone)) if names]  # fmt: skip
+    said += [f"has another {name}" for name in shape.changed]
+    message = f"{day_name(key)} {', '.join(said)}: another program changed it"
+    if {"hooks", "eyelet_partition"} & set(tables):
+        return Finding(ERROR, message, command(patient, "restore", "BACKUP", "--day", key.date), evidence, day=key)
+    rebuild = f"{command(patient, 'verify', day_name(key))}; then: eyelet rebuild {path}"
+    if shape.columns_missing or tables:
+        return Finding(ERROR, message, rebuild, evidence, day=key)
+    if _is_sealed(patient, key):  # to make it anew would seal it anew, and nobody would see that it was changed
+        return Finding(WARN, f"{message}, and it is sealed", rebuild, evidence, day=key)
+
+    def repair() -> str:
+        made = rewriting.mend(patient.root, key, (*shape.missing, *shape.changed))
+        return f"made {', '.join(made)} again"
+
+    return Finding(WARN, message, command(patient, "doctor", "--check", "schema", "--fix"), evidence, repair, key)
+
+
+def _older(patient: Patient, older: list[PartitionKey]) -> Finding:
+    """Older days are read all the same; what they lack are indexes and views that came later."""
+
+    def repair() -> str:
+        done = [patient.store.migrate(key) for key in older if not _is_sealed(patient, key)]
+        left = len(older) - len(done)
+        sealed = f"; {plural(left, 'sealed day')} left for {command(patient, 'migrate')}" if left else ""
+        return f"brought {plural(len(done), 'day')} up to version {schema.VERSION}{sealed}"
+
+    message = f"{plural(len(older), 'day')} of an older version of the schema, from {older[-1].date} to {older[0].date}"
+    evidence = {"days": len(older), "version": schema.VERSION, "first": older[-1].date, "last": older[0].date}
+    return Finding(WARN, message, command(patient, "migrate"), evidence, repair)
+
+
+def _is_sealed(patient: Patient, key: PartitionKey) -> bool:
+    if patient.root.startswith(layout.MEMORY):
+        return False
+    try:
+        return manifest.read(patient.root, key) is not None
+    except EyeletError:
+        return True  # it has one that cannot be read
+
+
+def _listed(what: str, names: "tuple[str, ...] | list[str] | set[str]") -> str:
+    plurals = {"index": "indexes"}
+    noun = what if len(names) == 1 else plurals.get(what, f"{what}s")
+    return f"{noun} {', '.join(sorted(names))}"
