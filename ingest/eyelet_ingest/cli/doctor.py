@@ -12,6 +12,7 @@ from eyelet_ingest.cli.options import WholeNumber, root_option
 
 if TYPE_CHECKING:
     from eyelet_ingest.health.finding import Finding, Patient
+    from eyelet_ingest.health.score import Score
     from eyelet_ingest.plugins import Plugins
     from eyelet_ingest.settings import Settings
     from eyelet_ingest.store.store import Store
@@ -36,9 +37,11 @@ def doctor(
     root: str,
 ) -> None:  # fmt: skip
     """Tell whether the recorder is well: one line for each thing that is not."""
+    from eyelet_ingest.cli.alerts import say_line
     from eyelet_ingest.cli.moving import who
     from eyelet_ingest.cli.options import say_if_missing
     from eyelet_ingest.health import doctor as examining
+    from eyelet_ingest.health import looking
     from eyelet_ingest.plugins import Plugins
     from eyelet_ingest.store.store import Store
 
@@ -52,10 +55,14 @@ def doctor(
             if fix:
                 done = examining.repair(patient, findings, who())
                 findings = _again(patient, findings, {one.name for one, _ in done}, plugins)
+            score = None if names else looking.scored(patient, findings, plugins)
+            if score is not None:  # some of the checks say nothing of the whole
+                looking.kept(patient, findings, score, "command", plugins)
     finally:
         plugins.close()
     count = len(set(names) or examining.checks(plugins))
-    _say(findings, done, count, as_json, verbose)
+    _say(findings, done, count, as_json, verbose, score)
+    say_line(root)
     ctx.exit(_exit_code(findings))
 
 
@@ -103,7 +110,12 @@ def _exit_code(findings: "Sequence[Finding]") -> int:
 
 
 def _say(
-    findings: "Sequence[Finding]", done: "Sequence[tuple[Finding, str]]", count: int, as_json: bool, verbose: bool
+    findings: "Sequence[Finding]",
+    done: "Sequence[tuple[Finding, str]]",
+    count: int,
+    as_json: bool,
+    verbose: bool,
+    score: "Score | None",
 ) -> None:
     from eyelet_ingest.cli import output
     from eyelet_ingest.health.finding import OK, worst
@@ -113,6 +125,7 @@ def _say(
             "status": worst(findings),
             "checks": count,
             "findings": [facts(one) for one in findings],
+            **(score.as_json() if score else {}),
             "repaired": [facts(one) | {"done": what} for one, what in done],
         }
         output.write_lines(sys.stdout, [output.json_value(said)])
@@ -121,7 +134,12 @@ def _say(
     output.write_lines(sys.stdout, map(output.visible, lines))
     shown = [one for one in findings if verbose or one.status != OK]
     output.write_lines(sys.stdout, map(_line, shown))
-    output.write_lines(sys.stdout, [_summary(findings, count)])
+    output.write_lines(sys.stdout, [_summary(findings, count), *([_scored(score)] if score else [])])
+
+
+def _scored(score: "Score") -> str:
+    weak = [f"{area.title.lower()} {area.score}" for area in score.areas if area.score < 100]
+    return f"Score: {score.total} of 100" + (f" ({', '.join(weak)})" if weak else "") + "."
 
 
 def facts(finding: "Finding") -> dict[str, object]:

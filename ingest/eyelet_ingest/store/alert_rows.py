@@ -15,8 +15,8 @@ FIRING, ACKNOWLEDGED, RESOLVED = "firing", "acknowledged", "resolved"
 LEASE_US = 60_000_000  # who was to tell of an alert and died is no longer waited for
 KEPT_US = 90 * 86_400_000_000  # resolved alerts
 _COLUMNS = (
-    "id, name, level, message, evidence, fix, since_us, changed_us, state, eased_us, told_us, telling_us, "
-    "acknowledged_by"
+    "name, level, message, evidence, fix, since_us, changed_us, state, eased_us, told_us, telling_us, "
+    "acknowledged_by, id"
 )
 
 
@@ -132,4 +132,4 @@ def acknowledge(conn: Any, name: str, who: str) -> bool:
 
 
 def _alerts(rows: Iterable[Any]) -> list[Alert]:
-    return [Alert(*held, id=id) for id, *held in rows]
+    return [Alert(*row) for row in rows]
