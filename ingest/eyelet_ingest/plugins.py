@@ -63,9 +63,9 @@ class Loaded:
 class Plugins(Plugged):
     """The plugins of a process; may be shared by threads. Without any, every method does nothing at once."""
 
-    def __init__(self, home: str = "") -> None:
+    def __init__(self, home: str = "", notes: bool = True) -> None:
         super().__init__()
-        self.home = home
+        self.home, self.notes = home, notes
         self.loaded: list[Loaded] = []
         self.troubles: list[Trouble] = []
         self.registered: dict[str, list[tuple[str, Any]]] = {hook: [] for hook in HOOKS}
@@ -75,12 +75,12 @@ class Plugins(Plugged):
         self._off: dict[tuple[str, str], float] = {}  # (plugin, hook) that took too long → until when
 
     @classmethod
-    def load(cls, home: str = "") -> "Plugins":
+    def load(cls, home: str = "", notes: bool = True) -> "Plugins":
         """Those of installed packages, then the files in `home`/plugins; none where EYELET_PLUGINS is 0.
 
-        One that cannot be loaded is named in `troubles`, and the others are there.
+        One that cannot be loaded is named in `troubles`, and with `notes` in `faults`, and the others are there.
         """
-        made = cls(home or surroundings.home())
+        made = cls(home or surroundings.home(), notes)
         if os.environ.get(hot.SWITCH) == "0":
             return made
         for entry in entry_points(group=GROUP):
@@ -195,7 +195,7 @@ class Plugins(Plugged):
         if any((one.plugin, one.hook) == (plugin, hook) for one in self.troubles):
             return
         self.troubles.append(Trouble(plugin, hook, reason))
-        if self.home:
+        if self.home and self.notes:
             faults.note(self.home, "plugin", f"{plugin}{f' ({hook})' if hook else ''}: {reason}")
 
     def _files(self) -> Iterator[tuple[str, str]]:

@@ -420,16 +420,31 @@ def _from_file(found: dict[str, Found], path: str, of_project: bool) -> dict[str
     return values
 
 
-def _from_environment() -> dict[str, Value]:
-    values = {}
+def wrong_variables() -> list[BadInput]:
+    """Of each variable of the environment that says what its setting cannot be, what is wrong."""
+    wrong = []
     for setting in SETTINGS:
-        given = os.environ.get(setting.variable) if setting.variable else None
-        if not given:
-            continue
-        value: Any = given
-        if setting.kind == "flag":
-            value = {"1": True, "true": True, "0": False, "false": False}.get(given.lower(), given)
-        values[setting.name] = Value(checked(setting, value, setting.variable), setting.variable)
+        try:
+            _of_variable(setting)
+        except BadInput as bad:
+            wrong.append(bad)
+    return wrong
+
+
+def _of_variable(setting: Setting) -> Value | None:
+    """What the environment says of a setting; None where it says nothing."""
+    given = os.environ.get(setting.variable) if setting.variable else None
+    if not given:
+        return None
+    value: Any = given
+    if setting.kind == "flag":
+        value = {"1": True, "true": True, "0": False, "false": False}.get(given.lower(), given)
+    return Value(checked(setting, value, setting.variable), setting.variable)
+
+
+def _from_environment() -> dict[str, Value]:
+    said = {setting.name: _of_variable(setting) for setting in SETTINGS}
+    values = {name: value for name, value in said.items() if value is not None}
     if os.environ.get(DISABLED, "0") not in ("", "0"):
         values["logging.enabled"] = Value(False, DISABLED)
     return values

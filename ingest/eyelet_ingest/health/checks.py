@@ -17,6 +17,20 @@ _BUILT_IN = (
     ("growth", "How fast it grows, and when the disk is full", "space", "growth", False),
     ("indexes", "Which indexes questions use", "resources", "indexes", False),
     ("modes", "Who may read the files", "integrity", "modes", False),
+    ("spool", "Events that wait to be stored", "recording", "spool", False),
+    ("quarantine", "Records that could not be stored", "recording", "quarantine", False),
+    ("text", "Text indexes: what they lack, and whether they are right", "integrity", "text", False),
+    ("installation", "Whether agents are set up to record", "recording", "installation", False),
+    ("hook", "Whether the hook runs, and its SQLite", "recording", "hook", True),
+    ("silence", "When each agent last recorded", "recording", "silence", False),
+    ("capture", "How hooks fared in the last day", "recording", "capture", False),
+    ("completeness", "Calls that no hook caught", "recording", "completeness", True),
+    ("clock", "The clock", "integrity", "clock", False),
+    ("retention", "Rules of what is kept", "space", "retention", False),
+    ("configuration", "Settings, variables and folders", "recording", "configuration", False),
+    ("sqlite", "SQLite: version, known bugs, what it was built with", "integrity", "sqlite", False),
+    ("extension", "The extension in C", "resources", "extension", False),
+    ("plugins", "Plugins that fail", "recording", "plugged_in", True),
 )
 
 

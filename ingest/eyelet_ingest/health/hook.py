@@ -1,0 +1,61 @@
+"""The hook as agents run it, really started with an event of its own into a folder of its own; and its SQLite."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+from eyelet_ingest import place, stamp
+from eyelet_ingest.commands import runnable
+from eyelet_ingest.health import sqlite
+from eyelet_ingest.health.finding import ERROR, OK, UNKNOWN, WARN, Finding, Patient
+from eyelet_ingest.health.installation import installations, launcher_of
+from eyelet_ingest.install import launch, state
+
+ASKED_S = 10
+# As the hook finds its SQLite (store/connect.py), in a Python without packages; the package's folder and the C module
+# that was there when the hook was installed are handed over.
+_ASK = """
+import sys
+sys.path.append(sys.argv[1])
+from eyelet_ingest import place
+from eyelet_ingest.store import connect
+place.EXTENSION = sys.argv[2]
+module = connect.light_driver()
+print(module.sqlite_version, getattr(module, "__file__", "") or "built in", sep="\\n")
+"""
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    if not installations(patient):
+        yield Finding(OK, "No hook is installed that could be tried.", evidence={"installed": 0})
+        return
+    found = launcher_of(patient.home)
+    works, said, took_ms = (False, found.trouble, 0.0) if found.trouble else state.tried(found.path)
+    evidence: dict[str, object] = {"launcher": found.path, "took_ms": round(took_ms)}
+    if not works:
+        message = f"The hook that agents run does not record: {said}."
+        repair = lambda: f"written anew: {launch.write(patient.home)}"  # noqa: E731  as short as what it does
+        yield Finding(ERROR, message, runnable("install"), evidence, repair)
+        return
+    slow_ms = patient.limit("capture_p99_warn_ms")
+    if took_ms > slow_ms:
+        message = f"The hook works, and took {took_ms:,.0f} ms to start and store a trial event: agents wait for it."
+        yield Finding(WARN, message, runnable("install --mode spool"), evidence)
+    else:
+        yield Finding(OK, f"The hook works: {said}, {took_ms:,.0f} ms.", "", evidence)
+    yield _its_sqlite(found.python)
+
+
+def _its_sqlite(python: str) -> Finding:
+    """Which SQLite hooks write with: pysqlite3's where its module can be loaded, else that of their Python."""
+    from eyelet_ingest.bundle import extension
+
+    command = [python or stamp.interpreter(), "-I", "-S", "-c", _ASK, os.path.dirname(place.PACKAGE), extension()]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=ASKED_S, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired) as bad:
+        return Finding(UNKNOWN, f"Which SQLite hooks use could not be asked: {bad}.")
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    if done.returncode or len(lines) != 2:
+        return Finding(UNKNOWN, "Which SQLite hooks use could not be asked: their Python cannot load it.")
+    return sqlite.judged(lines[0], lines[1], "Hooks use")

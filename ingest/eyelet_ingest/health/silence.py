@@ -1,0 +1,102 @@
+"""When each agent that is installed last recorded. One that says nothing, while it is used, has a hook that is not run.
+
+That an agent is used is known by the recordings that it keeps itself. What nobody used needs no alarm.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+
+from eyelet_ingest.health.finding import OK, UNKNOWN, WARN, Finding, Patient
+from eyelet_ingest.health.installation import command_of, installations
+from eyelet_ingest.health.since import ago, spelt_s
+from eyelet_ingest.install import record
+from eyelet_ingest.install.agents import AGENTS
+from eyelet_ingest.install.state import Installed
+from eyelet_ingest.sources.places import PLACES
+from eyelet_ingest.store.newest import last_hooks
+
+HOUR_US = 3_600_000_000
+LOOKED_BACK_US = 90 * 24 * HOUR_US  # for what to say of one that was silent for long
+GRACE_US = HOUR_US  # between the last event and what the agent itself kept since
+DEADLINE_MS = 2_000
+MOST_ENTRIES, WALK_S = 20_000, 0.5  # of one agent's folder
+NOT_ALL_KEPT = ("cursor",)  # its editor keeps what it does elsewhere
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    installed = {one.agent: one for one in installations(patient) if not one.problem}
+    if not installed:
+        yield Finding(OK, "No agent is set up to record, so none is silent.", evidence={"installed": 0})
+        return
+    if patient.root != patient.settings.root or patient.settings["logging.scope"] == "project":
+        yield Finding(OK, f"Hooks record elsewhere than here, by the settings: {patient.settings.root}.")
+        return
+    since_us = max(patient.now_us - LOOKED_BACK_US, 0)
+    newest, is_whole = last_hooks(patient.store.roots, list(installed), since_us, DEADLINE_MS)
+    for agent, one in installed.items():
+        yield _of(patient, one, newest.get(agent), is_whole)
+
+
+def _of(patient: Patient, one: Installed, last_us: int | None, is_whole: bool) -> Finding:
+    title, now_us = AGENTS[one.agent].title, patient.now_us
+    silent_us = patient.limit("silent_warn_hours") * HOUR_US
+    evidence: dict[str, object] = {"agent": one.agent, "last_event_us": last_us}
+    if last_us is not None and last_us >= now_us - silent_us:
+        return Finding(OK, f"{title} last recorded {ago(now_us, last_us)}.", "", evidence)
+    if last_us is None and not is_whole:
+        return Finding(UNKNOWN, f"There was no time to find when {title} last recorded.", "", evidence)
+    installed_us = _installed_us(patient.home, one)
+    if installed_us is not None and installed_us >= now_us - silent_us:
+        evidence["installed_us"] = installed_us
+        since = f"since it was set up {ago(now_us, installed_us)}" if last_us is None else "since it was set up anew"
+        return Finding(OK, f"{title} recorded nothing {since}.", "", evidence)
+    used_us = _used_us(one.agent)
+    evidence["used_us"] = used_us
+    was = (
+        f"its last event is {spelt_s((now_us - last_us) / 1e6)} old"
+        if last_us is not None
+        else "it never recorded here"
+    )
+    if used_us is not None and used_us > (last_us or 0) + GRACE_US and used_us >= now_us - silent_us:
+        message = f"{title} was used {ago(now_us, used_us)}, and {was}: its hook is not run."
+        return Finding(WARN, message, f"see whether it may run hooks, then: {command_of(one)}", evidence)
+    if used_us is not None and one.agent not in NOT_ALL_KEPT:
+        return Finding(OK, f"{title} was not used for {spelt_s((now_us - used_us) / 1e6)}; {was}.", "", evidence)
+    message = f"{title} is set up to record, and {was}."
+    return Finding(WARN, message, f"if it was used since, set it up anew: {command_of(one)}", evidence)
+
+
+def _installed_us(home: str, one: Installed) -> int | None:
+    """When the settings file, or the record of installs, was last written: not before it was installed."""
+    times = []
+    for path in (one.path, os.path.join(home, record.NAME)):
+        try:
+            times.append(os.stat(path).st_mtime_ns // 1_000)
+        except OSError:
+            continue
+    return min(times, default=None)
+
+
+def _used_us(agent: str) -> int | None:
+    """When the newest of the recordings that the agent itself keeps was last written; None where it has none."""
+    place = PLACES.get(agent)
+    if place is None:
+        return None
+    newest = 0
+    until_s = time.monotonic() + WALK_S
+    left = MOST_ENTRIES
+    for home in place.folders(os.environ):
+        folders = [os.path.join(home, one.folders.split("/")[0]) for one in place.files if one.folders]
+        while folders and left > 0 and time.monotonic() < until_s:
+            try:
+                with os.scandir(folders.pop()) as entries:
+                    for entry in entries:
+                        left -= 1
+                        if entry.is_dir(follow_symlinks=False):
+                            folders.append(entry.path)
+                        elif entry.name.endswith((".jsonl", ".json")):
+                            newest = max(newest, entry.stat(follow_symlinks=False).st_mtime_ns // 1_000)
+            except OSError:
+                continue
+    return newest or None
