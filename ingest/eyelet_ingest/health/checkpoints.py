@@ -17,42 +17,40 @@ def check(patient: Patient) -> Iterator[Finding]:
     if is_in_memory(patient):
         yield NOTHING
         return
-    bad: list[Finding] = []
-    lags: list[int] = []
-    unmoved, looked = 0, 0
+    waiting, figures = _waiting(patient)
+    failed, ran = _failed(patient)
+    bad = [*some(waiting), *some(failed), *_too_old()]
+    yield from bad
+    if not bad:
+        pages, days = int(figures["waiting_frames"]), int(figures["waiting_days"])
+        message = f"{plural(pages, 'page')} of {plural(days, 'day')} wait in WALs" if days else "nothing waits"
+        yield Finding(OK, message, evidence={**figures, **ran})
+
+
+def _waiting(patient: Patient) -> tuple[list[Finding], dict[str, int]]:
+    """The days of which much stands in their WAL alone, or whose WAL cannot be read; and the figures of all."""
     keys = patient.store.catalog.partitions()
+    sums = dict.fromkeys(("days", "waiting_days", "waiting_frames", "waiting_bytes"), 0)
+    bad = []
     for key in reversed(keys):
-        if patient.is_late and looked:
+        if patient.is_late and sums["days"]:
             break
-        looked += 1
+        sums["days"] += 1
         path = layout.db_path(patient.root, key)
         try:
             waits = examined.waiting(path) if connect.is_there(path) else examined.Waiting(0, 0, 0)
         except PartitionError as trouble:
             bad.append(Finding(UNKNOWN, f"the WAL of {day_name(key)} cannot be read: {trouble.reason}", day=key))
             continue
-        if waits.bytes:
-            lags.append(waits.bytes)
-            unmoved += waits.frames - (waits.moved or 0)
+        sums["waiting_days"] += bool(waits.bytes)
+        sums["waiting_frames"] += waits.frames - (waits.moved or 0)
+        sums["waiting_bytes"] += waits.bytes
         if (status := _status(patient, waits.bytes)) != OK:
             message = f"{mib(waits.bytes)} in the WAL of {day_name(key)} are not in its file"
             evidence = {"frames": waits.frames, "moved_frames": waits.moved, "waiting_bytes": waits.bytes}
             fix = command(patient, "checkpoint", "--context", key.context, "--day", key.date)
             bad.append(Finding(status, message, fix, evidence, day=key))
-    yield from some(bad)
-    troubles, ran = _failed(patient)
-    yield from some(troubles)
-    old = _too_old()
-    yield from old
-    if not (bad or troubles or old):
-        evidence: dict[str, object] = {
-            "days": looked,
-            "of_days": len(keys),
-            "waiting_days": len(lags),
-            "waiting_frames": unmoved,
-        } | ran
-        message = f"{plural(unmoved, 'page')} of {plural(len(lags), 'day')} wait in WALs" if lags else "nothing waits"
-        yield Finding(OK, message, evidence=evidence | {"waiting_bytes": sum(lags)})
+    return bad, sums | {"of_days": len(keys)}
 
 
 def _status(patient: Patient, size: int) -> str:

@@ -73,12 +73,13 @@ def damages(path: str, *, full: bool, until_s: float = float("inf")) -> list[str
     pragma = "integrity_check" if full else "quick_check"
     with _reading(path, until_s) as conn:
         try:
-            found = [str(row[0]) for row in conn.execute(f"pragma {pragma}({MOST_DAMAGES})")]
+            rows = conn.execute(f"pragma {pragma}({MOST_DAMAGES})").fetchall()
         except conn.OperationalError:
             raise
         except (conn.DatabaseError, UnicodeDecodeError) as bad:
             return [str(bad)]  # so damaged that it cannot be gone through
-    return [] if found == ["ok"] else found
+    lines = [line for (text,) in rows for line in str(text).splitlines() if not line.startswith("*** in ")]
+    return [] if lines == ["ok"] else lines[:MOST_DAMAGES]
 
 
 def pages(path: str) -> Pages:
