@@ -196,6 +196,13 @@ SETTINGS = (
     Setting("health.score_warn", "count", 80, "a score below it is an alert", of_project=False, most=100),
     Setting("health.score_error", "count", 50, "and one below it, a grave one", of_project=False, most=100),
     Setting(
+        "health.checkpoint_strategy",
+        "name",
+        "ConversationWorkload",
+        "when write-ahead logs go into their files by themselves; `none`: SQLite's own checkpoints alone",
+        of_project=False,
+    ),
+    Setting(
         "health.alert_webhook", "url", "", "where alerts are posted to, as JSON; empty for nowhere", of_project=False
     ),
     Setting(

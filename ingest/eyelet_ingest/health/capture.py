@@ -37,7 +37,7 @@ def _of_faults(patient: Patient) -> Iterator[Finding]:
             continue
         reason = one.reason[:REASON_CHARS]
         times = f"{plural(count, 'time')}, last {ago(patient.now_us, one.time_us)}"
-        message = f"Hooks of the last day: {faults.KINDS[kind]}; {times}: {reason}."
+        message = f"hooks of the last day: {faults.KINDS[kind]}; {times}: {reason}"
         evidence: dict[str, object] = {"kind": kind, "times": count, "newest_us": one.time_us, "newest": reason}
         is_grave = kind in GRAVE and not _is_over(patient, one)
         yield Finding(ERROR if is_grave else WARN, message, _fix(patient, kind), evidence)
@@ -45,13 +45,13 @@ def _of_faults(patient: Patient) -> Iterator[Finding]:
         one = newest["spooled"]
         message = (
             f"{plural(spooled, 'event')} of the last day had to wait, as they could not be stored in time:"
-            f" {one.reason[:REASON_CHARS]}."
+            f" {one.reason[:REASON_CHARS]}"
         )
         fix = f"see which program keeps the day busy; {runnable('drain', patient.root)} stores what waits"
         yield Finding(WARN, message, fix, {"kind": "spooled", "times": spooled})
     elif not kinds:
         waited = f", and {plural(spooled, 'event')} waited a moment" if spooled else ""
-        yield Finding(OK, f"Hooks noted no trouble in the last day{waited}.", "", {"faults": 0, "spooled": spooled})
+        yield Finding(OK, f"hooks noted no trouble in the last day{waited}", "", {"faults": 0, "spooled": spooled})
 
 
 def _is_over(patient: Patient, fault: faults.Fault) -> bool:
@@ -86,7 +86,7 @@ def _of_latency(patient: Patient) -> Iterator[Finding]:
         with Metrics(patient.root) as metrics:
             timings = metrics.timings(patient.now_us - DAY_US, patient.now_us + 1, None)
     except EyeletError as bad:
-        yield Finding(UNKNOWN, f"How long hooks took cannot be read: {bad.reason}.", evidence={"path": bad.path})
+        yield Finding(UNKNOWN, f"how long hooks took cannot be read: {bad.reason}", evidence={"path": bad.path})
         return
     mine = next((one for one in timings if one.op == "capture"), None)
     if mine is None or not mine.count:
@@ -104,11 +104,11 @@ def _of_latency(patient: Patient) -> Iterator[Finding]:
     most_ms = patient.limit("capture_p99_warn_ms")
     if p99_ms > most_ms and count >= LEAST_HOOKS:
         message = (
-            f"Hooks are slow: one in a hundred took {p99_ms:,.0f} ms or more in the last day, and agents wait for them."
+            f"hooks are slow: one in a hundred took {p99_ms:,.0f} ms or more in the last day, and agents wait for them"
         )
         fix = f"let hooks only note events, and commands store them: {runnable('install --mode spool')}"
         yield Finding(WARN, message, fix, evidence)
     else:
         yield Finding(
-            OK, f"{plural(count, 'hook')} of the last day took {p99_ms:,.0f} ms at most, 99 of 100.", "", evidence
+            OK, f"{plural(count, 'hook')} of the last day took {p99_ms:,.0f} ms at most, 99 of 100", "", evidence
         )

@@ -36,9 +36,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     ]
     yield from troubles
     if not troubles:
-        yield Finding(
-            OK, "The clock goes, and nothing was recorded later than it says.", "", {"now_us": patient.now_us}
-        )
+        yield Finding(OK, "the clock goes, and nothing was recorded later than it says", "", {"now_us": patient.now_us})
 
 
 def goes(wall_ns: Callable[[], int], steady_ns: Callable[[], int]) -> Finding | None:
@@ -49,9 +47,9 @@ def goes(wall_ns: Callable[[], int], steady_ns: Callable[[], int]) -> Finding | 
     moved = wall_ns() - began_wall
     evidence: dict[str, object] = {"watched_ms": round(passed / 1e6, 1), "clock_moved_ms": round(moved / 1e6, 1)}
     if abs(moved) < passed * STANDS:
-        return Finding(ERROR, "The clock stands still: all events get one time.", set_clock(), evidence)
+        return Finding(ERROR, "the clock stands still: all events get one time", set_clock(), evidence)
     if abs(moved - passed) > 1e9:  # a step in the very moment, too
-        message = f"The clock jumped by {spelt_s(abs(moved - passed) / 1e9)} while it was watched."
+        message = f"the clock jumped by {spelt_s(abs(moved - passed) / 1e9)} while it was watched"
         return Finding(WARN, message, set_clock(), evidence)
     return None
 
@@ -69,7 +67,7 @@ def _is_set(patient: Patient) -> Finding | None:
     if patient.now_us >= FIRST_US:
         return None
     said = time.strftime("%Y-%m-%d", time.gmtime(max(patient.now_us, 0) / 1e6))
-    return Finding(ERROR, f"The clock is not set: it says {said}.", set_clock(), {"now_us": patient.now_us})
+    return Finding(ERROR, f"the clock is not set: it says {said}", set_clock(), {"now_us": patient.now_us})
 
 
 def _of_recordings(patient: Patient) -> Iterator[Finding]:
@@ -83,8 +81,8 @@ def _of_recordings(patient: Patient) -> Iterator[Finding]:
     ahead_us = arrived_us - now_us
     if ahead_us > most_us:
         message = (
-            f"The newest event came at a time that is {spelt_s(ahead_us / 1e6)} ahead of the clock:"
-            " the clock went back, stands still, or was ahead then."
+            f"the newest event came at a time that is {spelt_s(ahead_us / 1e6)} ahead of the clock:"
+            " the clock went back, stands still, or was ahead then"
         )
         evidence: dict[str, object] = {
             "now_us": now_us,
@@ -93,7 +91,7 @@ def _of_recordings(patient: Patient) -> Iterator[Finding]:
         }
         yield Finding(ERROR if ahead_us > DAY_US else WARN, message, set_clock(), evidence)
     elif event_us - now_us > most_us:
-        message = f"The newest event bears a time that is {spelt_s((event_us - now_us) / 1e6)} ahead of the clock{day}."
+        message = f"the newest event bears a time that is {spelt_s((event_us - now_us) / 1e6)} ahead of the clock{day}"
         evidence = {"now_us": now_us, "newest_event_us": event_us, "ahead_s": (event_us - now_us) // 1_000_000}
         fix = f"set the clock of the machine it came from, or of this one: {set_clock()}"
         yield Finding(WARN, message, fix, evidence)
@@ -129,7 +127,7 @@ def _since_begun(patient: Patient) -> Finding | None:
     most_us = patient.limit("clock_warn_s") * 1_000_000
     if -most_us <= moved_us <= max(most_us, 3_600_000_000):
         return None
-    message = f"The clock is {spelt_s(abs(moved_us) / 1e6)} from what it said when this examination began."
+    message = f"the clock is {spelt_s(abs(moved_us) / 1e6)} from what it said when this examination began"
     return Finding(WARN, message, set_clock(), {"now_us": patient.now_us, "moved_s": moved_us // 1_000_000})
 
 
@@ -149,5 +147,5 @@ def _of_disk(patient: Patient) -> Finding | None:
     if abs(off_us) <= patient.limit("clock_warn_s") * 1_000_000:
         return None
     way = "ahead of" if off_us > 0 else "behind"
-    message = f"The disk's time is {spelt_s(abs(off_us) / 1e6)} {way} the clock's ({folder}): one of the two is wrong."
+    message = f"the disk's time is {spelt_s(abs(off_us) / 1e6)} {way} the clock's ({folder}): one of the two is wrong"
     return Finding(WARN, message, set_clock(), {"folder": folder, "off_s": off_us // 1_000_000})

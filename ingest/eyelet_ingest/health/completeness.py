@@ -37,18 +37,18 @@ def check(patient: Patient) -> Iterator[Finding]:
     if found.lost and found.lost >= patient.limit("missed_warn"):
         message = (
             f"{plural(found.lost, 'call')} of the last {DAYS} days of which transcripts tell were not caught by hooks,"
-            f" and nothing says why ({found.caught:,} of {found.known:,} were)."
+            f" and nothing says why ({found.caught:,} of {found.known:,} were)"
         )
         yield Finding(WARN, message, runnable("completeness --since 3d", patient.root), evidence)
     elif not is_whole:
-        message = f"There was no time to compare transcripts and hooks of the last {DAYS} days."
+        message = f"there was no time to compare transcripts and hooks of the last {DAYS} days"
         yield Finding(UNKNOWN, message, runnable("completeness --since 3d", patient.root), evidence)
     elif not found.known:
         yield Finding(
-            OK, f"No transcript of the last {DAYS} days is stored that could tell what is missing.", "", evidence
+            OK, f"no transcript of the last {DAYS} days is stored that could tell what is missing", "", evidence
         )
     else:
         calls = f"{plural(found.known, 'call')} that transcripts of the last {DAYS} days know"
         caught = f"{found.caught:,} of {calls} were caught"
         known = f", and it is known why {found.known - found.caught:,} were not" if found.known > found.caught else ""
-        yield Finding(OK, f"{caught}{known}.", "", evidence)
+        yield Finding(OK, f"{caught}{known}", "", evidence)

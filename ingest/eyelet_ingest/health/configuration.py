@@ -31,7 +31,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     if not troubles:
         held = patient.settings
         changed = sum(value.origin != "default" for value in held.values.values())
-        message = f"The settings can be read: {changed} of {len(held.values)} are not the default."
+        message = f"the settings can be read: {changed} of {len(held.values)} are not the default"
         yield Finding(OK, message, "", {"changed": changed, "files": list(held.files)})
 
 
@@ -55,10 +55,10 @@ def _of_files(patient: Patient) -> Iterator[Finding]:
 def _of_bad(bad: BadInput, of_project: bool) -> Finding:
     evidence: dict[str, object] = {"where": bad.path, "of_project": of_project}
     if of_project and "cannot be set by a project" in bad.reason:
-        message = f"A project's settings try what they may not: {bad.path}: {bad.reason}. None of them counts."
+        message = f"a project's settings try what they may not: {bad.path}: {bad.reason}; none of them counts"
         return Finding(WARN, message, f"take it out, or {bad.hint}", evidence)
-    what = "A project's settings do" if of_project else "The settings do"
-    message = f"{what} not count, and what they said last holds: {bad.path}: {bad.reason}."
+    what = "a project's settings do" if of_project else "the settings do"
+    message = f"{what} not count, and what they said last holds: {bad.path}: {bad.reason}"
     return Finding(WARN if of_project else ERROR, message, f"mend {bad.path}: {bad.hint}", evidence)
 
 
@@ -70,26 +70,26 @@ def _narrowed(config: str, path: str, held: settings.Settings) -> Iterator[Findi
         return  # that is told already
     for name, value in both.values.items():
         if value.value is False and held.values[name].value is True and held.values[name].origin != "default":
-            message = f"A project's settings switch {name} on, which they may not; it stays off ({value.origin})."
+            message = f"a project's settings switch {name} on, which they may not; it stays off ({value.origin})"
             yield Finding(WARN, message, f"take {name} out of {path}", {"setting": name, "file": path})
 
 
 def _of_variables() -> Iterator[Finding]:
     for bad in settings.wrong_variables():
         yield Finding(
-            WARN, f"{bad.path} does not count: {bad.reason}.", f"unset it, or give {bad.hint}", _variable(bad.path)
+            WARN, f"{bad.path} does not count: {bad.reason}", f"unset it, or give {bad.hint}", _variable(bad.path)
         )
     for read in (roles.check, text_room.setting):
         try:
             read()
         except BadInput as bad:
-            message = f"{bad.path} is wrong, and nothing but hooks runs with it: {bad.reason}."
+            message = f"{bad.path} is wrong, and nothing but hooks runs with it: {bad.reason}"
             yield Finding(ERROR, message, f"unset it, or give {bad.hint}", _variable(bad.path))
     for name in sorted(os.environ):
         if re.fullmatch(r"EYELET_[A-Z_]{2,40}", name) and name not in VARIABLES:
             near = get_close_matches(name, VARIABLES, 1, NEAR)
             if near:
-                yield Finding(WARN, f"Nothing reads {name}: is {near[0]} meant?", f"unset {name}", _variable(name))
+                yield Finding(WARN, f"nothing reads {name}: is {near[0]} meant?", f"unset {name}", _variable(name))
 
 
 def _variable(name: str) -> dict[str, object]:
@@ -110,7 +110,7 @@ def _of_folders(patient: Patient) -> Iterator[Finding]:
         reason = _why_not(there)
         if reason:
             fix = f"make {there} a folder that you may write, on a disk that may be written"
-            yield Finding(ERROR, f"Nothing can be stored of {what}: {there} {reason}.", fix, {"folder": folder})
+            yield Finding(ERROR, f"nothing can be stored of {what}: {there} {reason}", fix, {"folder": folder})
             return
 
 

@@ -1,4 +1,4 @@
-"""The extension in C, which SQL over all days is quick by: whether it is built, is of these sources, and loads."""
+"""the extension in C, which SQL over all days is quick by: whether it is built, is of these sources, and loads."""
 
 import os
 from collections.abc import Iterator
@@ -25,12 +25,12 @@ def check(patient: Patient) -> Iterator[Finding]:
             conn.close()
     if reason:
         why = reason.partition(" (")[0]
-        yield Finding(WARN, f"There is no extension in C: {why}. {FALLBACK}.", _remedy(reason), evidence)
+        yield Finding(WARN, f"there is no extension in C: {why}; {FALLBACK}", _remedy(reason), evidence)
     elif not _is_current():
-        message = "The extension in C is older than its sources: what was mended in them since does not hold."
+        message = "the extension in C is older than its sources: what was mended in them since does not hold"
         yield Finding(WARN, message, python(HOW), evidence)
     else:
-        yield Finding(OK, "The extension in C is built, of these sources, and loads.", "", evidence)
+        yield Finding(OK, "the extension in C is built, of these sources, and loads", "", evidence)
 
 
 def _remedy(reason: str) -> str:

@@ -27,22 +27,22 @@ print(module.sqlite_version, getattr(module, "__file__", "") or "built in", sep=
 
 def check(patient: Patient) -> Iterator[Finding]:
     if not installations(patient):
-        yield Finding(OK, "No hook is installed that could be tried.", evidence={"installed": 0})
+        yield Finding(OK, "no hook is installed that could be tried", evidence={"installed": 0})
         return
     found = launcher_of(patient.home)
     works, said, took_ms = (False, found.trouble, 0.0) if found.trouble else state.tried(found.path)
     evidence: dict[str, object] = {"launcher": found.path, "took_ms": round(took_ms)}
     if not works:
-        message = f"The hook that agents run does not record: {said}."
+        message = f"the hook that agents run does not record: {said}"
         repair = lambda: f"written anew: {launch.write(patient.home)}"  # noqa: E731  as short as what it does
         yield Finding(ERROR, message, runnable("install"), evidence, repair)
         return
     slow_ms = patient.limit("capture_p99_warn_ms")
     if took_ms > slow_ms:
-        message = f"The hook works, and took {took_ms:,.0f} ms to start and store a trial event: agents wait for it."
+        message = f"the hook works, and took {took_ms:,.0f} ms to start and store a trial event: agents wait for it"
         yield Finding(WARN, message, runnable("install --mode spool"), evidence)
     else:
-        yield Finding(OK, f"The hook works: {said}, {took_ms:,.0f} ms.", "", evidence)
+        yield Finding(OK, f"the hook works: {said}, {took_ms:,.0f} ms", "", evidence)
     yield _its_sqlite(found.python)
 
 
@@ -54,8 +54,9 @@ def _its_sqlite(python: str) -> Finding:
     try:
         done = subprocess.run(command, capture_output=True, timeout=ASKED_S, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as bad:
-        return Finding(UNKNOWN, f"Which SQLite hooks use could not be asked: {bad}.")
+        return Finding(UNKNOWN, f"which SQLite hooks use could not be asked: {bad}")
     lines = done.stdout.decode("utf-8", "replace").splitlines()
     if done.returncode or len(lines) != 2:
-        return Finding(UNKNOWN, "Which SQLite hooks use could not be asked: their Python cannot load it.")
-    return sqlite.judged(lines[0], lines[1], "Hooks use")
+        return Finding(UNKNOWN, "which SQLite hooks use could not be asked: their Python cannot load it")
+    folder = os.path.basename(os.path.dirname(lines[1]))
+    return sqlite.judged(lines[0], "pysqlite3" if folder == "pysqlite3" else "sqlite3", "hooks use")

@@ -45,7 +45,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     if not installed:
         yield Finding(
             WARN,
-            "No agent is set up to record here: what agents do leaves no hook events.",
+            "no agent is set up to record here: what agents do leaves no hook events",
             fix=runnable("install"),
             evidence={"installed": 0},
         )
@@ -76,19 +76,19 @@ def _of(patient: Patient, one: Installed) -> Finding:
     title = AGENTS[one.agent].title
     evidence: dict[str, object] = {"agent": one.agent, "scope": one.scope, "file": one.path, "mode": one.mode}
     if one.problem:
-        message = f"{title} does not record through {one.path}: {one.problem}."
+        message = f"{title} does not record through {one.path}: {one.problem}"
         return Finding(ERROR, message, command_of(one), evidence)
     evidence["events"] = one.events
     if one.missing:
         evidence["missing"] = list(one.missing)
-        message = f"{title} is not told to record {plural(len(one.missing), 'event')} that it has: {_few(one.missing)}."
+        message = f"{title} is not told to record {plural(len(one.missing), 'event')} that it has: {_few(one.missing)}"
         return Finding(WARN, message, command_of(one), evidence)
     other = _written_otherwise(patient, one)
     if other:
         evidence["differs"] = other
-        message = f"The hook of {title} in {one.path} is not as this version writes it ({_few(other)})."
+        message = f"the hook of {title} in {one.path} is not as this version writes it ({_few(other)})"
         return Finding(WARN, message, command_of(one), evidence)
-    return Finding(OK, f"{title} records {plural(one.events, 'event')} through {one.path}.", "", evidence)
+    return Finding(OK, f"{title} records {plural(one.events, 'event')} through {one.path}", "", evidence)
 
 
 def _few(names: "tuple[str, ...] | list[str]") -> str:
@@ -168,15 +168,15 @@ def _of_launcher(patient: Patient) -> Finding:
         return f"written anew: {launch.write(patient.home)}"
 
     if found.trouble:
-        message = f"The hook that agents run is dead: {found.trouble}. Nothing is recorded."
+        message = f"the hook that agents run is dead: {found.trouble}; nothing is recorded"
         return Finding(ERROR, message, runnable("install"), evidence, renewed)
     if not os.access(found.python, os.X_OK):
-        message = f"The hook's Python is gone ({found.python}): another one stands in for it, and hooks are slower."
+        message = f"the hook's Python is gone ({found.python}): another one stands in for it, and hooks are slower"
         return Finding(WARN, message, runnable("install"), evidence, renewed)
     if stamp.is_stale(patient.home):
-        message = "The hook is of another version of this software, or of its plugins; the next command renews it."
+        message = "the hook is of another version of this software, or of its plugins; the next command renews it"
         return Finding(WARN, message, runnable("status"), evidence, renewed)
-    return Finding(OK, f"The hook is {found.path}, and of this version.", "", evidence)
+    return Finding(OK, f"the hook is {found.path}, and of this version", "", evidence)
 
 
 def _switch(patient: Patient) -> Iterator[Finding]:
@@ -184,11 +184,11 @@ def _switch(patient: Patient) -> Iterator[Finding]:
     word, origin, _ = state.switch(patient.home, project_of(patient))
     evidence: dict[str, object] = {"recording": word, "by": origin}
     if word == "paused":
-        yield Finding(WARN, f"Recording is paused ({origin}).", runnable("resume"), evidence)
+        yield Finding(WARN, f"recording is paused ({origin})", runnable("resume"), evidence)
     elif word == "off":
         home = os.path.join(patient.home, FILE_NAME)
         fix = f"unset {origin}" if origin.isupper() else f"set logging.enabled to true in {home}"
-        yield Finding(WARN, f"Recording is off ({origin}).", fix, evidence)
+        yield Finding(WARN, f"recording is off ({origin})", fix, evidence)
 
 
 def _strangers(patient: Patient) -> Iterator[Finding]:
@@ -198,7 +198,7 @@ def _strangers(patient: Patient) -> Iterator[Finding]:
         for scope in agent.files:
             path = agent.path(scope, project_of(patient))
             for dead in _dead_in(path, marks):
-                message = f"{agent.title} is told to run {dead[:SHOWN_CHARS]}, which is not there ({path})."
+                message = f"{agent.title} is told to run {dead[:SHOWN_CHARS]}, which is not there ({path})"
                 again = runnable(f"install --agent {agent.name}{f' --scope {scope}' if scope != 'user' else ''}")
                 fix = f"take that entry out of {path}, then: {again}"
                 yield Finding(ERROR, message, fix, {"agent": agent.name, "file": path, "hook": dead[:SHOWN_CHARS]})

@@ -13,7 +13,7 @@ REASON_CHARS = 300
 
 def check(patient: Patient) -> Iterator[Finding]:
     if os.environ.get(hot.SWITCH) == "0":
-        yield Finding(OK, f"Plugins are switched off ({hot.SWITCH}=0).", "", {"plugins": 0})
+        yield Finding(OK, f"plugins are switched off ({hot.SWITCH}=0)", "", {"plugins": 0})
         return
     found = plugins.Plugins.load(patient.home, notes=False)
     try:
@@ -28,9 +28,9 @@ def check(patient: Patient) -> Iterator[Finding]:
         troubles += [one for one in of_hooks if (one.plugin, one.hook) not in known]
     for one in troubles:
         where = f" in {one.hook}" if one.hook else ""
-        message = f"The plugin {one.plugin} failed{where}: {one.reason[:REASON_CHARS]}."
+        message = f"the plugin {one.plugin} failed{where}: {one.reason[:REASON_CHARS]}"
         fix = f"mend or remove it; {runnable('plugins')} says whether it works"
         yield Finding(WARN, message, fix, {"plugin": one.plugin, "hook": one.hook})
     if not troubles:
-        message = f"{plural(len(loaded), 'plugin')} loaded, and none failed." if loaded else "There are no plugins."
+        message = f"{plural(len(loaded), 'plugin')} loaded, and none failed" if loaded else "there are no plugins"
         yield Finding(OK, message, "", {"plugins": loaded[:100], "in_hooks": in_hooks[:100]})

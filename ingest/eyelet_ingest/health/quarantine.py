@@ -16,7 +16,7 @@ NAMED = 5
 
 def check(patient: Patient) -> Iterator[Finding]:
     if patient.root.startswith(layout.MEMORY):
-        yield Finding(OK, "Nothing is in quarantine: the root is in memory.")
+        yield Finding(OK, "nothing is in quarantine: the root is in memory")
         return
     for root in (patient.root, *alongside.roots_of(patient.root)):
         try:
@@ -24,7 +24,7 @@ def check(patient: Patient) -> Iterator[Finding]:
         except RootError as bad:
             yield Finding(
                 ERROR,
-                f"{bad.path} cannot be read: {bad.reason}.",
+                f"{bad.path} cannot be read: {bad.reason}",
                 fix=f"restore it from a backup, or move it away: imports then read all files again ({bad.path})",
                 evidence={"path": bad.path},
             )
@@ -35,7 +35,7 @@ def _of(patient: Patient, root: str) -> Finding:
     evidence: dict[str, object] = {"records": found.records}
     where = "" if root == patient.root else f" of {root}"
     if not found.records:
-        return Finding(OK, f"Nothing is in quarantine{where}.", evidence=evidence)
+        return Finding(OK, f"nothing is in quarantine{where}", evidence=evidence)
     reasons = {reason[:REASON_CHARS]: count for reason, count in list(found.reasons.items())[:NAMED]}
     evidence |= {"files": found.files, "reasons": reasons, "newest_us": found.newest_us}
     mostly = next(iter(reasons), "")
@@ -44,5 +44,5 @@ def _of(patient: Patient, root: str) -> Finding:
     status = WARN if found.records >= patient.limit("quarantine_warn") else OK
     fix = f"see them with {runnable('quarantine', root)}; mend the files and import them again, or forget them: --clear"
     return Finding(
-        status, f"{message}; mostly: {mostly}." if mostly else f"{message}.", fix if status != OK else "", evidence
+        status, f"{message}; mostly: {mostly}" if mostly else f"{message}", fix if status != OK else "", evidence
     )

@@ -27,10 +27,10 @@ NOT_ALL_KEPT = ("cursor",)  # its editor keeps what it does elsewhere
 def check(patient: Patient) -> Iterator[Finding]:
     installed = {one.agent: one for one in installations(patient) if not one.problem}
     if not installed:
-        yield Finding(OK, "No agent is set up to record, so none is silent.", evidence={"installed": 0})
+        yield Finding(OK, "no agent is set up to record, so none is silent", evidence={"installed": 0})
         return
     if patient.root != patient.settings.root or patient.settings["logging.scope"] == "project":
-        yield Finding(OK, f"Hooks record elsewhere than here, by the settings: {patient.settings.root}.")
+        yield Finding(OK, f"hooks record elsewhere than here, by the settings: {patient.settings.root}")
         return
     since_us = max(patient.now_us - LOOKED_BACK_US, 0)
     newest, is_whole = last_hooks(patient.store.roots, list(installed), since_us, DEADLINE_MS)
@@ -43,14 +43,14 @@ def _of(patient: Patient, one: Installed, last_us: int | None, is_whole: bool) -
     silent_us = patient.limit("silent_warn_hours") * HOUR_US
     evidence: dict[str, object] = {"agent": one.agent, "last_event_us": last_us}
     if last_us is not None and last_us >= now_us - silent_us:
-        return Finding(OK, f"{title} last recorded {ago(now_us, last_us)}.", "", evidence)
+        return Finding(OK, f"{title} last recorded {ago(now_us, last_us)}", "", evidence)
     if last_us is None and not is_whole:
-        return Finding(UNKNOWN, f"There was no time to find when {title} last recorded.", "", evidence)
+        return Finding(UNKNOWN, f"there was no time to find when {title} last recorded", "", evidence)
     installed_us = _installed_us(patient.home, one)
     if installed_us is not None and installed_us >= now_us - silent_us:
         evidence["installed_us"] = installed_us
         since = f"since it was set up {ago(now_us, installed_us)}" if last_us is None else "since it was set up anew"
-        return Finding(OK, f"{title} recorded nothing {since}.", "", evidence)
+        return Finding(OK, f"{title} recorded nothing {since}", "", evidence)
     used_us = _used_us(one.agent)
     evidence["used_us"] = used_us
     was = (
@@ -59,11 +59,11 @@ def _of(patient: Patient, one: Installed, last_us: int | None, is_whole: bool) -
         else "it never recorded here"
     )
     if used_us is not None and used_us > (last_us or 0) + GRACE_US and used_us >= now_us - silent_us:
-        message = f"{title} was used {ago(now_us, used_us)}, and {was}: its hook is not run."
+        message = f"{title} was used {ago(now_us, used_us)}, and {was}: its hook is not run"
         return Finding(WARN, message, f"see whether it may run hooks, then: {command_of(one)}", evidence)
     if used_us is not None and one.agent not in NOT_ALL_KEPT:
-        return Finding(OK, f"{title} was not used for {spelt_s((now_us - used_us) / 1e6)}; {was}.", "", evidence)
-    message = f"{title} is set up to record, and {was}."
+        return Finding(OK, f"{title} was not used for {spelt_s((now_us - used_us) / 1e6)}; {was}", "", evidence)
+    message = f"{title} is set up to record, and {was}"
     return Finding(WARN, message, f"if it was used since, set it up anew: {command_of(one)}", evidence)
 
 

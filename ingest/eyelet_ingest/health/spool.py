@@ -26,7 +26,7 @@ NAMED = 5
 
 def check(patient: Patient) -> Iterator[Finding]:
     if patient.root.startswith(layout.MEMORY):
-        yield Finding(OK, "Nothing can wait: the root is in memory.")
+        yield Finding(OK, "nothing can wait: the root is in memory")
         return
     waiting = spool.waiting(patient.root)
     yield _of_waiting(patient, waiting)
@@ -36,7 +36,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     for folder in spool.strangers(patient.root):
         yield Finding(
             WARN,
-            f"{folder} is not a private folder of this user: no event can wait there when the disk is full.",
+            f"{folder} is not a private folder of this user: no event can wait there when the disk is full",
             fix=f"look at what it is, and move it away: ls -ld {shlex.quote(folder)}",
             evidence={"folder": folder},
         )
@@ -44,7 +44,7 @@ def check(patient: Patient) -> Iterator[Finding]:
 
 def _of_waiting(patient: Patient, waiting: Sequence[str]) -> Finding:
     if not waiting:
-        return Finding(OK, "No event waits in the spool.", evidence={"waiting": 0})
+        return Finding(OK, "no event waits in the spool", evidence={"waiting": 0})
     now_ns = patient.now_us * 1_000
     ages_s = [max(now_ns - received, 0) / 1e9 for received in map(spool.received_ns, waiting) if received is not None]
     oldest_s = int(max(ages_s, default=0))
@@ -68,10 +68,10 @@ def _of_waiting(patient: Patient, waiting: Sequence[str]) -> Finding:
         status = WARN
     if status == OK:
         next_ = "command" if young_s == PLANNED_S else "hook"
-        message = f"{events} in the spool, since {spelt_s(oldest_s)} at most: the next {next_} stores them."
+        message = f"{events} in the spool, since {spelt_s(oldest_s)} at most: the next {next_} stores them"
         return Finding(OK, message, "", evidence)
     why = f"; mostly: {reasons.most_common(1)[0][0]}" if reasons else ""
-    message = f"{events} of {plural(len(days), 'day')} wait in the spool, the oldest for {spelt_s(oldest_s)}{why}."
+    message = f"{events} of {plural(len(days), 'day')} wait in the spool, the oldest for {spelt_s(oldest_s)}{why}"
     return Finding(status, message, runnable("drain", patient.root), evidence, lambda: _drained(patient))
 
 
@@ -100,7 +100,7 @@ def _of_set_aside(aside: Sequence[str]) -> Finding:
     return Finding(
         WARN,
         f"{len(aside):,} files in the spool are no events, and were set aside: {aside[0]}"
-        f"{' and more' if len(aside) > 1 else ''}.",
+        f"{' and more' if len(aside) > 1 else ''}",
         fix=f"see {why}; what is worth nothing may be removed: rm -r {shlex.quote(os.path.dirname(aside[0]))}",
         evidence={"set_aside": len(aside), "files": [os.path.basename(path) for path in aside[:NAMED]]},
     )

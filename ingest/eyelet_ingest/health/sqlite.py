@@ -16,8 +16,6 @@ from eyelet_ingest.store import connect, features
 LEAST = (3, 37, 0)  # what our days are read and written with (docs/decisions.md)
 WANTED = "pysqlite3>=0.6"  # which brings 3.53
 
-SHOWN_CHARS = 120
-
 Version = tuple[int, ...]
 
 
@@ -86,14 +84,14 @@ BUGS = (
 
 def check(patient: Patient) -> Iterator[Finding]:
     module = connect.driver()
-    yield judged(module.sqlite_version, module.__name__.partition(".")[0], "Commands and servers use")
+    yield judged(module.sqlite_version, module.__name__.partition(".")[0], "commands and servers use")
     lacking = features.lacking()
     evidence: dict[str, object] = {"lacking": list(lacking)}
     if "JSON" in lacking:
-        yield Finding(ERROR, "This SQLite was built without JSON, which every day needs.", upgrade(), evidence)
+        yield Finding(ERROR, "this SQLite was built without JSON, which every day needs", upgrade(), evidence)
     elif lacking:
         names = " and ".join(lacking)
-        message = f"This SQLite was built without {names}: text is found by reading all of it, which takes longer."
+        message = f"this SQLite was built without {names}: text is found by reading all of it, which takes longer"
         yield Finding(WARN, message, upgrade(), evidence)
 
 
@@ -102,23 +100,23 @@ def judged(version: str, driver: str, who: str) -> Finding:
     parts = parsed(version)
     evidence: dict[str, object] = {"version": version, "driver": driver}
     if not parts:
-        return Finding(WARN, f"{who} a SQLite that does not say its version: {version[:40]!r}.", upgrade(), evidence)
+        return Finding(WARN, f"{who} a SQLite that does not say its version: {version[:40]!r}", upgrade(), evidence)
     if parts < LEAST:
         least = ".".join(map(str, LEAST[:2]))
-        message = f"{who} SQLite {version} ({driver[:SHOWN_CHARS]}), and {least} is the oldest that reads our days."
+        message = f"{who} SQLite {version} ({driver}), and {least} is the oldest that reads our days"
         return Finding(ERROR, message, upgrade(), evidence)
     bugs = [bug for bug in BUGS if bug.has(parts)]
     evidence["known_bugs"] = {bug.name: bug.source for bug in bugs}
     if not bugs:
         return Finding(
             OK,
-            f"{who} SQLite {version} ({driver[:SHOWN_CHARS]}), of which no bug is known that loses data.",
+            f"{who} SQLite {version} ({driver}), of which no bug is known that loses data",
             "",
             evidence,
         )
     worst = max(bugs, key=lambda bug: bug.status == ERROR)
     more = f" (and {len(bugs) - 1} more)" if len(bugs) > 1 else ""
-    message = f"{who} SQLite {version} ({driver[:SHOWN_CHARS]}), which has a known bug{more}: {worst.what}."
+    message = f"{who} SQLite {version} ({driver}), which has a known bug{more}: {worst.what}"
     return Finding(worst.status, message, upgrade(), evidence)
 
 

@@ -42,12 +42,12 @@ def _room(patient: Patient) -> Iterator[Finding]:
     try:
         room = text_room.of(patient.root)
     except BadInput as bad:
-        yield Finding(WARN, f"{bad.path}: {bad.reason}.", f"set it to {bad.hint}, or unset it", {"variable": bad.path})
+        yield Finding(WARN, f"{bad.path}: {bad.reason}", f"set it to {bad.hint}, or unset it", {"variable": bad.path})
         return
     if room is not None and not room.is_enough:
         evidence = {"free_bytes": room.free, "kept_free_bytes": room.kept}
         fix = f"make room on the disk, or lower {text_room.KEPT_FREE}"
-        yield Finding(WARN, f"No text is indexed now: {text_room.reason(room)}.", fix, evidence)
+        yield Finding(WARN, f"no text is indexed now: {text_room.reason(room)}", fix, evidence)
 
 
 def _lag(patient: Patient, lacking: dict[PartitionKey, int], looked: int, days: int) -> Iterator[Finding]:
@@ -60,16 +60,16 @@ def _lag(patient: Patient, lacking: dict[PartitionKey, int], looked: int, days: 
     yield from some([_behind(patient, key, count) for key, count in behind.items()])
     if not behind:
         seen = f"the newest {looked:,} of {days:,} days" if looked < days else plural(days, "day")
-        lag = f" but {plural(rows, 'row')}, which the next round takes in" if rows else ""
+        lag = f", but for {plural(rows, 'row')}, which the next round takes in" if rows else ""
         yield Finding(
-            OK, f"Text indexes of {seen} hold what arrived{lag}." if days else "No day has text yet.", "", evidence
+            OK, f"text indexes of {seen} hold what arrived{lag}" if days else "no day has text yet", "", evidence
         )
 
 
 def _behind(patient: Patient, key: PartitionKey, rows: int) -> Finding:
     return Finding(
         WARN,
-        f"The text index of {key.mount_name} lacks {plural(rows, 'row')}: these are found by reading, and slower.",
+        f"the text index of {key.mount_name} lacks {plural(rows, 'row')}: these are found by reading, and slower",
         fix=runnable(f"text build {key.mount_name}", patient.root),
         evidence={"rows_lacking": rows},
         repair=None if text_index.is_sealed(patient.root, key) else lambda: _caught_up(patient, key),
@@ -93,7 +93,7 @@ def _wrong(patient: Patient, keys: list[PartitionKey]) -> Iterator[Finding]:
             said = patient.store.text_check(key)
         except PartitionError as bad:
             wrong.append(
-                Finding(UNKNOWN, f"The text index of {key.mount_name} could not be compared: {bad.reason}.", day=key)
+                Finding(UNKNOWN, f"the text index of {key.mount_name} could not be compared: {bad.reason}", day=key)
             )
             continue
         finally:
@@ -102,11 +102,11 @@ def _wrong(patient: Patient, keys: list[PartitionKey]) -> Iterator[Finding]:
             wrong.append(_is_wrong(patient, key, said))
     yield from some(wrong)
     done = Finding(
-        OK, f"Text indexes of {plural(checked, 'day')} say what the rows say.", "", {"days_compared": checked}
+        OK, f"text indexes of {plural(checked, 'day')} say what the rows say", "", {"days_compared": checked}
     )
     if checked < len(keys):
         message = (
-            f"There was time to compare the text indexes of {checked:,} of {plural(len(keys), 'day')} with the rows."
+            f"there was time to compare the text indexes of {checked:,} of {plural(len(keys), 'day')} with the rows"
         )
         yield replace(done, status=UNKNOWN, message=message, fix=runnable("text check", patient.root))
     elif not wrong:
@@ -117,7 +117,7 @@ def _is_wrong(patient: Patient, key: PartitionKey, said: list[str]) -> Finding:
     sealed = text_index.is_sealed(patient.root, key)  # which would have to be sealed again: somebody decides that
     return Finding(
         ERROR,
-        f"The text index of {key.mount_name} is wrong, so searches miss events there: {said[0][:200]}.",
+        f"the text index of {key.mount_name} is wrong, so searches miss events there: {said[0][:200]}",
         fix=runnable(f"text rebuild {key.mount_name}", patient.root),
         evidence={"wrong": [one[:200] for one in said[:5]], "sealed": sealed},
         repair=None
