@@ -128,22 +128,22 @@ def _day(
         said = f"{day_name(key)} cannot be read: {trouble.reason}"
         return Finding(ERROR, said, trouble.hint, {"path": path}, day=key), True
     if sealed:
-        bad = [*bad, sealed]
+        bad = [sealed, *bad]
     if state == state_of(path):  # what was written to meanwhile is looked at again
         known.keep(day_name(key), state, full, bad)
     return (_damaged(patient, key, bad) if bad else None), True
 
 
 def _damaged(patient: Patient, key: PartitionKey, bad: list[str]) -> Finding:
-    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    """`bad` begins with how it stands to its seal, where that is not well."""
+    more = " (and more)" if len(bad) > 1 else ""
+    restore = ("restore", "BACKUP", "--day", key.date, "--context", key.context, "--replace")
+    fix = command(patient, *restore)
     message = f"{day_name(key)} is damaged: {bad[0]}{more}"
-    is_seal = any(bad[-1].startswith(state) for state in verify.BAD)
-    fix = command(patient, "restore", "BACKUP", "--day", key.date, "--context", key.context, "--replace")
-    if is_seal:
-        message = f"{day_name(key)} is not what was sealed, {bad[-1]}"
+    if any(bad[0].startswith(f"{state}: ") for state in verify.BAD):
+        message = f"{day_name(key)} is not what was sealed, {bad[0]}{more}"
         fix = f"{command(patient, 'verify', day_name(key))}; then: {fix}"
-    evidence = {"damages": bad, "path": layout.db_path(patient.root, key)}
-    return Finding(ERROR, message, fix, evidence, day=key)
+    return Finding(ERROR, message, fix, {"damages": bad, "path": layout.db_path(patient.root, key)}, day=key)
 
 
 def _lost(patient: Patient, there: list[PartitionKey]) -> list[Finding]:

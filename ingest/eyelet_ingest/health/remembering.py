@@ -8,6 +8,7 @@ from eyelet_ingest.store import layout
 from eyelet_ingest.store.metrics import Metrics
 
 AGAIN_US = 30 * layout.DAY_US  # a disk forgets without telling: what was looked at so long ago is looked at again
+MOST_CHARS = 500  # of one damage
 LOOKS = ("full", "quick")  # a full look is a quick one, too
 
 
@@ -47,7 +48,7 @@ class Remembered:
     def keep(self, key: str, state: tuple[int, ...], full: bool, bad: "list[str]") -> None:
         if not state or self._metrics.root.startswith(layout.MEMORY):
             return
-        said = json.dumps({"at_us": self._now_us, "bad": [one[:500] for one in bad[:5]]})
+        said = json.dumps({"at_us": self._now_us, "bad": [one[:MOST_CHARS] for one in bad]})
         try:
             self._metrics.remember(f"integrity.{LOOKS[not full]}", key, _text(state), said)
         except RootError as trouble:

@@ -15,7 +15,7 @@ from eyelet_ingest.errors import PartitionBusy, PartitionError, PartitionUnreada
 from eyelet_ingest.store import connect, layout, schema
 
 STEPS = 20_000  # of SQLite's machine between two looks at the clock: about 1 ms
-MOST_DAMAGES = 20
+MOST_DAMAGES = 5
 WAL_HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24  # https://www.sqlite.org/fileformat2.html#walformat
 NOOP_SINCE = (3, 51, 0)  # `wal_checkpoint(noop)`: https://www.sqlite.org/releaselog/3_51_0.html
 
