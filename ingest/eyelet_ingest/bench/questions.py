@@ -72,8 +72,9 @@ class Asking:
         self._session_sql = f"""select {COLUMNS} from hooks indexed by hooks_session
             where {where} and session_id = ? order by id desc limit {SESSION_NEWEST}"""
 
+        self._by_context = "indexed by hooks_context" if single.has_contexts else ""
         clause, self.day_params = self._where(self.day)
-        self.day_sql = f"select {COLUMNS} from hooks where {clause} order by id desc limit {PAGE}"
+        self.day_sql = f"select {COLUMNS} from hooks {self._by_context} where {clause} order by id desc limit {PAGE}"
 
     def all(self) -> list[Question]:
         common, rare = generator.common_src(self.made.scenario), generator.rare_src(self.made.scenario)
@@ -134,7 +135,8 @@ class Asking:
     ) -> Question:
         clause, bounds = self._where(where)
         also = f" and {condition}" if condition else ""
-        sql = f"select {COLUMNS} from hooks where {clause}{also} order by {order} desc limit {PAGE}"
+        index = self._by_context if where.contexts and order == "id" else ""
+        sql = f"select {COLUMNS} from hooks {index} where {clause}{also} order by {order} desc limit {PAGE}"
         return Question(
             name, title,
             lambda _: self.store.search(where, limit=PAGE),
@@ -169,7 +171,7 @@ class Asking:
     def _by_tool(self) -> Question:
         """An index holds tools and times of all days in fewer pages than rows of a week; but no contexts."""
         clause, bounds = self._where(self.week)
-        index = "" if self.single.has_contexts else "indexed by hooks_tool"
+        index = self._by_context or "indexed by hooks_tool"
         sql = f"""select tool_name, count(*) from hooks {index} where {clause} and tool_name is not null
             group by tool_name order by 2 desc, 1 limit 20"""
 
@@ -184,8 +186,10 @@ class Asking:
         """What the predecessor calls analytics: totals, and counts by type, tool and status."""
         clause, bounds = self._where(self.week)
         groups = f"""select hook_type, tool_name, status, count(*), sum(error), min(id), max(id)
-            from hooks where {clause} group by 1, 2, 3"""
-        sessions = f"select count(distinct session_id) from hooks where {clause} and session_id <> ''"
+            from hooks {self._by_context} where {clause} group by 1, 2, 3"""
+        sessions = (
+            f"select count(distinct session_id) from hooks {self._by_context} where {clause} and session_id <> ''"
+        )
 
         def single(_: int) -> object:
             rows = self.single.ask(groups, bounds)

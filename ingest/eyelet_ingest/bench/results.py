@@ -2,6 +2,7 @@
 
 import json
 import os
+import statistics
 import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -54,6 +55,11 @@ class Result:
 
     def measure(self, name: str) -> Measure | None:
         return next((one for one in self.measures if one.name == name), None)
+
+    @property
+    def middle_ratio(self) -> float:
+        """The median of all ratios: one number for a list. 0 where nothing was measured."""
+        return statistics.median(one.ratio for one in self.measures) if self.measures else 0.0
 
     def is_like(self, other: "Result") -> bool:
         """Whether both measured the same work."""

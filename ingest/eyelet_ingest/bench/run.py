@@ -4,6 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 from eyelet_ingest import __version__
@@ -64,36 +65,38 @@ class _Run:
     ) -> None:
         self.asked, self.folder, self._turn, self._tell = asked, folder, turn, tell
         self.measures: list[Measure] = []
+        self._bytes, self._handles = (0, 0), (0, 0, 0)
         self._began_s = time.monotonic()
         self._stage, self._from, self._to = "", 0.0, 0.0
 
     def measured(self) -> Result:
         load, began_us, state = _load(), time.time_ns() // 1_000, results.WHOLE
+        try:
+            self._stages()
+        except _Over:
+            state = results.LIMIT
+        took_s = time.monotonic() - self._began_s
+        return Result(
+            made_at_us=began_us, scenario=self.asked.scenario, scale=self.asked.scale, seed=self.asked.seed,
+            state=state, took_s=round(took_s, 1), load=(load, _load()), bytes=self._bytes, handles=self._handles,
+            machine=_machine(), measures=tuple(self.measures),
+        )  # fmt: skip
+
+    def _stages(self) -> None:
         about = self.asked.scenario
         self._begin("drawing rows", 0.0, 0.01)
         made = Generator(about, self.asked.seed)
-        store = Store(os.path.join(self.folder, "root"))
-        single = SingleFile(self.folder, about, generator.span_us(about))
-        sizes, handles = (0, 0), (0, 0, 0)
-        try:
+        with (
+            Store(os.path.join(self.folder, "root")) as store,
+            closing(SingleFile(self.folder, about, generator.span_us(about))) as single,
+        ):
             self._fill(store, single, made)
-            sizes = _bytes(store.root), _bytes(os.path.join(self.folder, "single"))
+            self._bytes = _bytes(store.root), _bytes(os.path.join(self.folder, "single"))
             self._questions(store, single, made)
             counters = store.counters()
-            handles = counters.open_now, counters.opened, counters.hits
+            self._handles = counters.open_now, counters.opened, counters.hits
             self._memory()
             self._writes(store, single, made)
-        except _Over:
-            state = results.LIMIT
-        finally:
-            single.close()
-            store.close()
-        took_s = time.monotonic() - self._began_s
-        return Result(
-            made_at_us=began_us, scenario=about, scale=self.asked.scale, seed=self.asked.seed, state=state,
-            took_s=round(took_s, 1), load=(load, _load()), bytes=sizes, handles=handles, machine=_machine(),
-            measures=tuple(self.measures),
-        )  # fmt: skip
 
     def _fill(self, store: Store, single: SingleFile, made: Generator) -> None:
         writing = Writing(store, single, made)

@@ -145,13 +145,13 @@ class Writing:
                 some = self.made.more(WRITES)
                 ready = [self.single.prepared([one]) for one in some]
                 answers: tuple[dict[str, object], dict[str, object]] = ({}, {})
-                for which in (0, 1) if number % 2 else (1, 0):
+                for at, which in enumerate((0, 1) if number % 2 else (1, 0)):
                     write = self._writer_of(which, some, ready)
                     crowd = _Crowd(asking, which, self.made.scenario.readers, answers[which])
                     asks, writes = crowd.run(write)
                     asked[which].extend(asks)
                     wrote[which].extend(writes)
-                    check((number * 2 + which) / 4)
+                    check((number * 2 + at + 1) / 4)
                 expect_same("readers", answers[0], answers[1])
         readers = self.made.scenario.readers
         return [

@@ -26,6 +26,7 @@ COMMANDS = {
     "tail": "eyelet_ingest.cli.tail:tail",
     "serve": "eyelet_ingest.cli.serve:serve",
     "demo": "eyelet_ingest.cli.demo:demo",
+    "bench": "eyelet_ingest.cli.bench:bench",
     "drain": "eyelet_ingest.cli.spool:drain",
     "delete": "eyelet_ingest.cli.delete:delete",
     "redact": "eyelet_ingest.cli.redact:redact",
