@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from eyelet_ingest.health import doctor, growth, integrity, readers
+from eyelet_ingest.health import doctor, growth, handles, integrity, readers
 from eyelet_ingest.store import connect, examined, layout, manifest, schema
 from eyelet_ingest.store.layout import DAY_US
 from eyelet_ingest.store.metrics import Checkpointing, Metrics, Sample
@@ -19,7 +20,7 @@ from eyelet_ingest.store.store import Store
 from tests.health import patients
 from tests.health.patients import NOW_US, aged, bad, day, execute, filled, path_of, patient, reading, said
 
-OURS = ("integrity", "schema", "wal", "checkpoints", "fragmentation", "disk", "growth", "indexes", "modes")
+OURS = ("integrity", "schema", "wal", "checkpoints", "fragmentation", "disk", "growth", "indexes", "modes", "handles")
 
 
 def damage(path: Path, page: int = 3) -> None:
@@ -612,6 +613,22 @@ def test_a_file_of_another_owner_is_found_and_not_changed(store: Store) -> None:
     assert sorted("another owner" in one.message for one in bad(whose, "modes")) == [False, True]
     assert repaired(whose, "modes") == []
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+# handles
+
+
+def test_many_open_files_are_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bad(patient(store), "handles") == []
+    there = handles.open_now()
+    assert there is not None
+    monkeypatch.setattr(handles, "limit_of_files", lambda: there * 2)
+    with ExitStack() as stack:
+        for _ in range(there):
+            stack.enter_context(open(os.devnull))
+        (found,) = bad(patient(store), "handles")
+        assert found.status == "warn" and "ulimit -n" in found.fix
+    assert bad(patient(store), "handles") == []
 
 
 def test_many_findings_of_one_kind_are_counted_and_repaired_together(store: Store) -> None:

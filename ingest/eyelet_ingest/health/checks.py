@@ -17,6 +17,7 @@ _BUILT_IN = (
     ("growth", "How fast it grows, and when the disk is full", "space", "growth", False),
     ("indexes", "Which indexes questions use", "resources", "indexes", False),
     ("modes", "Who may read the files", "integrity", "modes", False),
+    ("handles", "Files and connections that are open", "resources", "handles", False),
     ("spool", "Events that wait to be stored", "recording", "spool", False),
     ("quarantine", "Records that could not be stored", "recording", "quarantine", False),
     ("text", "Text indexes: what they lack, and whether they are right", "integrity", "text", False),
