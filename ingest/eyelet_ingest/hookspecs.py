@@ -12,6 +12,7 @@ from pluggy import HookimplMarker, HookspecMarker
 
 from eyelet_ingest.events import Event
 from eyelet_ingest.health.finding import Check, Finding, Patient
+from eyelet_ingest.health.strategies import Wal
 from eyelet_ingest.plugged import Seen
 from eyelet_ingest.store.columns import Column
 
@@ -29,6 +30,7 @@ __all__ = [
     "Patient",
     "Seen",
     "Source",
+    "Wal",
     "hookimpl",
 ]
 
@@ -54,10 +56,12 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class CheckpointStrategy:
     """When a WAL goes into its file: of its size in bytes and the seconds since its day was last written, the mode
-    (`passive`, `full`, `restart`, `truncate`) or None for not now."""
+    (`passive`, `full`, `restart`, `truncate`) or None for not now. `of_wal`, where there is one, is asked in place of
+    `mode`, with all that is known of the WAL: size, age, idle time, priority of the day, load, waits for locks."""
 
     name: str
-    mode: Callable[[int, float], str | None]
+    mode: Callable[[int, float], str | None] | None = None
+    of_wal: Callable[[Wal], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,4 +279,4 @@ def _module_of(path: str) -> ModuleType:
 def _mode_of(strategy: CheckpointStrategy, wal: Wal) -> Any:
     if strategy.of_wal is not None:
         return strategy.of_wal(wal)
-    return strategy.mode(wal.bytes, wal.idle_s) if strategy.mode is not None else None
+    return strategy.mode(wal.file_bytes, wal.idle_s) if strategy.mode is not None else None

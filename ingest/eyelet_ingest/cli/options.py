@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_CONTEXT = "default"
 MAINTENANCE_MS = 500  # of finished days, at the end of a command that wrote
 TEXT_MS = 200  # likewise, for text that is not indexed yet
+CHECKPOINT_MS = 200  # likewise, for WALs that are due
 RETENTION_MS = 200  # of days that retention retires, likewise
 STATUSES = ("ok", "error", "interrupted", "denied", "pending")  # every one that an event may have
 LEVELS = ("debug", "info", "warn", "error")
@@ -253,6 +254,7 @@ def opened_store(
     Events that cannot leave the spool yet are one line on stderr: what is stored can be read all the same.
     So is a root that is not there, where the command `only_reads`.
     """
+    from eyelet_ingest.metering import Meter
     from eyelet_ingest.store.alongside import roots_of
     from eyelet_ingest.store.store import Store
 
@@ -267,6 +269,7 @@ def opened_store(
             if drained and (drained.left or drained.bad):
                 _say("; ".join([spool_story(drained), *drained.reasons]))
         yield store
+        Meter(store, "", "command").leave()
 
 
 def maintain(root: str, first: "Iterable[PartitionKey]" = ()) -> None:
@@ -279,6 +282,24 @@ def maintain(root: str, first: "Iterable[PartitionKey]" = ()) -> None:
         store.maintain(MAINTENANCE_MS, first)
         store.index_text(TEXT_MS, first)
     retain(root)
+    _look_after(root)
+
+
+def _look_after(root: str) -> None:
+    """A moment for WALs, and for what was measured."""
+    from eyelet_ingest import metering, surroundings
+    from eyelet_ingest.health import checkpointing
+    from eyelet_ingest.plugins import Plugins
+    from eyelet_ingest.store.store import Store
+
+    with suppress(EyeletError), Store(root) as store:
+        meter = metering.Meter(store, surroundings.home(), "command")
+        try:
+            done = checkpointing.run(store, CHECKPOINT_MS, Plugins.load)
+        except EyeletError as error:
+            _say(str(error))  # a strategy that is not there
+            done = []
+        meter.keep(metering.gauges(store), done)
 
 
 def index_text(root: str) -> None:

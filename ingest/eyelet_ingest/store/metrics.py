@@ -8,14 +8,14 @@ the newest (`metrics_keeping.py`). Schema and merging: `metrics_schema.py`.
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
 from eyelet_ingest.errors import PartitionError, RootError
-from eyelet_ingest.store import connect, identity, layout, metrics_keeping
+from eyelet_ingest.store import connect, identity, layout, metrics_keeping, samples
 from eyelet_ingest.store import metrics_schema as schema
 from eyelet_ingest.store.metrics_schema import ALL_TIME, CONNECTIONS, DAY, HOUR, MINUTE, S_US
 from eyelet_ingest.store.timings import Measured, percentile_ms
@@ -50,8 +50,7 @@ class Checkpointing:
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What is to be kept of one moment. `role`: `hook`, `server`, `command` or `library`. `connections` are the fields
-    of `counters.Counters`, sums since the last sample; `gauges` are values as they are now, by name; `folded` names
-    what the sample was made of and is never kept a second time, "" for nothing."""
+    of `counters.Counters`, sums since the last sample; `gauges` are values as they are now, by name."""
 
     at_us: int
     role: str
@@ -60,7 +59,6 @@ class Sample:
     gauges: Mapping[str, float] = field(default_factory=dict)
     indexes: Mapping[str, int] = field(default_factory=dict)
     checkpoints: Sequence[Checkpointing] = ()
-    folded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +170,25 @@ class Metrics:
             sql = "insert or replace into checks (name, key, state, said, at_us) values (?, ?, ?, ?, ?)"
             conn.execute(sql, (check, key, state, said[:SAID_CHARS], time.time_ns() // 1_000))
 
-    def write(self, sample: Sample) -> None:
-        """Keep a sample, committed when this returns: in its minute and in all time. What was `folded` before is not
-        kept again. Now and then older figures are merged, and the oldest go."""
+    def write(self, sample: Sample, earlier: "Callable[[list[samples.Line]], list[Sample]] | None" = None) -> None:
+        """Keep a sample, committed when this returns: in its minute and in all time. With `earlier` also what short
+        processes left (`samples.py`), once: it makes samples of the lines. Now and then older figures are merged, and
+        the oldest go."""
         if self.root.startswith(layout.MEMORY):
             return
+        name = ""
         with self.writing() as conn:
-            if not sample.folded or _is_new(conn, sample.folded):
+            several = [sample]
+            if earlier is not None:
+                name, lines = samples.take(self.root)
+                several += earlier(lines) if name and _is_new(conn, name) else []
+            for one in several:
                 for span_s in (MINUTE, ALL_TIME):
-                    _add(conn, span_s, sample)
-                conn.executemany(_INSERT_CHECKPOINT, [_row_of(one) for one in sample.checkpoints])
+                    _add(conn, span_s, one)
+                conn.executemany(_INSERT_CHECKPOINT, [_row_of(checkpoint) for checkpoint in one.checkpoints])
             metrics_keeping.tidy(conn, sample.at_us)
+        if name:
+            samples.taken(self.root)
 
     @contextmanager
     def writing(self) -> Iterator[Any]:

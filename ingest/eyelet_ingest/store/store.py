@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.retention import Retained, Rules
     from eyelet_ingest.store.scanning import Looker, Scan
     from eyelet_ingest.store.sync import Synced
+    from eyelet_ingest.store.timings import Timings
     from eyelet_ingest.store.tombstones import Sieve
     from eyelet_ingest.store.transfer import Clean
     from eyelet_ingest.store.wanted import Wanted
@@ -176,6 +177,11 @@ class Store(Tending, Asking):
         """What reading has cost so far: connections opened and lent again, partitions scanned, slow ones, errors."""
         return Counters(**self._handles.counts(), **self._asked.sums())
 
+    @property
+    def timings(self) -> "Timings":
+        """How long what this Store did took, since it was last asked: to be kept by a `Meter`."""
+        return self._asked.timings
+
     @contextmanager
     def bulk(self) -> Generator["Store", None, None]:
         """Within this block the days that are appended to stay open for writing, which one event at a time needs to be
@@ -273,7 +279,18 @@ class Store(Tending, Asking):
         """
         from eyelet_ingest.store.checkpoint import checkpoint
 
-        return checkpoint(self.root, self.catalog.partitions() if key is None else [key], mode, only_with_wal=not key)
+        done = []
+        for one in self.catalog.partitions() if key is None else [key]:
+            with self.timings.time("checkpoint"):
+                done += checkpoint(self.root, [one], mode, only_with_wal=not key)
+        return done
+
+    def try_checkpoint(self, key: PartitionKey, mode: str = "passive") -> "Checkpointed":
+        """Checkpoint a day where nobody is in the way of it: without waiting for its lock, and hardly for readers."""
+        from eyelet_ingest.store.checkpoint import attempt
+
+        with self.timings.time("checkpoint"):
+            return attempt(self.root, key, mode)
 
     def maintain(self, deadline_ms: float, first: Iterable[PartitionKey] = ()) -> "Maintained":
         """Give finished days what makes questions about them cheap, those of `first` before others, for about

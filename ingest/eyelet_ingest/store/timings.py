@@ -38,11 +38,11 @@ class Measured:
         self.count = self.errors = self.retries = self.lock_waits = self.sum_us = self.max_us = 0
         self.buckets: dict[int, int] = {}
 
-    def add(self, took_us: int, errors: int = 0, retries: int = 0, lock_waits: int = 0) -> None:
+    def add(self, took_us: int, errors: int = 0, retries: int = 0, lock_waits: int = 0, times: int = 1) -> None:
         bucket = bisect_left(BOUNDS_US, took_us)
-        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
-        self.count += 1
-        self.sum_us += took_us
+        self.buckets[bucket] = self.buckets.get(bucket, 0) + times
+        self.count += times
+        self.sum_us += took_us * times
         if took_us > self.max_us:
             self.max_us = took_us
         self.errors += errors
@@ -94,6 +94,11 @@ class Timings:
             raise
         finally:
             self.add(op, (time.perf_counter_ns() - started_ns) // 1_000, errors)
+
+    def lock_waits(self) -> int:
+        """How often a lock was found taken since this was last taken."""
+        with self._lock:
+            return sum(one.lock_waits for one in self._measured.values())
 
     def take(self) -> tuple[dict[str, Measured], dict[str, int]]:
         """What was measured, and how often each index was used, since this was last asked."""
