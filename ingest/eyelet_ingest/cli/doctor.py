@@ -23,11 +23,25 @@ _MARKS = {"ok": "ok     ", "unknown": "unknown", "warn": "warning", "error": "er
 _COLOURS = {"ok": "\x1b[32m", "unknown": "\x1b[2m", "warn": "\x1b[33m", "error": "\x1b[31m"}
 
 
+def _checks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The names of checks that begin like this, for the shell."""
+    from eyelet_ingest.health.checks import built_in
+
+    return [check.name for check in built_in() if check.name.startswith(incomplete)]
+
+
 @click.command()
 @click.option("--fix", is_flag=True, help="Put right what is safe to put right, and say what was done.")
-@click.option("--check", "names", metavar="NAME", multiple=True, help="Only this check; may be given several times.")
+@click.option(
+    "--check",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=_checks,
+    help="Only this check; may be given several times.",
+)
 @click.option("--full", is_flag=True, help="Read every file whole; a run that is stopped is gone on with.")
-@click.option("--seconds", type=WholeNumber(min=1), help="For what takes long; 10, with --full without an end.")
+@click.option("--seconds", type=WholeNumber(min=1), help="For each check that takes long: 10; with --full, no end.")
 @click.option("-v", "--verbose", is_flag=True, help="Also what is well.")
 @click.option("--json", "as_json", is_flag=True, help="One object.")
 @root_option

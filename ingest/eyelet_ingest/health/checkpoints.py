@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from eyelet_ingest.errors import PartitionError, RootError
 from eyelet_ingest.health.finding import ERROR, OK, UNKNOWN, WARN, Finding, Patient
 from eyelet_ingest.health.memory import NOTHING, is_in_memory
-from eyelet_ingest.health.several import command, day_name, mib, plural, some
+from eyelet_ingest.health.several import command, day_name, mib, plural, seen, some, there
 from eyelet_ingest.store import connect, examined, layout
 from eyelet_ingest.store.layout import DAY_US
 from eyelet_ingest.store.metrics import Checkpointing, Metrics
@@ -24,21 +24,22 @@ def check(patient: Patient) -> Iterator[Finding]:
     if not bad:
         pages, days = int(figures["waiting_frames"]), int(figures["waiting_days"])
         message = f"{plural(pages, 'page')} of {plural(days, 'day')} wait in WALs" if days else "nothing waits"
+        message += f" ({seen(figures['days'], figures['of_days'])})" if figures["days"] < figures["of_days"] else ""
         yield Finding(OK, message, evidence={**figures, **ran})
 
 
 def _waiting(patient: Patient) -> tuple[list[Finding], dict[str, int]]:
     """The days of which much stands in their WAL alone, or whose WAL cannot be read; and the figures of all."""
-    keys = patient.store.catalog.partitions()
+    keys = there(patient)
     sums = dict.fromkeys(("days", "waiting_days", "waiting_frames", "waiting_bytes"), 0)
     bad = []
-    for key in reversed(keys):
+    for key in keys:
         if patient.is_late and sums["days"]:
             break
         sums["days"] += 1
         path = layout.db_path(patient.root, key)
         try:
-            waits = examined.waiting(path) if connect.is_there(path) else examined.Waiting(0, 0, 0)
+            waits = examined.waiting(path)
         except PartitionError as trouble:
             bad.append(Finding(UNKNOWN, f"the WAL of {day_name(key)} cannot be read: {trouble.reason}", day=key))
             continue

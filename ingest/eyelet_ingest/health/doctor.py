@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from eyelet_ingest.plugins import Plugins
 
 PLUGIN_S = 5.0  # for one check of a plugin, and for one repair
-QUICK_S = 0.3  # for what a check may look at while a page waits
+QUICK_S = 0.15  # for what each check may look at while a page waits
 MOST_FINDINGS = 1_000  # that are taken of one check of a plugin
 MOST_CHARS = 2_000  # of a text in one of its findings
 
@@ -51,19 +51,20 @@ def examine(
 ) -> list[Finding]:
     """What the checks of these names say, of all where None; at least one finding each, with its check's name.
 
-    `quick` leaves out what is costly, and the others look no longer than a page may wait. BadInput for a name that no
-    check has. Nothing else is raised.
+    The time that is left for looking is each check's. `quick` leaves out what is costly, and has the others look no
+    longer than a page may wait. BadInput for a name that no check has. Nothing else is raised.
     """
     known = checks(plugins)
     wanted = list(known) if names is None else _known(names, known)
+    each_s = patient.until_s - time.monotonic()
     if quick:
-        patient = replace(patient, until_s=min(patient.until_s, time.monotonic() + QUICK_S))
+        each_s = min(each_s, QUICK_S)
         wanted = [name for name in wanted if not known[name].is_costly]
     foreign = {check.name: plugin for plugin, check in _registered(plugins) if known.get(check.name) is check}
     found: list[Finding] = []
     with closing(Guard()) as guard:
         for name in wanted:
-            check = known[name]
+            check, patient = known[name], replace(patient, until_s=time.monotonic() + each_s)
             said = _of_plugin(check, foreign[name], patient, guard) if name in foreign else _of_ours(check, patient)
             found += [replace(one, name=name) for one in said]
     return found + (_refused(plugins) if names is None else [])

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from eyelet_ingest.errors import PartitionError
 from eyelet_ingest.health.finding import OK, UNKNOWN, WARN, Finding, Patient
-from eyelet_ingest.health.several import command, day_name, mib, plural, some
-from eyelet_ingest.store import connect, examined, layout
+from eyelet_ingest.health.several import command, day_name, mib, seen, some, there
+from eyelet_ingest.store import examined, layout
 
 LEAST_EMPTY_BYTES = 2**20  # less is not worth writing a day anew
 
@@ -13,15 +13,12 @@ LEAST_EMPTY_BYTES = 2**20  # less is not worth writing a day anew
 def check(patient: Patient) -> Iterator[Finding]:
     bad: list[Finding] = []
     looked, bytes_there, bytes_empty = 0, 0, 0
-    keys = patient.store.catalog.partitions()
-    for key in reversed(keys):
-        path = layout.db_path(patient.root, key)
+    keys = there(patient)
+    for key in keys:
         if patient.is_late and looked:
             break
-        if not connect.is_there(path):
-            continue
         try:
-            pages = examined.pages(path)
+            pages = examined.pages(layout.db_path(patient.root, key))
         except PartitionError as trouble:
             bad.append(Finding(UNKNOWN, f"the pages of {day_name(key)} cannot be counted: {trouble.reason}", day=key))
             continue
@@ -37,5 +34,5 @@ def check(patient: Patient) -> Iterator[Finding]:
     if not bad:
         evidence = {"days": looked, "of_days": len(keys), "bytes": bytes_there, "empty_bytes": bytes_empty}
         yield Finding(
-            OK, f"{mib(bytes_empty)} empty of {mib(bytes_there)} in {plural(looked, 'day')}", evidence=evidence
+            OK, f"{mib(bytes_empty)} empty of {mib(bytes_there)} in {seen(looked, len(keys))}", evidence=evidence
         )

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from eyelet_ingest.errors import PartitionError, RootError
 from eyelet_ingest.health.finding import OK, UNKNOWN, WARN, Finding, Patient
-from eyelet_ingest.health.several import command, mib, plural
-from eyelet_ingest.store import connect, examined, layout, schema
+from eyelet_ingest.health.several import command, mib, plural, there
+from eyelet_ingest.store import examined, layout, schema
 from eyelet_ingest.store.layout import DAY_US, PartitionKey
 from eyelet_ingest.store.metrics import Metrics
 
@@ -22,7 +22,7 @@ NOT_COUNTED = frozenset(("hooks_arrived",))
 
 
 def check(patient: Patient) -> Iterator[Finding]:
-    keys = [key for key in patient.store.catalog.partitions()[-RECENT_DAYS:] if _is_there(patient, key)]
+    keys = there(patient)[:RECENT_DAYS]
     missing, foreign = _missing(patient, keys)
     for name, days in sorted(missing.items()):
         message = f"{plural(days, 'recent day')} without the index {name}: questions read them whole"
@@ -71,7 +71,7 @@ def _missing(patient: Patient, keys: list[PartitionKey]) -> tuple[Counter[str], 
     ours = schema.index_statements()
     missing: Counter[str] = Counter()
     foreign: set[str] = set()
-    for key in reversed(keys):
+    for key in keys:
         if patient.is_late:
             break
         try:
@@ -86,14 +86,10 @@ def _missing(patient: Patient, keys: list[PartitionKey]) -> tuple[Counter[str], 
 
 def _sizes(patient: Patient, keys: list[PartitionKey]) -> dict[str, int]:
     """About what each index takes in the newest day that is over."""
-    for key in reversed(keys):
+    for key in keys:
         if key.bounds_us[1] <= patient.now_us:
             try:
                 return examined.index_bytes(layout.db_path(patient.root, key), patient.until_s)
             except PartitionError:
                 return {}
     return {}
-
-
-def _is_there(patient: Patient, key: PartitionKey) -> bool:
-    return connect.is_there(layout.db_path(patient.root, key))

@@ -13,7 +13,7 @@ from eyelet_ingest.errors import EyeletError, PartitionBusy
 from eyelet_ingest.health import root_files
 from eyelet_ingest.health.finding import ERROR, OK, UNKNOWN, Finding, Patient
 from eyelet_ingest.health.remembering import Remembered
-from eyelet_ingest.health.several import command, day_name, plural, some
+from eyelet_ingest.health.several import command, day_name, plural, some, there
 from eyelet_ingest.store import connect, examined, layout, verify
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.maintenance import state_of
@@ -37,7 +37,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     with Metrics(patient.root) as metrics:
         known = Remembered(metrics, patient.now_us)
         root_files.look(patient, known, look.bad)
-        keys = [key for key in reversed(patient.store.catalog.partitions()) if _is_there(patient, key)]
+        keys = there(patient)
         look.files = len(keys)
         _days(patient, keys, known, look)
         look.bad += _lost(patient, keys)
@@ -67,7 +67,7 @@ def check(patient: Patient) -> Iterator[Finding]:
 
 def check_day(patient: Patient, key: PartitionKey, full: bool) -> Finding:
     """What a look at one day finds, which is remembered; a day that is not there is unknown."""
-    if not _is_there(patient, key):
+    if not connect.is_there(layout.db_path(patient.root, key)):
         return Finding(UNKNOWN, f"there is no day {day_name(key)}", day=key, name="integrity")
     look = _Look(files=1)
     with Metrics(patient.root) as metrics:
@@ -146,12 +146,12 @@ def _damaged(patient: Patient, key: PartitionKey, bad: list[str]) -> Finding:
     return Finding(ERROR, message, fix, {"damages": bad, "path": layout.db_path(patient.root, key)}, day=key)
 
 
-def _lost(patient: Patient, there: list[PartitionKey]) -> list[Finding]:
+def _lost(patient: Patient, keys: list[PartitionKey]) -> list[Finding]:
     """Days that were sealed and are gone, though no command of ours removed them; registers that cannot be read."""
     if patient.root.startswith(layout.MEMORY):
         return []
     try:
-        gone = sorted(verify.sealed_keys(patient.root, verify.contexts(patient.root, there)) - set(there))
+        gone = sorted(verify.sealed_keys(patient.root, verify.contexts(patient.root, keys)) - set(keys))
         lost = [one for one in verify.verify(patient.root, gone) if not one.is_good]
     except EyeletError as trouble:
         return [Finding(ERROR, f"the register of seals {trouble.path}: {trouble.reason}", trouble.hint)]
@@ -160,10 +160,6 @@ def _lost(patient: Patient, there: list[PartitionKey]) -> list[Finding]:
         Finding(ERROR, f"{day_name(one.key)}: {one.detail}", command(patient, *restore, one.key.date), day=one.key)
         for one in lost
     ]
-
-
-def _is_there(patient: Patient, key: PartitionKey) -> bool:
-    return connect.is_there(layout.db_path(patient.root, key))
 
 
 def _taken(look: _Look, bad: Finding | None, is_known: bool) -> None:

@@ -23,6 +23,7 @@ KEPT_SECRET = frozenset(("secret.key", "tokens.json"))
 class _Seen:
     files: int = 0
     open: list[tuple[str, int]] = field(default_factory=list)  # path, mode: what others may use
+    reachable: list[tuple[str, int]] = field(default_factory=list)  # those of them that the folder above does not keep
     foreign: list[str] = field(default_factory=list)  # of another owner
     leading: list[str] = field(default_factory=list)  # links to what others may change
 
@@ -35,18 +36,18 @@ def check(patient: Patient) -> Iterator[Finding]:
     seen = _Seen()
     for place in _apart(places):
         _walk(place, seen)
-    is_closed = all(_is_closed(place) for place in _apart(places))
-    bad = [*_open(seen, is_closed), *_foreign(seen), *_leading(seen)]
+    bad = [*_open(seen), *_foreign(seen), *_leading(seen)]
     yield from bad
     if not bad:
         yield Finding(OK, f"{plural(seen.files, 'file')}, all of them yours alone", evidence={"files": seen.files})
 
 
-def _open(seen: _Seen, is_closed: bool) -> Iterator[Finding]:
+def _open(seen: _Seen) -> Iterator[Finding]:
     if not seen.open:
         return
+    is_closed = not seen.reachable
     mine = [path for path, _ in seen.open if _is_mine(path)]
-    is_grave = not is_closed and any(mode & 0o022 or os.path.basename(path) in KEPT_SECRET for path, mode in seen.open)
+    is_grave = any(mode & 0o022 or os.path.basename(path) in KEPT_SECRET for path, mode in seen.reachable)
     message = f"{plural(len(seen.open), 'file')} may be used by others: {_named([path for path, _ in seen.open])}"
     if is_closed:
         message += "; the folder above keeps them out"
@@ -80,6 +81,7 @@ def _leading(seen: _Seen) -> Iterator[Finding]:
 
 def _walk(place: str, seen: _Seen) -> None:
     """Look at a folder and all below it; links are not followed, but what they lead to is looked at."""
+    is_closed = _is_closed(place)
     for path in _all(place):
         try:
             there = os.lstat(path)
@@ -96,6 +98,8 @@ def _walk(place: str, seen: _Seen) -> None:
         mode = stat.S_IMODE(there.st_mode)
         if mode & OTHERS:
             seen.open.append((path, mode))
+            if not is_closed:
+                seen.reachable.append((path, mode))
         if there.st_uid != os.getuid():
             seen.foreign.append(path)
 

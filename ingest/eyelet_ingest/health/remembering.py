@@ -30,7 +30,7 @@ class Remembered:
 
     def of(self, key: str, state: tuple[int, ...], full: bool) -> Said | None:
         """What a look at least so thorough found of this file in this state; None where there was none lately."""
-        if not state:
+        if not state or self.trouble:
             return None
         for look in LOOKS[:1] if full else LOOKS:
             try:
@@ -46,7 +46,7 @@ class Remembered:
         return None
 
     def keep(self, key: str, state: tuple[int, ...], full: bool, bad: "list[str]") -> None:
-        if not state or self._metrics.root.startswith(layout.MEMORY):
+        if not state or self.trouble or self._metrics.root.startswith(layout.MEMORY):
             return
         said = json.dumps({"at_us": self._now_us, "bad": [one[:MOST_CHARS] for one in bad]})
         try:

@@ -4,25 +4,23 @@ from collections.abc import Iterator
 
 from eyelet_ingest.errors import EyeletError, PartitionError
 from eyelet_ingest.health.finding import ERROR, OK, UNKNOWN, WARN, Finding, Patient
-from eyelet_ingest.health.several import command, day_name, plural, some
-from eyelet_ingest.store import connect, examined, layout, manifest, rewriting, schema
+from eyelet_ingest.health.several import command, day_name, plural, seen, some, there
+from eyelet_ingest.store import examined, layout, manifest, rewriting, schema
 from eyelet_ingest.store.examined import Shape
 from eyelet_ingest.store.layout import PartitionKey
 
 
 def check(patient: Patient) -> Iterator[Finding]:
     expected = examined.Expected()
-    keys = patient.store.catalog.partitions()
+    keys = there(patient)
     bad: list[Finding] = []
     older: list[PartitionKey] = []
     foreign: set[str] = set()
     looked = 0
-    for key in reversed(keys):
+    for key in keys:
         if patient.is_late and looked:
             break
         path = layout.db_path(patient.root, key)
-        if not connect.is_there(path):
-            continue
         looked += 1
         try:
             shape = examined.shape(path, expected)
@@ -42,7 +40,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     if not bad:
         also = f"; others keep the {_listed('index', foreign)} on events" if foreign else ""
         evidence = {"days": looked, "of_days": len(keys), "version": schema.VERSION, "foreign_indexes": sorted(foreign)}
-        yield Finding(OK, f"{plural(looked, 'day')} of version {schema.VERSION}, whole{also}", evidence=evidence)
+        yield Finding(OK, f"{seen(looked, len(keys))} of version {schema.VERSION}, whole{also}", evidence=evidence)
 
 
 def _of_day(patient: Patient, key: PartitionKey, path: str, shape: Shape) -> Finding | None:

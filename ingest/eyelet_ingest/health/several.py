@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from eyelet_ingest.commands import runnable
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.health.finding import STATUSES, Finding, Patient, worst
+from eyelet_ingest.store import connect, layout
 from eyelet_ingest.store.layout import PartitionKey
 
 MOST_NAMED = 20  # findings of one check, each about a day or a file
@@ -36,6 +37,17 @@ def plural(count: int, noun: str) -> str:
 def command(patient: Patient, *words: str) -> str:
     """A command of ours as one types it in a shell, for this root."""
     return runnable(" ".join(map(shlex.quote, words)), patient.root)
+
+
+def there(patient: Patient) -> list[PartitionKey]:
+    """The days that have a database, the newest first."""
+    keys = reversed(patient.store.catalog.partitions())
+    return [key for key in keys if connect.is_there(layout.db_path(patient.root, key))]
+
+
+def seen(looked: int, of: int) -> str:
+    """How much of all days was looked at: `30 days`, `the newest 12 of 30 days`."""
+    return plural(of, "day") if looked >= of else f"the newest {looked:,} of {plural(of, 'day')}"
 
 
 def day_name(key: PartitionKey) -> str:
