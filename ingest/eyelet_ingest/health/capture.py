@@ -13,6 +13,7 @@ from eyelet_ingest.health.since import ago
 from eyelet_ingest.install import launch
 from eyelet_ingest.store.metrics import Metrics
 
+S_US = 1_000_000  # a launcher notes whole seconds
 HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000
 GRAVE = ("lost", "launcher")  # the event is nowhere
 SPOOLED_WARN = 100  # in a day: now and then an event has to wait, and is stored a moment later
@@ -59,7 +60,10 @@ def _is_over(patient: Patient, fault: faults.Fault) -> bool:
     if fault.time_us < patient.now_us - HOUR_US:
         return True
     try:
-        return fault.kind == "launcher" and os.stat(launch.path_of(patient.home)).st_mtime_ns > fault.time_us * 1_000
+        return (
+            fault.kind == "launcher"
+            and os.stat(launch.path_of(patient.home)).st_mtime_ns > (fault.time_us + S_US) * 1_000
+        )
     except OSError:
         return False
 

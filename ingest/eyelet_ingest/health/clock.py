@@ -29,11 +29,12 @@ def check(patient: Patient) -> Iterator[Finding]:
             _is_set(patient),
             *_of_recordings(patient),
             goes(time.time_ns, time.monotonic_ns),
-            _since_begun(patient),
-            _of_disk(patient),
+            of_disk(patient, time.time_ns),
         )
         if found is not None
     ]
+    if not troubles:
+        troubles += [one for one in (_since_begun(patient),) if one is not None]
     yield from troubles
     if not troubles:
         yield Finding(OK, "the clock goes, and nothing was recorded later than it says", "", {"now_us": patient.now_us})
@@ -131,7 +132,7 @@ def _since_begun(patient: Patient) -> Finding | None:
     return Finding(WARN, message, set_clock(), {"now_us": patient.now_us, "moved_s": moved_us // 1_000_000})
 
 
-def _of_disk(patient: Patient) -> Finding | None:
+def of_disk(patient: Patient, wall_ns: Callable[[], int]) -> Finding | None:
     """A file that is written now, by the file system's time: a disk on the network has a clock of its own."""
     folder = patient.root if os.path.isdir(patient.root) else patient.home
     if not os.path.isdir(folder):
@@ -143,7 +144,7 @@ def _of_disk(patient: Patient) -> Finding | None:
             said_us = os.fstat(file.fileno()).st_mtime_ns // 1_000
     except OSError:
         return None  # that nothing can be written there is another check's
-    off_us = said_us - time.time_ns() // 1_000
+    off_us = said_us - wall_ns() // 1_000
     if abs(off_us) <= patient.limit("clock_warn_s") * 1_000_000:
         return None
     way = "ahead of" if off_us > 0 else "behind"

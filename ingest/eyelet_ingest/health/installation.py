@@ -194,14 +194,16 @@ def _switch(patient: Patient) -> Iterator[Finding]:
 def _strangers(patient: Patient) -> Iterator[Finding]:
     """Entries in agents' settings that run a hook of ours at a place where there is none: a home that was moved."""
     marks = launch.launchers(patient.home)
+    seen: set[str] = set()  # in the home folder the project's file is the user's
     for agent in AGENTS.values():
         for scope in agent.files:
             path = agent.path(scope, project_of(patient))
-            for dead in _dead_in(path, marks):
+            for dead in _dead_in(path, marks) if path not in seen else ():
                 message = f"{agent.title} is told to run {dead[:SHOWN_CHARS]}, which is not there ({path})"
                 again = runnable(f"install --agent {agent.name}{f' --scope {scope}' if scope != 'user' else ''}")
                 fix = f"take that entry out of {path}, then: {again}"
                 yield Finding(ERROR, message, fix, {"agent": agent.name, "file": path, "hook": dead[:SHOWN_CHARS]})
+            seen.add(path)
 
 
 def _dead_in(path: str, marks: frozenset[str]) -> list[str]:
