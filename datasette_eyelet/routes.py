@@ -6,12 +6,29 @@ from typing import Any
 
 from datasette_eyelet import api, day_gate, permissions
 from datasette_eyelet.api import hook, otlp
-from datasette_eyelet.links import DAYS, EXPORT, LIVE, NOW, OVERVIEW, ROW, SAVED, SEARCH, SESSIONS, SOURCES, SQL
+from datasette_eyelet.links import (
+    ALIVE,
+    DAYS,
+    EXPORT,
+    HEALTH,
+    LIVE,
+    NOW,
+    OVERVIEW,
+    ROW,
+    SAVED,
+    SEARCH,
+    SESSIONS,
+    SOURCES,
+    SQL,
+)
 from datasette_eyelet.pages import (
+    alive,
     calls_json,
     days,
     event,
     export,
+    health,
+    health_day,
     live,
     now,
     overview,
@@ -50,11 +67,24 @@ def _guarded(view: View, *, as_json: bool, methods: tuple[str, ...] = METHODS) -
     return answered
 
 
+def _administered(view: View, *, as_json: bool, methods: tuple[str, ...] = METHODS) -> View:
+    """`view(datasette, request)`, for who may administer all contexts."""
+
+    async def answered(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any:
+        if not await permissions.may(datasette, request.actor, permissions.ADMIN):
+            reason = "eyelet-admin is not granted for all contexts: the plugin's setting `admin` gives it"
+            return await problem(datasette, request, as_json, 403, "You may not administer this", reason)
+        return await view(datasette, request)
+
+    return _guarded(answered, as_json=as_json, methods=methods)
+
+
 # Behind the gate, which asked already
 _DAY = (rf"^{day_gate.ANSWER}$", day_gate.answer)
 
 _ROW = rf"^{ROW}/(?P<context>[^/]+)/(?P<id>[^/]+)"
 _SESSION = r"^/-/eyelet/session/(?P<session>[^/]+?)"
+_HEALTH_DAY = rf"^{HEALTH}/day/(?P<context>[^/]+)/(?P<date>[^/]+?)"
 _EVENT = r"^/-/eyelet/event/(?P<context>[^/]+)/(?P<id>[^/]+?)"
 
 
@@ -82,6 +112,11 @@ ROUTES: list[tuple[str, View]] = [
     (rf"^{LIVE}$", _guarded(live.view, as_json=True)),
     (rf"^{SAVED}$", _guarded(saved.view, as_json=False, methods=(*METHODS, "POST"))),
     (rf"^{SAVED}\.json$", _guarded(saved.json_view, as_json=True)),
+    (rf"^{HEALTH}$", _administered(health.view, as_json=False, methods=(*METHODS, "POST"))),
+    (rf"^{HEALTH}\.json$", _administered(health.json_view, as_json=True)),
+    (_HEALTH_DAY + r"\.json$", _guarded(health_day.json_view, as_json=True)),
+    (_HEALTH_DAY + "$", _guarded(health_day.view, as_json=False, methods=(*METHODS, "POST"))),
+    (rf"^{ALIVE}$", alive.view),
     (_ROW + "/around(?P<which>|/session)$", _guarded(row.around_view, as_json=False)),
     (_ROW + "$", _guarded(row.view, as_json=False)),
     (_SESSION + r"/export\.(?P<kind>html|md|json)$", _guarded(session.export_view, as_json=False)),
