@@ -593,3 +593,9 @@ def test_a_plugin_that_fails_is_told_and_not_noted_as_a_hooks_fault(store: Store
     assert faults.read(str(home)) == []
     (folder / "bad.py").unlink()
     assert found(patient(store), "plugins") == []
+
+
+def test_a_strategy_of_checkpoints_that_nobody_brings_is_told(store: Store) -> None:
+    whose = patient(store)
+    held = replace(whose.settings, values=whose.settings.values | {"health.checkpoint_strategy": Value("Mine", "test")})
+    assert "there is no strategy 'Mine'" in only(replace(whose, settings=held), "plugins").message

@@ -38,7 +38,8 @@ def _of_faults(patient: Patient) -> Iterator[Finding]:
             continue
         reason = one.reason[:REASON_CHARS]
         times = f"{plural(count, 'time')}, last {ago(patient.now_us, one.time_us)}"
-        message = f"hooks of the last day: {faults.KINDS[kind]}; {times}: {reason}"
+        who = "in the last day" if kind == "metrics" else "hooks of the last day"
+        message = f"{who}: {faults.KINDS[kind]}; {times}: {reason}"
         evidence: dict[str, object] = {"kind": kind, "times": count, "newest_us": one.time_us, "newest": reason}
         is_grave = kind in GRAVE and not _is_over(patient, one)
         yield Finding(ERROR if is_grave else WARN, message, _fix(patient, kind), evidence)
@@ -80,6 +81,10 @@ def _fix(patient: Patient, kind: str) -> str:
         return "make the project's root one that you alone may write, or set logging.scope to global"
     if kind == "metadata":
         return "see what the reason says; the events are there without it"
+    if kind == "metrics":
+        return (
+            f"make room and {os.path.join(patient.root, 'health.sqlite')} writable; where it is damaged, move it away"
+        )
     return {"launcher": runnable("install"), "settings": runnable("config"), "plugin": runnable("plugins")}.get(
         kind, ""
     )

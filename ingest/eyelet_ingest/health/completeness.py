@@ -7,12 +7,13 @@ from eyelet_ingest import lapses
 from eyelet_ingest.commands import runnable
 from eyelet_ingest.health.finding import OK, UNKNOWN, WARN, Finding, Patient
 from eyelet_ingest.health.several import plural
+from eyelet_ingest.health.silence import left_s
 from eyelet_ingest.store.completeness import LOST
 from eyelet_ingest.store.select import Filter
 
 DAYS, DAY_US = 3, 86_400_000_000
 SETTLED_US = 600_000_000  # a call may still be under way, and its hook in the spool
-DEADLINE_MS = 5_000
+ASKED_S = 5.0
 NAMED = 5
 
 
@@ -20,7 +21,8 @@ def check(patient: Patient) -> Iterator[Finding]:
     where = Filter(since_us=patient.now_us - DAYS * DAY_US, until_us=patient.now_us - SETTLED_US)
     rests, faults = lapses.known(patient.home)
     store = patient.store.alone()
-    found = store.completeness(where, rests=rests, faults=faults, deadline_ms=DEADLINE_MS, now_us=patient.now_us)
+    deadline_ms = left_s(patient, ASKED_S) * 1_000
+    found = store.completeness(where, rests=rests, faults=faults, deadline_ms=deadline_ms, now_us=patient.now_us)
     evidence: dict[str, object] = {
         "days": DAYS,
         "calls_known": found.known,

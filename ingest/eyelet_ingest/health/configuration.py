@@ -14,7 +14,7 @@ from eyelet_ingest.store import layout, roles, text_room
 
 # Variables that we read, beside those of settings.
 VARIABLES = (
-    "EYELET_CONFIG",
+    *("EYELET_CONFIG", "EYELET_METRICS", "EYELET_SERVE_URL", "EYELET_SERVE_OPEN", "EYELET_COMPLETE"),
     settings.DISABLED,
     hot.SWITCH,
     posting.TOKEN_VARIABLE,

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from eyelet_ingest import hot, plugins
 from eyelet_ingest.commands import runnable
+from eyelet_ingest.errors import BadInput
+from eyelet_ingest.health import checkpointing
 from eyelet_ingest.health.finding import OK, WARN, Finding, Patient
 from eyelet_ingest.health.several import plural
 
@@ -19,6 +21,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     try:
         troubles = [*found.troubles]
         loaded = [one.name for one in found.loaded]
+        yield from _strategy(patient, found)
     finally:
         found.close()
     in_hooks: list[str] = []
@@ -34,3 +37,13 @@ def check(patient: Patient) -> Iterator[Finding]:
     if not troubles:
         message = f"{plural(len(loaded), 'plugin')} loaded, and none failed" if loaded else "there are no plugins"
         yield Finding(OK, message, "", {"plugins": loaded[:100], "in_hooks": in_hooks[:100]})
+
+
+def _strategy(patient: Patient, found: plugins.Plugins) -> Iterator[Finding]:
+    """A strategy of checkpoints that the settings name, and nobody brings."""
+    name = str(patient.settings["health.checkpoint_strategy"])
+    try:
+        checkpointing.strategy(name, lambda: found)
+    except BadInput as bad:
+        message = f"{bad.reason}: no checkpoint is made by itself"
+        yield Finding(WARN, message, f"set health.checkpoint_strategy to {bad.hint}", {"strategy": name[:100]})

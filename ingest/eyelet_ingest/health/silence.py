@@ -19,8 +19,9 @@ from eyelet_ingest.store.newest import last_hooks
 HOUR_US = 3_600_000_000
 LOOKED_BACK_US = 90 * 24 * HOUR_US  # for what to say of one that was silent for long
 GRACE_US = HOUR_US  # between the last event and what the agent itself kept since
-DEADLINE_MS = 2_000
+ASKED_S = 2.0
 MOST_ENTRIES, WALK_S = 20_000, 0.5  # of one agent's folder
+LEAST_S = 0.02  # however late it is: who is at work is found at once
 NOT_ALL_KEPT = ("cursor",)  # its editor keeps what it does elsewhere
 
 
@@ -33,7 +34,7 @@ def check(patient: Patient) -> Iterator[Finding]:
         yield Finding(OK, f"hooks record elsewhere than here, by the settings: {patient.settings.root}")
         return
     since_us = max(patient.now_us - LOOKED_BACK_US, 0)
-    newest, is_whole = last_hooks(patient.store.roots, list(installed), since_us, DEADLINE_MS)
+    newest, is_whole = last_hooks(patient.store.roots, list(installed), since_us, left_s(patient, ASKED_S) * 1_000)
     for agent, one in installed.items():
         yield _of(patient, one, newest.get(agent), is_whole)
 
@@ -51,7 +52,7 @@ def _of(patient: Patient, one: Installed, last_us: int | None, is_whole: bool) -
         evidence["installed_us"] = installed_us
         since = f"since it was set up {ago(now_us, installed_us)}" if last_us is None else "since it was set up anew"
         return Finding(OK, f"{title} recorded nothing {since}", "", evidence)
-    used_us = _used_us(one.agent)
+    used_us = _used_us(one.agent, left_s(patient, WALK_S))
     evidence["used_us"] = used_us
     was = (
         f"its last event is {spelt_s((now_us - last_us) / 1e6)} old"
@@ -78,13 +79,18 @@ def _installed_us(home: str, one: Installed) -> int | None:
     return min(times, default=None)
 
 
-def _used_us(agent: str) -> int | None:
+def left_s(patient: Patient, most_s: float) -> float:
+    """How long something may take: no more than `most_s`, nor than there is left."""
+    return max(min(most_s, patient.until_s - time.monotonic()), LEAST_S)
+
+
+def _used_us(agent: str, seconds: float) -> int | None:
     """When the newest of the recordings that the agent itself keeps was last written; None where it has none."""
     place = PLACES.get(agent)
     if place is None:
         return None
     newest = 0
-    until_s = time.monotonic() + WALK_S
+    until_s = time.monotonic() + seconds
     left = MOST_ENTRIES
     for home in place.folders(os.environ):
         folders = [os.path.join(home, one.folders.split("/")[0]) for one in place.files if one.folders]
