@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from datasette_eyelet import mounts, queries, settings
+from datasette_eyelet.bench_process import BenchProcess
 from datasette_eyelet.handed_over import HandedOver
 from datasette_eyelet.health_watch import HealthWatch
 from datasette_eyelet.stories import Stories
@@ -60,6 +61,7 @@ class Instance:
         self._opening = threading.Lock()
         self.writing = Writing()
         self.overlays: dict[Any, Any] = {}
+        self.bench = BenchProcess()
         self.stories = Stories()
         self._grouped: Grouped | None = None  # guarded by _opening
         self._plugins: Plugins | None = None  # guarded by _opening
@@ -137,6 +139,7 @@ class Instance:
         return await asyncio.get_running_loop().run_in_executor(self._apart, whole)
 
     def close(self) -> None:
+        self.bench.close()
         if self._live is not None:
             self._live.close()
         if self._handed_over is not None:
@@ -196,7 +199,7 @@ class Instance:
             return
         if self._meter is None:
             self._meter = metering.Meter(store, surroundings.home(), "server")
-        self._meter.keep(metering.gauges(store), done)
+        self._meter.keep(metering.gauges(store, process=True), done)
 
     def index_text(self) -> None:
         """A moment for the text indexes of the days that were written to. Not for the event loop."""

@@ -103,9 +103,9 @@ def _earlier(lines: "Sequence[samples.Line]", now_us: int) -> "list[Sample]":
     return [Sample(minute * MINUTE_US, role, measured) for (minute, role), measured in sorted(found.items())]
 
 
-def gauges(store: "Store") -> dict[str, float]:
+def gauges(store: "Store", *, process: bool = False) -> dict[str, float]:
     """What the root and this process are like now: days and their bytes, WALs, what waits, the disk, the machine.
-    Nothing of a root in memory, or that is not there."""
+    With `process`, what this process has open and takes. Nothing of a root in memory, or that is not there."""
     from eyelet_ingest.store import spool
 
     if not os.path.isdir(store.root):
@@ -124,7 +124,7 @@ def gauges(store: "Store") -> dict[str, float]:
     disk = os.statvfs(store.root)
     found["disk_free_bytes"], found["disk_bytes"] = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
     found["load"] = os.getloadavg()[0]
-    return {**found, **_of_process()}
+    return {**found, **_of_process()} if process else found
 
 
 def _of_process() -> dict[str, float]:

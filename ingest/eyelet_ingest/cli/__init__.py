@@ -40,6 +40,7 @@ COMMANDS = {
     "vacuum": "eyelet_ingest.cli.vacuum:vacuum",
     "text": "eyelet_ingest.cli.text:text",
     "checkpoint": "eyelet_ingest.cli.checkpoint:checkpoint",
+    "metrics": "eyelet_ingest.cli.metrics:metrics",
     "migrate": "eyelet_ingest.cli.migrate:migrate",
     "export": "eyelet_ingest.cli.export:export",
     "import": "eyelet_ingest.cli.import_:import_",

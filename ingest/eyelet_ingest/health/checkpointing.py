@@ -6,7 +6,7 @@ somebody writes, he comes first, and the next round looks again. What fails is k
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from eyelet_ingest.store.metrics import Checkpointing
 
 if TYPE_CHECKING:
     from eyelet_ingest.plugins import Plugins
+    from eyelet_ingest.store.checkpoint import Checkpointed
     from eyelet_ingest.store.store import Store
 
 SETTING = "health.checkpoint_strategy"
@@ -71,10 +72,12 @@ def look(store: "Store", key: PartitionKey, now_us: int) -> Wal | None:
     )
 
 
-def due(store: "Store", ask: Ask, now_us: int) -> list[tuple[PartitionKey, str, Wal]]:
-    """The days whose WAL is due, with the mode, the largest first."""
+def due(
+    store: "Store", ask: Ask, now_us: int, keys: "Iterable[PartitionKey] | None" = None
+) -> list[tuple[PartitionKey, str, Wal]]:
+    """The days, of these or of all, whose WAL is due, with the mode, the largest first."""
     found = []
-    for key in store.catalog.partitions():
+    for key in store.catalog.partitions() if keys is None else keys:
         wal = look(store, key, now_us)
         if wal is None or ask(wal) is None:
             continue
@@ -106,17 +109,18 @@ def run(
     for key, mode, wal in due(store, ask, time.time_ns() // 1_000):
         if time.monotonic() >= until_s:
             break
-        done.append(_tried(store, key, mode, wal, name))
+        done.append(measured(store, wal, name, lambda key=key, mode=mode: store.try_checkpoint(key, mode)))  # type: ignore[misc]
     return done
 
 
-def _tried(store: "Store", key: PartitionKey, mode: str, wal: Wal, name: str) -> Checkpointing:
-    """One checkpoint, tried; a mode beyond PASSIVE where nobody writes, which the lock says."""
+def measured(store: "Store", wal: Wal, by: str, work: "Callable[[], Checkpointed]") -> Checkpointing:
+    """A checkpoint of a day with this WAL, as it is kept of it."""
     started_ns = time.perf_counter_ns()
-    one = store.try_checkpoint(key, mode)
+    one = work()
+    key = one.key
     took_us = (time.perf_counter_ns() - started_ns) // 1_000
     after = look(store, key, 0)
     left = after.file_bytes if after is not None else 0
     now_us = time.time_ns() // 1_000
-    at = (now_us, key.context, key.date, name, one.mode)
+    at = (now_us, key.context, key.date, by, one.mode)
     return Checkpointing(*at, wal.file_bytes, left, one.wal_frames, one.moved_frames, one.busy, took_us, one.error)

@@ -154,6 +154,20 @@ class Metrics:
         sql = "select name, sum(count) from index_use where span_s > 0 and began_us >= ? and began_us < ? group by name"
         return dict(self._rows(sql, since_us, until_us))
 
+    def index_totals(self) -> dict[str, int]:
+        """The same since the file was made."""
+        return dict(self._rows("select name, count from index_use where span_s = ?", ALL_TIME))
+
+    def firing(self) -> list[tuple[str, str, str]]:
+        """Name, level and state of each alert that is not resolved."""
+        sql = "select name, level, state from alerts where state <> 'resolved' order by name"
+        return [(name, level, state) for name, level, state in self._rows(sql)]
+
+    def made_us(self) -> int | None:
+        """When the first figures were kept; None where there are none."""
+        rows = self._rows("select value from kept where name = 'made'")
+        return int(rows[0][0]) if rows else None
+
     def checkpoints(self, since_us: int, until_us: int) -> list[Checkpointing]:
         """The checkpoints that ran, or failed, in the range, newest first."""
         sql = f"select {', '.join(_CHECKPOINTING)} from wal_metrics where at_us >= ? and at_us < ? order by id desc"  # noqa: S608
@@ -186,6 +200,7 @@ class Metrics:
                 for span_s in (MINUTE, ALL_TIME):
                     _add(conn, span_s, one)
                 conn.executemany(_INSERT_CHECKPOINT, [_row_of(checkpoint) for checkpoint in one.checkpoints])
+            conn.execute("insert or ignore into kept values ('made', ?)", (str(sample.at_us),))
             metrics_keeping.tidy(conn, sample.at_us)
         if name:
             samples.taken(self.root)

@@ -281,16 +281,23 @@ class Store(Tending, Asking):
 
         done = []
         for one in self.catalog.partitions() if key is None else [key]:
-            with self.timings.time("checkpoint"):
-                done += checkpoint(self.root, [one], mode, only_with_wal=not key)
+            started_ns = time.perf_counter_ns()
+            tried = checkpoint(self.root, [one], mode, only_with_wal=not key)
+            for result in tried:
+                took_us = (time.perf_counter_ns() - started_ns) // 1_000
+                self.timings.add("checkpoint", took_us, bool(result.error and not result.busy), 0, result.busy)
+            done += tried
         return done
 
     def try_checkpoint(self, key: PartitionKey, mode: str = "passive") -> "Checkpointed":
         """Checkpoint a day where nobody is in the way of it: without waiting for its lock, and hardly for readers."""
         from eyelet_ingest.store.checkpoint import attempt
 
-        with self.timings.time("checkpoint"):
-            return attempt(self.root, key, mode)
+        started_ns = time.perf_counter_ns()
+        done = attempt(self.root, key, mode)
+        if done.mode:
+            self.timings.add("checkpoint", (time.perf_counter_ns() - started_ns) // 1_000, bool(done.error))
+        return done
 
     def maintain(self, deadline_ms: float, first: Iterable[PartitionKey] = ()) -> "Maintained":
         """Give finished days what makes questions about them cheap, those of `first` before others, for about
