@@ -34,8 +34,7 @@ class _Look:
 
 def check(patient: Patient) -> Iterator[Finding]:
     look = _Look()
-    with Metrics(patient.root) as metrics:
-        known = Remembered(metrics, patient.now_us)
+    with Metrics(patient.root) as metrics, Remembered(metrics, patient.now_us) as known:
         root_files.look(patient, known, look.bad)
         keys = there(patient)
         look.files = len(keys)
@@ -70,8 +69,7 @@ def check_day(patient: Patient, key: PartitionKey, full: bool) -> Finding:
     if not connect.is_there(layout.db_path(patient.root, key)):
         return Finding(UNKNOWN, f"there is no day {day_name(key)}", day=key, name="integrity")
     look = _Look(files=1)
-    with Metrics(patient.root) as metrics:
-        known = Remembered(metrics, patient.now_us)
+    with Metrics(patient.root) as metrics, Remembered(metrics, patient.now_us) as known:
         for one, sealed in _sealed(patient, iter([key]), full):
             _taken(look, *_day(patient, one, sealed, known, full, patient.until_s))
     if look.bad:

@@ -180,9 +180,14 @@ class Metrics:
 
     def remember(self, check: str, key: str, state: str, said: str) -> None:
         """Keep what a check said of `key` in this state, in place of what it said of it before."""
+        self.remember_all([(check, key, state, said)])
+
+    def remember_all(self, looks: Sequence[tuple[str, str, str, str]]) -> None:
+        """The same of many at once: of each the check, the key, its state, and what was said."""
+        now_us = time.time_ns() // 1_000
         with self.writing() as conn:
             sql = "insert or replace into checks (name, key, state, said, at_us) values (?, ?, ?, ?, ?)"
-            conn.execute(sql, (check, key, state, said[:SAID_CHARS], time.time_ns() // 1_000))
+            conn.executemany(sql, [(*look[:3], look[3][:SAID_CHARS], now_us) for look in looks])
 
     def write(self, sample: Sample, earlier: "Callable[[list[samples.Line]], list[Sample]] | None" = None) -> None:
         """Keep a sample, committed when this returns: in its minute and in all time. With `earlier` also what short
