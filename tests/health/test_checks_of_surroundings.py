@@ -160,7 +160,8 @@ def test_what_is_no_event_in_the_spool_is_named_before_and_after_it_was_set_asid
     folder = home / "spool"
     folder.mkdir(mode=0o700)
     (folder / f"{time.time_ns():020d}-1-default-2026-079.json").write_text('{"v": 1, "row": []}')
-    assert only(patient(store), "spool").evidence["unreadable"]
+    one = only(patient(store), "spool")
+    assert one.evidence["unreadable"] and "cannot be read" in one.message
     store.drain_spool()
     one = only(patient(store), "spool")
     assert one.evidence["set_aside"] == 1 and ".why" in one.fix

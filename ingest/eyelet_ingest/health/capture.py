@@ -3,8 +3,9 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 
-from eyelet_ingest import faults
+from eyelet_ingest import faults, stamp
 from eyelet_ingest.commands import runnable
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.health.finding import ERROR, OK, UNKNOWN, WARN, Finding, Patient
@@ -28,7 +29,11 @@ def check(patient: Patient) -> Iterator[Finding]:
 
 def _of_faults(patient: Patient) -> Iterator[Finding]:
     since_us = patient.now_us - DAY_US
-    recent = [one for one in faults.read(patient.home) if since_us <= one.time_us <= patient.now_us + DAY_US]
+    recent = [
+        one
+        for one in faults.read(patient.home)
+        if since_us <= one.time_us <= patient.now_us + DAY_US and not _is_of_loading(one)
+    ]
     kinds = Counter(one.kind if one.kind in faults.KINDS else "another kind" for one in recent)
     spooled = kinds.pop("spooled", 0)
     newest = {one.kind: one for one in recent}
@@ -56,17 +61,25 @@ def _of_faults(patient: Patient) -> Iterator[Finding]:
         yield Finding(OK, f"hooks noted no trouble in the last day{waited}", "", {"faults": 0, "spooled": spooled})
 
 
+def _is_of_loading(fault: faults.Fault) -> bool:
+    """Whether a plugin could not be loaded, which whatever loads plugins notes: another check's."""
+    return fault.kind == "plugin" and "(" not in fault.reason.partition(": ")[0]
+
+
 def _is_over(patient: Patient, fault: faults.Fault) -> bool:
     """Whether it is an hour ago and more, or the hook was written anew since."""
     if fault.time_us < patient.now_us - HOUR_US:
         return True
-    try:
-        return (
-            fault.kind == "launcher"
-            and os.stat(launch.path_of(patient.home)).st_mtime_ns > (fault.time_us + S_US) * 1_000
-        )
-    except OSError:
-        return False
+    return fault.kind == "launcher" and _written_us(patient.home) > fault.time_us + S_US
+
+
+def _written_us(home: str) -> int:
+    """When the hook was last written."""
+    written = 0
+    for path in (launch.path_of(home), os.path.join(home, stamp.FOLDER, stamp.STAMP)):
+        with suppress(OSError):
+            written = max(written, os.stat(path).st_mtime_ns // 1_000)
+    return written
 
 
 def _fix(patient: Patient, kind: str) -> str:

@@ -52,7 +52,7 @@ def _of(patient: Patient, one: Installed, last_us: int | None, is_whole: bool) -
         evidence["installed_us"] = installed_us
         since = f"since it was set up {ago(now_us, installed_us)}" if last_us is None else "since it was set up anew"
         return Finding(OK, f"{title} recorded nothing {since}", "", evidence)
-    used_us = _used_us(one.agent, left_s(patient, WALK_S))
+    used_us, is_all = _used_us(one.agent, left_s(patient, WALK_S))
     evidence["used_us"] = used_us
     was = (
         f"its last event is {spelt_s((now_us - last_us) / 1e6)} old"
@@ -62,7 +62,7 @@ def _of(patient: Patient, one: Installed, last_us: int | None, is_whole: bool) -
     if used_us is not None and used_us > (last_us or 0) + GRACE_US and used_us >= now_us - silent_us:
         message = f"{title} was used {ago(now_us, used_us)}, and {was}: its hook is not run"
         return Finding(WARN, message, f"see whether it may run hooks, then: {command_of(one)}", evidence)
-    if used_us is not None and one.agent not in NOT_ALL_KEPT:
+    if used_us is not None and is_all and one.agent not in NOT_ALL_KEPT:
         return Finding(OK, f"{title} was not used for {spelt_s((now_us - used_us) / 1e6)}; {was}", "", evidence)
     message = f"{title} is set up to record, and {was}"
     return Finding(WARN, message, f"if it was used since, set it up anew: {command_of(one)}", evidence)
@@ -84,17 +84,20 @@ def left_s(patient: Patient, most_s: float) -> float:
     return max(min(most_s, patient.until_s - time.monotonic()), LEAST_S)
 
 
-def _used_us(agent: str, seconds: float) -> int | None:
-    """When the newest of the recordings that the agent itself keeps was last written; None where it has none."""
+def _used_us(agent: str, seconds: float) -> tuple[int | None, bool]:
+    """When the newest of the recordings that the agent itself keeps was last written, None where it has none; and
+    whether there was time for all of them."""
     place = PLACES.get(agent)
     if place is None:
-        return None
+        return None, True
     newest = 0
     until_s = time.monotonic() + seconds
     left = MOST_ENTRIES
     for home in place.folders(os.environ):
         folders = [os.path.join(home, one.folders.split("/")[0]) for one in place.files if one.folders]
-        while folders and left > 0 and time.monotonic() < until_s:
+        while folders:
+            if left <= 0 or time.monotonic() >= until_s:
+                return newest or None, False
             try:
                 with os.scandir(folders.pop()) as entries:
                     for entry in entries:
@@ -105,4 +108,4 @@ def _used_us(agent: str, seconds: float) -> int | None:
                             newest = max(newest, entry.stat(follow_symlinks=False).st_mtime_ns // 1_000)
             except OSError:
                 continue
-    return newest or None
+    return newest or None, True

@@ -9,6 +9,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from eyelet_ingest.clock import EARLIEST_US
 from eyelet_ingest.commands import runnable
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.health.finding import ERROR, OK, WARN, Finding, Patient
@@ -46,7 +47,8 @@ def _of_waiting(patient: Patient, waiting: Sequence[str]) -> Finding:
     if not waiting:
         return Finding(OK, "no event waits in the spool", evidence={"waiting": 0})
     now_ns = patient.now_us * 1_000
-    ages_s = [max(now_ns - received, 0) / 1e9 for received in map(spool.received_ns, waiting) if received is not None]
+    received = [one for one in map(spool.received_ns, waiting) if one is not None and one > EARLIEST_US * 1_000]
+    ages_s = [max(now_ns - one, 0) / 1e9 for one in received]
     oldest_s = int(max(ages_s, default=0))
     days = Counter(map(spool.mount_of, waiting))
     reasons, unreadable = _reasons(waiting)
@@ -71,6 +73,8 @@ def _of_waiting(patient: Patient, waiting: Sequence[str]) -> Finding:
         message = f"{events} in the spool, since {spelt_s(oldest_s)} at most: the next {next_} stores them"
         return Finding(OK, message, "", evidence)
     why = f"; mostly: {reasons.most_common(1)[0][0]}" if reasons else ""
+    if unreadable:
+        why += f"; {'some' if reasons else 'those looked at'} cannot be read: {unreadable[0]}"
     message = f"{events} of {plural(len(days), 'day')} wait in the spool, the oldest for {spelt_s(oldest_s)}{why}"
     return Finding(status, message, runnable("drain", patient.root), evidence, lambda: _drained(patient))
 
