@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from eyelet_ingest.health import doctor, growth, handles, integrity, readers
+from eyelet_ingest.health import disk, doctor, growth, handles, integrity, readers
 from eyelet_ingest.store import connect, examined, layout, manifest, schema
 from eyelet_ingest.store.layout import DAY_US
 from eyelet_ingest.store.metrics import Checkpointing, Metrics, Sample
@@ -260,6 +260,25 @@ def test_older_days_are_brought_up_and_newer_ones_named(store: Store) -> None:
     assert [one.day for one in bad(whose, "schema")] == [day(1)]
 
 
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
+def test_a_day_that_was_brought_up_from_any_version_is_whole(store: Store, version: int) -> None:
+    """Also one that `eyelet rebuild` made anew: what is expected is what a fresh file has."""
+    path = path_of(store, day(1))
+    conn = connect.open_writer(str(path))
+    try:
+        schema.make(conn, version)
+        conn.execute(f"pragma user_version = {version}")
+        for fact in (("context", "default"), ("start_us", day(1).bounds_us[0]), ("end_us", day(1).bounds_us[1])):
+            conn.execute("insert into eyelet_partition values (?, ?)", fact)
+        assert [one.evidence.get("days") for one in bad(patient(store), "schema")] == [1]
+        store.migrate(day(1))
+        assert bad(patient(store), "schema") == []
+        schema.rebuild(conn, str(path))
+    finally:
+        conn.close()
+    assert bad(patient(store), "schema") == []
+
+
 def test_a_foreign_index_is_told_and_is_no_trouble(store: Store) -> None:
     filled(store, [day(1)])
     execute(path_of(store, day(1)), "create index theirs on hooks (hostname)")
@@ -498,6 +517,20 @@ def test_a_disk_that_is_soon_full_is_told_unless_retention_sees_to_it(small_disk
         store.set_retention(Rules(Rule(max_age_s=40 * 86_400)))
         assert [one.status for one in bad(whose, "growth")] == ["warn"]
         assert bad(patient(store, tmp_path, days_left_warn=1), "growth") == []
+
+
+@pytest.mark.parametrize(("lost_a_day", "statuses"), [(1 / 50, ["warn"]), (0, []), (-1 / 50, [])])
+def test_a_disk_that_others_fill_is_told(store: Store, lost_a_day: float, statuses: list[str]) -> None:
+    """It is full in fifty days; what the recorder itself writes would fit for years."""
+    filled(store, [day(n) for n in range(1, 5)])
+    free = disk.free_bytes(store.root)
+    with Metrics(store.root) as metrics:
+        for n in range(10):
+            metrics.write(Sample(NOW_US - n * DAY_US, "server", gauges={growth.FREE: free * (1 + n * lost_a_day)}))
+    found = bad(patient(store, days_left_warn=60), "growth")
+    assert [one.status for one in found] == statuses
+    assert all("full in 49 days" in one.message or "full in 50 days" in one.message for one in found)
+    assert bad(patient(store, days_left_warn=40), "growth") == []
 
 
 def test_two_days_are_no_forecast(store: Store) -> None:

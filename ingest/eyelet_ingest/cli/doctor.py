@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from eyelet_ingest.health.finding import Finding, Patient
     from eyelet_ingest.health.score import Score
     from eyelet_ingest.plugins import Plugins
-    from eyelet_ingest.settings import Settings
-    from eyelet_ingest.store.store import Store
 
 WARNED, FAILED = 1, 3  # exit codes; 2 is a wrong question
 PATIENCE_S = 10  # for what takes long, unless all of it is asked for
@@ -63,7 +61,8 @@ def doctor(
     plugins = Plugins.load()
     try:
         with Store(root) as store:
-            patient = _patient(store, full, seconds)
+            wait_s = float(seconds or ("inf" if full else PATIENCE_S))
+            patient = looking.patient_of(store, is_full=full, seconds=wait_s)
             findings = examining.examine(patient, names or None, plugins)
             done: list[tuple[Finding, str]] = []
             if fix:
@@ -78,28 +77,6 @@ def doctor(
     _say(findings, done, count, as_json, verbose, score)
     say_line(root)
     ctx.exit(_exit_code(findings))
-
-
-def _patient(store: "Store", full: bool, seconds: int | None) -> "Patient":
-    from eyelet_ingest import surroundings
-    from eyelet_ingest.health.finding import Patient
-
-    wait_s = float(seconds or ("inf" if full else PATIENCE_S))
-    now_us = time.time_ns() // 1_000
-    return Patient(store, surroundings.home(), _settings(), now_us, full, time.monotonic() + wait_s)
-
-
-def _settings() -> "Settings":
-    """Those that hold here; the defaults where a file of them cannot be read: that is what a check is for."""
-    import os
-
-    from eyelet_ingest import settings
-    from eyelet_ingest.errors import EyeletError
-
-    try:
-        return settings.effective(os.getcwd())
-    except (EyeletError, OSError):
-        return settings.of_files("", "")
 
 
 def _again(patient: "Patient", findings: "list[Finding]", names: "set[str]", plugins: "Plugins") -> "list[Finding]":

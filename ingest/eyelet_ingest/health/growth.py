@@ -3,23 +3,27 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from eyelet_ingest.errors import EyeletError, PartitionError
+from eyelet_ingest.errors import EyeletError, PartitionError, RootError
 from eyelet_ingest.health import disk
 from eyelet_ingest.health.finding import OK, UNKNOWN, WARN, Finding, Patient
 from eyelet_ingest.health.memory import NOTHING, is_in_memory
 from eyelet_ingest.health.several import command, mib, plural
 from eyelet_ingest.store import examined, layout
 from eyelet_ingest.store.layout import DAY_US, PartitionKey
+from eyelet_ingest.store.metrics import Metrics
 from eyelet_ingest.store.retention import Rules, size_of
 
 DAYS = 30  # finished ones that the forecast goes by
 LEAST_DAYS = 3  # of fewer nothing can be told
+LEAST_KNOWN = 7  # days of which it is known how much room there was
+FREE = "free_bytes"  # the figure of it (`looking.py`)
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What came on average on each of `days` finished days: bytes and events (None where they were not counted), of
-    `held_days` that hold any. `free_bytes` are left, for `days_left` days (None: it does not grow)."""
+    """What came on average on each of `days` finished days: bytes and events (None where they were not counted); of
+    them `held_days` hold any. `free_bytes` are left, which last for `days_left` days as the root grows, and for
+    `disk_days_left` as the disk fills, where others write, too (None: as long as one likes, or not known)."""
 
     days: int
     held_days: int
@@ -27,6 +31,7 @@ class Growth:
     events_a_day: float | None
     free_bytes: int
     days_left: float | None
+    disk_days_left: float | None
 
 
 def measure(patient: Patient) -> Growth | None:
@@ -45,7 +50,25 @@ def measure(patient: Patient) -> Growth | None:
     free = disk.free_bytes(patient.root)
     dates = {key.bounds_us[0] for key in lately}
     a_day = None if events is None else events / days
-    return Growth(days, len(dates), size, a_day, free, free / size if size else None)
+    lost = _lost_a_day(patient)
+    return Growth(days, len(dates), size, a_day, free, free / size if size else None, free / lost if lost else None)
+
+
+def _lost_a_day(patient: Patient) -> float | None:
+    """How many bytes the disk loses a day, by what was kept of its free room in the last DAYS days: the slope of the
+    line that fits it best. None where it does not lose any, or where there are figures of fewer than LEAST_KNOWN."""
+    try:
+        with Metrics(patient.root) as metrics:
+            trend = metrics.trend(FREE, patient.now_us - DAYS * DAY_US, patient.now_us, DAYS)
+    except RootError:
+        return None
+    known = [(day, value) for day, (_, value) in enumerate(trend) if value is not None]
+    if len(known) < LEAST_KNOWN:
+        return None
+    middle = sum(day for day, _ in known) / len(known)
+    mean = sum(value for _, value in known) / len(known)
+    slope = sum((day - middle) * (value - mean) for day, value in known) / sum((day - middle) ** 2 for day, _ in known)
+    return -slope if slope < 0 else None
 
 
 def check(patient: Patient) -> Iterator[Finding]:
@@ -73,7 +96,11 @@ def _found(patient: Patient, growth: Growth) -> Finding:
         "events_a_day": None if growth.events_a_day is None else round(growth.events_a_day, 1),
         "free_bytes": growth.free_bytes,
         "days_left": None if growth.days_left is None else round(growth.days_left, 1),
+        "disk_days_left": None if growth.disk_days_left is None else round(growth.disk_days_left, 1),
     }
+    if growth.disk_days_left is not None and growth.disk_days_left < patient.limit("days_left_warn"):
+        message = f"the disk is full in {_spelt(growth.disk_days_left)} as it fills: of that, {said} are the recorder's"
+        return Finding(WARN, message, "make room: see what else writes there", evidence)
     if growth.days_left is None or growth.days_left >= patient.limit("days_left_warn"):
         years = "" if growth.days_left is None else f"; room for {_spelt(growth.days_left)}"
         return Finding(OK, f"{said}{years}", evidence=evidence)
