@@ -81,8 +81,9 @@ def facts(found: DayHealth) -> list[tuple[str, str, str]]:
         listed.append(("archive", mib(day.archive_bytes), ""))
     sealed = "no" if day.sealed_us is None else health_view.moment(day.sealed_us) + " UTC"
     listed.append(("seal", sealed + (f", {plural(day.late, 'event')} since" if day.late else ""), ""))
-    listed.append(("checked whole", _when(found.full_us), "error" if found.damages and found.full_us else ""))
-    listed.append(("checked quickly", _when(found.quick_us), "error" if found.damages else ""))
+    bad = "error" if found.damages else ""
+    listed.append(("checked whole", _when(found.full_us, bad), bad if found.full_us else ""))
+    listed.append(("checked quickly", _when(found.quick_us, bad), bad if found.quick_us else ""))
     return listed
 
 
@@ -191,8 +192,10 @@ def _remembered(
     return (full.at_us, full.bad) if full else None, (quick.at_us, quick.bad) if quick else None
 
 
-def _when(at_us: int | None) -> str:
-    return "not since it was last written to" if at_us is None else f"{health_view.moment(at_us)} UTC"
+def _when(at_us: int | None, bad: str) -> str:
+    if at_us is None:
+        return "not since it was last written to"
+    return f"{health_view.moment(at_us)} UTC, {'damaged' if bad else 'nothing wrong'}"
 
 
 def text_of(found: DayHealth) -> str:

@@ -11,13 +11,11 @@ from datasette_eyelet.visible import one_line, visible
 from eyelet_ingest.health import alerts as alerting
 from eyelet_ingest.health.finding import ERROR, OK, STATUSES, WARN, Finding
 from eyelet_ingest.health.looking import Look
-from eyelet_ingest.health.score import Score
 from eyelet_ingest.store.alert_rows import FIRING, RESOLVED, Alert
 from eyelet_ingest.store.layout import PartitionKey
 
 MESSAGE_CHARS, FIX_CHARS, NAME_CHARS = 600, 600, 100
 WORDS = {OK: "well", "unknown": "unknown", WARN: "warning", ERROR: "error"}
-GOOD_SCORE, FAIR_SCORE = 80, 50  # where the settings say nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +81,23 @@ async def banner(datasette: Any) -> Banner | None:
     return Banner(worst.level, len(firing), said, f"{datasette.urls.path(HEALTH)}#alerts")
 
 
-def level_of(score: int, warn: int = GOOD_SCORE, error: int = FAIR_SCORE) -> str:
-    if score < error:
+def level_of(score: int, look: Look) -> str:
+    """How a score, of all or of an area, is by the settings."""
+    if score < look.error_below:
         return ERROR
-    return WARN if score < warn else OK
+    return WARN if score < look.warn_below else OK
 
 
-def areas(score: Score) -> list[AreaView]:
+def areas(look: Look) -> list[AreaView]:
     return [
         AreaView(
             area.title,
             area.score,
-            level_of(area.score),
+            level_of(area.score, look),
             area.looked_at,
             tuple((one_line(part.what, NAME_CHARS), f"{part.lost:g}", shown(part.why)) for part in area.parts),
         )
-        for area in score.areas
+        for area in look.score.areas
     ]
 
 

@@ -58,7 +58,8 @@ def trend(title: str, unit: str, series: Sequence[tuple[str, Points]]) -> Trend 
         for number, (label, points) in enumerate(known)
     )
     times = [at for at, _ in known[0][1]]
-    since, until = _clock(times[0], times[-1] - times[0]), _clock(times[-1], times[-1] - times[0])
+    end = times[-1] + (times[1] - times[0] if len(times) > 1 else 0)
+    since, until = _clock(times[0], end - times[0]), _clock(end, end - times[0])
     words = "; ".join(f"{line.label} {line.last}" if len(lines) > 1 else line.last for line in lines)
     whole = f"{title}, {since} to {until}: last {words}, at most {said(max(values))}"
     return Trend(title, lines, said(top), since, until, whole)

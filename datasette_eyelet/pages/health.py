@@ -69,7 +69,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The days that are shown, oldest first, of all `there` in these contexts; `years` and `contexts` to choose from."""
+    """The days that are shown, oldest first, of all `there` in the contexts asked for; what there is to choose from."""
 
     keys: list[PartitionKey]
     figures: dict[PartitionKey, Figures]
@@ -148,8 +148,8 @@ def _context(held: Instance, look: Look, asked: Asked, links: Links) -> dict[str
     return {
         "here_url": links.to(HEALTH, asked.pairs),
         "score": total,
-        "level": health_view.level_of(total),
-        "areas": health_view.areas(look.score),
+        "level": health_view.level_of(total, look),
+        "areas": health_view.areas(look),
         "at": health_view.moment(look.at_us),
         "took_ms": f"{look.took_ms:,.0f}",
         "alerts": health_view.alerts(current),

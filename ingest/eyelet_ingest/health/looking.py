@@ -1,4 +1,4 @@
-"""One look at a root: what checks find, the score that comes to, and what is kept of it. Of servers and commands alike."""
+"""One look at a root: what checks find, the score that comes to, and what is kept of it."""
 
 import os
 import shutil
@@ -28,13 +28,16 @@ MEASURED_US = 24 * 3_600_000_000  # what the score takes into account of what wa
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was found at a moment: `titles` says what each check is about, by its name."""
+    """What was found at a moment: `titles` says what each check is about, by its name; a score below `warn_below` and
+    `error_below` is an alert."""
 
     at_us: int
     took_ms: float
     findings: tuple[Finding, ...]
     score: Score
     titles: Mapping[str, str]
+    warn_below: int
+    error_below: int
 
 
 def patient_of(store: "Store", *, is_full: bool = False, seconds: float = float("inf")) -> Patient:
@@ -59,7 +62,9 @@ def quick(store: "Store", plugins: "Plugins | None") -> Look:
     found = doctor.examine(patient, plugins=plugins, quick=True)
     score = scored(patient, found, plugins)
     titles = {name: check.title for name, check in doctor.checks(plugins).items()}
-    return Look(patient.now_us, round((time.monotonic() - began) * 1_000, 1), tuple(found), score, titles)
+    took_ms = round((time.monotonic() - began) * 1_000, 1)
+    limits = patient.limit("score_warn"), patient.limit("score_error")
+    return Look(patient.now_us, took_ms, tuple(found), score, titles, *limits)
 
 
 def scored(patient: Patient, findings: Collection[Finding], plugins: "Plugins | None" = None) -> Score:
@@ -101,5 +106,3 @@ def _gauges(patient: Patient, score: Score) -> dict[str, float]:
     with suppress(OSError):
         gauges["free_bytes"] = float(shutil.disk_usage(patient.root).free)
     return gauges | {name: float(size) for name, size in sizes.items()}
-
-
