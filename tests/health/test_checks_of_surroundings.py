@@ -600,3 +600,10 @@ def test_a_strategy_of_checkpoints_that_nobody_brings_is_told(store: Store) -> N
     whose = patient(store)
     held = replace(whose.settings, values=whose.settings.values | {"health.checkpoint_strategy": Value("Mine", "test")})
     assert "there is no strategy 'Mine'" in only(replace(whose, settings=held), "plugins").message
+
+
+@pytest.mark.parametrize("bug", sqlite.BUGS, ids=lambda bug: bug.name)
+def test_every_bug_of_sqlite_is_in_the_docs_with_its_source(bug: sqlite.Bug) -> None:
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "health.md").read_text("utf-8")
+    [row] = [line for line in docs.splitlines() if line.startswith(f"| [{bug.name}]")]
+    assert f"({bug.source})" in row and {ERROR: "| error |", WARN: "| warning |"}[bug.status] in row
