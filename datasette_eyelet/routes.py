@@ -8,10 +8,12 @@ from datasette_eyelet import api, day_gate, permissions
 from datasette_eyelet.api import hook, otlp
 from datasette_eyelet.links import (
     ALIVE,
+    BENCH,
     DAYS,
     EXPORT,
     HEALTH,
     LIVE,
+    METRICS,
     NOW,
     OVERVIEW,
     ROW,
@@ -23,6 +25,7 @@ from datasette_eyelet.links import (
 )
 from datasette_eyelet.pages import (
     alive,
+    bench,
     calls_json,
     days,
     event,
@@ -30,6 +33,7 @@ from datasette_eyelet.pages import (
     health,
     health_day,
     live,
+    metrics,
     now,
     overview,
     row,
@@ -112,10 +116,13 @@ ROUTES: list[tuple[str, View]] = [
     (rf"^{LIVE}$", _guarded(live.view, as_json=True)),
     (rf"^{SAVED}$", _guarded(saved.view, as_json=False, methods=(*METHODS, "POST"))),
     (rf"^{SAVED}\.json$", _guarded(saved.json_view, as_json=True)),
+    (rf"^{BENCH}$", _administered(bench.view, as_json=False, methods=(*METHODS, "POST"))),
+    (rf"^{BENCH}\.json$", _administered(bench.json_view, as_json=True)),
     (rf"^{HEALTH}$", _administered(health.view, as_json=False, methods=(*METHODS, "POST"))),
     (rf"^{HEALTH}\.json$", _administered(health.json_view, as_json=True)),
     (_HEALTH_DAY + r"\.json$", _guarded(health_day.json_view, as_json=True)),
     (_HEALTH_DAY + "$", _guarded(health_day.view, as_json=False, methods=(*METHODS, "POST"))),
+    (rf"^{METRICS}$", _administered(metrics.view, as_json=True)),
     (rf"^{ALIVE}$", alive.view),
     (_ROW + "/around(?P<which>|/session)$", _guarded(row.around_view, as_json=False)),
     (_ROW + "$", _guarded(row.view, as_json=False)),

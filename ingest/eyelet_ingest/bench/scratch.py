@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -92,6 +93,11 @@ def turn(home: str, about: Running) -> Generator[Turn, None, None]:
         lock.__exit__(None, None, None)
 
 
+def make_home(home: str) -> None:
+    """The settings' folder, where it is not there yet."""
+    identity.make_private_dir(home)
+
+
 def clear(home: str) -> str:
     """Remove what a killed run left; the folder, or "". The caller holds the lock."""
     left = _read(home)
@@ -116,8 +122,8 @@ def remove(folder: str) -> bool:
 
 
 def place_beside(root: str) -> str:
-    """The path of a new folder beside the root, on the same disk."""
-    above = os.path.dirname(os.path.abspath(root))
+    """The path of a new folder beside the root, on the same disk; of a root in memory, among temporary ones."""
+    above = tempfile.gettempdir() if root.startswith("file:") else os.path.dirname(os.path.abspath(root))
     while not os.path.isdir(above) and os.path.dirname(above) != above:
         above = os.path.dirname(above)
     return os.path.join(above, PREFIX + secrets.token_hex(4))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from eyelet_ingest.bench.run import Asked
     from eyelet_ingest.bench.scenario import Scenario
 
-LIMITED = 1  # the exit status where the time limit came first
+LIMITED = 3  # the exit status where the time limit came first
 ROWS_BY_DEFAULT = 10_000
 
 
