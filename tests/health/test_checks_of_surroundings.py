@@ -278,6 +278,11 @@ def test_entries_that_somebody_took_out_changed_or_spoilt_are_told(store: Store,
     path.write_text(json.dumps(said))
     one = only(patient(store), "installation")
     assert (one.status, one.evidence["missing"]) == (WARN, ["PostToolUse"])
+    said = json.loads(good)
+    del said["hooks"]["StopFailure"]
+    path.write_text(json.dumps(said))
+    assert found(patient(store), "installation") == []  # which versions know it, the agent alone says
+    assert "StopFailure" in only(patient(store), "hook").message
     path.write_text(good.replace('"--agent", "claude"', '"--agent", "codex"').replace('"timeout": 10', '"timeout": 99'))
     assert "not as this version writes it" in only(patient(store), "installation").message
     path.write_text(good.replace('"timeout": 10', '"timeout": 99'))
@@ -415,6 +420,8 @@ def test_a_clock_that_went_back_is_found_by_what_was_recorded(store: Store) -> N
 
 
 def test_an_event_of_tomorrow_and_a_clock_that_was_never_set_are_found(store: Store) -> None:
+    store.append([event(now_us() + 5 * HOUR_US, origin="log")])
+    assert found(patient(store), "clock") == []  # a log in local time
     store.append([event(now_us() + 5 * HOUR_US)])
     assert "bears a time" in only(patient(store), "clock").message
     unset = found(replace(patient(store), now_us=86_400_000_000), "clock")
@@ -459,6 +466,16 @@ def test_a_day_that_became_too_old_within_the_last_day_has_time(store: Store) ->
     age_s = (now_us() - key.bounds_us[1]) // 10**6 - 3_600
     store.set_retention(Rules(Rule(max_age_s=age_s)))
     assert found(patient(store), "retention") == []
+
+
+def test_a_size_that_is_exceeded_is_told_of_old_days_and_of_today(store: Store) -> None:
+    big = '{"text": "' + "x" * 1_500_000 + '"}'
+    store.append([event(now_us() - DAY_US, data=big)])
+    store.set_retention(Rules(Rule(max_bytes=2**20)))
+    assert found(patient(store), "retention") == []  # of yesterday: it has time
+    assert only(replace(patient(store), now_us=now_us() + 2 * DAY_US), "retention").evidence["days_overdue"] == 1
+    store.append([event(now_us(), data=big)])
+    assert "what is left is of today" in only(patient(store), "retention").message
 
 
 def test_rules_that_cannot_be_read_are_an_error_and_clearing_them_helps(store: Store) -> None:

@@ -92,21 +92,23 @@ def _of_recordings(patient: Patient) -> Iterator[Finding]:
         }
         yield Finding(ERROR if ahead_us > DAY_US else WARN, message, set_clock(), evidence)
     elif event_us - now_us > most_us:
-        message = f"the newest event bears a time that is {spelt_s((event_us - now_us) / 1e6)} ahead of the clock{day}"
+        ahead = spelt_s((event_us - now_us) / 1e6)
+        message = f"the newest event of a hook bears a time that is {ahead} ahead of the clock{day}"
         evidence = {"now_us": now_us, "newest_event_us": event_us, "ahead_s": (event_us - now_us) // 1_000_000}
         fix = f"set the clock of the machine it came from, or of this one: {set_clock()}"
         yield Finding(WARN, message, fix, evidence)
 
 
 def _latest(patient: Patient) -> tuple[int, int, str]:
-    """The latest time of arrival and of an event in the newest days, and the newest day's name in words."""
+    """The latest time of arrival in the newest days, the latest that an event of a hook bears, where that is yet to
+    come, and the newest day's name in words. Recordings may say what they like: a log may be in local time."""
     arrived_us = event_us = 0
     keys = sorted(patient.store.catalog.partitions(), key=lambda key: key.bounds_us, reverse=True)
     written = sorted(keys, key=lambda key: _written_ns(patient.root, key), reverse=True)  # late events, too
     for at, key in enumerate(dict.fromkeys((*keys[: NEWEST_DAYS // 2], *written[: NEWEST_DAYS // 2]))):
         if at and patient.is_late:
             break
-        arrived, event = newest.latest_times(patient.root, key)
+        arrived, event = newest.latest_times(patient.root, key, patient.now_us)
         arrived_us, event_us = max(arrived_us, arrived or 0), max(event_us, event or 0)
     return arrived_us, event_us, f" ({keys[0].mount_name})" if keys else ""
 

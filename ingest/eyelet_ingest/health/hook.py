@@ -8,8 +8,9 @@ from eyelet_ingest import place, stamp
 from eyelet_ingest.commands import runnable
 from eyelet_ingest.health import sqlite
 from eyelet_ingest.health.finding import ERROR, OK, UNKNOWN, WARN, Finding, Patient
-from eyelet_ingest.health.installation import installations, launcher_of
+from eyelet_ingest.health.installation import command_of, installations, launcher_of, project_of
 from eyelet_ingest.install import launch, state
+from eyelet_ingest.install.agents import AGENTS
 
 ASKED_S = 10
 # As the hook finds its SQLite (store/connect.py), in a Python without packages; the package's folder and the C module
@@ -44,6 +45,17 @@ def check(patient: Patient) -> Iterator[Finding]:
     else:
         yield Finding(OK, f"the hook works: {said}, {took_ms:,.0f} ms", "", evidence)
     yield _its_sqlite(found.python)
+    yield from _new_events(patient)
+
+
+def _new_events(patient: Patient) -> Iterator[Finding]:
+    """Events that an agent of its version has, and is not told to record; those of every version are told already."""
+    known = {one.path for one in installations(patient) if one.missing}
+    for one in state.where(patient.home, project_of(patient)):
+        if one.missing and one.path not in known:
+            names = ", ".join(one.missing[:3]) + (f" and {len(one.missing) - 3} more" if len(one.missing) > 3 else "")
+            message = f"{AGENTS[one.agent].title} has events by now that it is not told to record: {names}"
+            yield Finding(WARN, message, command_of(one), {"agent": one.agent, "missing": list(one.missing)})
 
 
 def _its_sqlite(python: str) -> Finding:

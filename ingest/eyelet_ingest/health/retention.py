@@ -30,7 +30,8 @@ def check(patient: Patient) -> Iterator[Finding]:
     if rules.is_empty():
         yield Finding(OK, "everything is kept: there is no rule", "", {"rules": 0})
         return
-    overdue, too_large = retention.plan(patient.store.catalog, rules, patient.now_us - DAY_US)
+    overdue, _ = retention.plan(patient.store.catalog, rules, patient.now_us - DAY_US)
+    _, too_large = retention.plan(patient.store.catalog, rules, patient.now_us)
     size = sum(day.bytes for day in overdue)
     evidence: dict[str, object] = {"days_overdue": len(overdue), "bytes_overdue": size}
     if overdue:

@@ -39,15 +39,16 @@ def _last_in(lent: Lent, part: Part, *, agents: Sequence[str]) -> dict[str, int]
     return {agent: int(row[0]) for agent, row in rows.items() if row is not None}
 
 
-def latest_times(root: str, key: PartitionKey) -> tuple[int | None, int | None]:
-    """The latest time of arrival in a day and the latest time of an event (µs); None where it has none, or cannot be
-    read."""
+def latest_times(root: str, key: PartitionKey, after_us: int) -> tuple[int | None, int | None]:
+    """The latest time of arrival in a day, and the latest time that a hook's event bears, of those beyond `after_us`;
+    None where there is none, or the day cannot be read."""
+    sql = "select max(arrived), (select max(id) from hooks not indexed where id > ? and origin = 'hook') from hooks"
     try:
         conn = open_reader(layout.db_path(root, key))
     except PartitionError:
         return None, None
     try:
-        found: tuple[int | None, int | None] = conn.execute("select max(arrived), max(id) from hooks").fetchone()
+        found: tuple[int | None, int | None] = conn.execute(sql, (after_us,)).fetchone()
         return found
     except conn.DatabaseError:
         return None, None
