@@ -13,7 +13,7 @@ from eyelet_ingest.errors import EyeletError, PartitionBusy
 from eyelet_ingest.health import root_files
 from eyelet_ingest.health.finding import ERROR, OK, UNKNOWN, Finding, Patient
 from eyelet_ingest.health.remembering import Remembered
-from eyelet_ingest.health.several import command, day_name, plural, some, there
+from eyelet_ingest.health.several import command, day_name, plural, restore, some, there
 from eyelet_ingest.store import connect, examined, layout, verify
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.maintenance import state_of
@@ -124,7 +124,8 @@ def _day(
         return None, False
     except EyeletError as trouble:
         said = f"{day_name(key)} cannot be read: {trouble.reason}"
-        return Finding(ERROR, said, trouble.hint, {"path": path}, day=key), True
+        fix = restore(patient, key) if "back-up" in trouble.hint else trouble.hint
+        return Finding(ERROR, said, fix, {"path": path}, day=key), True
     if sealed:
         bad = [sealed, *bad]
     if state == state_of(path):  # what was written to meanwhile is looked at again
@@ -135,8 +136,7 @@ def _day(
 def _damaged(patient: Patient, key: PartitionKey, bad: list[str]) -> Finding:
     """`bad` begins with how it stands to its seal, where that is not well."""
     more = " (and more)" if len(bad) > 1 else ""
-    restore = ("restore", "BACKUP", "--day", key.date, "--context", key.context, "--replace")
-    fix = command(patient, *restore)
+    fix = restore(patient, key)
     message = f"{day_name(key)} is damaged: {bad[0]}{more}"
     if any(bad[0].startswith(f"{state}: ") for state in verify.BAD):
         message = f"{day_name(key)} is not what was sealed, {bad[0]}{more}"
@@ -153,10 +153,8 @@ def _lost(patient: Patient, keys: list[PartitionKey]) -> list[Finding]:
         lost = [one for one in verify.verify(patient.root, gone) if not one.is_good]
     except EyeletError as trouble:
         return [Finding(ERROR, f"the register of seals {trouble.path}: {trouble.reason}", trouble.hint)]
-    restore = ("restore", "BACKUP", "--day")
     return [
-        Finding(ERROR, f"{day_name(one.key)}: {one.detail}", command(patient, *restore, one.key.date), day=one.key)
-        for one in lost
+        Finding(ERROR, f"{day_name(one.key)}: {one.detail}", restore(patient, one.key), day=one.key) for one in lost
     ]
 
 

@@ -6,12 +6,13 @@ import os
 import shlex
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.health.finding import ERROR, OK, WARN, Finding, Patient
 from eyelet_ingest.health.memory import is_in_memory
-from eyelet_ingest.health.several import plural
+from eyelet_ingest.health.several import command, plural
 from eyelet_ingest.store.connect import OTHERS
 
 MOST = 10_000  # files that are told of
@@ -36,13 +37,13 @@ def check(patient: Patient) -> Iterator[Finding]:
     seen = _Seen()
     for place in _apart(places):
         _walk(place, seen)
-    bad = [*_open(seen), *_foreign(seen), *_leading(seen)]
+    bad = [*_open(patient, seen), *_foreign(seen), *_leading(seen)]
     yield from bad
     if not bad:
         yield Finding(OK, f"{plural(seen.files, 'file')}, all of them yours alone", evidence={"files": seen.files})
 
 
-def _open(seen: _Seen) -> Iterator[Finding]:
+def _open(patient: Patient, seen: _Seen) -> Iterator[Finding]:
     if not seen.open:
         return
     is_closed = not seen.reachable
@@ -52,15 +53,18 @@ def _open(seen: _Seen) -> Iterator[Finding]:
     if is_closed:
         message += "; the folder above keeps them out"
     evidence = {"files": [{"path": path, "mode": f"{mode:04o}"} for path, mode in seen.open[:100]], "closed": is_closed}
-    fix = f"chmod go= {shlex.quote(seen.open[0][0])}" if len(seen.open) == 1 else "eyelet doctor --check modes --fix"
+    fix = f"chmod go= {shlex.quote(seen.open[0][0])}"
+    if len(seen.open) > 1:
+        fix = command(patient, "doctor", "--check", "modes", "--fix")
 
     def repair() -> str:
-        done = sum(_close(path) for path in mine)
-        left = len(seen.open) - done
-        others = f"; {plural(left, 'file')} left as they are" if left else ""
-        if not done:
-            raise EyeletError("close to others", seen.open[0][0], "none of them could be", "do they belong to you?")
-        return f"made {plural(done, 'file')} yours alone{others}"
+        for path in mine:
+            _close(path)
+        left = [path for path, _ in seen.open if _is_open(path)]
+        if len(left) == len(seen.open):
+            raise EyeletError("close to others", left[0], "none of them could be", "do they belong to you?")
+        others = f"; {plural(len(left), 'file')} left as they are: {_named(left)}" if left else ""
+        return f"made {plural(len(seen.open) - len(left), 'file')} yours alone{others}"
 
     yield Finding(ERROR if is_grave else WARN, message, fix, evidence, repair if mine else None)
 
@@ -138,15 +142,18 @@ def _is_mine(path: str) -> bool:
     return there.st_uid == os.getuid() and not stat.S_ISLNK(there.st_mode)
 
 
-def _close(path: str) -> bool:
-    """Take from others what they may do with it, if it is still what it was."""
-    if not _is_mine(path):
-        return False
+def _close(path: str) -> None:
+    """Take from others what they may do with it, if it is still ours and no link."""
+    if _is_mine(path):
+        with suppress(OSError):  # what is still open then is said
+            os.chmod(path, stat.S_IMODE(os.lstat(path).st_mode) & ~OTHERS)
+
+
+def _is_open(path: str) -> bool:
     try:
-        os.chmod(path, stat.S_IMODE(os.lstat(path).st_mode) & ~OTHERS)
+        return bool(os.lstat(path).st_mode & OTHERS)
     except OSError:
-        return False
-    return True
+        return False  # gone
 
 
 def _named(paths: Sequence[str]) -> str:

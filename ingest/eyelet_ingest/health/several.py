@@ -39,6 +39,16 @@ def command(patient: Patient, *words: str) -> str:
     return runnable(" ".join(map(shlex.quote, words)), patient.root)
 
 
+def restore(patient: Patient, key: PartitionKey) -> str:
+    """The command that puts a backup's day in place of this one."""
+    return command(patient, "restore", "BACKUP", "--day", key.date, "--context", key.context, "--replace")
+
+
+def look(patient: Patient) -> str:
+    """The command that says what is wrong with a day that cannot be read."""
+    return command(patient, "doctor", "--check", "integrity")
+
+
 def there(patient: Patient) -> list[PartitionKey]:
     """The days that have a database, the newest first."""
     keys = reversed(patient.store.catalog.partitions())
