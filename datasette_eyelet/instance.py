@@ -23,7 +23,7 @@ from datasette_eyelet.writing import Writing
 from eyelet_ingest import metering, surroundings
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.grouped import Grouped
-from eyelet_ingest.health import checkpointing
+from eyelet_ingest.health import checkpointing, otel
 from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.store import alongside
 from eyelet_ingest.store.layout import PartitionKey
@@ -72,6 +72,7 @@ class Instance:
         self.alive: asyncio.Future[bool] | None = None  # of the event loop: the look whether the root answers
         self.trouble = ""
         self._meter: metering.Meter | None = None  # of the rounds
+        self._sender: otel.Sender | None = None  # likewise
         self._draining = threading.Lock()
         self._drained_at_s: float | None = None
         self._maintenance: threading.Thread | None = None
@@ -153,6 +154,8 @@ class Instance:
         if self._maintenance is not None:
             self._maintenance.join()  # its time is short
         self.writing.close()
+        if self._sender is not None:
+            self._sender.close()
         if self._meter is not None:  # its rounds have ended
             self._meter.keep()
         with self._opening:
@@ -200,6 +203,10 @@ class Instance:
         if self._meter is None:
             self._meter = metering.Meter(store, surroundings.home(), "server")
         self._meter.keep(metering.gauges(store, process=True), done)
+        if otel.is_wanted():
+            if self._sender is None:
+                self._sender = otel.Sender(self.root, self._meter.say)
+            self._sender.start()
 
     def index_text(self) -> None:
         """A moment for the text indexes of the days that were written to. Not for the event loop."""

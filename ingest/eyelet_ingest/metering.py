@@ -61,7 +61,7 @@ class Meter:
                 metrics.write(sample, partial(_earlier, now_us=now_us))
         except (EyeletError, OSError) as bad:
             timings.put_back(measured, uses)
-            self._say(str(bad))
+            self.say(str(bad))
             return False
         self._before, self.trouble = counts, ""
         return True
@@ -80,7 +80,7 @@ class Meter:
                 failed = (one.errors, one.retries, one.lock_waits) if bucket == longest else (0, 0, 0)
                 samples.put(root, op, took_us, *failed, more=f" {times}" if times > 1 else "")
 
-    def _say(self, reason: str) -> None:
+    def say(self, reason: str) -> None:
         """One fault a day, however often it is tried."""
         self.trouble = reason
         noted = [fault.time_us for fault in faults.read(self.home) if fault.kind == "metrics"]
