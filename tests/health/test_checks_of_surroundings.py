@@ -353,6 +353,11 @@ def test_an_agent_that_is_used_and_records_nothing_is_found(store: Store, home: 
 def test_an_agent_that_nobody_used_is_no_alarm_and_one_of_which_nothing_is_known_is(store: Store, home: Path) -> None:
     long_installed(home)
     assert "never recorded here" in only(patient(store), "silence").message
+    install(home, "codex")
+    os.utime(home.parent / ".codex" / "hooks.json", (1, 1))
+    [codex] = [one for one in found(patient(store), "silence") if one.evidence["agent"] == "codex"]
+    assert "/hooks" in codex.fix
+    (home.parent / ".codex" / "hooks.json").unlink()
     used(home, ".claude/projects/-p", 20 * DAY_US)
     store.append([event(now_us() - 20 * DAY_US)])
     assert found(patient(store), "silence") == []

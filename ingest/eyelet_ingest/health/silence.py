@@ -61,11 +61,16 @@ def _of(patient: Patient, one: Installed, last_us: int | None, is_whole: bool) -
     )
     if used_us is not None and used_us > (last_us or 0) + GRACE_US and used_us >= now_us - silent_us:
         message = f"{title} was used {ago(now_us, used_us)}, and {was}: its hook is not run"
-        return Finding(WARN, message, f"see whether it may run hooks, then: {command_of(one)}", evidence)
+        return Finding(WARN, message, _fix(one, "see whether it may run hooks"), evidence)
     if used_us is not None and is_all and one.agent not in NOT_ALL_KEPT:
         return Finding(OK, f"{title} was not used for {spelt_s((now_us - used_us) / 1e6)}; {was}", "", evidence)
     message = f"{title} is set up to record, and {was}"
-    return Finding(WARN, message, f"if it was used since, set it up anew: {command_of(one)}", evidence)
+    return Finding(WARN, message, _fix(one, "if it was used since"), evidence)
+
+
+def _fix(one: Installed, first: str) -> str:
+    hint = AGENTS[one.agent].hint.rstrip(".")  # what its user has to do once
+    return f"{first}: {f'{hint}; ' if hint else ''}set it up anew: {command_of(one)}"
 
 
 def _installed_us(home: str, one: Installed) -> int | None:
