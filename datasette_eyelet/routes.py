@@ -59,14 +59,7 @@ def _guarded(view: View, *, as_json: bool, methods: tuple[str, ...] = METHODS) -
         seen = await permissions.contexts_for(datasette, request.actor)
         if seen is not None and not seen:
             return await refusal(datasette, request, as_json)
-        if request.method not in methods:
-            return await problem(datasette, request, as_json, 405, "Only GET", "this address is only for reading")
-        try:
-            return await view(datasette, request, seen)
-        except BadInput as error:
-            return await problem(datasette, request, as_json, 400, "That cannot be understood", str(error))
-        except EyeletError as error:
-            return await problem(datasette, request, as_json, 503, "That cannot be read", str(error))
+        return await _answered(view, datasette, request, seen, as_json=as_json, methods=methods)
 
     return answered
 
@@ -74,13 +67,29 @@ def _guarded(view: View, *, as_json: bool, methods: tuple[str, ...] = METHODS) -
 def _administered(view: View, *, as_json: bool, methods: tuple[str, ...] = METHODS) -> View:
     """`view(datasette, request)`, for who may administer all contexts."""
 
-    async def answered(datasette: Any, request: Any, seen: frozenset[str] | None) -> Any:
+    async def answered(datasette: Any, request: Any) -> Any:
         if not await permissions.may(datasette, request.actor, permissions.ADMIN):
+            if not await permissions.may_view_any(datasette, request.actor):
+                return await refusal(datasette, request, as_json)
             reason = "eyelet-admin is not granted for all contexts: the plugin's setting `admin` gives it"
             return await problem(datasette, request, as_json, 403, "You may not administer this", reason)
-        return await view(datasette, request)
+        return await _answered(view, datasette, request, as_json=as_json, methods=methods)
 
-    return _guarded(answered, as_json=as_json, methods=methods)
+    return answered
+
+
+async def _answered(
+    view: View, datasette: Any, request: Any, *given: Any, as_json: bool, methods: tuple[str, ...]
+) -> Any:
+    """What the view answers; what cannot be answered, with its reason."""
+    if request.method not in methods:
+        return await problem(datasette, request, as_json, 405, "Only GET", "this address is only for reading")
+    try:
+        return await view(datasette, request, *given)
+    except BadInput as error:
+        return await problem(datasette, request, as_json, 400, "That cannot be understood", str(error))
+    except EyeletError as error:
+        return await problem(datasette, request, as_json, 503, "That cannot be read", str(error))
 
 
 # Behind the gate, which asked already
