@@ -108,8 +108,9 @@ async def test_a_day_is_for_who_may_see_its_context_and_its_buttons_for_who_admi
     assert (await post(site, path_of(day), BOB, do="check-quick")).status_code == 302
     assert [line.who for line in audit.lines(root)] == ["bob"]
     for actor in (ALICE, BOB):
-        ghost = (await site.get(f"{HEALTH}/day/nowhere/{day.date}", actor)).text
-        assert (await site.get(other, actor)).text == ghost
+        ghost = await site.get(f"{HEALTH}/day/nowhere/{day.date}.json", actor)
+        assert (await site.get(f"{other}.json", actor)).text == ghost.text
+        assert (await site.get(other, actor)).status_code == 404
         assert (await post(site, other, actor, do="check-quick")).status_code == 404
     assert len(audit.lines(root)) == 1
 
@@ -357,7 +358,8 @@ async def test_a_server_looks_by_itself_and_alerts(
     site = await open_site()
     async with Lifespan(site.datasette.app()):
         await until(lambda: any(one.name == "modes" for one in alerts.current(root)))
-    assert "eyelet-alarm" in (await site.get("/-/eyelet/days")).text
+        await until(lambda: instance.of(site.datasette).health._alerts[0] < 0)
+        assert "eyelet-alarm" in (await site.get("/-/eyelet/days")).text
     assert [one.title for one in _trends(root)][:1] == ["Score"]
 
 
