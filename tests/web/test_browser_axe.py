@@ -23,6 +23,7 @@ PAGES = {
     "sources": "/sources",
     "now": "/now",
     "saved": "/saved",
+    "performance": "/bench",
     "session": "/session/session-0",
 }
 
