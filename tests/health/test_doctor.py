@@ -5,6 +5,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from eyelet_ingest.health.finding import AREAS, OK, Check, Finding, Patient, wor
 from eyelet_ingest.plugins import Plugins
 from eyelet_ingest.store import audit, layout
 from eyelet_ingest.store.store import Store
-from tests.health.patients import bad, day, execute, filled, path_of, patient, said
+from tests.health.patients import bad, day, execute, filled, patient, path_of, reading, said
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 HEALTH = (DOCS / "health.md").read_text("utf-8")
@@ -183,8 +184,9 @@ def test_a_plugins_check_that_cannot_be_told_apart_is_not_run_and_said_so(
 ) -> None:
     plugins = plugged(area, **{name: _raises})
     assert set(doctor.areas(plugins).values()) <= set(AREAS)
-    found = [one for one in said(patient(store), plugins=plugins) if "is not run" in one.message]
-    assert [(one.name, one.status) for one in found] == [("plugins", "unknown")]
+    for names in ((), ("plugins",)):
+        found = [one for one in said(patient(store), *names, plugins=plugins) if "is not run" in one.message]
+        assert [(one.name, one.status) for one in found] == [("plugins", "unknown")]
 
 
 def test_a_quick_look_leaves_out_what_is_costly_and_ends_soon(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,6 +239,23 @@ def test_fix_does_what_is_safe_says_it_looks_again_and_is_audited(store: Store, 
     assert [(one["check"], one["about"]) for one in what["findings"]] == [("schema", now.mount_name), ("modes", "")]
     again = eyelet(store, "--check", "schema", "--check", "modes", "--fix")
     assert again.stdout == "All 2 checks are well.\n" and len(audit.lines(store.root)) == 1
+
+
+def test_what_mends_one_thing_may_mend_another(
+    store: Store, now: layout.PartitionKey, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A checkpoint for a long WAL also brings in what waited there."""
+    config = tmp_path / "home" / "eyelet.yaml"
+    config.write_text("health:\n  wal_warn_mib: 1\n")
+    monkeypatch.setenv("EYELET_CONFIG", str(config))
+    with closing(reading(path_of(store, now))) as other:
+        text = '{"text": "' + "x" * 20_000 + '"}'
+        at_us = time.time_ns() // 1_000
+        store.append([Event(time_us=at_us, uid=os.urandom(16), hook_type="Stop", data=text) for _ in range(100)])
+        other.execute("rollback")
+        names = ("--check", "wal", "--check", "checkpoints")
+        assert eyelet(store, *names).stdout.endswith("2 with warnings\n")
+        assert eyelet(store, *names, "--fix").stdout.endswith("All 2 checks are well.\n")
 
 
 def test_without_fix_nothing_is_changed_nor_audited(store: Store, now: layout.PartitionKey) -> None:

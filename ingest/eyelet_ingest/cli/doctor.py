@@ -67,7 +67,7 @@ def doctor(
             done: list[tuple[Finding, str]] = []
             if fix:
                 done = examining.repair(patient, findings, who())
-                findings = _again(patient, findings, {one.name for one, _ in done}, plugins)
+                findings = _again(patient, findings, plugins) if done else findings
             score = None if names else looking.scored(patient, findings, plugins)
             if score is not None:  # some of the checks say nothing of the whole
                 looking.kept(patient, findings, score, "command", plugins)
@@ -79,14 +79,14 @@ def doctor(
     ctx.exit(_exit_code(findings))
 
 
-def _again(patient: "Patient", findings: "list[Finding]", names: "set[str]", plugins: "Plugins") -> "list[Finding]":
-    """The findings after what was repaired was looked at once more, in their order."""
+def _again(patient: "Patient", findings: "list[Finding]", plugins: "Plugins") -> "list[Finding]":
+    """The findings after all that was not well was looked at once more: what mended one thing may mend another."""
     from dataclasses import replace
 
     from eyelet_ingest.health import doctor as examining
+    from eyelet_ingest.health.finding import OK
 
-    if not names:
-        return findings
+    names = {one.name for one in findings if one.status != OK}
     patient = replace(patient, now_us=time.time_ns() // 1_000, until_s=time.monotonic() + PATIENCE_S)
     fresh = examining.examine(patient, names, plugins)
     order = list(dict.fromkeys(one.name for one in findings))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PLUGIN_S = 5.0  # for one check of a plugin, and for one repair
 QUICK_S = 0.15  # for what each check may look at while a page waits
+OF_PLUGINS = "plugins"  # the check that tells of plugins that fail
 MOST_FINDINGS = 1_000  # that are taken of one check of a plugin
 MOST_CHARS = 2_000  # of a text in one of its findings
 
@@ -67,7 +68,7 @@ def examine(
             check, patient = known[name], replace(patient, until_s=time.monotonic() + each_s)
             said = _of_plugin(check, foreign[name], patient, guard) if name in foreign else _of_ours(check, patient)
             found += [replace(one, name=name) for one in said]
-    return found + (_refused(plugins) if names is None else [])
+    return found + (_refused(plugins) if names is None or OF_PLUGINS in names else [])
 
 
 def repair(patient: Patient, findings: Iterable[Finding], who: str) -> list[tuple[Finding, str]]:
@@ -158,7 +159,7 @@ def _refused(plugins: "Plugins | None") -> list[Finding]:
         if known.get(check.name) is not check:
             why = "its name is taken" if check.area in AREAS else f"its area is none of {', '.join(AREAS)}"
             message = f"the check {check.name} of the plugin {plugin} is not run: {why}"
-            found.append(Finding(UNKNOWN, message[:MOST_CHARS], _mend(plugin), name="plugins"))
+            found.append(Finding(UNKNOWN, message[:MOST_CHARS], _mend(plugin), name=OF_PLUGINS))
     return found
 
 
