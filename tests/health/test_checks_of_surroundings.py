@@ -230,6 +230,8 @@ def test_nothing_installed_is_a_warning_and_no_error(store: Store) -> None:
 
 def test_a_hook_whose_launcher_is_gone_is_dead_and_written_anew(store: Store, home: Path) -> None:
     install(home)
+    (home / "bin" / "eyelet-hook.py").unlink()
+    assert "what it runs is gone" in only(patient(store), "installation").message
     shutil.rmtree(home / "bin")
     assert only(patient(store), "hook").status == ERROR
     one = only(patient(store), "installation")
@@ -346,6 +348,11 @@ def test_an_agent_that_is_used_and_records_nothing_is_found(store: Store, home: 
     one = only(patient(store), "silence")
     assert one.status == WARN and "was used 2 h ago" in one.message and "5 days old" in one.message
     assert found(patient(store, silent_warn_hours=200), "silence") == []
+    used(home, ".claude/projects/-p", 4 * DAY_US)
+    assert "was used 4 days ago" in only(patient(store), "silence").message
+    used(home, ".claude/projects/-p", 5 * DAY_US - HOUR_US // 2)  # what it wrote after its last tool
+    assert found(patient(store), "silence") == []
+    used(home, ".claude/projects/-p", 2 * HOUR_US)
     fire(home)
     assert found(patient(store), "silence") == []
 
@@ -386,11 +393,14 @@ def test_an_event_that_now_and_then_waits_is_no_trouble_and_many_are(store: Stor
 def test_slow_hooks_are_told(store: Store) -> None:
     store.append([event(now_us())])
     measured = Measured()
-    for _ in range(95):
-        measured.add(40_000)
     for _ in range(5):
         measured.add(900_000)
     with Metrics(store.root) as metrics:
+        metrics.write(Sample(now_us() - MINUTE_US, "hook", measured={"capture": measured}))
+        assert found(patient(store), "capture") == []  # five say nothing of a hundred
+        measured = Measured()
+        for _ in range(95):
+            measured.add(40_000)
         metrics.write(Sample(now_us() - MINUTE_US, "hook", measured={"capture": measured}))
     one = only(patient(store), "capture")
     assert one.status == WARN and one.evidence["hooks"] == 100

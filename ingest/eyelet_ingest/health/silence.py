@@ -59,7 +59,7 @@ def _of(patient: Patient, one: Installed, last_us: int | None, is_whole: bool) -
         if last_us is not None
         else "it never recorded here"
     )
-    if used_us is not None and used_us > (last_us or 0) + GRACE_US and used_us >= now_us - silent_us:
+    if used_us is not None and used_us > max(last_us or 0, installed_us or 0) + GRACE_US:
         message = f"{title} was used {ago(now_us, used_us)}, and {was}: its hook is not run"
         return Finding(WARN, message, _fix(one, "see whether it may run hooks"), evidence)
     if used_us is not None and is_all and one.agent not in NOT_ALL_KEPT:
