@@ -21,7 +21,7 @@ from datasette_eyelet.health_watch import HealthWatch
 from datasette_eyelet.stories import Stories
 from datasette_eyelet.writing import Writing
 from eyelet_ingest import metering, surroundings
-from eyelet_ingest.errors import EyeletError
+from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.grouped import Grouped
 from eyelet_ingest.health import checkpointing, otel
 from eyelet_ingest.redaction import Redactor
@@ -33,6 +33,7 @@ from eyelet_ingest.surroundings import Surroundings, key_of
 if TYPE_CHECKING:
     from datasette_eyelet.live import Live
     from eyelet_ingest.plugins import Plugins
+    from eyelet_ingest.store.metrics import Checkpointing
 
 DEFAULT_ROOT = "~/.eyelet"
 DRAIN_INTERVAL_S = 30.0
@@ -194,10 +195,13 @@ class Instance:
 
     def _look_after(self) -> None:
         """A moment for WALs, and for what was measured."""
+        done: list[Checkpointing] = []
         try:
             store = self.store
             done = checkpointing.run(store, CHECKPOINT_MS, self.plugins)
-        except EyeletError as error:  # a root that is none; a strategy that is not there
+        except BadInput as error:  # a strategy that is not there
+            self.trouble = self.trouble or str(error)
+        except EyeletError as error:  # a root that is none
             self.trouble = self.trouble or str(error)
             return
         if self._meter is None:
