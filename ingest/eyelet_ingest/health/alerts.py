@@ -16,7 +16,7 @@ from eyelet_ingest.commands import runnable
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.health import score as scoring
 from eyelet_ingest.health import telling
-from eyelet_ingest.health.finding import ERROR, OK, STATUSES, UNKNOWN, WARN, Finding, worst
+from eyelet_ingest.health.finding import ERROR, OK, STATUSES, UNKNOWN, WARN, Finding, Patient, worst
 from eyelet_ingest.settings import Settings
 from eyelet_ingest.store import alert_rows
 from eyelet_ingest.store.alert_rows import FIRING, RESOLVED, Alert
@@ -125,8 +125,13 @@ def as_json(alert: Alert) -> dict[str, object]:
     }
 
 
+def check(patient: Patient) -> Iterable[Finding]:
+    """The check of telling itself."""
+    return findings(patient.root)
+
+
 def findings(root: str) -> Iterable[Finding]:
-    """The check of telling itself: whether those who are to be told of alerts could be."""
+    """Whether those who are to be told of alerts could be."""
     try:
         found = [one for one in current(root) if one.name == TELLING]
     except EyeletError as bad:

@@ -31,6 +31,7 @@ _BUILT_IN = (
     ("configuration", "Settings, variables and folders", "recording", "configuration", False),
     ("sqlite", "SQLite: version, known bugs, what it was built with", "integrity", "sqlite", False),
     ("extension", "The extension in C", "resources", "extension", False),
+    ("alerts", "Whether others could be told of alerts", "recording", "alerts", False),
     ("plugins", "Plugins that fail", "recording", "plugged_in", True),
 )
 
