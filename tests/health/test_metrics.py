@@ -238,6 +238,28 @@ def test_lines_of_short_processes_are_kept_once(root: str, monkeypatch: pytest.M
         assert {one.op for one in metrics.total("command")} == {"search"}
 
 
+def test_a_hook_leaves_one_line_of_its_life_and_nothing_keeps_it_from_recording(
+    root: str, python_light: list[str], tmp_path: Path
+) -> None:
+    capture = Path(metering.__file__).parent / "capture.py"
+    payload = b'{"hook_event_name": "Stop", "session_id": "one"}'
+    env = {"HOME": str(tmp_path / "home"), "EYELET_ROOT": root}
+    for number in range(3):
+        if number == 2:  # what lies in place of the lines costs the line alone
+            os.unlink(f"{root}/times")
+            os.makedirs(f"{root}/times")
+        done = subprocess.run([*python_light, str(capture)], input=payload, env=env, capture_output=True, check=True)
+        assert done.stdout + done.stderr == b""
+        if number == 1:
+            _, lines = samples.take(root)
+            samples.taken(root)
+            samples.put(root, "capture", 1)
+            assert [(line[2], *line[3:]) for line in lines] == [("capture", 0, 0, 0, 1)] * 2
+            assert all(0 < took_us < 10_000_000 for _, took_us, *_ in lines)
+    with Store(root) as store:
+        assert store.count(Filter()).count == 3
+
+
 def test_lines_have_an_end(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     os.makedirs(root)
     monkeypatch.setattr(samples, "MOST_BYTES", 1_000)
