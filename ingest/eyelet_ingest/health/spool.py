@@ -19,6 +19,7 @@ from eyelet_ingest.store import layout, spool
 
 YOUNG_S, PLANNED_S = 60, 86_400  # the next hook stores what is no older; of the mode `spool`, the next command
 PLANNED = "it is stored later"  # what a hook of that mode gives for its reason (capture.py)
+MOST = 200_000  # names that are listed, a fifth of a second
 LOOKED_INTO = 20  # files that are read for the reason
 READ_BYTES = 1 << 20  # of each of these, at most
 REASON_CHARS = 120
@@ -29,7 +30,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     if patient.root.startswith(layout.MEMORY):
         yield Finding(OK, "nothing can wait: the root is in memory")
         return
-    waiting = spool.waiting(patient.root)
+    waiting = spool.waiting(patient.root, MOST)
     yield _of_waiting(patient, waiting)
     aside = spool.set_aside(patient.root)
     if aside:
@@ -64,6 +65,8 @@ def _of_waiting(patient: Patient, waiting: Sequence[str]) -> Finding:
     if unreadable:
         evidence["unreadable"] = unreadable[:NAMED]
     events, status = plural(len(waiting), "event"), OK
+    if len(waiting) == MOST:
+        events += " or more"
     if len(waiting) >= patient.limit("spool_error"):
         status = ERROR
     elif old >= patient.limit("spool_warn") or unreadable:
