@@ -127,13 +127,17 @@ def _bar(one: Measure, other: Measure | None) -> Bar:
         days_p99=_p99(one.days.p99, one.unit),
         single=_said(one.single.p50, one.unit),
         single_p99=_p99(one.single.p99, one.unit),
-        ratio=f"{one.ratio:.2f}" if one.ratio < 100 else f"{one.ratio:,.0f}",
+        ratio=_times(one.ratio),
         is_better=is_better,
         x=round(middle - width, 1) if is_better else middle,
         width=width,
         stated=predecessor.STATED.get(one.name, ""),
-        earlier=f"{other.ratio:.2f}" if other else "",
+        earlier=_times(other.ratio) if other else "",
     )
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 100 else f"{ratio:,.0f}"
 
 
 def _said(value: float, unit: str) -> str:

@@ -229,12 +229,14 @@ def _fields() -> list[tuple[str, str, int, int, object]]:
 
 
 def _shown(kept: list[Result], chosen: Chosen) -> tuple[Result | None, Result | None]:
-    """The result to show, and the one beside it: the newest, and the last one like it, unless others are chosen."""
+    """The result to show, and the one beside it: the newest that measured something, and the last one like it, unless
+    others are chosen."""
     by_number = {one.number: one for one in kept}
     for number in (chosen.result, chosen.beside):
         if number is not None and number not in by_number:
             raise BadInput("there is no result", str(number), "", "the list shows those there are")
-    shown = by_number[chosen.result] if chosen.result is not None else next(reversed(kept), None)
+    newest = next((one for one in reversed(kept) if one.measures), next(reversed(kept), None))
+    shown = by_number[chosen.result] if chosen.result is not None else newest
     if chosen.beside is not None:
         return shown, by_number[chosen.beside]
     return shown, results.like(kept, shown) if shown else None

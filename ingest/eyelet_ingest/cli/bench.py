@@ -210,10 +210,14 @@ def _cells(one: "Measure", before: "Result | None") -> list[str]:
     return [
         one.title,
         *(cell for side in (one.days, one.single) for cell in _side(side.p50, side.p99, one.unit)),
-        f"{one.ratio:.2f}",
-        *([f"{earlier.ratio:.2f}" if earlier else ""] if before else []),
+        _times(one.ratio),
+        *([_times(earlier.ratio) if earlier else ""] if before else []),
         predecessor.STATED.get(one.name, ""),
     ]
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 100 else f"{ratio:,.0f}"
 
 
 def _side(p50: float, p99: float, unit: str) -> tuple[str, str]:
@@ -276,7 +280,7 @@ def _compared(one: "Result", other: "Result") -> Iterator[str]:
         theirs = other.measure(mine.name)
         if theirs is not None:
             cells = [
-                cell for each in (mine, theirs) for cell in (_side(each.days.p50, 0, each.unit)[0], f"{each.ratio:.2f}")
+                cell for each in (mine, theirs) for cell in (_side(each.days.p50, 0, each.unit)[0], _times(each.ratio))
             ]
             rows.append([mine.title, *cells, f"{theirs.ratio / mine.ratio:.2f}" if mine.ratio else ""])
     yield from drawn.lines(rows)
