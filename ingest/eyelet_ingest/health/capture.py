@@ -131,6 +131,5 @@ def _of_latency(patient: Patient) -> Iterator[Finding]:
         fix = f"let hooks only note events, and commands store them: {runnable('install --mode spool')}"
         yield Finding(WARN, message, fix, evidence)
     else:
-        yield Finding(
-            OK, f"{plural(count, 'hook')} of the last day took {p99_ms:,.0f} ms at most, 99 of 100", "", evidence
-        )
+        message = f"of {plural(count, 'hook')} of the last day 99 in a hundred took {p99_ms:,.0f} ms at most"
+        yield Finding(OK, message, "", evidence)
