@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,6 +18,7 @@ from eyelet_ingest.store import connect, examined, layout, manifest, schema
 from eyelet_ingest.store.layout import DAY_US
 from eyelet_ingest.store.metrics import Checkpointing, Metrics, Sample
 from eyelet_ingest.store.retention import Rule, Rules
+from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from tests.health import patients
 from tests.health.patients import NOW_US, aged, bad, day, execute, filled, path_of, patient, reading, said
@@ -600,6 +603,17 @@ def test_a_file_that_the_world_may_read_is_found_and_closed(store: Store) -> Non
     assert path.stat().st_mode & 0o777 == 0o600 and bad(whose, "modes") == []
 
 
+def test_what_is_copied_at_the_moment_behind_a_closed_door_is_nobodys_trouble(store: Store) -> None:
+    filled(store, [day(1)])
+    made = path_of(store, day(1)).parent / ".copy-x"
+    made.mkdir(mode=0o700)
+    (made / "0.db").touch(mode=0o644)
+    (made / "0.db").chmod(0o644)
+    assert bad(patient(store), "modes") == []
+    made.chmod(0o755)
+    assert [one.evidence["closed"] for one in bad(patient(store), "modes")] == [True]
+
+
 @pytest.mark.parametrize("name", ["secret.key", "tokens.json"])
 def test_a_key_that_others_may_read_is_an_error_where_the_root_lets_them_in(store: Store, name: str) -> None:
     filled(store, [day(1)])
@@ -681,6 +695,37 @@ def test_what_is_found_can_be_told_to_programs(store: Store) -> None:
     damage(path_of(store, day(1)))
     for one in said(patient(store), *OURS):
         json.dumps(dict(one.evidence))
+
+
+def test_looking_while_others_write_seal_and_remove_raises_no_alarm(store: Store) -> None:
+    """A short form; EYELET_SOAK makes it a minute."""
+    filled(store, [day(n) for n in range(12)])
+    stop = threading.Event()
+
+    def others() -> None:
+        with Store(store.root) as mine:
+            while not stop.is_set():
+                for n in range(12):
+                    filled(mine, [day(n)], events=3)
+                    mine.checkpoint(day(n), "truncate")
+                    if n > 8:
+                        mine.seal(day(n))
+                    elif n > 5:
+                        mine.delete(Filter(since_us=day(n).bounds_us[0], until_us=day(n).bounds_us[1]))
+                    elif n > 3:
+                        mine.vacuum(day(n))
+
+    writer = threading.Thread(target=others)
+    writer.start()
+    try:
+        end = time.monotonic() + (60 if os.environ.get("EYELET_SOAK") else 1.5)
+        while time.monotonic() < end:
+            for full in (False, True):
+                found = bad(replace(patient(store, wal_age_warn_s=10**9), is_full=full), *OURS)
+                assert [one for one in found if one.name != "indexes"] == []
+    finally:
+        stop.set()
+        writer.join()
 
 
 def test_looking_writes_to_no_day(store: Store) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from eyelet_ingest.errors import PartitionError, RootError
 from eyelet_ingest.health.finding import ERROR, OK, UNKNOWN, WARN, Finding, Patient
 from eyelet_ingest.health.memory import NOTHING, is_in_memory
-from eyelet_ingest.health.several import command, day_name, look, mib, plural, seen, some, there
+from eyelet_ingest.health.several import command, day_name, mib, plural, seen, some, there, unread
 from eyelet_ingest.store import connect, examined, layout
 from eyelet_ingest.store.layout import DAY_US
 from eyelet_ingest.store.metrics import Checkpointing, Metrics
@@ -32,7 +32,7 @@ def _waiting(patient: Patient) -> tuple[list[Finding], dict[str, int]]:
     """The days of which much stands in their WAL alone, or whose WAL cannot be read; and the figures of all."""
     keys = there(patient)
     sums = dict.fromkeys(("days", "waiting_days", "waiting_frames", "waiting_bytes"), 0)
-    bad = []
+    bad: list[Finding] = []
     for key in keys:
         if patient.is_late and sums["days"]:
             break
@@ -41,9 +41,7 @@ def _waiting(patient: Patient) -> tuple[list[Finding], dict[str, int]]:
         try:
             waits = examined.waiting(path)
         except PartitionError as trouble:
-            bad.append(
-                Finding(UNKNOWN, f"the WAL of {day_name(key)} cannot be read: {trouble.reason}", look(patient), day=key)
-            )
+            bad += unread(patient, key, "the WAL", trouble)
             continue
         sums["waiting_days"] += bool(waits.bytes)
         sums["waiting_frames"] += waits.frames - (waits.moved or 0)

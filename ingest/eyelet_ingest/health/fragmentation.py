@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from eyelet_ingest.errors import PartitionError
-from eyelet_ingest.health.finding import OK, UNKNOWN, WARN, Finding, Patient
-from eyelet_ingest.health.several import command, day_name, look, mib, seen, some, there
+from eyelet_ingest.health.finding import OK, WARN, Finding, Patient
+from eyelet_ingest.health.several import command, day_name, mib, seen, some, there, unread
 from eyelet_ingest.store import examined, layout
 
 LEAST_EMPTY_BYTES = 2**20  # less is not worth writing a day anew
@@ -20,11 +20,7 @@ def check(patient: Patient) -> Iterator[Finding]:
         try:
             pages = examined.pages(layout.db_path(patient.root, key))
         except PartitionError as trouble:
-            bad.append(
-                Finding(
-                    UNKNOWN, f"the pages of {day_name(key)} cannot be counted: {trouble.reason}", look(patient), day=key
-                )
-            )
+            bad += unread(patient, key, "the number of pages", trouble)
             continue
         looked += 1
         empty = pages.empty * pages.bytes_each

@@ -19,6 +19,7 @@ from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.maintenance import state_of
 from eyelet_ingest.store.metrics import Metrics
 
+AGAIN = 3  # times that a day is held against its seal before it is called changed
 PART = 0.5  # of the time that is left, for one day of a quick look: a huge one must not take that of all others
 
 
@@ -109,6 +110,10 @@ def _sealed(patient: Patient, keys: Iterator[PartitionKey], full: bool) -> Itera
         yield from ((key, "") for key in keys)
         return
     for one in verify.verify(patient.root, keys):
+        again = AGAIN
+        while not one.is_good and again:  # it may have been sealed or removed since the register was read
+            (one,) = verify.verify(patient.root, [one.key])
+            again -= 1
         yield one.key, "" if one.is_good else f"{one.state}: {one.detail}"
 
 
@@ -123,6 +128,8 @@ def _day(
     except (examined.OutOfTime, PartitionBusy):
         return None, False
     except EyeletError as trouble:
+        if not connect.is_there(path):
+            return None, True  # it was removed meanwhile
         said = f"{day_name(key)} cannot be read: {trouble.reason}"
         fix = restore(patient, key) if "back-up" in trouble.hint else trouble.hint
         return Finding(ERROR, said, fix, {"path": path}, day=key), True
@@ -150,12 +157,11 @@ def _lost(patient: Patient, keys: list[PartitionKey]) -> list[Finding]:
         return []
     try:
         gone = sorted(verify.sealed_keys(patient.root, verify.contexts(patient.root, keys)) - set(keys))
-        lost = [one for one in verify.verify(patient.root, gone) if not one.is_good]
+        lost = [one.key for one in verify.verify(patient.root, gone) if not one.is_good]
+        said = [(key, what) for key, what in _sealed(patient, iter(lost), full=True) if what]
     except EyeletError as trouble:
         return [Finding(ERROR, f"the register of seals {trouble.path}: {trouble.reason}", trouble.hint)]
-    return [
-        Finding(ERROR, f"{day_name(one.key)}: {one.detail}", restore(patient, one.key), day=one.key) for one in lost
-    ]
+    return [Finding(ERROR, f"{day_name(key)} is gone, {what}", restore(patient, key), day=key) for key, what in said]
 
 
 def _taken(look: _Look, bad: Finding | None, is_known: bool) -> None:

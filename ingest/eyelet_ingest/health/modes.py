@@ -114,11 +114,14 @@ def _sticky(there: os.stat_result) -> int:
 
 
 def _all(place: str) -> Iterator[str]:
+    """A folder and all below it; of folders for copies that are being made (`.copy-…`), which are closed to others,
+    only these: what SQLite makes in there for a moment has the modes that the umask gives."""
     yield place
     for folder, folders, names in os.walk(place):
         folders.sort()
         for name in (*folders, *sorted(names)):
             yield os.path.join(folder, name)
+        folders[:] = [name for name in folders if name[0] != "." or not _is_closed(os.path.join(folder, name))]
 
 
 def _apart(places: Sequence[str]) -> list[str]:

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 
 from eyelet_ingest.commands import runnable
 from eyelet_ingest.errors import EyeletError, PartitionError
-from eyelet_ingest.health.finding import ERROR, OK, UNKNOWN, WARN, Finding, Patient
-from eyelet_ingest.health.several import command, day_name, look, plural, restore, seen, some, there
+from eyelet_ingest.health.finding import ERROR, OK, WARN, Finding, Patient
+from eyelet_ingest.health.several import command, day_name, plural, restore, seen, some, there, unread
 from eyelet_ingest.store import examined, layout, manifest, rewriting, schema
 from eyelet_ingest.store.examined import Shape
 from eyelet_ingest.store.layout import PartitionKey
@@ -27,7 +27,7 @@ def check(patient: Patient) -> Iterator[Finding]:
         try:
             shape = examined.shape(path, expected)
         except PartitionError as trouble:
-            bad.append(Finding(UNKNOWN, f"{day_name(key)} cannot be read: {trouble.reason}", look(patient), day=key))
+            bad += unread(patient, key, "the schema", trouble)
             continue
         if shape is None:
             continue

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Callable, Sequence
 
 from eyelet_ingest.commands import runnable
-from eyelet_ingest.errors import EyeletError
-from eyelet_ingest.health.finding import STATUSES, Finding, Patient, worst
+from eyelet_ingest.errors import EyeletError, PartitionError
+from eyelet_ingest.health.finding import STATUSES, UNKNOWN, Finding, Patient, worst
 from eyelet_ingest.store import connect, layout
 from eyelet_ingest.store.layout import PartitionKey
 
@@ -44,9 +44,13 @@ def restore(patient: Patient, key: PartitionKey) -> str:
     return command(patient, "restore", "BACKUP", "--day", key.date, "--context", key.context, "--replace")
 
 
-def look(patient: Patient) -> str:
-    """The command that says what is wrong with a day that cannot be read."""
-    return command(patient, "doctor", "--check", "integrity")
+def unread(patient: Patient, key: PartitionKey, what: str, trouble: PartitionError) -> list[Finding]:
+    """What is said of a day that cannot be read: what it is that is not known of it, and which check says more.
+    Nothing of one that was removed meanwhile."""
+    if not connect.is_there(layout.db_path(patient.root, key)):
+        return []
+    message = f"{what} of {day_name(key)} cannot be read: {trouble.reason}"
+    return [Finding(UNKNOWN, message, command(patient, "doctor", "--check", "integrity"), day=key)]
 
 
 def there(patient: Patient) -> list[PartitionKey]:
