@@ -14,12 +14,14 @@ from click.testing import CliRunner
 
 from eyelet_ingest.bench import generator, measure, predecessor, results, run, scenario, scratch, writing
 from eyelet_ingest.bench.generator import Generator
-from eyelet_ingest.bench.questions import Question
+from eyelet_ingest.bench.questions import Asking, Question, plain
 from eyelet_ingest.bench.results import Result
 from eyelet_ingest.bench.scenario import Scenario
 from eyelet_ingest.bench.single_file import SingleFile
 from eyelet_ingest.cli import cli
 from eyelet_ingest.errors import BadInput
+from eyelet_ingest.store import text_blooms
+from eyelet_ingest.store.store import Store
 
 NAMES = {
     *("text index", "day", "week", "prefix", "rare prefix", "errors", "text", "session", "count", "count all"),
@@ -48,6 +50,7 @@ def left_in(home: str) -> list[str]:
 def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "ROUNDS", (1, 2))
     monkeypatch.setattr(run, "OPENINGS", 2)
+    monkeypatch.setattr(text_blooms, "SETTLED_NS", 0)
     few = {"ROUNDS": 1, "SINGLES": 5, "MIXED": 10, "CHECKPOINTED": 5, "ASKED_EACH": 2, "BETWEEN_S": 0.01, "WRITES": 5}
     for name, number in few.items():
         monkeypatch.setattr(writing, name, number)
@@ -94,6 +97,21 @@ def test_a_run_measures_everything_keeps_it_and_leaves_nothing(home: str, is_con
     assert results.known(home) == [done]
     assert left_in(home) == [] and scratch.running(home) is None
     assert os.stat(os.path.join(home, results.FILE_NAME)).st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("contexts", [1, 2])
+def test_every_question_finds_something(tmp_path: Path, contexts: int) -> None:
+    about = replace(TINY, contexts=contexts, days=9)
+    made = Generator(about, 1)
+    with Store(str(tmp_path / "root")) as store:
+        single = SingleFile(str(tmp_path), about, generator.span_us(about))
+        writing.Writing(store, single, made).fill(lambda part: None)
+        single.begin_text()
+        assert single.index_text(-1) is not None and single.index_text(2**62) is None
+        for question in Asking(store, single, made).all():
+            answers = plain(question.days(1)), plain(question.single(1))
+            assert answers[0] == answers[1] and answers[0], question.name
+        single.close()
 
 
 @pytest.mark.usefixtures("few_rounds")

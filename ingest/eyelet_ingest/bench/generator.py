@@ -19,7 +19,8 @@ from eyelet_ingest.store import layout
 # The day after the last one. Long past, so that the days are finished, which is when they get their statistics.
 END_US = layout.PartitionKey("default", 2025, 300).bounds_us[0]
 DRAWN_AT_US = END_US + layout.DAY_US // 2
-RARE_EVERY = 4_999  # one row in so many has the rare src, and another one the rare word
+RARE_EVERY = (10, 4_999)  # one row in so many, at least and at most, has the rare src, and another one the rare word
+RARE_A_WEEK = 20  # of one context, where its week is not large
 RARE_SRC, RARE_WORD = "rare", "zephyrkey"
 SESSIONS_AT_ONCE, CONVERSATIONS_AT_ONCE = 4, 50
 NAMES_BELOW = 5  # different ones, where a src is made deeper
@@ -68,6 +69,8 @@ class Generator:
             random.Random(seed).choices(WORDS.split(), k=words)
         )  # a slice is ten times as fast as words
         self._rare_src = rare_src(scenario)
+        week = min(scenario.days, 7) * scenario.rows_a_day
+        self._rare_every = min(max(week // RARE_A_WEEK, RARE_EVERY[0]), RARE_EVERY[1])
         self._more = 0
 
     def rows(self) -> Iterator[tuple[str, Event]]:
@@ -78,7 +81,7 @@ class Generator:
     def day(self, number: int) -> Iterator[tuple[str, Event]]:
         scenario, contexts = self.scenario, self.contexts
         chance = random.Random(f"{self.seed}:{number}")
-        sources = [self._sessions(chance, f"{number}:{context}") for context in contexts]
+        sources = [self._sessions(chance, f"{number}:{context}", number * scenario.rows_a_day) for context in contexts]
         start_us = END_US - (scenario.days - number) * layout.DAY_US
         # The last tenth of the day is left to `more`.
         step_us = layout.DAY_US * 9 // 10 // (scenario.rows_a_day * len(contexts))
@@ -89,7 +92,7 @@ class Generator:
     def more(self, count: int) -> list[tuple[str, Event]]:
         """Further events of the first context's last day, later than all before them."""
         chance = random.Random(f"{self.seed}:more:{self._more}")
-        made = self._sessions(chance, f"more:{self._more}")
+        made = self._sessions(chance, f"more:{self._more}", self.scenario.rows + self._more)
         first_us = END_US - layout.DAY_US // 10 + self._more * 100
         self._more += count
         return [(self.contexts[0], next(made)(first_us + at * 100)) for at in range(count)]
@@ -103,9 +106,10 @@ class Generator:
         """How many sessions of a day and context are begun for certain."""
         return max(self.scenario.rows_a_day // self.scenario.session_rows, 1)
 
-    def _sessions(self, chance: random.Random, of: str) -> "Iterator[partial[Event]]":
-        """Events that only lack their time, of a few sessions at once, each as long as the scenario says."""
-        length, begun, at = self.scenario.session_rows, 0, 0
+    def _sessions(self, chance: random.Random, of: str, at: int) -> "Iterator[partial[Event]]":
+        """Events that only lack their time, of a few sessions at once, each as long as the scenario says. `at` is how
+        many rows there are before in this context."""
+        length, begun = self.scenario.session_rows, 0
         running: list[list[int]] = []  # number of the session, events so far, which story
         most = CONVERSATIONS_AT_ONCE if self.scenario.is_conversation else SESSIONS_AT_ONCE
         at_once = min(most, self.sessions_a_day)
@@ -126,7 +130,7 @@ class Generator:
     ) -> Event:
         failed = template.hook_type == "PostToolUse" and chance.random() * 100 < self.scenario.error_percent
         src = _deepened(template.src, self.scenario.src_depth, at)
-        if at % RARE_EVERY == RARE_EVERY // 2:
+        if at % self._rare_every == self._rare_every // 2:
             src = self._rare_src
         data = template.data.replace(template.session, session)
         use_id = None
@@ -154,7 +158,7 @@ class Generator:
     def _sized(self, chance: random.Random, data: str, at: int) -> str:
         """The payload with an answer of words behind it that brings it to its size, from a half to one and a half."""
         wanted = self.scenario.payload_bytes * chance.randrange(50, 151) // 100
-        text = RARE_WORD if at % RARE_EVERY == RARE_EVERY // 3 else ""
+        text = RARE_WORD if at % self._rare_every == self._rare_every // 3 else ""
         lacking = wanted - len(data)
         if lacking > 0:
             begin = chance.randrange(len(self._prose) - lacking)
