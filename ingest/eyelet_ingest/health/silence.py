@@ -5,7 +5,7 @@ That an agent is used is known by the recordings that it keeps itself. What nobo
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from eyelet_ingest.health.finding import OK, UNKNOWN, WARN, Finding, Patient
 from eyelet_ingest.health.installation import command_of, installations
@@ -17,7 +17,6 @@ from eyelet_ingest.sources.places import PLACES
 from eyelet_ingest.store.newest import last_hooks
 
 HOUR_US = 3_600_000_000
-LOOKED_BACK_US = 90 * 24 * HOUR_US  # for what to say of one that was silent for long
 GRACE_US = HOUR_US  # between the last event and what the agent itself kept since
 ASKED_S = 2.0
 MOST_ENTRIES, WALK_S = 20_000, 0.5  # of one agent's folder
@@ -33,20 +32,31 @@ def check(patient: Patient) -> Iterator[Finding]:
     if patient.root != patient.settings.root or patient.settings["logging.scope"] == "project":
         yield Finding(OK, f"hooks record elsewhere than here, by the settings: {patient.settings.root}")
         return
-    since_us = max(patient.now_us - LOOKED_BACK_US, 0)
-    newest, is_whole = last_hooks(patient.store.roots, list(installed), since_us, left_s(patient, ASKED_S) * 1_000)
+    since_us = max(patient.now_us - patient.limit("silent_warn_hours") * HOUR_US, 0)
+    newest, is_whole = _newest(patient, list(installed), since_us)
+    silent = [agent for agent in installed if agent not in newest]
+    older, is_known = _newest(patient, silent, 0) if silent else ({}, True)
     for agent, one in installed.items():
-        yield _of(patient, one, newest.get(agent), is_whole)
+        title, last_us = AGENTS[agent].title, newest.get(agent)
+        evidence: dict[str, object] = {"agent": agent, "last_event_us": last_us}
+        if last_us is not None:
+            yield Finding(OK, f"{title} last recorded {ago(patient.now_us, last_us)}", "", evidence)
+        elif not is_whole:
+            yield Finding(UNKNOWN, f"there was no time to find when {title} last recorded", "", evidence)
+        else:
+            yield _of_silent(patient, one, older.get(agent), is_known)
 
 
-def _of(patient: Patient, one: Installed, last_us: int | None, is_whole: bool) -> Finding:
+def _newest(patient: Patient, agents: Sequence[str], since_us: int) -> tuple[dict[str, int], bool]:
+    return last_hooks(patient.store.roots, agents, since_us, left_s(patient, ASKED_S) * 1_000)
+
+
+def _of_silent(patient: Patient, one: Installed, last_us: int | None, is_known: bool) -> Finding:
+    """Of an agent that recorded nothing for long; `is_known`: that there is no `last_us`, there was time to see."""
     title, now_us = AGENTS[one.agent].title, patient.now_us
-    silent_us = patient.limit("silent_warn_hours") * HOUR_US
+    hours = patient.limit("silent_warn_hours")
+    silent_us = hours * HOUR_US
     evidence: dict[str, object] = {"agent": one.agent, "last_event_us": last_us}
-    if last_us is not None and last_us >= now_us - silent_us:
-        return Finding(OK, f"{title} last recorded {ago(now_us, last_us)}", "", evidence)
-    if last_us is None and not is_whole:
-        return Finding(UNKNOWN, f"there was no time to find when {title} last recorded", "", evidence)
     installed_us = _installed_us(patient.home, one)
     if installed_us is not None and installed_us >= now_us - silent_us:
         evidence["installed_us"] = installed_us
@@ -54,12 +64,11 @@ def _of(patient: Patient, one: Installed, last_us: int | None, is_whole: bool) -
         return Finding(OK, f"{title} recorded nothing {since}", "", evidence)
     used_us, is_all = _used_us(one.agent, left_s(patient, WALK_S))
     evidence["used_us"] = used_us
-    was = (
-        f"its last event is {spelt_s((now_us - last_us) / 1e6)} old"
-        if last_us is not None
-        else "it never recorded here"
-    )
-    if used_us is not None and used_us > max(last_us or 0, installed_us or 0) + GRACE_US:
+    was = "it never recorded here" if is_known else f"it recorded nothing for {spelt_s(hours * 3_600)} and more"
+    if last_us is not None:
+        was = f"its last event is {spelt_s((now_us - last_us) / 1e6)} old"
+    since_us = max(last_us or 0, installed_us or 0, 0 if is_known else now_us - silent_us)
+    if used_us is not None and used_us > since_us + GRACE_US:
         message = f"{title} was used {ago(now_us, used_us)}, and {was}: its hook is not run"
         return Finding(WARN, message, _fix(one, "see whether it may run hooks"), evidence)
     if used_us is not None and is_all and one.agent not in NOT_ALL_KEPT:
