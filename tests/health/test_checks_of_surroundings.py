@@ -320,7 +320,9 @@ def test_recording_that_is_paused_or_off_is_told(
     store: Store, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(home)
-    pause.rest(str(home), "", float("inf"))
+    pause.rest(str(home), "", time.time() + 3_600)
+    assert found(patient(store), "installation") == []  # it ends by itself
+    pause.rest(str(home), "", 0.0)
     one = only(patient(store), "installation")
     assert "paused" in one.message and one.fix.endswith("resume")
     pause.resume(str(home), "")

@@ -9,14 +9,16 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from eyelet_ingest import stamp
+from eyelet_ingest import pause, stamp
 from eyelet_ingest.commands import runnable
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.health.finding import ERROR, OK, WARN, Finding, Patient
 from eyelet_ingest.health.several import plural
+from eyelet_ingest.health.since import spelt_s
 from eyelet_ingest.install import edit, files, launch, state
 from eyelet_ingest.install.agents import AGENTS
 from eyelet_ingest.install.jsonc import NotJson
@@ -24,6 +26,7 @@ from eyelet_ingest.install.state import Installed
 from eyelet_ingest.settings import FILE_NAME
 
 SCRIPT_BYTES = 1 << 16
+SHORT_REST_S = 86_400
 SHOWN_CHARS = 200
 _NAMED = re.compile(r"(?P<path>/[^\"'`;&|<>]*?/" + re.escape(launch.NAME) + r")(?![\w.-])")
 
@@ -184,7 +187,15 @@ def _switch(patient: Patient) -> Iterator[Finding]:
     word, origin, _ = state.switch(patient.home, project_of(patient))
     evidence: dict[str, object] = {"recording": word, "by": origin}
     if word == "paused":
-        yield Finding(WARN, f"recording is paused ({origin})", runnable("resume"), evidence)
+        ends_s: list[float] = []
+        with suppress(OSError):
+            ends_s = [until_s for until_s, _ in pause.read(patient.home)]
+        evidence["ends"] = len(ends_s)
+        left_s = max(ends_s, default=0.0) - patient.now_us / 1e6
+        if ends_s and min(ends_s) > 0 and left_s <= SHORT_REST_S:  # by itself, soon
+            yield Finding(OK, f"recording is paused, for {spelt_s(left_s)} from now", "", evidence)
+        else:
+            yield Finding(WARN, f"recording is paused ({origin})", runnable("resume"), evidence)
     elif word == "off":
         home = os.path.join(patient.home, FILE_NAME)
         fix = f"unset {origin}" if origin.isupper() else f"set logging.enabled to true in {home}"
