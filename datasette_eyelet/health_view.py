@@ -15,6 +15,7 @@ from eyelet_ingest.store.alert_rows import FIRING, RESOLVED, Alert
 from eyelet_ingest.store.layout import PartitionKey
 
 MESSAGE_CHARS, FIX_CHARS, NAME_CHARS = 600, 600, 100
+TOLD_MOST, TOLD_CHARS = 3, 300
 WORDS = {OK: "well", "unknown": "unknown", WARN: "warning", ERROR: "error"}
 
 
@@ -171,12 +172,22 @@ def day_json(key: PartitionKey | None) -> dict[str, object]:
 def is_command(fix: str) -> bool:
     """Whether what helps is a command that can be copied: ours begin with the program's name or its path."""
     first = fix.split(" ", 1)[0]
-    return first in ("eyelet", "sudo", "chmod", "rm", "mv", "pip") or first.startswith(("/", "'/"))
+    return first in ("eyelet", "sudo", "chmod", "rm", "mv", "pip", "python", "python3", "ulimit") or first.startswith(
+        ("/", "'/")
+    )
 
 
 def moment(us: int) -> str:
     """The time in UTC, to the second."""
     return f"{datetime.fromtimestamp(us // 1_000_000, timezone.utc):%Y-%m-%d %H:%M:%S}"
+
+
+def told(datasette: Any, request: Any, said: Sequence[str]) -> None:
+    """What came of a button, for the page that follows: it goes by a cookie, which must be short."""
+    for one in said[:TOLD_MOST]:
+        datasette.add_message(request, one_line(one, TOLD_CHARS), datasette.INFO)
+    if len(said) > TOLD_MOST:
+        datasette.add_message(request, f"and {len(said) - TOLD_MOST:,} more", datasette.INFO)
 
 
 def shown(text: str) -> str:

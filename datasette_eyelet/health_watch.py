@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FRESH_S = 10.0  # for a page that shows a look
 ALERTS_S = 15.0  # for the banner of every page
+FIGURES_MS = 3_000  # for the figures of days, in each round: pages find them then
+COSTLY_S = 20.0  # for costly checks of which an alert is open
 WAIT_S = 3.0  # of a page for a look; then it shows the one before
 
 
@@ -62,9 +64,11 @@ class HealthWatch:
         """A look of a round: kept for trends, and alerts told of. Not for the event loop."""
         with contextlib.suppress(EyeletError):  # a root that cannot be used: every page says so
             found = self.look(0)
-            plugins = self._plugins()
-            patient = looking.patient_of(self._store())
-            looking.kept(patient, found.findings, found.score, "server", plugins)
+            store, plugins = self._store(), self._plugins()
+            patient = looking.patient_of(store, seconds=COSTLY_S)
+            more = looking.again(patient, plugins)
+            looking.kept(patient, (*found.findings, *more), found.score, "server", plugins)
+            self.days.of(reversed(store.catalog.partitions()), FIGURES_MS)
         self.forget()
 
     def forget(self) -> None:

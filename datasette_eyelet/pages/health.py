@@ -5,7 +5,6 @@ For who may administer all contexts. Acknowledging and repairing are POSTs of fo
 
 import asyncio
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -44,10 +43,12 @@ CHARTS = (
     ("Writing to a day", "ms", (("half within", "append.p50_ms"), ("99 % within", "append.p99_ms"))),
     ("Hooks", "count", (("hooks", "capture.count"), ("failed", "capture.errors"))),
     ("Questions", "count", (("questions", "search.count"), ("failed", "search.errors"))),
-    ("Days on disk", "bytes", (("days", "bytes"),)),
+    ("Days on disk", "bytes", (("days", "days_bytes"),)),
     ("Write-ahead logs", "bytes", (("waiting", "wal_bytes"),)),
-    ("Free on the disk", "bytes", (("free", "free_bytes"),)),
+    ("Free on the disk", "bytes", (("free", "disk_free_bytes"),)),
+    ("Waiting in the spool", "count", (("events", "spool_events"),)),
     ("Open connections", "count", (("open", "connections.open_now"),)),
+    ("Open files", "count", (("files", "process_files"),)),
 )
 
 
@@ -233,8 +234,7 @@ async def _changed(datasette: Any, request: Any) -> Any:
     else:
         raise BadInput("change", reason="the form says nothing to do", hint="acknowledge or repair")
     held.health.forget()
-    for one in told:
-        datasette.add_message(request, health_view.shown(one), datasette.INFO)
+    health_view.told(datasette, request, told)
     return Response.redirect(Links(datasette, ()).to(HEALTH))
 
 
@@ -248,13 +248,8 @@ def _repair(held: Instance, check: str, about: str, who_asks: str) -> list[str]:
     for one in wanted:
         if one.day is not None:
             held.let_go(one.day)
-    done = doctor.repair(patient, wanted, who_asks)
-    return _few([f"{one.name}: {what}" for one, what in done])
+    return [f"{one.name}: {what}" for one, what in doctor.repair(patient, wanted, who_asks)]
 
 
 def _is_about(finding: Finding, about: str) -> bool:
     return (finding.day.mount_name if finding.day is not None else "") == about
-
-
-def _few(said: Sequence[str], most: int = 5) -> list[str]:
-    return [*said[:most], f"and {len(said) - most:,} more"] if len(said) > most else list(said)

@@ -108,7 +108,7 @@ async def _changed(datasette: Any, request: Any, key: PartitionKey, may: bool) -
         return await _unknown(datasette, request, as_json=False)
     told = await held.apart(day_health.do, held, key, said.get("do", ""), said.get("mode", ""), who(request))
     held.health.forget()
-    datasette.add_message(request, health_view.shown(told), datasette.INFO)
+    health_view.told(datasette, request, [told])
     return Response.redirect(_path(Links(datasette, ()), key))
 
 

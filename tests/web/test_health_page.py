@@ -13,7 +13,7 @@ import pytest
 from datasette_eyelet import background, instance, navigation
 from datasette_eyelet.pages import alive
 from eyelet_ingest import settings, tokens
-from eyelet_ingest.health import alerts, looking
+from eyelet_ingest.health import alerts, doctor, looking
 from eyelet_ingest.health.finding import ERROR, OK, WARN, Finding
 from eyelet_ingest.health.looking import Look
 from eyelet_ingest.health.score import of
@@ -388,3 +388,14 @@ async def test_a_root_that_cannot_be_used_is_said(open_site: OpenSite, root: str
     Path(root).write_text("a file")
     answer = await (await open_site()).get(HEALTH)
     assert answer.status_code == 503 and "not a folder" in answer.text
+
+
+async def test_a_round_sees_that_a_costly_check_is_well_again(site: Site, root: str, day: PartitionKey) -> None:
+    """A quick look leaves it out: its alert would stay for ever."""
+    checks = doctor.checks()
+    assert checks["completeness"].is_costly
+    fire(root, Finding(ERROR, "calls are missed", name="completeness"))
+    held = instance.of(site.datasette)
+    held.health.evaluate()
+    (one,) = [one for one in alerts.current(root) if one.name == "completeness"]
+    assert one.eased_us is not None

@@ -1,7 +1,6 @@
 """One look at a root: what checks find, the score that comes to, and what is kept of it."""
 
 import os
-import shutil
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -67,6 +66,17 @@ def quick(store: "Store", plugins: "Plugins | None") -> Look:
     return Look(patient.now_us, took_ms, tuple(found), score, titles, *limits)
 
 
+def again(patient: Patient, plugins: "Plugins | None") -> list[Finding]:
+    """What the costly checks say of which an alert is open: a quick look would never see that it is over."""
+    checks = doctor.checks(plugins)
+    try:
+        names = {one.name for one in alerts.current(patient.root)}
+    except EyeletError:
+        return []
+    costly = [name for name, check in checks.items() if check.is_costly and name in names]
+    return doctor.examine(patient, costly, plugins) if costly else []
+
+
 def scored(patient: Patient, findings: Collection[Finding], plugins: "Plugins | None" = None) -> Score:
     """The score of these findings, and of what was timed in the last MEASURED_US."""
     slow_ms = patient.limit("query_p99_warn_ms")
@@ -76,13 +86,13 @@ def scored(patient: Patient, findings: Collection[Finding], plugins: "Plugins | 
 def kept(
     patient: Patient, findings: Collection[Finding], score: Score, role: str, plugins: "Plugins | None" = None
 ) -> list[Alert]:
-    """Keep the score and sizes for the trends, bring the alerts up to what was found, and tell of what changed; the
+    """Keep the score for the trends, bring the alerts up to what was found, and tell of what changed; the
     alerts that are open. Where nothing was ever recorded, nothing is kept."""
     root = patient.root
     if root.startswith(layout.MEMORY) or not os.path.isdir(root):
         return []
     with suppress(EyeletError), Metrics(root) as metrics:  # figures that cannot be kept cost nothing else
-        metrics.write(Sample(patient.now_us, role, gauges=_gauges(patient, score)))
+        metrics.write(Sample(patient.now_us, role, gauges=_gauges(score)))
     known = {*doctor.checks(plugins), "score", "plugins"}
     return alerts.evaluate(root, findings, score, patient.settings, patient.now_us, known)
 
@@ -95,14 +105,5 @@ def _timings(patient: Patient) -> list[Timing]:
         return []
 
 
-def _gauges(patient: Patient, score: Score) -> dict[str, float]:
-    gauges = {"score": float(score.total), **{f"score.{area.name}": float(area.score) for area in score.areas}}
-    sizes = {"bytes": 0, "wal_bytes": 0}
-    for key in patient.store.catalog.partitions():
-        path = layout.db_path(patient.root, key)
-        for name, file in (("bytes", path), ("wal_bytes", layout.side_path(path, "-wal"))):
-            with suppress(OSError):
-                sizes[name] += os.path.getsize(file)
-    with suppress(OSError):
-        gauges["free_bytes"] = float(shutil.disk_usage(patient.root).free)
-    return gauges | {name: float(size) for name, size in sizes.items()}
+def _gauges(score: Score) -> dict[str, float]:
+    return {"score": float(score.total), **{f"score.{area.name}": float(area.score) for area in score.areas}}
