@@ -20,7 +20,8 @@ MOST_DRAWN = 50  # results
 @dataclass(frozen=True, slots=True)
 class Bar:
     """One measure of a result: figures in words, and a bar that grows to the left where days are better than the single
-    file, to the right where they are worse. `earlier` is the ratio in the result beside it, "" without one."""
+    file, to the right where they are worse. `cpu` is the ratio of the processor's time, "" where it is not known;
+    `earlier` the ratio in the result beside it, "" without one."""
 
     title: str
     days: str
@@ -28,6 +29,7 @@ class Bar:
     single: str
     single_p99: str
     ratio: str
+    cpu: str
     is_better: bool
     x: float
     width: float
@@ -128,6 +130,7 @@ def _bar(one: Measure, other: Measure | None) -> Bar:
         single=_said(one.single.p50, one.unit),
         single_p99=_p99(one.single.p99, one.unit),
         ratio=_times(one.ratio),
+        cpu=_times(one.cpu_ratio) if one.cpu_ratio else "",
         is_better=is_better,
         x=round(middle - width, 1) if is_better else middle,
         width=width,

@@ -176,7 +176,7 @@ def test_a_folder_to_be_kept_is_new_or_empty_and_stays(home: str, tmp_path: Path
 def a_result(number: int, seed: int = 1) -> Result:
     machine = results.Machine("Linux", 2, "3", "3", "0")
     side = measure.Side(1.0, 2.0, 3.0)
-    one = measure.Measure("day", "latest 100 of a day", "ms", side, side, 1.0 + number, 5)
+    one = measure.Measure("day", "latest 100 of a day", "ms", side, side, 1.0 + number, 0.5, 5)
     return Result(number, TINY, 1.0, seed, results.WHOLE, 1.0, (0.5, 1.0), (1, 2), (1, 2, 3), machine, (one,), number)
 
 

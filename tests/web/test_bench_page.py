@@ -51,7 +51,7 @@ def left() -> list[str]:
 
 def a_result(number: int, ratio: float = 2.0, **changed: Any) -> Result:
     side = measure.Side(1.0, 2.0, 3.0)
-    one = measure.Measure("day", "latest <b> of a day", "ms", side, side, ratio, 5)
+    one = measure.Measure("day", "latest <b> of a day", "ms", side, side, ratio, 0.75, 5)
     machine = Machine("Linux <i>", 2, "3", "3", "0")
     given: dict[str, Any] = {
         "made_at_us": number * 10**12, "scenario": Scenario("A"), "scale": 1.0, "seed": 1, "state": results.WHOLE,
@@ -154,7 +154,7 @@ def test_bars_grow_to_the_left_where_days_are_better_and_end_at_the_edge() -> No
     (worse,) = bench_view.bars(a_result(1, 2.0), a_result(2, 7.0))
     (absurd,) = bench_view.bars(a_result(1, 1e9), None)
     assert better.is_better and better.x + better.width == 50 == worse.x and better.width == worse.width
-    assert (absurd.x, absurd.width, worse.earlier) == (50, 50, "7.00")
+    assert (absurd.x, absurd.width, worse.earlier, worse.cpu) == (50, 50, "7.00", "0.75")
 
 
 def test_lines_need_two_results_and_leave_gaps() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from eyelet_ingest import __version__
 from eyelet_ingest.bench import generator, measure, memory, questions, results, scratch
 from eyelet_ingest.bench.generator import Generator
-from eyelet_ingest.bench.measure import Measure, expect_same, seconds
+from eyelet_ingest.bench.measure import Measure, Times, expect_same, summed, took
 from eyelet_ingest.bench.results import Machine, Result
 from eyelet_ingest.bench.scenario import Scenario
 from eyelet_ingest.bench.single_file import SingleFile
@@ -115,24 +115,29 @@ class _Run:
 
     def _text(self, store: Store, single: SingleFile, rows: int) -> Measure:
         """Both indexes of text, a piece of either in turn."""
-        days_s = single_s = 0.0
+        times: Times = ([], [])
         after: int | None = -1
-        left = True
-        began_rows, done = 0, 0
+        left, idle, done = True, 0, 0
+
+        def single_piece() -> None:
+            nonlocal after
+            after = single.index_text(after if after is not None else -1)
+
+        def days_piece() -> None:
+            nonlocal left, idle, done
+            found = store.index_text(ROUND_MS)
+            done += found.rows
+            idle = 0 if found.rows else idle + 1
+            left = bool(found.left) and idle < WITHOUT_PROGRESS
+
         while left or after is not None:
             if after is not None:
-                started = time.perf_counter()
-                after = single.index_text(after)
-                single_s += time.perf_counter() - started
+                times[1].append(took(single_piece))
             if left:
-                started = time.perf_counter()
-                found = store.index_text(ROUND_MS)
-                days_s += time.perf_counter() - started
-                done += found.rows
-                left = bool(found.left) and (found.rows > 0 or began_rows < WITHOUT_PROGRESS)
-                began_rows = 0 if found.rows else began_rows + 1
+                times[0].append(took(days_piece))
             self.check(min(done / rows, 1.0))
-        return measure.rate("text index", "rows whose text is indexed", [rows], [days_s], [single_s])
+        whole = [summed(times[0])], [summed(times[1])]
+        return measure.rate("text index", "rows whose text is indexed", [rows], whole)
 
     def _questions(self, store: Store, single: SingleFile, made: Generator) -> None:
         self._begin("asking", 0.72, 0.85)
@@ -148,7 +153,7 @@ class _Run:
 
     def _openings(self, store: Store, single: SingleFile, day: questions.Question, asking: questions.Asking) -> Measure:
         """A store, and the single file, opened anew for the latest 100 of a day, and closed."""
-        times: tuple[list[float], list[float]] = ([], [])
+        times: Times = ([], [])
         for number in range(OPENINGS + 1):
             answers: list[object] = [None, None]
 
@@ -162,12 +167,12 @@ class _Run:
                 conn.close()
 
             for which in (0, 1) if number % 2 else (1, 0):
-                took = seconds(one if which else days)
+                both = took(one if which else days)
                 if number:
-                    times[which].append(took)
+                    times[which].append(both)
             expect_same("open", *answers)
             self.check(number / OPENINGS)
-        return measure.latency("open", f"opened, {day.title}, closed", *times)
+        return measure.latency("open", f"opened, {day.title}, closed", times)
 
     def _memory(self) -> None:
         self._begin("measuring memory", 0.86, 0.9)

@@ -7,7 +7,7 @@ from itertools import islice
 
 from eyelet_ingest.bench import measure
 from eyelet_ingest.bench.generator import Generator
-from eyelet_ingest.bench.measure import Measure, expect_same, seconds
+from eyelet_ingest.bench.measure import Measure, Times, Took, expect_same, summed, took
 from eyelet_ingest.bench.questions import Asking, plain
 from eyelet_ingest.bench.single_file import Rows, SingleFile
 from eyelet_ingest.errors import EyeletError
@@ -38,7 +38,7 @@ class Writing:
     def fill(self, check: Check) -> list[Measure]:
         """All rows of the scenario, in batches; who begins changes from batch to batch."""
         counts: list[int] = []
-        times: tuple[list[float], list[float]] = ([], [])
+        times: Times = ([], [])
         written = 0
         with self.store.bulk():
             for batch in self._batches():
@@ -46,13 +46,13 @@ class Writing:
                 counts.append(len(batch))
                 written += len(batch)
                 check(written / self.made.scenario.rows)
-        return [measure.rate("batch", f"rows in batches of {max(counts):,}", counts, *times)]
+        return [measure.rate("batch", f"rows in batches of {max(counts):,}", counts, times)]
 
     def converse(self, check: Check) -> list[Measure]:
         """All rows one by one, each followed by a look at the newest of its conversation, in blocks by turns."""
         asking = Asking(self.store, self.single, self.made)
         counts: list[int] = []
-        times: tuple[list[float], list[float]] = ([], [])
+        times: Times = ([], [])
         written = 0
         rows = self.made.rows()
         with self.store.bulk():
@@ -64,40 +64,40 @@ class Writing:
                     self._conversed_single(asking, some, ready, answers[1]),
                 )
                 for which in (0, 1) if len(counts) % 2 else (1, 0):
-                    times[which].append(seconds(works[which]))
+                    times[which].append(took(works[which]))
                 counts.append(2 * len(some))
                 for one, other in zip(*answers, strict=True):
                     expect_same("conversation", one, other)
                 written += len(some)
                 check(written / self.made.scenario.rows)
-        return [measure.rate("conversation", "a message written, its conversation read", counts, *times)]
+        return [measure.rate("conversation", "a message written, its conversation read", counts, times)]
 
     def singles(self, check: Check) -> list[Measure]:
         """One event a transaction, the days staying open."""
-        took: tuple[list[float], list[float]] = ([], [])
-        rounds: tuple[list[float], list[float]] = ([], [])
+        singly: Times = ([], [])
+        rounds: Times = ([], [])
         with self.store.bulk():
             for number in range(ROUNDS + 1):
                 some = self.made.more(SINGLES)
                 ready = [self.single.prepared([one]) for one in some]
                 for which in (0, 1) if number % 2 else (1, 0):
                     write = self._writer_of(which, some, ready)
-                    each = [seconds(partial(write, at)) for at in range(SINGLES)]
+                    each = [took(partial(write, at)) for at in range(SINGLES)]
                     if number:
-                        took[which].extend(each)
-                        rounds[which].append(sum(each))
+                        singly[which].extend(each)
+                        rounds[which].append(summed(each))
                 check(number / ROUNDS)
         counts = [SINGLES] * ROUNDS
         return [
-            measure.rate("single writes", "single writes, a transaction each", counts, *rounds),
-            measure.latency("single write", "a single write", *took, in_pairs=False),
+            measure.rate("single writes", "single writes, a transaction each", counts, rounds),
+            measure.latency("single write", "a single write", singly, in_pairs=False),
         ]
 
     def mixed(self, check: Check) -> list[Measure]:
         """Four looks at a session's newest events, then a write, and so on."""
         asking = Asking(self.store, self.single, self.made)
         session = asking.session()
-        times: tuple[list[float], list[float]] = ([], [])
+        times: Times = ([], [])
         with self.store.bulk():
             for number in range(ROUNDS + 1):
                 some = self.made.more(MIXED // (READS_IN_FIVE + 1))
@@ -106,18 +106,18 @@ class Writing:
                 for which in (0, 1) if number % 2 else (1, 0):
                     ask = session.single if which else session.days
                     write = self._writer_of(which, some, ready)
-                    took = seconds(partial(_mix, ask, write, answers[which]))
+                    one = took(partial(_mix, ask, write, answers[which]))
                     if number:
-                        times[which].append(took)
-                for one, other in zip(*answers, strict=True):
-                    expect_same("mixed", one, other)
+                        times[which].append(one)
+                for mine, other in zip(*answers, strict=True):
+                    expect_same("mixed", mine, other)
                 check(number / ROUNDS)
-        return [measure.rate("mixed", "four reads to one write", [MIXED] * ROUNDS, *times)]
+        return [measure.rate("mixed", "four reads to one write", [MIXED] * ROUNDS, times)]
 
     def checkpoints(self, check: Check) -> list[Measure]:
         """A WAL of some rows brought into its file, PASSIVE."""
         key = layout.key_for(self.made.contexts[0], self.made.more(1)[0][1].time_us)
-        took: tuple[list[float], list[float]] = ([], [])
+        times: Times = ([], [])
         self.single.writer.execute("pragma wal_autocheckpoint = 0")
         with self.store.bulk():
             for number in range(ROUNDS + 1):
@@ -128,17 +128,17 @@ class Writing:
                 self.single.write(self.single.prepared(some))
                 for which in (0, 1) if number % 2 else (1, 0):
                     work = self.single.checkpoint if which else lambda: self.store.checkpoint(key)
-                    one = seconds(work)
+                    one = took(work)
                     if number:
-                        took[which].append(one)
+                        times[which].append(one)
                 check(number / ROUNDS)
         self.single.writer.execute("pragma wal_autocheckpoint = 1000")
-        return [measure.latency("checkpoint", f"a checkpoint of {CHECKPOINTED} rows", *took)]
+        return [measure.latency("checkpoint", f"a checkpoint of {CHECKPOINTED} rows", times)]
 
     def readers(self, check: Check) -> list[Measure]:
         """Many threads that ask ten times a second, beside one that writes; each side in turn, twice."""
-        asked: tuple[list[float], list[float]] = ([], [])
-        wrote: tuple[list[float], list[float]] = ([], [])
+        asked: Times = ([], [])
+        wrote: Times = ([], [])
         asking = Asking(self.store, self.single, self.made)
         with self.store.bulk():
             for number in range(2):
@@ -155,8 +155,8 @@ class Writing:
                 expect_same("readers", answers[0], answers[1])
         readers = self.made.scenario.readers
         return [
-            measure.latency("readers", f"a question of one of {readers} readers", *asked, in_pairs=False),
-            measure.latency("writer", f"a write beside {readers} readers", *wrote, in_pairs=False),
+            measure.latency("readers", f"a question of one of {readers} readers", asked, in_pairs=False, alone=False),
+            measure.latency("writer", f"a write beside {readers} readers", wrote, in_pairs=False, alone=False),
         ]
 
     def _writer_of(self, which: int, some: Events, ready: list[Rows]) -> Callable[[int], None]:
@@ -186,11 +186,11 @@ class Writing:
             while some := list(islice(rows, BATCH)):
                 yield some
 
-    def _both(self, batch: Events, times: tuple[list[float], list[float]], *, first: int) -> None:
+    def _both(self, batch: Events, times: Times, *, first: int) -> None:
         ready = self.single.prepared(batch)
         for which in (first, 1 - first):
             work = (lambda: self.single.write(ready)) if which else (lambda: self._append(batch))
-            times[which].append(seconds(work))
+            times[which].append(took(work))
 
     def _append(self, events: Events) -> None:
         done = self.store.append_many(events)
@@ -212,21 +212,21 @@ class _Crowd:
 
     def __init__(self, asking: Asking, which: int, readers: int, answers: dict[str, object]) -> None:
         self.asking, self.which, self.readers, self.answers = asking, which, readers, answers
-        self.asked: list[float] = []
+        self.asked: list[Took] = []
         self.trouble: list[Exception] = []
         self.ready = threading.Barrier(readers + 1)
 
-    def run(self, write: Callable[[int], None]) -> tuple[list[float], list[float]]:
+    def run(self, write: Callable[[int], None]) -> Times:
         """The seconds of each question, and of each write beside them. What goes wrong in a thread is raised here."""
         ended = threading.Event()
         threads = [threading.Thread(target=self._ask, args=(at, ended)) for at in range(self.readers)]
-        wrote: list[float] = []
+        wrote: list[Took] = []
         try:
             for thread in threads:
                 thread.start()
             self.ready.wait(READY_S)
             for at in range(WRITES):
-                wrote.append(seconds(partial(write, at)))
+                wrote.append(took(partial(write, at)))
                 ended.wait(WRITE_S)
         except threading.BrokenBarrierError:
             pass  # a thread says why
@@ -256,7 +256,7 @@ class _Crowd:
                 if ended.is_set():
                     return
                 answer: list[object] = []
-                self.asked.append(seconds(lambda: answer.append(self._answer(conn, session))))  # noqa: B023
+                self.asked.append(took(lambda: answer.append(self._answer(conn, session))))  # noqa: B023
                 ended.wait(BETWEEN_S)
             self.answers[session] = plain(answer[0])
         except threading.BrokenBarrierError:

@@ -179,6 +179,7 @@ def _show(home: str, result: "Result", as_json: bool) -> None:
         output.Column("single file", 6, 12, right=True),
         output.Column("p99", 4, 10, right=True),
         output.Column("÷", 5, 8, right=True),
+        output.Column("÷ cpu", 5, 8, right=True),
         *([output.Column(f"÷ in {before.number}", 6, 10, right=True)] if before else []),
         output.Column("stated by the predecessor, not measured here", 12, 44),
     ]
@@ -211,6 +212,7 @@ def _cells(one: "Measure", before: "Result | None") -> list[str]:
         one.title,
         *(cell for side in (one.days, one.single) for cell in _side(side.p50, side.p99, one.unit)),
         _times(one.ratio),
+        _times(one.cpu_ratio) if one.cpu_ratio else "",
         *([_times(earlier.ratio) if earlier else ""] if before else []),
         predecessor.STATED.get(one.name, ""),
     ]
