@@ -160,6 +160,16 @@ def test_passive_takes_what_waits_and_not_again_what_it_took(written: Store, mak
     assert run(written) == []  # some pages of a long file: not 256 KiB
 
 
+def test_a_sqlite_with_the_bug_makes_passive_ones_and_does_not_try_again_and_again(
+    written: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect, "may_checkpoint", lambda version: False)
+    at_rest(written)
+    (one,) = run(written)
+    assert (one.mode, one.moved) == ("passive", one.frames)
+    assert run(written) == []
+
+
 def test_a_writer_is_never_waited_for_nor_held_up(written: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     at_rest(written)
 

@@ -15,7 +15,7 @@ from eyelet_ingest import settings
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.health import strategies
 from eyelet_ingest.health.strategies import Wal
-from eyelet_ingest.store import checkpoint, examined, layout
+from eyelet_ingest.store import checkpoint, connect, examined, layout
 from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.metrics import Checkpointing
 
@@ -83,6 +83,8 @@ def due(
             continue
         wal = _exactly(store, key, wal)
         mode = ask(wal)
+        if mode is not None and not connect.may_checkpoint(connect.driver().sqlite_version):
+            mode = strategies.PASSIVE if wal.bytes else None  # it makes no others, however often they are due
         if mode in checkpoint.MODES:
             found.append((key, mode, wal))
     return sorted(found, key=lambda one: -one[2].bytes)
@@ -90,6 +92,8 @@ def due(
 
 def _exactly(store: "Store", key: PartitionKey, wal: Wal) -> Wal:
     """With what really waits: a WAL that was begun anew is as long as before."""
+    if not wal.bytes:
+        return wal
     with suppress(EyeletError):  # the checkpoint says what is wrong with it
         return replace(wal, bytes=examined.waiting(layout.db_path(store.root, key)).bytes)
     return wal
