@@ -9,7 +9,8 @@ from datasette_eyelet import health_view
 from datasette_eyelet.instance import Instance
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.health import integrity, looking
-from eyelet_ingest.health.finding import Finding
+from eyelet_ingest.health.finding import OK, Finding
+from eyelet_ingest.health.looking import Look
 from eyelet_ingest.health.remembering import Remembered
 from eyelet_ingest.health.several import day_name, mib, plural
 from eyelet_ingest.store import audit, connect, examined, layout, schema
@@ -39,11 +40,12 @@ class DayHealth:
     quick_us: int | None
     damages: tuple[str, ...]
     findings: tuple[Finding, ...]
+    looked_us: int | None  # when these were found
     troubles: tuple[str, ...]
 
 
-def of(held: Instance, key: PartitionKey, findings: tuple[Finding, ...]) -> DayHealth | None:
-    """None where there is no such day."""
+def of(held: Instance, key: PartitionKey, look: Look | None) -> DayHealth | None:
+    """None where there is no such day. `look` is the last there was: its findings about the day are shown."""
     day = next(iter(held.store.days([key])), None)
     if day is None:
         return None
@@ -66,7 +68,8 @@ def of(held: Instance, key: PartitionKey, findings: tuple[Finding, ...]) -> DayH
         full_us=full[0] if full else None,
         quick_us=quick[0] if quick else None,
         damages=said[1] if said else (),
-        findings=tuple(one for one in findings if one.day == key),
+        findings=tuple(one for one in look.findings if one.day == key) if look is not None else (),
+        looked_us=look.at_us if look is not None else None,
         troubles=tuple(dict.fromkeys(troubles)),
     )
 
@@ -116,9 +119,10 @@ def as_json(found: DayHealth) -> dict[str, object]:
     }
 
 
-def do(held: Instance, key: PartitionKey, action: str, mode: str, who: str) -> str:
-    """One of ACTIONS, audited before it is done; a sentence about what came of it. BadInput for another; EyeletError
-    where it cannot be done."""
+def do(held: Instance, key: PartitionKey, action: str, mode: str, who: str) -> tuple[str, bool]:
+    """One of ACTIONS, audited before it is done; a sentence about what came of it, and whether that is bad.
+
+    BadInput for another; EyeletError where it cannot be done."""
     if action not in ACTIONS:
         raise BadInput("do", repr(action[:60]), "there is no such button", ", ".join(ACTIONS))
     if action == "checkpoint" and mode not in MODES:
@@ -127,23 +131,22 @@ def do(held: Instance, key: PartitionKey, action: str, mode: str, who: str) -> s
     audit.record(held.root, who, f"page.{action}", what)
     if action.startswith("check-"):
         patient = looking.patient_of(held.store, is_full=action == "check-full", seconds=CHECK_S)
-        return f"{integrity.check_day(patient, key, patient.is_full).message}."
+        found = integrity.check_day(patient, key, patient.is_full)
+        return f"{found.message}.", found.status != OK
     held.let_go(key)  # what is open here would be in the way
     if action == "checkpoint":
         (done,) = held.store.checkpoint(key, mode)
         if done.error:
-            return f"The checkpoint failed: {done.error}"
-        hindered = ", others were in its way" if done.busy else ""
-        return (
-            f"Checkpoint {done.mode}: {done.moved_frames:,} of {plural(done.wal_frames, 'page')} in the file{hindered}."
-        )
+            return f"The checkpoint failed: {done.error}", True
+        pages = f"{done.moved_frames:,} of {plural(done.wal_frames, 'page')} in the file"
+        return f"Checkpoint {done.mode}: {pages}{', others were in its way' if done.busy else ''}.", done.busy
     if action == "text":
         is_whole = held.store.text_catch_up(key, TEXT_MS)
-        return "The text index holds all that arrived." if is_whole else "The text index is not done yet: press again."
+        said = "The text index holds all that arrived." if is_whole else "The text index is not done yet: press again."
+        return said, not is_whole
     if action == "optimise":
-        return f"The planner knows {plural(held.store.optimise(key), 'index')}."
-    sealed = held.store.seal(key)
-    return "It is sealed." if sealed.fresh else "It is as it was sealed."
+        return f"The planner knows {plural(held.store.optimise(key), 'index')}.", False
+    return ("It is sealed." if held.store.seal(key).fresh else "It is as it was sealed."), False
 
 
 def _of_files(found: DayHealth) -> list[tuple[str, str, str]]:

@@ -182,12 +182,13 @@ def moment(us: int) -> str:
     return f"{datetime.fromtimestamp(us // 1_000_000, timezone.utc):%Y-%m-%d %H:%M:%S}"
 
 
-def told(datasette: Any, request: Any, said: Sequence[str]) -> None:
+def told(datasette: Any, request: Any, said: Sequence[str], is_bad: bool = False) -> None:
     """What came of a button, for the page that follows: it goes by a cookie, which must be short."""
+    kind = datasette.WARNING if is_bad else datasette.INFO
     for one in said[:TOLD_MOST]:
-        datasette.add_message(request, one_line(one, TOLD_CHARS), datasette.INFO)
+        datasette.add_message(request, one_line(one, TOLD_CHARS), kind)
     if len(said) > TOLD_MOST:
-        datasette.add_message(request, f"and {len(said) - TOLD_MOST:,} more", datasette.INFO)
+        datasette.add_message(request, f"and {len(said) - TOLD_MOST:,} more", kind)
 
 
 def shown(text: str) -> str:

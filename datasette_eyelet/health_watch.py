@@ -33,6 +33,7 @@ class HealthWatch:
         self._root, self._store, self._plugins = root, store, plugins
         self._looking = threading.Lock()
         self._look: tuple[float, Look] | None = None  # monotonic seconds
+        self._refreshing: asyncio.Future[Look | None] | None = None
         self._alerts: tuple[float, tuple[Alert, ...]] = (float("-inf"), ())
 
     def look(self, fresh_s: float = FRESH_S) -> Look:
@@ -60,6 +61,11 @@ class HealthWatch:
         begun.add_done_callback(lambda task: task.cancelled() or task.exception())  # who waits no more asks nothing
         return self.last
 
+    def refresh(self) -> None:
+        """Have a look taken that nobody waits for; on the event loop."""
+        self._refreshing = asyncio.ensure_future(self.shown())
+        self._refreshing.add_done_callback(lambda task: task.cancelled() or task.exception())
+
     def evaluate(self) -> None:
         """A look of a round: kept for trends, and alerts told of. Not for the event loop."""
         with contextlib.suppress(EyeletError):  # a root that cannot be used: every page says so
@@ -72,8 +78,10 @@ class HealthWatch:
         self.forget()
 
     def forget(self) -> None:
-        """What is remembered is no longer so: something was put right, or acknowledged."""
-        self._look = None
+        """What is remembered is no longer so: something was put right, or acknowledged. The last look stays to be shown
+        where a page cannot wait for the next."""
+        if self._look is not None:
+            self._look = (float("-inf"), self._look[1])
         self._alerts = (float("-inf"), ())
 
     async def alerts(self) -> tuple[Alert, ...]:

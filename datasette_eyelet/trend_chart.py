@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from eyelet_ingest.health.several import mib
 
 WIDTH, HEIGHT = 300, 64
+HOUR_US = 3_600_000_000
 MARGIN = 3  # above and below, so that a line is not cut
 BRIDGED = 2  # points without a value that a line goes across: it was not looked at more often
 Points = Sequence[tuple[int, float | None]]
@@ -87,4 +88,6 @@ def _last(points: Points) -> float:
 
 def _clock(us: int, span_us: int) -> str:
     at = datetime.fromtimestamp(us // 1_000_000, timezone.utc)
-    return f"{at:%H:%M}" if span_us <= 25 * 3_600_000_000 else f"{at:%m-%d}"
+    if span_us <= 12 * HOUR_US:
+        return f"{at:%H:%M}"
+    return f"{at:%m-%d %H:%M}" if span_us <= 72 * HOUR_US else f"{at:%m-%d}"

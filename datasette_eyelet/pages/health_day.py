@@ -18,7 +18,6 @@ from datasette_eyelet.day_health import DayHealth
 from datasette_eyelet.links import HEALTH, Links
 from datasette_eyelet.problems import problem
 from eyelet_ingest.errors import BadInput
-from eyelet_ingest.health.finding import Finding
 from eyelet_ingest.store import connect, layout
 from eyelet_ingest.store.checkpoint import MODES
 from eyelet_ingest.store.layout import PartitionKey, key_from_parts
@@ -64,9 +63,7 @@ def _key(request: Any, seen: Seen) -> PartitionKey | None:
 
 async def _found(datasette: Any, key: PartitionKey) -> DayHealth | None:
     held = instance.of(datasette)
-    look = held.health.last
-    findings: tuple[Finding, ...] = look.findings if look is not None else ()
-    return await asyncio.to_thread(day_health.of, held, key, findings)
+    return await asyncio.to_thread(day_health.of, held, key, held.health.last)
 
 
 async def _unknown(datasette: Any, request: Any, as_json: bool) -> Any:
@@ -84,6 +81,7 @@ def _context(found: DayHealth, key: PartitionKey, links: Links, may: bool, may_a
         "troubles": found.troubles,
         "damages": [health_view.shown(one) for one in found.damages],
         "findings": [health_view.finding(one, {}, lambda _: "") for one in found.findings],
+        "looked_at": health_view.moment(found.looked_us) if found.looked_us is not None else "",
         "may_change": may and not found.day.only_archived,
         "is_finished": found.day.sealed_us is not None or _is_over(key),
         "modes": MODES,
@@ -106,9 +104,10 @@ async def _changed(datasette: Any, request: Any, key: PartitionKey, may: bool) -
     held = instance.of(datasette)
     if not await asyncio.to_thread(connect.is_there, layout.db_path(held.root, key)):
         return await _unknown(datasette, request, as_json=False)
-    told = await held.apart(day_health.do, held, key, said.get("do", ""), said.get("mode", ""), who(request))
+    told, is_bad = await held.apart(day_health.do, held, key, said.get("do", ""), said.get("mode", ""), who(request))
     held.health.forget()
-    health_view.told(datasette, request, [told])
+    held.health.refresh()  # for the findings on the page that follows, or the one after it
+    health_view.told(datasette, request, [told], is_bad)
     return Response.redirect(_path(Links(datasette, ()), key))
 
 
