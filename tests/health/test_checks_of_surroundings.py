@@ -75,6 +75,7 @@ def found(whose: Patient, *names: str) -> list[Finding]:
             for word in words.split():
                 command = command.get_command(None, word) if hasattr(command, "get_command") else command
                 assert command is not None, one.fix
+            assert not hasattr(command, "get_command"), one.fix  # a group does nothing
             known = {flag for option in command.params for flag in option.opts}
             assert set(options.split()) <= known, one.fix
     return bad
@@ -222,10 +223,18 @@ def test_no_room_for_text_indexes_is_told(store: Store, monkeypatch: pytest.Monk
     assert "no text is indexed now" in only(patient(store), "text").message
 
 
-def test_nothing_installed_is_a_warning_and_no_error(store: Store) -> None:
+def test_nothing_installed_is_a_warning_and_no_error_and_well_on_a_machine_without_agents(
+    store: Store, home: Path
+) -> None:
     one = only(patient(store), "installation")
-    assert one.status == WARN and one.fix.endswith("install")
+    assert one.status == WARN and "install --agent claude" in one.fix
     assert found(patient(store), "hook", "silence") == []
+    if any(agent.is_here() for agent in AGENTS.values()):
+        pytest.skip("an agent is on this machine's path")
+    store.append([event(now_us())])
+    assert found(patient(store), "installation") == []
+    (home.parent / ".gemini").mkdir()
+    assert only(patient(store), "installation").fix.endswith("install --agent gemini")
 
 
 def test_a_hook_whose_launcher_is_gone_is_dead_and_written_anew(store: Store, home: Path) -> None:
@@ -382,6 +391,17 @@ def test_hooks_that_lost_events_are_an_error_until_they_are_renewed(store: Store
     os.utime(home / "bin" / "eyelet-hook", ((now_us() + 2 * 10**6) / 1e6,) * 2)
     assert only(patient(store), "capture").status == WARN
     assert found(replace(patient(store), now_us=now_us() + 2 * DAY_US), "capture") == []
+
+
+def test_what_else_hooks_noted_is_a_warning_with_a_remedy(store: Store, home: Path) -> None:
+    for kind in sorted(faults.KINDS.keys() - {"spooled", "launcher", "lost"}):
+        faults.note(str(home), kind, "kestrel (enrich): this happened")
+    told = found(patient(store), "capture")
+    assert {one.evidence["kind"] for one in told} == faults.KINDS.keys() - {"spooled", "launcher", "lost"}
+    assert {one.status for one in told} == {WARN}
+    faults.clear(str(home))
+    faults.note(str(home), "plugin", "kestrel: it could not be loaded")
+    assert found(patient(store), "capture") == []  # the check of plugins says so
 
 
 def test_an_event_that_now_and_then_waits_is_no_trouble_and_many_are(store: Store, home: Path) -> None:

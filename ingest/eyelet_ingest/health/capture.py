@@ -98,9 +98,9 @@ def _fix(patient: Patient, kind: str) -> str:
         return (
             f"make room and {os.path.join(patient.root, 'health.sqlite')} writable; where it is damaged, move it away"
         )
-    return {"launcher": runnable("install"), "settings": runnable("config"), "plugin": runnable("plugins")}.get(
-        kind, ""
-    )
+    if kind == "launcher":
+        return runnable("doctor --check installation --fix", patient.root)
+    return {"settings": runnable("config show"), "plugin": runnable("plugins")}.get(kind, "")
 
 
 def _of_latency(patient: Patient) -> Iterator[Finding]:

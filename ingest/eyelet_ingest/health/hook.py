@@ -3,9 +3,9 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 
 from eyelet_ingest import place, stamp
-from eyelet_ingest.commands import runnable
 from eyelet_ingest.health import sqlite
 from eyelet_ingest.health.finding import ERROR, OK, UNKNOWN, WARN, Finding, Patient
 from eyelet_ingest.health.installation import command_of, installations, launcher_of, project_of
@@ -27,7 +27,8 @@ print(module.sqlite_version, getattr(module, "__file__", "") or "built in", sep=
 
 
 def check(patient: Patient) -> Iterator[Finding]:
-    if not installations(patient):
+    installed = installations(patient)
+    if not installed:
         yield Finding(OK, "no hook is installed that could be tried", evidence={"installed": 0})
         return
     found = launcher_of(patient.home)
@@ -36,12 +37,12 @@ def check(patient: Patient) -> Iterator[Finding]:
     if not works:
         message = f"the hook that agents run does not record: {said}"
         repair = lambda: f"written anew: {launch.write(patient.home)}"  # noqa: E731  as short as what it does
-        yield Finding(ERROR, message, runnable("install"), evidence, repair)
+        yield Finding(ERROR, message, command_of(installed[0]), evidence, repair)
         return
     slow_ms = patient.limit("capture_p99_warn_ms")
     if took_ms > slow_ms:
         message = f"the hook works, and took {took_ms:,.0f} ms to start and store a trial event: agents wait for it"
-        yield Finding(WARN, message, runnable("install --mode spool"), evidence)
+        yield Finding(WARN, message, command_of(replace(installed[0], mode="spool")), evidence)
     else:
         yield Finding(OK, f"the hook works: {said}, {took_ms:,.0f} ms", "", evidence)
     yield _its_sqlite(found.python)

@@ -46,16 +46,24 @@ def check(patient: Patient) -> Iterator[Finding]:
     yield from _switch(patient)
     yield from _strangers(patient)
     if not installed:
-        yield Finding(
-            WARN,
-            "no agent is set up to record here: what agents do leaves no hook events",
-            fix=runnable("install"),
-            evidence={"installed": 0},
-        )
+        yield _of_none(patient)
         return
     for one in installed:
         yield _of(patient, one)
-    yield _of_launcher(patient)
+    yield _of_launcher(patient, command_of(installed[0]))
+
+
+def _of_none(patient: Patient) -> Finding:
+    """Where nothing is installed. A machine without agents that keeps what came from elsewhere needs no hook."""
+    here = [agent.name for agent in AGENTS.values() if agent.is_here()]
+    evidence: dict[str, object] = {"installed": 0, "agents_here": here}
+    if not here and patient.store.catalog.partitions():
+        return Finding(OK, "no agent is on this machine, and what is stored came another way", "", evidence)
+    message = "no agent is set up to record here: what agents do leaves no hook events"
+    fix = runnable(f"install --agent {here[0] if len(here) == 1 else 'all'}")
+    if not here:
+        fix = f"{runnable('install --agent claude')}, or with the name of another: {', '.join(list(AGENTS)[1:])}"
+    return Finding(WARN, message, fix, evidence)
 
 
 def installations(patient: Patient) -> list[Installed]:
@@ -163,7 +171,8 @@ def launcher_of(home: str) -> Launcher:
     return Launcher(path, python, hook, trouble)
 
 
-def _of_launcher(patient: Patient) -> Finding:
+def _of_launcher(patient: Patient, again: str) -> Finding:
+    """Of the one hook that all entries run; `again` installs one of them anew, and the hook with it."""
     found = launcher_of(patient.home)
     evidence: dict[str, object] = {"launcher": found.path, "python": found.python}
 
@@ -172,10 +181,10 @@ def _of_launcher(patient: Patient) -> Finding:
 
     if found.trouble:
         message = f"the hook that agents run is dead: {found.trouble}; nothing is recorded"
-        return Finding(ERROR, message, runnable("install"), evidence, renewed)
+        return Finding(ERROR, message, again, evidence, renewed)
     if not os.access(found.python, os.X_OK):
         message = f"the hook's Python is gone ({found.python}): another one stands in for it, and hooks are slower"
-        return Finding(WARN, message, runnable("install"), evidence, renewed)
+        return Finding(WARN, message, again, evidence, renewed)
     if stamp.is_stale(patient.home):
         message = "the hook is of another version of this software, or of its plugins; the next command renews it"
         return Finding(WARN, message, runnable("status"), evidence, renewed)
