@@ -35,6 +35,7 @@ def _measured(which: str, folder: str, about: Scenario, seed: int) -> tuple[floa
         done = subprocess.run(
             command, input=json.dumps(about.as_json()), capture_output=True, text=True, timeout=WAIT_S, check=True,
             env={**os.environ, "PYTHONPATH": path},
+            cwd=folder,  # nothing is imported from where the command was typed
         )  # fmt: skip
         before, peak = map(float, done.stdout.split())
     except (OSError, subprocess.SubprocessError, ValueError) as bad:
