@@ -23,6 +23,7 @@ LOCK, RUNNING = "bench.lock", "bench.running"
 PREFIX = ".eyelet-bench-"
 MARK = "eyelet-bench"  # a file in the folder, without which nothing there is removed
 SPARE_BYTES = 2**30  # of the disk, left to others
+LOOK_NS = 200_000_000  # for who only looks whether a run goes on, and holds the lock meanwhile
 TELL_S = 0.25  # between two tellings of how far it is
 MOST_BYTES = 100_000  # of what is told
 
@@ -76,7 +77,7 @@ def turn(home: str, about: Running) -> Generator[Turn, None, None]:
     """Alone until its end; BadInput where another run goes on. What a killed one left is removed first."""
     identity.make_private_dir(home)
     try:
-        lock = connect.FileLock(os.path.join(home, LOCK), time.monotonic_ns()).__enter__()
+        lock = connect.FileLock(os.path.join(home, LOCK), time.monotonic_ns() + LOOK_NS).__enter__()
     except PartitionBusy as busy:
         other = _read(home)
         who = f"process {other.pid} is at {other.scenario}" if other else "another run goes on"
