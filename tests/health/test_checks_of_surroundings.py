@@ -4,6 +4,7 @@ commands that there are; what it repairs is well afterwards."""
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import threading
@@ -248,6 +249,34 @@ def test_a_hook_whose_launcher_is_gone_is_dead_and_written_anew(store: Store, ho
     repaired(patient(store), "installation")
     fire(home)
     assert store.newest_event_us(Filter()) is not None
+
+
+def test_a_dead_hook_of_a_project_is_installed_anew_there(store: Store, home: Path, tmp_path: Path) -> None:
+    project = tmp_path / "of mine"
+    (project / ".git").mkdir(parents=True)
+    wish = Wish(agents=("claude",), scope="project", project=str(project), home=str(home))
+    installer.perform(installer.to_install(wish), str(home))
+    assert found(patient(store), "installation") == []  # the record of installs knows it
+    (home / "bin" / "eyelet-hook").unlink()
+    fix = only(patient(store), "installation").fix
+    done = CliRunner().invoke(cli, _words(fix))
+    assert done.exit_code == 0, done.output
+    assert found(patient(store), "installation") == []
+
+
+def test_a_dead_hook_of_a_plugin_is_installed_anew_there(store: Store, home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "a plugin"
+    done = CliRunner().invoke(cli, ["install", "--as-plugin", str(folder), "--yes"])
+    assert done.exit_code == 0 and found(patient(store), "installation") == []
+    shutil.rmtree(home / "bin")
+    done = CliRunner().invoke(cli, _words(only(patient(store), "installation").fix))
+    assert done.exit_code == 0 and found(patient(store), "installation") == []
+
+
+def _words(fix: str) -> list[str]:
+    """The arguments of a command as a shell gives them, and yes."""
+    words = shlex.split(fix)
+    return [*words[words.index("install") :], "--yes"]
 
 
 def test_a_hook_without_a_python_is_dead(store: Store, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

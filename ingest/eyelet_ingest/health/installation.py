@@ -19,7 +19,7 @@ from eyelet_ingest.errors import BadInput
 from eyelet_ingest.health.finding import ERROR, OK, WARN, Finding, Patient
 from eyelet_ingest.health.several import plural
 from eyelet_ingest.health.since import spelt_s
-from eyelet_ingest.install import edit, files, launch, state
+from eyelet_ingest.install import edit, files, installer, launch, state
 from eyelet_ingest.install.agents import AGENTS
 from eyelet_ingest.install.jsonc import NotJson
 from eyelet_ingest.install.state import Installed
@@ -78,7 +78,12 @@ def project_of(patient: Patient) -> str:
 
 def command_of(one: Installed) -> str:
     """What installs these entries anew."""
+    if one.scope == installer.PLUGIN_SCOPE:
+        return runnable(f"install --as-plugin {shlex.quote(os.path.dirname(os.path.dirname(one.path)))}")
     scope = f" --scope {one.scope}" if one.scope != "user" else ""
+    file = AGENTS[one.agent].files.get(one.scope, "")
+    if scope and file and one.path.endswith(os.sep + file):
+        scope += f" --project {shlex.quote(one.path.removesuffix(os.sep + file))}"
     mode = f" --mode {one.mode}" if one.mode not in ("", "direct") else ""
     return runnable(f"install --agent {one.agent}{scope}{mode}")
 
