@@ -302,6 +302,15 @@ def test_a_hook_that_runs_and_records_nothing_is_found_by_trying_it(store: Store
     assert store.newest_event_us(Filter()) is None  # what is tried goes into a folder of its own
 
 
+def test_a_hook_that_is_slow_whenever_it_is_tried_is_told(store: Store, home: Path) -> None:
+    install(home)
+    one = only(patient(store, capture_p99_warn_ms=1), "hook")
+    assert one.status == WARN and "--mode spool" in one.fix
+    path = home / "bin" / "eyelet-hook"
+    path.write_text(path.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\nmkdir '{home}/met' 2>/dev/null && sleep 3\n", 1))
+    assert found(patient(store, capture_p99_warn_ms=2_900), "hook") == []  # once, in a busy moment
+
+
 def test_a_hook_of_another_version_is_told_and_renewed(store: Store, home: Path) -> None:
     install(home)
     (home / "bin" / "eyelet-hook.stamp").write_text("another")

@@ -13,6 +13,7 @@ from eyelet_ingest.install import launch, state
 from eyelet_ingest.install.agents import AGENTS
 
 ASKED_S = 10
+TRIED_AGAIN = 2
 # As the hook finds its SQLite (store/connect.py), in a Python without packages; the package's folder and the C module
 # that was there when the hook was installed are handed over.
 _ASK = """
@@ -32,17 +33,22 @@ def check(patient: Patient) -> Iterator[Finding]:
         yield Finding(OK, "no hook is installed that could be tried", evidence={"installed": 0})
         return
     found = launcher_of(patient.home)
+    slow_ms = patient.limit("capture_p99_warn_ms")
     works, said, took_ms = (False, found.trouble, 0.0) if found.trouble else state.tried(found.path)
+    for _ in range(TRIED_AGAIN):  # what was slow once, met a busy moment
+        if works and took_ms > slow_ms and not patient.is_late:
+            works, said, again_ms = state.tried(found.path)
+            took_ms = min(took_ms, again_ms)
     evidence: dict[str, object] = {"launcher": found.path, "took_ms": round(took_ms)}
     if not works:
         message = f"the hook that agents run does not record: {said}"
         repair = lambda: f"written anew: {launch.write(patient.home)}"  # noqa: E731  as short as what it does
         yield Finding(ERROR, message, command_of(installed[0]), evidence, repair)
         return
-    slow_ms = patient.limit("capture_p99_warn_ms")
     if took_ms > slow_ms:
-        message = f"the hook works, and took {took_ms:,.0f} ms to start and store a trial event: agents wait for it"
-        yield Finding(WARN, message, command_of(replace(installed[0], mode="spool")), evidence)
+        message = f"the hook works, and took {took_ms:,.0f} ms for a trial event, whenever it was tried: agents wait for it"
+        fix = f"see what keeps the machine busy; a little is saved by {command_of(replace(installed[0], mode='spool'))}"
+        yield Finding(WARN, message, fix, evidence)
     else:
         yield Finding(OK, f"the hook works: {said}, {took_ms:,.0f} ms", "", evidence)
     yield _its_sqlite(found.python)
