@@ -7,9 +7,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,6 +121,23 @@ def test_a_full_look_that_is_stopped_is_gone_on_with(store: Store, monkeypatch: 
     moments = iter([False] * 1_000)
     (found,) = said(whose, "integrity")
     assert found.status == "ok" and len(looked) == 5 and len(set(looked)) == 5
+
+
+def test_what_was_written_to_while_it_was_looked_at_is_looked_at_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(store, [day(1)])
+    look = examined.damages
+
+    def slow(path: str, **how: Any) -> list[str]:
+        found = look(path, **how)
+        filled(store, [day(1)], events=1)
+        return found
+
+    monkeypatch.setattr(examined, "damages", slow)
+    said(patient(store), "integrity")
+    monkeypatch.setattr(examined, "damages", look)
+    assert said(patient(store), "integrity")[0].evidence["remembered"] == 0
 
 
 def test_damage_that_is_remembered_is_told_again(store: Store) -> None:
@@ -234,6 +252,36 @@ def test_a_sealed_day_that_was_changed_is_not_mended_behind_anybodys_back(store:
     (found,) = bad(whose, "schema")
     assert found.repair is None and "sealed" in found.message and "verify" in found.fix
     assert [one.is_good for one in store.verify([day(3)])] == [False]
+
+
+def test_a_sealed_day_of_an_older_version_is_left_to_who_asks_for_it(store: Store) -> None:
+    filled(store, [day(3), day(2)])
+    for n in (2, 3):
+        path = path_of(store, day(n))
+        execute(path, "drop view calls", "drop view call_witnesses", "drop index hooks_several",
+                f"pragma user_version = {schema.VERSION - 1}")  # fmt: skip
+        if n == 3:
+            sealed = path.read_bytes()
+    Path(manifest.path_of(store.root, day(3))).write_text("{}")
+    whose = patient(store)
+    (what,) = repaired(whose, "schema")
+    assert what.startswith("brought 1 day up") and "1 day, sealed or busy, left" in what
+    assert path_of(store, day(3)).read_bytes() == sealed
+
+
+def test_statistics_that_may_have_missed_a_change_end_with_the_trigger_that_is_made_again(store: Store) -> None:
+    filled(store, [day(1)], events=600)
+    store.maintain(60_000)
+    path = path_of(store, day(1))
+    assert counted(path) > 0
+    execute(path, "drop trigger hooks_counted_delete", "delete from hooks where id % 2 = 0")
+    repaired(patient(store), "schema")
+    assert counted(path) == 0
+
+
+def counted(path: Path) -> int:
+    with closing(connect.open_reader(str(path))) as conn:
+        return int(conn.execute("select count(*) from eyelet_hours").fetchone()[0])
 
 
 def test_a_day_whose_columns_are_gone_is_an_error_with_the_way_to_rebuild_it(store: Store) -> None:
@@ -416,6 +464,22 @@ def test_a_sqlite_that_does_not_tell_what_was_moved_counts_all_frames(
 
 
 @pytest.mark.parametrize(
+    ("kind", "first", "is_reader"), [("READ", 124, True), ("WRITE", 124, False), ("READ", 128, False)]
+)
+def test_only_who_holds_a_lock_of_readers_is_one(
+    store: Store, tmp_path: Path, kind: str, first: int, is_reader: bool
+) -> None:
+    """The lock on byte 128 is held by everybody who has the file open."""
+    filled(store, [day(1)])
+    with closing(reading(path_of(store, day(1)))):
+        shm = os.stat(f"{path_of(store, day(1))}-shm")
+        device = f"{os.major(shm.st_dev):02x}:{os.minor(shm.st_dev):02x}:{shm.st_ino}"
+        (tmp_path / "locks").write_text(f"9: POSIX  ADVISORY  {kind} {os.getpid()} {device} {first} {first}\n")
+        found = readers.of(str(path_of(store, day(1))), str(tmp_path / "locks"))
+        assert [one.pid for one in found] == [os.getpid()] * is_reader
+
+
+@pytest.mark.parametrize(
     "line",
     ["", "1: POSIX", "1: POSIX ADVISORY READ x 00:1b:1 123 123", "1: FLOCK ADVISORY READ 1 00:1b:1 123 123", "\x00"],
 )
@@ -442,6 +506,13 @@ def test_a_day_of_empty_pages_is_found_and_vacuum_ends_it(store: Store) -> None:
     assert found.repair is None
     store.vacuum(day(2))
     assert bad(whose, "fragmentation") == []
+
+
+def test_a_small_day_is_not_worth_writing_anew(store: Store) -> None:
+    filled(store, [day(1)], events=40, chars=10_000)
+    execute(path_of(store, day(1)), "delete from hooks where id % 2 = 0")
+    (found,) = said(patient(store), "fragmentation")
+    assert found.status == "ok" and found.evidence["empty_bytes"] > 0  # type: ignore[operator]
 
 
 # disk, growth
@@ -497,6 +568,12 @@ def test_a_disk_that_can_only_be_read_is_an_error(small_disk: Path, tmp_path: Pa
     with Store(str(small_disk / "root")) as store:
         (found,) = bad(patient(store, tmp_path), "disk")
         assert found.status == "error" and "only be read" in found.message
+
+
+def test_growth_goes_by_the_last_thirty_days_alone(store: Store) -> None:
+    filled(store, [day(40), day(31), day(30), day(1)], events=30)
+    found = growth.measure(patient(store))
+    assert found is not None and (found.days, found.held_days, found.events_a_day) == (30, 2, 2)
 
 
 def test_growth_is_measured_over_finished_days_empty_ones_too(store: Store) -> None:
