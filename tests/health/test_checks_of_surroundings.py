@@ -307,7 +307,8 @@ def test_a_hook_that_is_slow_whenever_it_is_tried_is_told(store: Store, home: Pa
     one = only(patient(store, capture_p99_warn_ms=1), "hook")
     assert one.status == WARN and "--mode spool" in one.fix
     path = home / "bin" / "eyelet-hook"
-    path.write_text(path.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\nmkdir '{home}/met' 2>/dev/null && sleep 3\n", 1))
+    once = f"#!/bin/sh\nmkdir '{home}/met' 2>/dev/null && sleep 3\n"
+    path.write_text(path.read_text().replace("#!/bin/sh\n", once, 1))
     assert found(patient(store, capture_p99_warn_ms=2_900), "hook") == []  # once, in a busy moment
 
 

@@ -46,7 +46,7 @@ def check(patient: Patient) -> Iterator[Finding]:
         yield Finding(ERROR, message, command_of(installed[0]), evidence, repair)
         return
     if took_ms > slow_ms:
-        message = f"the hook works, and took {took_ms:,.0f} ms for a trial event, whenever it was tried: agents wait for it"
+        message = f"the hook works, and took {took_ms:,.0f} ms for a trial event, whenever tried: agents wait for it"
         fix = f"see what keeps the machine busy; a little is saved by {command_of(replace(installed[0], mode='spool'))}"
         yield Finding(WARN, message, fix, evidence)
     else:
