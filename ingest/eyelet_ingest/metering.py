@@ -13,7 +13,6 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
-from eyelet_ingest import faults
 from eyelet_ingest.errors import EyeletError
 from eyelet_ingest.store import layout, samples
 from eyelet_ingest.store.timings import BOUNDS_US, OPS, Measured
@@ -82,6 +81,8 @@ class Meter:
 
     def say(self, reason: str) -> None:
         """One fault a day, however often it is tried."""
+        from eyelet_ingest import faults
+
         self.trouble = reason
         noted = [fault.time_us for fault in faults.read(self.home) if fault.kind == "metrics"]
         if not noted or time.time_ns() // 1_000 - noted[-1] > NOTED_AGAIN_US:
