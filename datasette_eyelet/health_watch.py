@@ -52,6 +52,11 @@ class HealthWatch:
         """The last look there was, however old."""
         return self._look[1] if self._look is not None else None
 
+    @property
+    def is_old(self) -> bool:
+        """Whether something was done since the last look, or it was long ago."""
+        return self._look is None or time.monotonic() - self._look[0] > FRESH_S + WAIT_S
+
     async def shown(self) -> Look | None:
         """A look for a page, which waits WAIT_S for it and then takes the last one; None where there is none yet."""
         begun = asyncio.ensure_future(asyncio.to_thread(self.look))

@@ -153,6 +153,7 @@ def _context(held: Instance, look: Look, asked: Asked, links: Links) -> dict[str
         "areas": health_view.areas(look),
         "at": health_view.moment(look.at_us),
         "took_ms": f"{look.took_ms:,.0f}",
+        "is_old": held.health.is_old,
         "alerts": health_view.alerts(current),
         "old_alerts": health_view.alerts(old[:20]),
         "trouble": trouble,
