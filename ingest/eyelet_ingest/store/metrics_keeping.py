@@ -35,8 +35,8 @@ def tidy(conn: Any, now_us: int) -> None:
 
 def _age(conn: Any, span_s: int, until_us: int, into_s: int) -> None:
     """Merge the stretches of a span that began before `until_us` into longer ones, whole ones of these; 0: they go."""
-    if into_s:
-        until_us = until_us // (into_s * S_US) * into_s * S_US
+    whole_us = (into_s or span_s) * S_US
+    until_us = until_us // whole_us * whole_us
     for table in TABLES:
         if into_s:
             conn.execute(table.roll_up, (into_s, into_s * S_US, into_s * S_US, span_s, until_us))
