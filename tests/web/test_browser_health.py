@@ -1,6 +1,5 @@
 """Health in a browser: its buttons work, commands are copied, and nothing sticks out or is unreadable, in any look."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pytest
 from eyelet_ingest.health import alerts
 from eyelet_ingest.health.finding import ERROR, OK, Finding
 from eyelet_ingest.health.looking import effective
-from eyelet_ingest.store import audit, layout
+from eyelet_ingest.store import audit
 from eyelet_ingest.store.layout import key_for
 from tests.web.browsing import NARROW, WIDE, BrowsedSite, Visit, fits, follow
 from tests.web.test_browser_axe import violations
@@ -23,13 +22,16 @@ LOOKS = (("light", WIDE), ("dark", WIDE), ("light", NARROW), ("dark", NARROW))
 
 @pytest.fixture
 def troubled(browsed: BrowsedSite) -> Iterator[str]:
-    """The day of `work` by its address; others may read its file, and an alert fires that says something hostile."""
+    """The day of `work` by its address; others may read a file, and an alert fires that says something hostile.
+
+    The file is no day: the server closes those to others whenever it writes there."""
     key = key_for("work", browsed.noon_us)
-    path = layout.db_path(browsed.root, key)
-    os.chmod(path, 0o644)
+    stray = Path(browsed.root, "stray")
+    stray.touch()
+    stray.chmod(0o644)
     fire(browsed.root, Finding(ERROR, "<b>full</b> \u202e" + "x" * 200, "eyelet retention run", name="disk"))
     yield f"/health/day/work/{key.date}"
-    os.chmod(path, 0o600)
+    stray.unlink()
     fire(browsed.root, Finding(OK, "well", name="disk"), now_us=NOW_US + 3_600_000_000)
     fire(browsed.root, Finding(OK, "well", name="disk"), now_us=NOW_US + 90_000_000_000)
 
