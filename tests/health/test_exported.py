@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -84,6 +84,7 @@ def test_a_label_says_exactly_what_it_is_of(filled: str) -> None:
     assert not any(("name", "over") in labels for _, labels in found)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20), st.floats(allow_nan=False, allow_infinity=False))
 def test_any_label_and_number_comes_back(text: str, number: float) -> None:
     """The parser takes lines apart at a line feed alone, as Prometheus does."""

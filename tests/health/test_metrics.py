@@ -43,6 +43,7 @@ def counted(root: str, since_us: int = 0, until_us: int = 2 * NOON_US) -> dict[s
         return {one.op: one.count for one in metrics.timings(since_us, until_us)}
 
 
+@settings(deadline=None)
 @given(TIMES, st.sampled_from((0.5, 0.95, 0.99)))
 def test_a_percentile_lies_in_the_bucket_of_the_true_one(times_us: list[int], share: float) -> None:
     one = measured(times_us)
@@ -54,6 +55,7 @@ def test_a_percentile_lies_in_the_bucket_of_the_true_one(times_us: list[int], sh
     assert below / 1000 <= said <= max(above, one.max_us if true > BOUNDS_US[-1] else above) / 1000
 
 
+@settings(deadline=None)
 @given(TIMES, TIMES)
 def test_histograms_merged_are_the_histogram_of_all(some: list[int], others: list[int]) -> None:
     one = measured(some)
@@ -128,7 +130,7 @@ def test_what_is_measured_together_is_one_row_a_minute_and_one_of_all_time(root:
     assert stat.S_IMODE(os.stat(metrics.path).st_mode) == 0o600
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 800), st.integers(0, 1439), TIMES), min_size=1, max_size=8))
 def test_figures_grow_old_and_lose_no_count(
     tmp_path_factory: pytest.TempPathFactory, made: list[tuple[int, int, list[int]]]

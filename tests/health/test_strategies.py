@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
+from hypothesis import settings as trying
 from hypothesis import strategies as st
 
 from eyelet_ingest import settings
@@ -44,6 +45,7 @@ WALS = st.builds(
 STRATEGIES = st.sampled_from(list(BUILT_IN.values()))
 
 
+@trying(deadline=None)
 @given(STRATEGIES, WALS)
 def test_under_load_nothing_is_emptied_and_little_is_left_alone(strategy: Strategy, wal: Wal) -> None:
     for pressed in (replace(wal, lock_waits=wal.lock_waits + 1), replace(wal, load=strategy.load + 0.1)):
@@ -52,6 +54,7 @@ def test_under_load_nothing_is_emptied_and_little_is_left_alone(strategy: Strate
         assert mode is None or pressed.bytes >= 4 * strategy.always_bytes or pressed.bytes >= 256 << 20
 
 
+@trying(deadline=None)
 @given(STRATEGIES, WALS, st.integers(0, 1 << 28), st.floats(0, 1e5))
 def test_more_that_waits_longer_is_never_less_due(strategy: Strategy, wal: Wal, more: int, longer: float) -> None:
     larger = replace(wal, bytes=wal.bytes + more, file_bytes=wal.file_bytes + more)
@@ -60,6 +63,7 @@ def test_more_that_waits_longer_is_never_less_due(strategy: Strategy, wal: Wal, 
         assert RANK.index(strategy.mode(other)) >= RANK.index(strategy.mode(wal))
 
 
+@trying(deadline=None)
 @given(STRATEGIES, WALS)
 def test_a_day_is_emptied_only_where_nobody_wrote_for_long(strategy: Strategy, wal: Wal) -> None:
     if strategy.mode(wal) == TRUNCATE:
