@@ -55,11 +55,11 @@ def test_every_check_is_quiet_on_a_root_that_is_well(asked: Store) -> None:
 
 
 def test_every_check_is_quiet_on_a_root_without_days_and_on_one_in_memory(store: Store) -> None:
-    assert {one.name for one in bad(patient(store), *OURS)} <= {"indexes"}  # of which nothing is known yet
+    assert bad(patient(store), *OURS) == []
     with Store.in_memory("checked") as memory:
         filled(memory, [day(1)])
         whose = replace(patient(store), store=memory)
-        assert {one.name for one in bad(whose, *OURS)} <= {"indexes"}
+        assert bad(whose, *OURS) == []
 
 
 # integrity
@@ -140,6 +140,16 @@ def test_what_was_written_to_while_it_was_looked_at_is_looked_at_again(
     assert said(patient(store), "integrity")[0].evidence["remembered"] == 0
 
 
+def test_a_file_that_is_no_database_is_remembered_as_damaged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(store, [day(1), day(2)])
+    path_of(store, day(1)).write_bytes(b"garbage" * 9_000)
+    whose = patient(store)
+    (first,) = bad(whose, "integrity")
+    monkeypatch.setattr(patients.Patient, "is_late", property(lambda self: True))
+    (again,) = bad(whose, "integrity")  # without any time
+    assert first.message == again.message and "not a database" in first.message and "restore" in first.fix
+
+
 def test_damage_that_is_remembered_is_told_again(store: Store) -> None:
     filled(store, [day(1)], events=500)
     damage(path_of(store, day(1)))
@@ -159,7 +169,7 @@ def test_a_database_of_the_root_that_is_garbage_is_found(store: Store, name: str
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("secret.key", b"short"), ("retention.json", b"{"), ("sealing.json", b"[]"), ("tokens.json", b"no")],
+    [("secret.key", b"short"), ("sealing.json", b"[]"), ("tokens.json", b"no")],
 )
 def test_a_file_of_the_root_that_cannot_be_used_is_found(store: Store, name: str, content: bytes) -> None:
     filled(store, [day(1)])
@@ -256,13 +266,11 @@ def test_a_sealed_day_that_was_changed_is_not_mended_behind_anybodys_back(store:
 
 def test_a_sealed_day_of_an_older_version_is_left_to_who_asks_for_it(store: Store) -> None:
     filled(store, [day(3), day(2)])
+    store.seal(day(3))
     for n in (2, 3):
-        path = path_of(store, day(n))
-        execute(path, "drop view calls", "drop view call_witnesses", "drop index hooks_several",
+        execute(path_of(store, day(n)), "drop view calls", "drop view call_witnesses", "drop index hooks_several",
                 f"pragma user_version = {schema.VERSION - 1}")  # fmt: skip
-        if n == 3:
-            sealed = path.read_bytes()
-    Path(manifest.path_of(store.root, day(3))).write_text("{}")
+    sealed = path_of(store, day(3)).read_bytes()
     whose = patient(store)
     (what,) = repaired(whose, "schema")
     assert what.startswith("brought 1 day up") and "1 day, sealed or busy, left" in what
@@ -622,9 +630,17 @@ def test_two_days_are_no_forecast(store: Store) -> None:
 # indexes
 
 
-def test_indexes_without_a_record_are_unknown_and_said_so(store: Store) -> None:
+def test_without_a_record_nothing_is_said_of_which_indexes_are_used(store: Store) -> None:
     filled(store, [day(1)])
+    (found,) = said(patient(store), "indexes")
+    assert found.status == "ok" and "no question was recorded yet" in found.message and "unused" not in found.evidence
+
+
+def test_figures_that_cannot_be_read_leave_it_unknown_which_indexes_are_used(store: Store) -> None:
+    filled(store, [day(1)])
+    Path(store.root, "health.sqlite").write_bytes(b"no database at all" * 400)
     assert [one.status for one in said(patient(store), "indexes")] == ["unknown"]
+    assert [one.status for one in said(patient(store), "integrity")] == ["error"]
 
 
 def test_an_index_that_no_question_used_is_told_with_what_it_costs(store: Store) -> None:
@@ -799,7 +815,7 @@ def test_looking_while_others_write_seal_and_remove_raises_no_alarm(store: Store
         while time.monotonic() < end:
             for full in (False, True):
                 found = bad(replace(patient(store, wal_age_warn_s=10**9), is_full=full), *OURS)
-                assert [one for one in found if one.name != "indexes"] == []
+                assert found == []
     finally:
         stop.set()
         writer.join()

@@ -58,7 +58,7 @@ def doctor(
     from eyelet_ingest.store.store import Store
 
     say_if_missing(root)
-    plugins = Plugins.load()
+    plugins = Plugins.load(notes=False)  # to look is no use of them that has to be noted
     try:
         with Store(root) as store:
             wait_s = float(seconds or ("inf" if full else PATIENCE_S))

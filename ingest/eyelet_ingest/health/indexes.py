@@ -41,7 +41,7 @@ def _used(patient: Patient, keys: list[PartitionKey], used: dict[str, int], fore
     asked = sum(used.values())
     evidence: dict[str, object] = {"asked": asked, "used": used, "foreign": sorted(foreign), "days": 30}
     if not asked:
-        return Finding(UNKNOWN, "no question was recorded yet that tells which indexes are used", evidence=evidence)
+        return Finding(OK, "no question was recorded yet that tells which indexes are used", evidence=evidence)
     if asked < LEAST_QUESTIONS:
         message = (
             f"{len([name for name in used if name])} used in {asked:,} looks at days: too few to tell of the others"

@@ -20,6 +20,7 @@ from eyelet_ingest.store.maintenance import state_of
 from eyelet_ingest.store.metrics import Metrics
 
 AGAIN = 3  # times that a day is held against its seal before it is called changed
+NO_DATABASE = ("malformed", "not a database", "encrypted")  # what SQLite says where the file itself is the trouble
 PART = 0.5  # of the time that is left, for one day of a quick look: a huge one must not take that of all others
 
 
@@ -130,13 +131,13 @@ def _day(
     except EyeletError as trouble:
         if not connect.is_there(path):
             return None, True  # it was removed meanwhile
-        said = f"{day_name(key)} cannot be read: {trouble.reason}"
-        fix = restore(patient, key) if "back-up" in trouble.hint else trouble.hint
-        return Finding(ERROR, said, fix, {"path": path}, day=key), True
+        if not any(sign in trouble.reason for sign in NO_DATABASE):  # no right to read, too many files open
+            said = f"{day_name(key)} cannot be read: {trouble.reason}"
+            return Finding(ERROR, said, trouble.hint, {"path": path}, day=key), True
+        bad = [trouble.reason]
     if sealed:
         bad = [sealed, *bad]
-    if state == state_of(path):  # what was written to meanwhile is looked at again
-        known.keep(day_name(key), state, full, bad)
+    known.keep(day_name(key), state, full, bad)  # of the state before: what was written to meanwhile is read again
     return (_damaged(patient, key, bad) if bad else None), True
 
 

@@ -11,7 +11,7 @@ from eyelet_ingest.health.finding import ERROR, Finding, Patient
 from eyelet_ingest.health.remembering import Remembered
 from eyelet_ingest.health.several import command
 from eyelet_ingest.store import archives as kept
-from eyelet_ingest.store import connect, examined, identity, layout, retention, sealing
+from eyelet_ingest.store import connect, examined, identity, layout, sealing
 from eyelet_ingest.store.holdings import ROOT_DATABASES
 from eyelet_ingest.store.maintenance import state_of
 
@@ -23,8 +23,7 @@ def look(patient: Patient, known: Remembered, bad: list[Finding]) -> None:
     """Add what is wrong with the files of the root to `bad`. Those that are not there are nobody's trouble."""
     if patient.root.startswith(layout.MEMORY):
         return
-    readers: dict[str, Callable[[str], object]] = {
-        "retention.json": retention.read,
+    readers: dict[str, Callable[[str], object]] = {  # (of the rules of retention a check of their own tells)
         "sealing.json": sealing.after_days,
         "tokens.json": tokens.known,
     }
