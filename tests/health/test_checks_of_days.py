@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from eyelet_ingest.health import disk, doctor, growth, handles, integrity, readers
-from eyelet_ingest.store import connect, examined, layout, manifest, schema
+from eyelet_ingest.health import disk, doctor, growth, handles, indexes, integrity, readers
+from eyelet_ingest.store import connect, examined, layout, manifest, schema, select
 from eyelet_ingest.store.layout import DAY_US
 from eyelet_ingest.store.metrics import Checkpointing, Metrics, Sample
 from eyelet_ingest.store.retention import Rule, Rules
@@ -653,6 +653,15 @@ def test_an_index_that_no_question_used_is_told_with_what_it_costs(store: Store)
     assert found.status == "ok" and found.evidence["unused"] == ["hooks_src"]
     cost = found.evidence["bytes_in_newest_day"]["hooks_src"]  # type: ignore[index]
     assert 400 * 15 < cost < 400 * 60
+
+
+def test_an_index_that_filters_can_use_is_counted_and_no_other_is_called_unused() -> None:
+    where = Filter(
+        src=("a",), session_id=("s",), hook_type=("t",), tool_name=("n",), status=("error",), errors=True,
+        error_code=("e",), git_branch=("b",),
+    )  # fmt: skip
+    ways = {way.index for way in select.ways(where)}
+    assert ways | {"hooks_error"} == set(schema.index_statements()) - indexes.NOT_COUNTED
 
 
 def test_what_an_index_takes_is_about_what_it_takes(store: Store) -> None:

@@ -17,8 +17,9 @@ from eyelet_ingest.store.metrics import Metrics
 LOOKED_BACK_US = 30 * DAY_US
 RECENT_DAYS = 30  # whose indexes are looked for
 LEAST_QUESTIONS = 1_000  # of fewer it cannot be told what is of no use
-# Used otherwise than by the questions that are counted: the order of arrival by live pages, text index and sync.
-NOT_COUNTED = frozenset(("hooks_arrived",))
+# Used otherwise than by the questions that are counted: the order of arrival by live pages, text index and sync; who
+# bears a call's identifier, and records of several calls, by lists of calls.
+NOT_COUNTED = frozenset(("hooks_arrived", "hooks_several", "hooks_tool_use"))
 
 
 def check(patient: Patient) -> Iterator[Finding]:
