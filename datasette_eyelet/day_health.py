@@ -90,7 +90,12 @@ def facts(found: DayHealth) -> list[tuple[str, str, str]]:
     return listed
 
 
-def as_json(found: DayHealth) -> dict[str, object]:
+def error_of(found: DayHealth, may_change: bool) -> str:
+    """Why the day cannot be read: with what helps, which names the root, for who may change it alone."""
+    return health_view.shown(found.day.error if may_change or not found.day.error else "it cannot be read")
+
+
+def as_json(found: DayHealth, may_change: bool) -> dict[str, object]:
     day, pages, waiting, text = found.day, found.pages, found.waiting, found.text
     return {
         **health_view.day_json(day.key),
@@ -114,8 +119,8 @@ def as_json(found: DayHealth) -> dict[str, object]:
         "checked_full_us": found.full_us,
         "checked_quick_us": found.quick_us,
         "damages": [health_view.shown(one) for one in found.damages],
-        "error": health_view.shown(day.error) or None,
-        "findings": [health_view.finding_json(one) for one in found.findings],
+        "error": error_of(found, may_change) or None,
+        "findings": [health_view.finding_json(one, may_change) for one in found.findings],
     }
 
 
@@ -201,5 +206,5 @@ def _when(at_us: int | None, bad: str) -> str:
     return f"{health_view.moment(at_us)} UTC, {'damaged' if bad else 'nothing wrong'}"
 
 
-def text_of(found: DayHealth) -> str:
-    return json.dumps({"ok": True, **as_json(found)})
+def text_of(found: DayHealth, may_change: bool) -> str:
+    return json.dumps({"ok": True, **as_json(found, may_change)})

@@ -153,7 +153,10 @@ def as_json(look: Look, open_alerts: Sequence[Alert], old: Sequence[Alert]) -> d
     }
 
 
-def finding_json(one: Finding) -> dict[str, object]:
+def finding_json(one: Finding, may_change: bool = True) -> dict[str, object]:
+    """Who may not change anything is not told what would help: that names the root."""
+    if not may_change:
+        return {"check": one.name, "status": one.status, "message": one.message, **day_json(one.day)}
     return {
         "check": one.name,
         "status": one.status,

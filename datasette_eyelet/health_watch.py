@@ -33,6 +33,7 @@ class HealthWatch:
         self._root, self._store, self._plugins = root, store, plugins
         self._looking = threading.Lock()
         self._look: tuple[float, Look] | None = None  # monotonic seconds
+        self._begun: asyncio.Future[Look] | None = None  # of the event loop: pages share it, and take one thread
         self._refreshing: asyncio.Future[Look | None] | None = None
         self._alerts: tuple[float, tuple[Alert, ...]] = (float("-inf"), ())
 
@@ -59,12 +60,12 @@ class HealthWatch:
 
     async def shown(self) -> Look | None:
         """A look for a page, which waits WAIT_S for it and then takes the last one; None where there is none yet."""
-        begun = asyncio.ensure_future(asyncio.to_thread(self.look))
+        begun = self._begun
+        if begun is None or begun.done():
+            begun = self._begun = asyncio.ensure_future(asyncio.to_thread(self.look))
+            begun.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may be left who asks
         done, _ = await asyncio.wait([begun], timeout=WAIT_S)
-        if done:
-            return begun.result()
-        begun.add_done_callback(lambda task: task.cancelled() or task.exception())  # who waits no more asks nothing
-        return self.last
+        return begun.result() if done else self.last
 
     def refresh(self) -> None:
         """Have a look taken that nobody waits for; on the event loop."""

@@ -6,6 +6,7 @@ done.
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from urllib.parse import quote, unquote
@@ -44,9 +45,10 @@ async def view(datasette: Any, request: Any, seen: Seen) -> Any:
 async def json_view(datasette: Any, request: Any, seen: Seen) -> Any:
     key = _key(request, seen)
     found = await _found(datasette, key) if key is not None else None
-    if found is None:
+    if found is None or key is None:
         return await _unknown(datasette, request, as_json=True)
-    return responses.json_text(day_health.text_of(found))
+    may = await permissions.may(datasette, request.actor, permissions.ADMIN, key.context)
+    return responses.json_text(day_health.text_of(found, may))
 
 
 def _key(request: Any, seen: Seen) -> PartitionKey | None:
@@ -77,10 +79,12 @@ def _context(found: DayHealth, key: PartitionKey, links: Links, may: bool, may_a
         "context": key.context,
         "date": key.date,
         "facts": day_health.facts(found),
-        "error": health_view.shown(found.day.error),
-        "troubles": found.troubles,
+        "error": day_health.error_of(found, may),
+        "troubles": found.troubles if may else (),
         "damages": [health_view.shown(one) for one in found.damages],
-        "findings": [health_view.finding(one, {}, lambda _: "") for one in found.findings],
+        "findings": [
+            health_view.finding(one if may else replace(one, fix=""), {}, lambda _: "") for one in found.findings
+        ],
         "looked_at": health_view.moment(found.looked_us) if found.looked_us is not None else "",
         "may_change": may and not found.day.only_archived,
         "is_finished": found.day.sealed_us is not None or _is_over(key),

@@ -115,6 +115,19 @@ async def test_a_day_is_for_who_may_see_its_context_and_its_buttons_for_who_admi
     assert len(audit.lines(root)) == 1
 
 
+async def test_who_may_only_see_a_day_is_not_told_where_the_root_is(
+    open_site: OpenSite, root: str, day: PartitionKey
+) -> None:
+    site = await open_site(contexts={"work": {"allow": {"id": ["bob", "alice"]}, "admin": BOB}})
+    with open(layout.db_path(root, day), "r+b") as file:
+        file.write(b"garbage" * 100)
+    assert (await site.get(HEALTH)).status_code == 200  # a look, whose findings the day's page shows
+    for path in (path_of(day), f"{path_of(day)}.json"):
+        seen, whole = [(await site.get(path, actor)).text for actor in (ALICE, BOB)]
+        assert "cannot be read" in seen and root not in seen
+        assert root in whole
+
+
 async def test_forms_of_other_sites_and_of_who_may_not_change_nothing(
     open_site: OpenSite, root: str, day: PartitionKey
 ) -> None:
