@@ -25,6 +25,9 @@ from tests.health import patients
 from tests.health.patients import NOW_US, aged, bad, day, execute, filled, path_of, patient, reading, said
 
 OURS = ("integrity", "schema", "wal", "checkpoints", "fragmentation", "disk", "growth", "indexes", "modes", "handles")
+FIXED = pytest.mark.skipif(
+    not connect.may_checkpoint(connect.driver().sqlite_version), reason="this SQLite is one that is warned of"
+)
 
 
 def damage(path: Path, page: int = 3) -> None:
@@ -48,12 +51,14 @@ def asked(store: Store) -> Store:
     return store
 
 
+@FIXED
 def test_every_check_is_quiet_on_a_root_that_is_well(asked: Store) -> None:
     found = said(patient(asked), *OURS)
     assert [(one.name, one.status) for one in found] == [(name, "ok") for name in OURS]
     assert all(one.evidence and not one.fix and one.repair is None for one in found)
 
 
+@FIXED
 def test_every_check_is_quiet_on_a_root_without_days_and_on_one_in_memory(store: Store) -> None:
     assert bad(patient(store), *OURS) == []
     with Store.in_memory("checked") as memory:
@@ -371,6 +376,7 @@ def reader(store: Store) -> Iterator[subprocess.Popen[str]]:
         child.communicate()
 
 
+@FIXED
 @pytest.mark.skipif(not os.path.exists(readers.LOCKS), reason="who holds a lock is told by Linux only")
 def test_a_long_wal_is_found_with_who_keeps_it_and_brought_in_when_he_is_gone(
     store: Store, reader: subprocess.Popen[str]
@@ -413,6 +419,7 @@ def test_a_long_wal_beside_the_days_is_found(store: Store) -> None:
     assert "ingest.sqlite" in found.message and found.repair is None
 
 
+@FIXED
 def test_frames_that_are_not_in_the_file_are_counted_and_a_checkpoint_ends_them(store: Store) -> None:
     filled(store, [day(1)])
     other = reading(path_of(store, day(1)))
@@ -429,6 +436,7 @@ def test_frames_that_are_not_in_the_file_are_counted_and_a_checkpoint_ends_them(
         other.close()
 
 
+@FIXED
 def test_a_checkpoint_that_failed_is_told_until_one_of_that_day_succeeds(store: Store) -> None:
     def ran(at_us: int, error: str) -> Sample:
         one = Checkpointing(at_us, "default", day(1).date, "command", "passive", 1, 1, 1, 0, False, 9, error)
@@ -799,6 +807,7 @@ def test_what_is_found_can_be_told_to_programs(store: Store) -> None:
         json.dumps(dict(one.evidence))
 
 
+@FIXED
 def test_looking_while_others_write_seal_and_remove_raises_no_alarm(store: Store) -> None:
     """A short form; EYELET_SOAK makes it a minute."""
     filled(store, [day(n) for n in range(12)])

@@ -20,7 +20,7 @@ from eyelet_ingest.events import Event
 from eyelet_ingest.health import checks, doctor, wal
 from eyelet_ingest.health.finding import AREAS, OK, Check, Finding, Patient, worst
 from eyelet_ingest.plugins import Plugins
-from eyelet_ingest.store import audit, layout
+from eyelet_ingest.store import audit, connect, layout
 from eyelet_ingest.store.store import Store
 from tests.health.patients import bad, day, execute, filled, patient, path_of, reading, said
 
@@ -241,6 +241,9 @@ def test_fix_does_what_is_safe_says_it_looks_again_and_is_audited(store: Store, 
     assert again.stdout == "All 2 checks are well.\n" and len(audit.lines(store.root)) == 1
 
 
+@pytest.mark.skipif(
+    not connect.may_checkpoint(connect.driver().sqlite_version), reason="this SQLite is one that is warned of"
+)
 def test_what_mends_one_thing_may_mend_another(
     store: Store, now: layout.PartitionKey, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -63,7 +63,11 @@ def _of_day(patient: Patient, key: PartitionKey, path: str, size: int, age_s: fl
         (done,) = patient.store.checkpoint(key, "truncate")  # PASSIVE goes first, and waits for nobody
         if done.error:
             raise (PartitionBusy if done.busy else PartitionUnreadable)("checkpoint", path, done.error, "try again")
-        left = "; others kept it from being emptied" if done.busy else ""
+        left = ""
+        if done.busy or done.moved_frames < done.wal_frames:
+            left = "; others kept it from being emptied"
+        elif done.mode != "truncate":
+            left = "; this SQLite may not empty it"
         return f"brought {done.moved_frames:,} of {done.wal_frames:,} pages into the file{left}"
 
     return Finding(max(status, WARN, key=(OK, WARN, ERROR).index), f"the WAL of {day_name(key)} {said}{by}", fix,

@@ -154,6 +154,8 @@ class Expected:
         if version not in self._of:
             conn = connect.open_memory()
             try:
+                # An older SQLite holds its own functions of JSON, which derived columns call, for dangerous.
+                conn.execute("pragma trusted_schema = on")
                 schema.make(conn, version)
                 self._of[version] = {name: (kind, _plain(sql)) for kind, name, sql in conn.execute(_OBJECTS)}
             finally:
