@@ -22,7 +22,7 @@ from eyelet_ingest.health.finding import AREAS, OK, Check, Finding, Patient, wor
 from eyelet_ingest.plugins import Plugins
 from eyelet_ingest.store import audit, connect, layout
 from eyelet_ingest.store.store import Store
-from tests.health.patients import bad, day, execute, filled, patient, path_of, reading, said
+from tests.health.patients import bad, day, execute, filled, path_of, patient, reading, said
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 HEALTH = (DOCS / "health.md").read_text("utf-8")
