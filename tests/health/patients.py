@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from eyelet_ingest import settings
 from eyelet_ingest.events import Event
 from eyelet_ingest.health import doctor
@@ -16,6 +18,9 @@ from eyelet_ingest.store import connect, layout
 from eyelet_ingest.store.layout import DAY_US, PartitionKey
 from eyelet_ingest.store.store import Store
 
+FIXED = pytest.mark.skipif(
+    not connect.may_checkpoint(connect.driver().sqlite_version), reason="this SQLite is one that is warned of"
+)
 NOW_US = PartitionKey("default", 2026, 100).bounds_us[0] + DAY_US // 2
 
 
@@ -56,6 +61,10 @@ def said(whose: Patient, *names: str, **more: Any) -> list[Finding]:
 def bad(whose: Patient, *names: str, **more: Any) -> list[Finding]:
     """What of it is not well."""
     return [one for one in said(whose, *names, **more) if one.status != "ok"]
+
+
+def repaired(whose: Patient, *names: str) -> list[str]:
+    return [what for _, what in doctor.repair(whose, said(whose, *names), "user:test")]
 
 
 def execute(path: "str | Path", *statements: str) -> None:
