@@ -149,6 +149,17 @@ def test_what_is_acknowledged_is_told_no_more_until_it_gets_worse(root: str, rec
     assert receiver.told == [("wal", WARN, FIRING), ("wal", ERROR, FIRING)]
 
 
+def test_what_is_acknowledged_before_it_could_be_told_is_not_told(root: str, receiver: Receiver) -> None:
+    to = held(alert_webhook=receiver.url)
+    look(root, 0, bad(WARN), to=to)
+    receiver.status = 500
+    look(root, 5, bad(ERROR), to=to)
+    alerts.acknowledge(root, "wal", "user:me")
+    receiver.status, told = 200, len(receiver.told)
+    look(root, 10, bad(ERROR), to=to)
+    assert [name for name, _, _ in receiver.told[told:]] == [alerts.TELLING]
+
+
 def test_what_could_not_be_looked_at_or_was_left_out_ends_no_alert(root: str) -> None:
     look(root, 0, bad())
     for minute in range(5, 60, 5):
@@ -223,15 +234,22 @@ def test_alerts_that_cannot_be_kept_are_answered_and_not_told(root: str, receive
     assert [one.status for one in alerts.findings(root)] == [UNKNOWN]
 
 
-def test_a_redirect_is_not_followed(root: str, receiver: Receiver) -> None:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(receiver: Receiver, status: int) -> None:
     elsewhere = Receiver()
     try:
-        receiver.status, receiver.headers = 307, {"Location": elsewhere.url}
+        receiver.status, receiver.headers = status, {"Location": elsewhere.url}
         said = telling.post(receiver.url, "{}")
-        assert said == "it answered 307, which leads elsewhere: that is not followed"
+        assert said == f"it answered {status}, which leads elsewhere: that is not followed"
         assert elsewhere.got == []
     finally:
         elsewhere.close()
+
+
+def test_a_proxy_is_not_asked_about_this_machine(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert telling.post(receiver.url, "{}") == ""
 
 
 @pytest.mark.parametrize(
