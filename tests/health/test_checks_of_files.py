@@ -1,6 +1,7 @@
 """Each check of WALs, disks, modes and open files finds the bad thing that was made for it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -190,9 +191,7 @@ def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     """A disk of one MiB with room for 200 files: a real one, where one may mount it; else a lie told by statvfs."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=200,mode=0700", "none", str(folder)],
-                          capture_output=True)  # fmt: skip
-    if made.returncode == 0:
+    if _is_mounted(folder, "size=1m,nr_inodes=200,mode=0700"):
         yield folder
         subprocess.run(["umount", "-l", str(folder)], check=True)
         return
@@ -207,6 +206,12 @@ def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 
     monkeypatch.setattr(os, "statvfs", told)
     yield folder
+
+
+def _is_mounted(folder: Path, options: str) -> bool:
+    mount = shutil.which("mount")
+    command = [mount or "", "-t", "tmpfs", "-o", options, "none", str(folder)]
+    return mount is not None and subprocess.run(command, capture_output=True).returncode == 0
 
 
 def test_a_disk_that_fills_up_is_a_warning_and_then_an_error(small_disk: Path, tmp_path: Path) -> None:
