@@ -49,6 +49,8 @@ bench: .venv/installed-test $(VENV_1)/installed-test
 	.venv/bin/python benchmarks/capture.py
 	.venv/bin/python benchmarks/http_hook.py
 	.venv/bin/python benchmarks/writing.py
+	.venv/bin/python benchmarks/metrics.py
+	.venv/bin/python benchmarks/busy.py
 	.venv/bin/python benchmarks/ingest.py
 	-.venv/bin/python benchmarks/redaction.py
 	.venv/bin/python benchmarks/history.py

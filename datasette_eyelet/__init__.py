@@ -111,9 +111,10 @@ def menu_links(datasette: Any, actor: dict[str, Any] | None) -> Callable[[], Awa
     async def links() -> list[dict[str, str]]:
         if not await permissions.may_view_any(datasette, actor):
             return []
+        may_administer = await permissions.may(datasette, actor, permissions.ADMIN)
         return [
             {"href": datasette.urls.path(path), "label": "Eyelet" if name == "search" else f"Eyelet: {label.lower()}"}
-            for name, label, path in navigation.ENTRIES
+            for name, label, path in (*navigation.ENTRIES, *(navigation.ADMINISTERED if may_administer else ()))
         ]
 
     return links

@@ -1,5 +1,5 @@
-"""What a running server does without being asked: drain, maintain, retire, a little every half minute; and index the
-text of what came, every few seconds.
+"""What a running server does without being asked: drain, maintain, retire, a little every half minute; index the text
+of what came, every few seconds; and look at its health, every five minutes.
 
 It lives as long as the server: begun and ended with ASGI's lifespan, which both versions of Datasette pass through
 their wrappers, on the loop that serves. The work itself is done in a thread, so that no page waits for it. A Datasette
@@ -14,6 +14,8 @@ from typing import Any
 from datasette_eyelet import instance
 
 INTERVAL_S = 30.0
+HEALTH_INTERVAL_S = 300.0
+HEALTH_FIRST_S = 10.0  # a server that begins has enough to do
 TEXT_INTERVAL_S = 3.0  # what arrives is found at once all the same: by reading what the index does not hold yet
 END_WAIT_S = 5.0  # for the round that is going on when the server ends
 
@@ -30,6 +32,7 @@ def keeping(datasette: Any) -> Callable[[Any], Any]:
             rounds = [
                 asyncio.create_task(_rounds(datasette, ends, INTERVAL_S, lambda held: held.round())),
                 asyncio.create_task(_rounds(datasette, ends, TEXT_INTERVAL_S, lambda held: held.index_text())),
+                asyncio.create_task(_rounds(datasette, ends, HEALTH_INTERVAL_S, _looked, HEALTH_FIRST_S)),
             ]
 
             async def heard() -> Any:
@@ -52,13 +55,23 @@ def keeping(datasette: Any) -> Callable[[Any], Any]:
     return wrap
 
 
+def _looked(held: instance.Instance) -> None:
+    held.health.evaluate()
+
+
 async def _rounds(
-    datasette: Any, ends: asyncio.Event, interval_s: float, work: Callable[[instance.Instance], None]
+    datasette: Any,
+    ends: asyncio.Event,
+    interval_s: float,
+    work: Callable[[instance.Instance], None],
+    first_s: float | None = None,
 ) -> None:
-    """Do the work every `interval_s` until it `ends`, each time in a thread."""
+    """Do the work every `interval_s` until it `ends`, the first time after `first_s`, each time in a thread."""
+    wait_s = interval_s if first_s is None else first_s
     while not ends.is_set():
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(ends.wait(), interval_s)
+            await asyncio.wait_for(ends.wait(), wait_s)
+        wait_s = interval_s
         if ends.is_set():
             return
         held = instance.of(datasette)

@@ -15,11 +15,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from datasette_eyelet import mounts, queries, settings
+from datasette_eyelet.bench_process import BenchProcess
 from datasette_eyelet.handed_over import HandedOver
+from datasette_eyelet.health_watch import HealthWatch
 from datasette_eyelet.stories import Stories
 from datasette_eyelet.writing import Writing
-from eyelet_ingest.errors import EyeletError
+from eyelet_ingest import metering, surroundings
+from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.grouped import Grouped
+from eyelet_ingest.health import checkpointing, otel
 from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.store import alongside
 from eyelet_ingest.store.layout import PartitionKey
@@ -29,12 +33,14 @@ from eyelet_ingest.surroundings import Surroundings, key_of
 if TYPE_CHECKING:
     from datasette_eyelet.live import Live
     from eyelet_ingest.plugins import Plugins
+    from eyelet_ingest.store.metrics import Checkpointing
 
 DEFAULT_ROOT = "~/.eyelet"
 DRAIN_INTERVAL_S = 30.0
 MAINTENANCE_MS = 200  # of finished days, in each round
 RETENTION_MS = 200  # of days that are retired, likewise
 TEXT_MS = 300  # of text that is indexed, in each round of its own
+CHECKPOINT_MS = 200  # of WALs that are due, likewise
 RELEASE_WAIT_S = 5.0  # for requests that read a day at the moment it is to be removed
 APART_THREADS = 10  # as many as may change or copy days at once: api.door.ROOM["POST"], download.COPIES
 
@@ -56,13 +62,18 @@ class Instance:
         self._opening = threading.Lock()
         self.writing = Writing()
         self.overlays: dict[Any, Any] = {}
+        self.bench = BenchProcess()
         self.stories = Stories()
         self._grouped: Grouped | None = None  # guarded by _opening
         self._plugins: Plugins | None = None  # guarded by _opening
         self._handed_over: HandedOver | None = None  # of the event loop
         self._live: Live | None = None  # of the event loop
         self._apart = ThreadPoolExecutor(APART_THREADS, thread_name_prefix="eyelet")
+        self.health = HealthWatch(self.root, lambda: self.store, self.plugins)
+        self.alive: asyncio.Future[bool] | None = None  # of the event loop: the look whether the root answers
         self.trouble = ""
+        self._meter: metering.Meter | None = None  # of the rounds
+        self._sender: otel.Sender | None = None  # likewise
         self._draining = threading.Lock()
         self._drained_at_s: float | None = None
         self._maintenance: threading.Thread | None = None
@@ -130,6 +141,7 @@ class Instance:
         return await asyncio.get_running_loop().run_in_executor(self._apart, whole)
 
     def close(self) -> None:
+        self.bench.close()
         if self._live is not None:
             self._live.close()
         if self._handed_over is not None:
@@ -143,6 +155,10 @@ class Instance:
         if self._maintenance is not None:
             self._maintenance.join()  # its time is short
         self.writing.close()
+        if self._sender is not None:
+            self._sender.close()
+        if self._meter is not None:  # its rounds have ended
+            self._meter.keep()
         with self._opening:
             if self._store is not None:
                 self._store.close()
@@ -175,6 +191,26 @@ class Instance:
             self.store.retain(deadline_ms=RETENTION_MS, before_removal=self._release)
         except EyeletError as error:  # a retention.json that says no rules: nothing is retired
             self.trouble = self.trouble or str(error)
+        self._look_after()
+
+    def _look_after(self) -> None:
+        """A moment for WALs, and for what was measured."""
+        done: list[Checkpointing] = []
+        try:
+            store = self.store
+            done = checkpointing.run(store, CHECKPOINT_MS, self.plugins)
+        except BadInput as error:  # a strategy that is not there
+            self.trouble = self.trouble or str(error)
+        except EyeletError as error:  # a root that is none
+            self.trouble = self.trouble or str(error)
+            return
+        if self._meter is None:
+            self._meter = metering.Meter(store, surroundings.home(), "server")
+        self._meter.keep(metering.gauges(store, process=True), done)
+        if otel.is_wanted():
+            if self._sender is None:
+                self._sender = otel.Sender(self.root, self._meter.say)
+            self._sender.start()
 
     def index_text(self) -> None:
         """A moment for the text indexes of the days that were written to. Not for the event loop."""

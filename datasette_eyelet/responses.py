@@ -12,7 +12,7 @@ from datasette import Response
 from jinja2 import ChoiceLoader, FileSystemLoader
 from markupsafe import Markup
 
-from datasette_eyelet import compat, instance, navigation
+from datasette_eyelet import compat, health_view, instance, navigation, permissions
 from datasette_eyelet.links import DAYS, SEARCH, STATIC
 from eyelet_ingest import redactors
 
@@ -42,6 +42,7 @@ async def page(datasette: Any, request: Any, template: str, context: dict[str, A
     """A page of ours, inside Datasette's base template."""
     environment = _environment(datasette, request)
     urls = static_urls(datasette)
+    may_administer = request.actor is not None and await permissions.may(datasette, request.actor, permissions.ADMIN)
     body = await datasette.render_template(
         environment.get_template(f"eyelet/{template}"),
         {
@@ -50,7 +51,8 @@ async def page(datasette: Any, request: Any, template: str, context: dict[str, A
             "eyelet_scripts": [urls[name.replace(".", "_")] for name in SCRIPTS],
             "search_url": str(datasette.urls.path(SEARCH)),
             "days_url": str(datasette.urls.path(DAYS)),
-            "navigation": navigation.bar(datasette, request),
+            "navigation": navigation.bar(datasette, request, may_administer),
+            "health_banner": await health_view.banner(datasette) if may_administer else None,
         },
         request=request,
         view_name="eyelet",

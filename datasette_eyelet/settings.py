@@ -9,7 +9,8 @@ PLUGIN = "datasette-eyelet"
 # Allow blocks: for all contexts, and inside `contexts: NAME:` for one
 GRANTS = ("allow", "write", "admin")
 LIVE_PAGES, LIVE_OWN, LIVE_ROWS = "max_live_pages", "max_live_pages_of_one", "max_live_rows_per_s"
-LIMITS = ("max_mounted_days", "max_open_files", LIVE_PAGES, LIVE_OWN, LIVE_ROWS)
+BENCH_ROWS, BENCH_SECONDS = "max_bench_rows", "max_bench_seconds"
+LIMITS = ("max_mounted_days", "max_open_files", LIVE_PAGES, LIVE_OWN, LIVE_ROWS, BENCH_ROWS, BENCH_SECONDS)
 HOOK_HOSTS = "hook_hosts"
 SETTINGS = ("root", *GRANTS, "contexts", *LIMITS, HOOK_HOSTS)
 

@@ -11,7 +11,7 @@ from eyelet_ingest.events import Event
 from eyelet_ingest.store.store import Store
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-STORE_ROOMS = ("store", "extension", "sources", "ingest", "cli")
+STORE_ROOMS = ("store", "extension", "sources", "ingest", "cli", "health")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

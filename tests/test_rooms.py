@@ -1,6 +1,7 @@
 """The rooms of docs/architecture.md: which way imports may point, and what the hook's hot path may load."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,9 +58,15 @@ def test_one_command_group_has_three_doors(door: list[str]) -> None:
 
 
 def test_the_store_imports_nothing_above_it() -> None:
-    names = ("cli", "sources", "pipeline", "head", "redaction", "capture", "intake")
+    names = ("cli", "sources", "pipeline", "head", "redaction", "capture", "intake", "health")
     above = [f"eyelet_ingest.{name}" for name in names]
     assert forbidden(INGEST / "store", "click", "pluggy", "sqlite_utils", "datasette", *above) == []
+
+
+def test_health_knows_no_command_and_no_statement() -> None:
+    assert forbidden(INGEST / "health", "click", "datasette", "eyelet_ingest.cli") == []
+    for path in sorted((INGEST / "health").glob("*.py")):
+        assert not re.search(r"\.execute\(|\bselect .+ from \w+ where\b", path.read_text(encoding="utf-8")), path
 
 
 def test_leaves_import_nothing_of_ours() -> None:
@@ -80,7 +87,7 @@ def test_only_schema_defines_and_only_writer_inserts_rows() -> None:
         if path.name != "schema.py":
             assert "create table hooks" not in text, path
             assert "insert into hooks" not in text, path
-        if path.name not in ("schema.py", "writer.py"):
+        if path.name not in ("schema.py", "writer.py", "single_file.py"):
             assert "schema.insert" not in text, path
 
 

@@ -21,7 +21,7 @@
           held.classList.add("is-stale");
         }
       }
-      setTimeout(again, wait());
+      if (held.hasAttribute("data-eyelet-refresh")) { setTimeout(again, wait()); } // else it has come to its end
     };
     const wait = () => Math.max(Number(held.dataset.eyeletRefresh) || LEAST_S, LEAST_S) * 1000;
     setTimeout(again, wait());

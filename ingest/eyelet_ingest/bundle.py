@@ -139,12 +139,12 @@ def _text_of(name: str, home: str) -> str:
         return _path_of(name).read_text(encoding="utf-8") + ready
     if name != f"{NAME}.place":
         return _path_of(name).read_text(encoding="utf-8")
-    facts: dict[str, object] = {"PACKAGE": str(PACKAGE), "PYTHON": sys.executable, "EXTENSION": _extension()}
+    facts: dict[str, object] = {"PACKAGE": str(PACKAGE), "PYTHON": sys.executable, "EXTENSION": extension()}
     facts |= {"IS_BUNDLE": True, "HOT": hot.bundled(os.path.dirname(_folder(home)))}
     return "".join(f"{name} = {value!r}\n" for name, value in facts.items())
 
 
-def _extension() -> str:
+def extension() -> str:
     """The file of pysqlite3's C module, or ""."""
     from eyelet_ingest.store.connect import driver
 

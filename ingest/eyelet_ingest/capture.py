@@ -22,7 +22,7 @@ if not __package__:  # run by path: the package's folder is the one above this f
 from eyelet_ingest import intake, live, place
 from eyelet_ingest.events import Event
 from eyelet_ingest.redaction import Redactor
-from eyelet_ingest.store import layout, rows
+from eyelet_ingest.store import layout, rows, samples
 from eyelet_ingest.surroundings import Surroundings, key_of
 from eyelet_ingest.system import os
 
@@ -99,7 +99,7 @@ def _for_root(event: Event, around: Surroundings, root: str) -> Event:
 class _Keeping:
     """One event on its way into each root, in each format; what fails in one costs no other."""
 
-    __slots__ = ("around", "event", "form", "given", "key", "left_open", "only_spool", "row", "started_ns")
+    __slots__ = ("around", "event", "form", "given", "key", "left_open", "only_spool", "row", "started_ns", "told")
 
     def __init__(
         self,
@@ -115,9 +115,10 @@ class _Keeping:
         self.around, self.only_spool, self.left_open = around, only_spool, left_open
         self.form = around.settings["format"] if around is not None else "sqlite"
         self.row = rows.row_of(event)
+        self.told = [0, 0]  # tries anew, locks that others had
 
     def keep(self, root: str) -> None:
-        failure = ""
+        failure, lost = "", 0
         if self.form != "sqlite":
             failure = self._write_json(root)
             if failure:
@@ -125,7 +126,8 @@ class _Keeping:
         if self.form != "json":
             failure = "it is stored later" if self.only_spool else self._insert(root)
         if failure:
-            self._spool(root, failure)
+            lost = self._spool(root, failure)
+        samples.put(root, "capture", (time.monotonic_ns() - self.started_ns) // 1_000, lost, *self.told)
 
     def _write_json(self, root: str) -> str:
         """Why the event has no JSON file, or ""."""
@@ -145,7 +147,16 @@ class _Keeping:
             from eyelet_ingest.store import connect, writer
 
             chosen = connect.light_driver()
-            writer.insert(root, self.key, self.given, [self.row], deadline_ns, chosen=chosen, left_open=self.left_open)
+            writer.insert(
+                root,
+                self.key,
+                self.given,
+                [self.row],
+                deadline_ns,
+                chosen=chosen,
+                left_open=self.left_open,
+                told=self.told,
+            )
 
         def drain() -> None:
             from eyelet_ingest.store import connect, spool
@@ -158,8 +169,8 @@ class _Keeping:
             _tried(drain)  # this event is safe, and the others wait on
         return failure
 
-    def _spool(self, root: str, failure: str) -> None:
-        """Let the event wait where it can."""
+    def _spool(self, root: str, failure: str) -> int:
+        """Let the event wait where it can; how many events are lost."""
         paths: list[str] = []
 
         def put() -> None:
@@ -170,9 +181,11 @@ class _Keeping:
         again = _tried(put)
         if again:
             _note(self.around, "lost", f"{failure}; {again}")
-        elif not self.only_spool:
+            return 1
+        if not self.only_spool:
             is_own = paths[0].startswith(root + os.sep)
             _note(self.around, "spooled" if is_own else "elsewhere", failure)
+        return 0
 
 
 def _message(around: "Surroundings | None", text: str) -> str:

@@ -23,6 +23,7 @@ KINDS = {
     "metadata": "an event has no metadata",
     "lost": "an event is nowhere",
     "plugin": "a plugin failed; its events are there without it",
+    "metrics": "figures could not be kept; recording and searching went on",
     "launcher": "an event came, and the hook could not run",
 }
 

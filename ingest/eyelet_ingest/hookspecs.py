@@ -6,22 +6,33 @@ Its functions carry `@hookimpl`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pluggy import HookimplMarker, HookspecMarker
 
 from eyelet_ingest.events import Event
+from eyelet_ingest.health.finding import Check, Finding, Patient
+from eyelet_ingest.health.strategies import Wal
 from eyelet_ingest.plugged import Seen
 from eyelet_ingest.store.columns import Column
-
-if TYPE_CHECKING:
-    from eyelet_ingest.store.store import Store
 
 NAMESPACE = "eyelet"
 hookspec = HookspecMarker(NAMESPACE)
 hookimpl = HookimplMarker(NAMESPACE)
 
-__all__ = ["Check", "CheckpointStrategy", "Column", "Embedder", "Event", "Finding", "Seen", "Source", "hookimpl"]
+__all__ = [
+    "Check",
+    "CheckpointStrategy",
+    "Column",
+    "Embedder",
+    "Event",
+    "Finding",
+    "Patient",
+    "Seen",
+    "Source",
+    "Wal",
+    "hookimpl",
+]
 
 Payload = dict[str, Any]
 
@@ -43,30 +54,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found: `level` is ok, warn or error; `remedy` what helps."""
-
-    level: str
-    said: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A look at the health of a root: `run` answers what it found."""
-
-    name: str
-    title: str
-    run: "Callable[[Store], Sequence[Finding]]"
-
-
-@dataclass(frozen=True, slots=True)
 class CheckpointStrategy:
     """When a WAL goes into its file: of its size in bytes and the seconds since its day was last written, the mode
-    (`passive`, `full`, `restart`, `truncate`) or None for not now."""
+    (`passive`, `full`, `restart`, `truncate`) or None for not now. `of_wal`, where there is one, is asked in place of
+    `mode`, with all that is known of the WAL: size, age, idle time, priority of the day, load, waits for locks."""
 
     name: str
-    mode: Callable[[int, float], str | None]
+    mode: Callable[[int, float], str | None] | None = None
+    of_wal: Callable[[Wal], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

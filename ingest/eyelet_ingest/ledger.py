@@ -108,6 +108,43 @@ class Recording:
     days: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The quarantine at a glance: how many records, of the newest of them how many for each reason, of which files, and
+    when the newest came."""
+
+    records: int
+    reasons: dict[str, int]
+    files: int
+    newest_us: int | None
+
+
+def overview(root: str, newest: int = 10_000) -> Overview:
+    """The quarantine of a root, `newest` of its records looked at more closely; nothing is made or changed.
+
+    RootError where it cannot be read.
+    """
+    path = os.path.join(root, FILE_NAME)
+    if not os.path.exists(path):
+        return Overview(0, {}, 0, None)
+    of_newest = "from quarantine where id > (select max(id) - ? from quarantine)"
+    try:
+        conn = connect.open_reader(path)
+        try:
+            if not conn.execute("select 1 from sqlite_master where name = 'quarantine'").fetchone():
+                return Overview(0, {}, 0, None)
+            records = conn.execute("select count(*) from quarantine").fetchone()[0]
+            by_reason = f"select reason, count(*) {of_newest} group by reason order by 2 desc"
+            reasons = dict(conn.execute(by_reason, (newest,)).fetchall())
+            about = f"select count(distinct file), max(at_us) {of_newest}"
+            return Overview(records, reasons, *conn.execute(about, (newest,)).fetchone())
+        finally:
+            conn.close()
+    except (EyeletError, connect.driver().Error) as bad:
+        reason = bad.reason if isinstance(bad, EyeletError) else str(bad)
+        raise RootError("read", path, reason, _HINT) from bad
+
+
 class Ledger:
     """The ledger of one root, made when it is first needed. RootError where it cannot be read or written."""
 

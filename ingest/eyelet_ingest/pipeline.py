@@ -26,6 +26,7 @@ from eyelet_ingest.events import Event
 from eyelet_ingest.head import Head
 from eyelet_ingest.jsontext import canonical
 from eyelet_ingest.ledger import Ledger, Quarantined
+from eyelet_ingest.metering import Meter
 from eyelet_ingest.reading import Found
 from eyelet_ingest.recorded_file import RecordedFile, Theirs
 from eyelet_ingest.redaction import Redactor
@@ -115,6 +116,7 @@ def run(
     with Store(root) as store, store.bulk(), Ledger(store.root) as ledger:
         store.drain_spool()
         yield Run(Batch(store, ledger, force), context, progress or (lambda read_bytes: None), mapping, plugins)
+        Meter(store, "", "command").leave(make=True)
 
 
 class Run:

@@ -23,7 +23,7 @@ from eyelet_ingest import faults, hookspecs, hot, place, stamp, surroundings
 from eyelet_ingest.errors import BadInput
 from eyelet_ingest.events import Event
 from eyelet_ingest.foreign import Guard
-from eyelet_ingest.hookspecs import Check, CheckpointStrategy, Column, Embedder, Source
+from eyelet_ingest.hookspecs import Check, CheckpointStrategy, Column, Embedder, Source, Wal
 from eyelet_ingest.plugged import Plugged, Raised, TookTooLong
 
 T = TypeVar("T")
@@ -63,9 +63,9 @@ class Loaded:
 class Plugins(Plugged):
     """The plugins of a process; may be shared by threads. Without any, every method does nothing at once."""
 
-    def __init__(self, home: str = "") -> None:
+    def __init__(self, home: str = "", notes: bool = True) -> None:
         super().__init__()
-        self.home = home
+        self.home, self.notes = home, notes
         self.loaded: list[Loaded] = []
         self.troubles: list[Trouble] = []
         self.registered: dict[str, list[tuple[str, Any]]] = {hook: [] for hook in HOOKS}
@@ -75,12 +75,12 @@ class Plugins(Plugged):
         self._off: dict[tuple[str, str], float] = {}  # (plugin, hook) that took too long → until when
 
     @classmethod
-    def load(cls, home: str = "") -> "Plugins":
+    def load(cls, home: str = "", notes: bool = True) -> "Plugins":
         """Those of installed packages, then the files in `home`/plugins; none where EYELET_PLUGINS is 0.
 
-        One that cannot be loaded is named in `troubles`, and the others are there.
+        One that cannot be loaded is named in `troubles`, and with `notes` in `faults`, and the others are there.
         """
-        made = cls(home or surroundings.home())
+        made = cls(home or surroundings.home(), notes)
         if os.environ.get(hot.SWITCH) == "0":
             return made
         for entry in entry_points(group=GROUP):
@@ -126,6 +126,22 @@ class Plugins(Plugged):
     def time_of(self, name: str, source: Source, record: "dict[str, Any]") -> int | None:
         found = self._asked(name, source.time_us, record) if source.time_us is not None else None
         return found if type(found) is int else None
+
+    def checkpoint_mode(self, strategy: str, wal: Wal) -> str | None:
+        """What the plugin's strategy of this name says; None where it fails, or says what is no mode."""
+        hook = "register_checkpoint_strategies"
+        for plugin, one in self.registered[hook]:
+            if one.name != strategy or self._is_off(plugin, hook):
+                continue
+            try:
+                mode = self._guard.run(partial(_mode_of, one, wal), CALL_S)
+            except (TookTooLong, Raised) as bad:
+                self._failed(plugin, hook, bad)
+                return None
+            if mode is None or mode in ("passive", "full", "restart", "truncate"):
+                return str(mode) if mode else None
+            self._note(plugin, hook, f"{mode!r:.60} is no mode of a checkpoint")
+        return None
 
     def _asked(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What it answers; None where it fails."""
@@ -195,7 +211,7 @@ class Plugins(Plugged):
         if any((one.plugin, one.hook) == (plugin, hook) for one in self.troubles):
             return
         self.troubles.append(Trouble(plugin, hook, reason))
-        if self.home:
+        if self.home and self.notes:
             faults.note(self.home, "plugin", f"{plugin}{f' ({hook})' if hook else ''}: {reason}")
 
     def _files(self) -> Iterator[tuple[str, str]]:
@@ -258,3 +274,9 @@ def _module_of(path: str) -> ModuleType:
         del sys.modules[unique]
         raise
     return module
+
+
+def _mode_of(strategy: CheckpointStrategy, wal: Wal) -> Any:
+    if strategy.of_wal is not None:
+        return strategy.of_wal(wal)
+    return strategy.mode(wal.file_bytes, wal.idle_s) if strategy.mode is not None else None

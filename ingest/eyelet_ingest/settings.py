@@ -20,6 +20,7 @@ FILE_NAME = "eyelet.yaml"
 HOME = "~/.eyelet"
 MOST_FIELDS, MOST_FIELDS_CHARS = 100, 10_000  # every event gets them
 MOST_NAME_CHARS = 200
+MOST_URL_CHARS, MOST_WORDS = 2_000, 50
 MOST_PATTERNS, MOST_ALLOWED, MOST_PATTERN_CHARS = 50, 500, 500  # hooks read them all
 ORIGINAL_NAMES = {"logging.path": "logging.project_path"}  # as the original Eyelet had it, too
 
@@ -30,7 +31,7 @@ class Setting:
     whether a project's file may."""
 
     name: str
-    kind: str  # flag, word, path, inner path, name, count, names, fields, patterns or values
+    kind: str  # flag, word, path, inner path, name, count, names, fields, patterns, values, url or command
     default: Any
     help: str
     variable: str = ""
@@ -94,6 +95,123 @@ SETTINGS = (
         of_project=False,
     ),
     Setting("limits.repeated", "flag", False, "keep what a response repeats of its request a second time"),
+    Setting(
+        "health.wal_warn_mib",
+        "count",
+        64,
+        "a WAL of a day that is larger is a warning",
+        of_project=False,
+        most=1_000_000_000,
+    ),
+    Setting(
+        "health.wal_error_mib", "count", 512, "and one that is larger, an error", of_project=False, most=1_000_000_000
+    ),
+    Setting(
+        "health.wal_age_warn_s",
+        "count",
+        86_400,
+        "seconds that a WAL may wait, nobody writing, to be brought into its file",
+        of_project=False,
+        most=1_000_000_000,
+    ),
+    Setting(
+        "health.free_warn_percent",
+        "count",
+        10,
+        "of the disk: with less free room there is a warning",
+        of_project=False,
+        most=100,
+    ),
+    Setting("health.free_error_percent", "count", 3, "and with less, an error", of_project=False, most=100),
+    Setting(
+        "health.days_left_warn",
+        "count",
+        30,
+        "days until the disk is full as things grow",
+        of_project=False,
+        most=1_000_000_000,
+    ),
+    Setting(
+        "health.fragmented_warn_percent", "count", 25, "of a day's file that is empty pages", of_project=False, most=100
+    ),
+    Setting("health.spool_warn", "count", 1, "events that wait in the spool", of_project=False, most=1_000_000_000),
+    Setting("health.spool_error", "count", 10_000, "and so many are an error", of_project=False, most=1_000_000_000),
+    Setting("health.quarantine_warn", "count", 1, "records in the quarantine", of_project=False, most=1_000_000_000),
+    Setting(
+        "health.text_lag_warn_rows",
+        "count",
+        100_000,
+        "rows of a day that the text index does not hold yet",
+        of_project=False,
+        most=1_000_000_000,
+    ),
+    Setting(
+        "health.capture_p99_warn_ms",
+        "count",
+        500,
+        "the slowest of a hundred hooks, in ms",
+        of_project=False,
+        most=1_000_000_000,
+    ),
+    Setting(
+        "health.query_p99_warn_ms",
+        "count",
+        1_000,
+        "the slowest of a hundred questions, in ms",
+        of_project=False,
+        most=1_000_000_000,
+    ),
+    Setting(
+        "health.silent_warn_hours",
+        "count",
+        72,
+        "hours in which an agent that is installed recorded nothing",
+        of_project=False,
+        most=1_000_000_000,
+    ),
+    Setting(
+        "health.clock_warn_s",
+        "count",
+        60,
+        "seconds that clock and recordings may differ",
+        of_project=False,
+        most=1_000_000_000,
+    ),
+    Setting(
+        "health.missed_warn",
+        "count",
+        1,
+        "calls of sessions that are not recorded, though a recorder was there",
+        of_project=False,
+        most=1_000_000_000,
+    ),
+    Setting(
+        "health.open_files_warn_percent",
+        "count",
+        80,
+        "of the files that a process may open",
+        of_project=False,
+        most=100,
+    ),
+    Setting("health.score_warn", "count", 80, "a score below it is an alert", of_project=False, most=100),
+    Setting("health.score_error", "count", 50, "and one below it, a grave one", of_project=False, most=100),
+    Setting(
+        "health.checkpoint_strategy",
+        "name",
+        "ConversationWorkload",
+        "when write-ahead logs go into their files by themselves; `none`: SQLite's own checkpoints alone",
+        of_project=False,
+    ),
+    Setting(
+        "health.alert_webhook", "url", "", "where alerts are posted to, as JSON; empty for nowhere", of_project=False
+    ),
+    Setting(
+        "health.alert_command",
+        "command",
+        (),
+        "a program and its arguments that is told of alerts, as JSON on its standard input",
+        of_project=False,
+    ),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 DISABLED = "EYELET_DISABLED"  # what the agent's environment may say, in its own words
@@ -235,7 +353,7 @@ def checked(setting: Setting, value: Any, where: str, inner: Sequence[str] = ())
                 own_patterns.check_pattern(one, value[one], place)
             else:
                 own_patterns.check_allowed(one, place)
-    if setting.kind in ("names", "values"):
+    if setting.kind in ("names", "values", "command"):
         return tuple(value)
     return dict(value) if setting.kind in ("fields", "patterns") else value
 
@@ -283,6 +401,8 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
         "maxItems": MOST_ALLOWED,
         "items": {"type": "string", "minLength": 1, "maxLength": MOST_PATTERN_CHARS},
     },
+    "url": {"type": "string", "pattern": "^$|^https?://[^/]", "maxLength": MOST_URL_CHARS},
+    "command": {"type": "array", "maxItems": MOST_WORDS, "items": {"type": "string", "minLength": 1}},
 }
 
 
@@ -307,16 +427,31 @@ def _from_file(found: dict[str, Found], path: str, of_project: bool) -> dict[str
     return values
 
 
-def _from_environment() -> dict[str, Value]:
-    values = {}
+def wrong_variables() -> list[BadInput]:
+    """Of each variable of the environment that says what its setting cannot be, what is wrong."""
+    wrong = []
     for setting in SETTINGS:
-        given = os.environ.get(setting.variable) if setting.variable else None
-        if not given:
-            continue
-        value: Any = given
-        if setting.kind == "flag":
-            value = {"1": True, "true": True, "0": False, "false": False}.get(given.lower(), given)
-        values[setting.name] = Value(checked(setting, value, setting.variable), setting.variable)
+        try:
+            _of_variable(setting)
+        except BadInput as bad:
+            wrong.append(bad)
+    return wrong
+
+
+def _of_variable(setting: Setting) -> Value | None:
+    """What the environment says of a setting; None where it says nothing."""
+    given = os.environ.get(setting.variable) if setting.variable else None
+    if not given:
+        return None
+    value: Any = given
+    if setting.kind == "flag":
+        value = {"1": True, "true": True, "0": False, "false": False}.get(given.lower(), given)
+    return Value(checked(setting, value, setting.variable), setting.variable)
+
+
+def _from_environment() -> dict[str, Value]:
+    said = {setting.name: _of_variable(setting) for setting in SETTINGS}
+    values = {name: value for name, value in said.items() if value is not None}
     if os.environ.get(DISABLED, "0") not in ("", "0"):
         values["logging.enabled"] = Value(False, DISABLED)
     return values
@@ -331,6 +466,10 @@ def _judged(setting: Setting, value: Any) -> tuple[str, bool]:
         return "one of " + ", ".join(setting.words), value in setting.words
     if kind == "count":
         return f"a whole number from 0 to {setting.most}", type(value) is int and 0 <= value <= setting.most
+    if kind == "url":
+        return "an address that begins with http:// or https://", value == "" or _is_url(text)
+    if kind == "command":
+        return f"a list of texts, a program and its arguments, {MOST_WORDS} at most", _are_words(value)
     if kind == "names":
         return "a list of names of variables, a star at the end allowed", _are_names(value)
     if kind == "fields":
@@ -349,6 +488,18 @@ def _judged(setting: Setting, value: Any) -> tuple[str, bool]:
         fits = bool(text.strip()) and "\0" not in text and len(text) <= MOST_NAME_CHARS
         return f"a text of at most {MOST_NAME_CHARS} characters", fits
     return "a text", bool(text.strip()) and "\0" not in text
+
+
+def _is_url(text: str) -> bool:
+    rest = text.removeprefix("https://").removeprefix("http://")
+    plain = text.isascii() and text.isprintable() and " " not in text
+    return plain and rest != text and rest[:1] not in ("", "/") and len(text) <= MOST_URL_CHARS
+
+
+def _are_words(value: Any) -> bool:
+    if not isinstance(value, (list, tuple)) or len(value) > MOST_WORDS:
+        return False
+    return all(isinstance(one, str) and one and "\0" not in one for one in value)
 
 
 def _are_names(value: Any) -> bool:

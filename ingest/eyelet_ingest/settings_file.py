@@ -9,7 +9,13 @@ from eyelet_ingest.errors import BadInput
 
 MOST_BYTES = 1 << 16  # half a second of reading; hooks wait for it
 MOST_VALUES = 10_000  # an alias says a part again, so a small file could say more than memory holds
-GROUPS = ("logging", "metadata", "limits", "redaction")  # whose names are settings; what is deeper is a setting's value
+GROUPS = (
+    "logging",
+    "metadata",
+    "limits",
+    "redaction",
+    "health",
+)  # whose names are settings; what is deeper is a setting's value
 DEEPEST = 20
 
 

@@ -108,6 +108,7 @@ FUNCTIONS = frozenset(
         "eyelet_ingest.store.roles:pragmas",
         "eyelet_ingest.store.rows:key_of",
         "eyelet_ingest.store.rows:row_of",
+        "eyelet_ingest.store.samples:put",
         "eyelet_ingest.store.schema:_expect_whole",
         "eyelet_ingest.store.schema:_is_whole",
         "eyelet_ingest.store.schema:bring_up",

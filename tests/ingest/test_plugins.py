@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from eyelet_ingest import faults, foreign, hookspecs, live, logs, pipeline, plugged, plugins
+from eyelet_ingest import faults, foreign, hookspecs, live, logs, pipeline, plugged, plugins, settings
 from eyelet_ingest.errors import BadInput
-from eyelet_ingest.hookspecs import Column, hookimpl
+from eyelet_ingest.hookspecs import Column, Patient, hookimpl
 from eyelet_ingest.plugins import Plugins
 from eyelet_ingest.redaction import Redactor
 from eyelet_ingest.store import connect, layout, schema
@@ -152,7 +152,8 @@ def test_what_is_only_registered_is_handed_over_as_it_is(load: Callable[..., Plu
     )
     os.makedirs(root)
     with Store(root) as store:
-        assert check.run(store)[0].level in ("ok", "warn")
+        patient = Patient(store, str(store.root), settings.effective(), 0)
+        assert next(iter(check.run(patient))).status in ("ok", "warn")
     assert (strategy.mode(0, 61), strategy.mode(17 << 20, 1), strategy.mode(1, 1)) == ("truncate", "passive", None)
     assert [len(vector) for vector in embedder.embed(["a", "tea"])] == [embedder.dimensions] * 2
 
@@ -383,7 +384,7 @@ def test_the_command_lists_what_there_is_and_what_is_wrong(load: Callable[..., P
     done = subprocess.run([*EYELET, "plugins", "--json", "--root", root], capture_output=True, text=True)
     said = json.loads(done.stdout)
     assert done.returncode == 1 and {one["name"] for one in said["plugins"]} == set(EXAMPLES)
-    assert said["registered"]["register_checks"] == [{"plugin": "disk_check", "name": "disk"}]
+    assert said["registered"]["register_checks"] == [{"plugin": "disk_check", "name": "my-disk"}]
     assert said["troubles"][0]["plugin"] == "bad" and "\x1b" not in done.stderr
     done = subprocess.run([*EYELET, "plugins", "--root", root, "--make-columns"], capture_output=True, text=True)
     assert "embedder letters" in done.stdout and "0 days" in done.stdout

@@ -240,4 +240,4 @@ def test_whatever_a_file_says_is_a_setting_or_a_refusal(setting: settings.Settin
     except BadInput as bad:
         assert "read settings here: " in str(bad)
     else:
-        assert list(kept) == value if setting.kind in ("names", "values") else kept == value
+        assert list(kept) == value if setting.kind in ("names", "values", "command") else kept == value

@@ -25,7 +25,9 @@ VALUES = {
     "path": st.sampled_from(["~/.elsewhere", "/srv/eyelet", "rel/ative"]),
     "inner path": st.sampled_from(["logs", ".a/b"]),
     "name": st.sampled_from(["project", "team one", "x"]),
-    "count": st.integers(0, 262_144),
+    "count": st.integers(0, 100),
+    "url": st.sampled_from(["", "https://alerts.example/eyelet"]),
+    "command": st.lists(st.sampled_from(["notify", "--now"]), max_size=2),
     "names": st.lists(st.sampled_from(["CLAUDE*", "HOME", "MY_*"]), max_size=3),
     "patterns": st.dictionaries(
         st.sampled_from(["acme-key", "build", "x1"]), st.sampled_from(["ACME-[A-Z]{9}", "(?i)a b: (?P<secret>\\w{4,})"])

@@ -1,6 +1,7 @@
 """A server retires and drains by itself, for as long as it lives, in nobody's way."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from datasette_eyelet import background, instance
 from eyelet_ingest.events import Event
+from eyelet_ingest.store import layout
+from eyelet_ingest.store.metrics import Metrics
 from eyelet_ingest.store.retention import Rule, Rules
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
@@ -81,6 +84,43 @@ async def test_a_server_indexes_the_text_of_what_comes(
         await until(lambda: all(store.text_state(key).rows == 1 for key in keys))
         store.append([make_event(now_us, data='{"prompt": "cedar"}')])
         await until(lambda: store.text_state(keys[-1]).rows == 2)
+
+
+async def test_a_server_keeps_what_it_measures_and_looks_after_wals(
+    open_site: OpenSite, store: Store, make_event: Callable[..., Event], often: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.1, 0.1, 0.1))
+    monkeypatch.setattr(Store, "maintain", lambda self, deadline_ms, first=(): None)  # both are writers themselves
+    monkeypatch.setattr(Store, "index_text", lambda self, deadline_ms, first=(), before=None: None)
+    site = await open_site()
+    with store.bulk(), Metrics(store.root) as metrics:
+        store.append([make_event(DAY_US)])
+        wal = Path(layout.db_path(store.root, store.catalog.partitions()[0]) + "-wal")
+        then_s = time.time() - 5_000
+        os.utime(wal, (then_s, then_s))
+        async with Lifespan(site.datasette.app()):
+            assert (await site.get("/-/eyelet.json")).status_code == 200
+            await until(lambda: wal.stat().st_size == 0)
+            await until(lambda: len(metrics.timings(0, 2**62, "server")) > 1)
+        (one,) = metrics.checkpoints(0, 2**62)
+        assert (one.by, one.mode, one.busy, one.error) == ("ConversationWorkload", "truncate", False, "")
+        assert metrics.gauges()["days"][0] == 1
+        assert metrics.connections()["questions"] >= 1
+
+
+async def test_a_strategy_that_is_not_there_is_named_and_figures_are_kept_all_the_same(
+    open_site: OpenSite, store: Store, make_event: Callable[..., Event], often: None, tmp_path: Path
+) -> None:
+    store.append([make_event(DAY_US)])
+    site = await open_site()
+    config = tmp_path / "home" / ".eyelet" / "eyelet.yaml"
+    config.parent.mkdir(exist_ok=True)
+    config.write_text("health:\n  checkpoint_strategy: Nobody\n")
+    held = instance.of(site.datasette)
+    with Metrics(store.root) as metrics:
+        async with Lifespan(site.datasette.app()):
+            await until(lambda: "Nobody" in held.trouble)
+            await until(lambda: "days" in metrics.gauges())
 
 
 async def test_the_rounds_end_with_the_server(open_site: OpenSite, often: None) -> None:

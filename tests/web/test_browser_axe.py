@@ -23,6 +23,9 @@ PAGES = {
     "sources": "/sources",
     "now": "/now",
     "saved": "/saved",
+    "health": "/health",
+    "health of days": "/health?show=health&span=7d",
+    "performance": "/bench",
     "session": "/session/session-0",
 }
 

@@ -135,7 +135,7 @@ def test_a_menu_closes_on_escape_and_on_a_click_elsewhere(visit: Visit) -> None:
 def test_every_page_leads_to_every_other(visit: Visit) -> None:
     page = visit("?range=7d")
     names = page.locator("nav.eyelet-nav a").all_inner_texts()
-    assert names == ["Overview", "Search", "Sessions", "Sources", "Now", "Days"]
+    assert names == ["Overview", "Search", "Sessions", "Sources", "Now", "Days", "Health"]
     for name in names:
         follow(page, page.locator("nav.eyelet-nav").get_by_role("link", name=name, exact=True))
         assert page.locator("nav.eyelet-nav a[aria-current=page]").inner_text() == name

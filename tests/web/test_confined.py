@@ -120,6 +120,7 @@ def addresses(datasette: Any, other: Other) -> list[str]:
         "query": ["errors"],
         "pks": [other.id],
         "id": [other.id],
+        "date": [layout.key_for(CONTEXT, int(other.id)).date],
         "context": [CONTEXT, "mine"],
         "format": ["json", "csv", "md"],
         "path": [f"{other.day}.css"],

@@ -110,11 +110,13 @@ def uninstall(agents: tuple[str, ...], scope: str, project: str, as_plugin: str,
 def status(project: str, as_json: bool, root: str) -> None:
     """What records here, whether it works, what waits and what went wrong."""
     from eyelet_ingest.cli import output
+    from eyelet_ingest.cli.alerts import say_line
     from eyelet_ingest.install import state
 
     found = state.of(root, os.path.abspath(os.path.expanduser(project or os.getcwd())))
     lines = [output.json_value(asdict(found))] if as_json else [output.visible(line) for line in _told(found)]
     output.write_lines(sys.stdout, lines)
+    say_line(root)
     if found.problems:
         click.get_current_context().exit(NOT_WELL)
 

@@ -66,6 +66,7 @@ def log(
     if not words and data is None:
         raise click.UsageError("There is nothing to record: give TEXT, --data, or - for standard input.")
     from eyelet_ingest import redactors
+    from eyelet_ingest.metering import Meter
     from eyelet_ingest.plugins import Plugins
     from eyelet_ingest.store.store import Store
 
@@ -79,6 +80,7 @@ def log(
                 _say(f"nothing is recorded: {rests}")
             rested = rests
             refused += 0 if rests else _record(store, context, fields, texts, as_json, plugins, redactor)
+        Meter(store, "", "command").leave()
     if refused:
         ctx.exit(REFUSED)
 

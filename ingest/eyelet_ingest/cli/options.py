@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from eyelet_ingest.cli import recorded
+from eyelet_ingest.commands import DEFAULT_ROOT
+from eyelet_ingest.commands import runnable as runnable
 from eyelet_ingest.errors import BadInput, EyeletError, RootError
 
 if TYPE_CHECKING:
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
     from eyelet_ingest.store.store import Store
     from eyelet_ingest.surroundings import Surroundings
 
-DEFAULT_ROOT = "~/.eyelet"
 DEFAULT_CONTEXT = "default"
 MAINTENANCE_MS = 500  # of finished days, at the end of a command that wrote
 TEXT_MS = 200  # likewise, for text that is not indexed yet
+CHECKPOINT_MS = 200  # likewise, for WALs that are due
 RETENTION_MS = 200  # of days that retention retires, likewise
 STATUSES = ("ok", "error", "interrupted", "denied", "pending")  # every one that an event may have
 LEVELS = ("debug", "info", "warn", "error")
@@ -252,6 +254,7 @@ def opened_store(
     Events that cannot leave the spool yet are one line on stderr: what is stored can be read all the same.
     So is a root that is not there, where the command `only_reads`.
     """
+    from eyelet_ingest.metering import Meter
     from eyelet_ingest.store.alongside import roots_of
     from eyelet_ingest.store.store import Store
 
@@ -266,6 +269,7 @@ def opened_store(
             if drained and (drained.left or drained.bad):
                 _say("; ".join([spool_story(drained), *drained.reasons]))
         yield store
+        Meter(store, "", "command").leave()
 
 
 def maintain(root: str, first: "Iterable[PartitionKey]" = ()) -> None:
@@ -278,6 +282,24 @@ def maintain(root: str, first: "Iterable[PartitionKey]" = ()) -> None:
         store.maintain(MAINTENANCE_MS, first)
         store.index_text(TEXT_MS, first)
     retain(root)
+    _look_after(root)
+
+
+def _look_after(root: str) -> None:
+    """A moment for WALs, and for what was measured."""
+    from eyelet_ingest import metering, surroundings
+    from eyelet_ingest.health import checkpointing
+    from eyelet_ingest.plugins import Plugins
+    from eyelet_ingest.store.store import Store
+
+    with suppress(EyeletError), Store(root) as store:
+        meter = metering.Meter(store, surroundings.home(), "command")
+        try:
+            done = checkpointing.run(store, CHECKPOINT_MS, Plugins.load)
+        except EyeletError as error:
+            _say(str(error))  # a strategy that is not there
+            done = []
+        meter.keep(metering.gauges(store), done)
 
 
 def index_text(root: str) -> None:
@@ -322,21 +344,6 @@ def say_if_missing(root: str) -> None:
     """A line on stderr where the root is not there: to a command that only reads it looks like an empty one."""
     if not os.path.exists(root):
         _say(f"(no such folder: {root}{', a link to nothing' if os.path.islink(root) else ''})")
-
-
-def runnable(arguments: str, *roots: str) -> str:
-    """A command line for this installation's `eyelet` and these roots, to be typed into any folder's shell."""
-    import shlex
-    import shutil
-
-    on_path, mine = shutil.which("eyelet"), shutil.which("eyelet", path=os.path.dirname(sys.executable))
-    if on_path and (mine is None or os.path.samefile(on_path, mine)):
-        program = "eyelet"
-    else:
-        program = shlex.quote(mine) if mine else f"{shlex.quote(sys.executable)} -m eyelet_ingest.cli"
-    is_default = roots == (os.path.expanduser(DEFAULT_ROOT),)
-    at = "" if is_default else "".join(f" --root {shlex.quote(root)}" for root in roots)
-    return f"{program} {arguments}{at}"
 
 
 def utf8(what: str, text: str) -> str:

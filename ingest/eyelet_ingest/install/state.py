@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -106,8 +107,9 @@ def open_to_others(root: str) -> list[str]:
     return [f"others may use {found[0].path}{more}: chmod -R go= {root}"]
 
 
-def where(home: str, project: str) -> list[Installed]:
-    """Every settings file that runs our hook, of the user, of the project, and of those that were recorded."""
+def where(home: str, project: str, asks_agents: bool = True) -> list[Installed]:
+    """Every settings file that runs our hook, of the user, of the project, and of those that were recorded. Without
+    `asks_agents` no agent's program is run for its version: only events that each version knows can be missing."""
     places: dict[str, tuple[Agent, str]] = {}
     for agent in AGENTS.values():
         for scope in SCOPES:
@@ -116,7 +118,7 @@ def where(home: str, project: str) -> list[Installed]:
     for done in record.read(home).values():
         if done.agent in AGENTS:
             places.setdefault(done.path, (AGENTS[done.agent], done.scope))
-    found = [_installed(agent, scope, path, home) for path, (agent, scope) in places.items()]
+    found = [_installed(agent, scope, path, home, asks_agents) for path, (agent, scope) in places.items()]
     return [one for one in found if one is not None]
 
 
@@ -189,7 +191,7 @@ def _arrived(root: str) -> tuple[bool, str]:
     return False, trouble or "a trial event did not arrive"
 
 
-def _installed(agent: Agent, scope: str, path: str, home: str) -> Installed | None:
+def _installed(agent: Agent, scope: str, path: str, home: str, asks_agents: bool) -> Installed | None:
     marks = launch.launchers(home)
     try:
         before = files.read(path)
@@ -204,7 +206,9 @@ def _installed(agent: Agent, scope: str, path: str, home: str) -> Installed | No
         gone = path in record.read(home)
         problem = "our entries are gone: install again, or uninstall"
         return Installed(agent.name, scope, path, "", 0, (), problem) if gone else None
-    expected = claude.events_for(claude.version()) if agent is claude.AGENT else agent.events
+    expected: Collection[str] = agent.events
+    if agent is claude.AGENT:
+        expected = claude.events_for(claude.version()) if asks_agents else claude.KNOWN_TO_ALL
     missing = tuple(event for event in expected if event not in found)
     return Installed(agent.name, scope, path, _mode(found), len(found), missing)
 

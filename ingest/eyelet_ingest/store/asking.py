@@ -16,6 +16,7 @@ from eyelet_ingest.store.layout import PartitionKey
 from eyelet_ingest.store.roots import Roots
 from eyelet_ingest.store.search import Search
 from eyelet_ingest.store.select import Filter
+from eyelet_ingest.store.timings import timed
 
 if TYPE_CHECKING:  # imported by the methods that need them: a query pays for none of them at its start
     from eyelet_ingest.store.across import Across
@@ -43,6 +44,7 @@ class Asking:
     roots: Roots
     _only: frozenset[str] | None
 
+    @timed("search")
     def search(
         self,
         where: Filter,
@@ -108,6 +110,7 @@ class Asking:
             raise BadInput("search for the text", reason="the time ran out", hint=hint)
         return found
 
+    @timed("calls")
     def calls(
         self,
         where: Filter,
@@ -137,6 +140,7 @@ class Asking:
             now_us=now_us,
         )
 
+    @timed("entries")
     def entries(
         self,
         where: Filter,
@@ -218,6 +222,7 @@ class Asking:
 
         resolve(self.roots, rows, now_us)
 
+    @timed("session")
     def session(
         self,
         session_id: str,
@@ -242,6 +247,7 @@ class Asking:
             now_us=now_us,
         )
 
+    @timed("usage")
     def usage(
         self, where: Filter, by: Sequence[str] = ("session", "agent", "model"), *, deadline_ms: float | None = None
     ) -> "Usage":
@@ -270,11 +276,13 @@ class Asking:
         now_us = time.time_ns() // 1_000 if now_us is None else now_us
         return completeness(self.roots, where, rests=rests, faults=faults, deadline_ms=deadline_ms, now_us=now_us)
 
+    @timed("count")
     def count(self, where: Filter, *, deadline_ms: float | None = None) -> CountResult:
         """How many events match; after `deadline_ms`, in the partitions that were asked by then."""
         with Search(self.roots, where, deadline_ms) as question:
             return question.count()
 
+    @timed("summary")
     def summary(self, where: Filter, *, deadline_ms: float | None = None) -> Summary:
         """Totals, and counts by type, tool, status and context; a deadline as for `count`."""
         with Search(self.roots, where, deadline_ms) as question:
@@ -298,6 +306,7 @@ class Asking:
 
         return durations(self.roots, where, limit, deadline_ms)
 
+    @timed("sessions")
     def sessions(
         self,
         where: Filter,
@@ -319,6 +328,7 @@ class Asking:
             self.roots, where, limit=limit, after=after, tokens=tokens, deadline_ms=deadline_ms, now_us=now_us
         )
 
+    @timed("histogram")
     def histogram(
         self,
         where: Filter,
@@ -341,6 +351,7 @@ class Asking:
             self.roots, where, bucket_us=bucket_us, buckets=buckets, bounds=bounds, by=by, deadline_ms=deadline_ms
         )
 
+    @timed("facets")
     def facets(
         self,
         where: Filter,

@@ -17,6 +17,7 @@ from eyelet_ingest.store.layout import PartitionKey
 MODES = ("passive", "full", "restart", "truncate")
 DEADLINE_MS = 2_000  # for the lock of one day
 READERS_WAIT_MS = 250  # for readers that need what stands in the WAL: meanwhile nobody writes
+ATTEMPT_READERS_WAIT_MS = 5  # of a checkpoint that nobody asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,26 @@ def checkpoint(
     return done
 
 
-def _checkpoint(root: str, key: PartitionKey, mode: str) -> Checkpointed:
+def attempt(root: str, key: PartitionKey, mode: str) -> Checkpointed:
+    """Checkpoint a day that nobody writes to now; where somebody does, it is `busy`, its `mode` "". Readers are waited
+    for no longer than a writer notices."""
+    path = layout.db_path(root, key)
+    if not _wal_bytes(path):
+        return Checkpointed(key, mode, False, 0, 0)
+    done = _checkpoint(root, key, mode, 0, ATTEMPT_READERS_WAIT_MS)
+    return Checkpointed(key, "", True, 0, 0) if done.busy and done.error else done
+
+
+def _checkpoint(
+    root: str, key: PartitionKey, mode: str, wait_ms: int = DEADLINE_MS, readers_ms: int = READERS_WAIT_MS
+) -> Checkpointed:
     path = layout.db_path(root, key)
     try:
-        deadline_ns = time.monotonic_ns() + DEADLINE_MS * 1_000_000
+        deadline_ns = time.monotonic_ns() + wait_ms * 1_000_000
         with connect.FileLock(layout.lock_path(root, key), deadline_ns, make=False):
             if not _wal_bytes(path):  # removed, or closed by the last who had it open, while we waited
                 return Checkpointed(key, mode, False, 0, 0)
-            conn = connect.open_writer(path, busy_ms=READERS_WAIT_MS)
+            conn = connect.open_writer(path, busy_ms=readers_ms)
             try:
                 return Checkpointed(key, *connect.checkpoint(conn, mode, connect.driver().sqlite_version))
             except conn.Error as bad:

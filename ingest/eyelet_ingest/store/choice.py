@@ -25,7 +25,7 @@ from eyelet_ingest.store.select import Way
 COMMON_EVENTS = 1_000
 # Of several common values the rarest is worth counting this far (0.35 ms each) but no further.
 FAR_EVENTS = 8_000
-BY_TIME = " not indexed"
+BY_TIME, INDEXED_BY = " not indexed", " indexed by "
 
 
 def for_page(conn: Any, ways: Sequence[Way], indexes: Collection[str]) -> str | None:
@@ -84,7 +84,7 @@ def _rarest(conn: Any, ways: Sequence[Way], most: int | None) -> tuple[Way, int]
 
 
 def _by(way: Way) -> str:
-    return f" indexed by {way.index}"
+    return INDEXED_BY + way.index
 
 
 def rare_src_ids(

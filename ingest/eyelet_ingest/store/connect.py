@@ -282,14 +282,15 @@ class FileLock:
     The deadline is on `time.monotonic_ns`; PartitionBusy where others keep it until then. The lock file may go with
     its day: a lock on a file that is no longer the one on disk is no lock, and is taken again. So whoever removes
     a day unlinks the lock file last. With `make=False` the folder of a day that is gone is not made anew. `alarm` is
-    for the hook alone: it waits asleep (`alarm.py`), anybody else asks again and again.
+    for the hook alone: it waits asleep (`alarm.py`), anybody else asks again and again. `waited` says, once the lock is
+    taken, that others had it.
     """
 
-    __slots__ = ("alarm", "deadline_ns", "handle", "make", "path")
+    __slots__ = ("alarm", "deadline_ns", "handle", "make", "path", "waited")
 
     def __init__(self, path: str, deadline_ns: int, make: bool = True, alarm: bool = False) -> None:
         self.path, self.deadline_ns, self.make, self.alarm = path, deadline_ns, make, alarm
-        self.handle = -1
+        self.handle, self.waited = -1, False
 
     def __enter__(self) -> "FileLock":
         if self.path.startswith(MEMORY):
@@ -347,6 +348,7 @@ class FileLock:
             except OSError as bad:
                 if not isinstance(bad, BlockingIOError):
                     return  # a file system without flock: SQLite's own locks have to do
+                self.waited = True
                 left_ms = (self.deadline_ns - time.monotonic_ns()) / 1e6
                 late = PartitionBusy("lock", self.path, "others kept it until the deadline", "try again")
                 if left_ms <= 0:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from eyelet_ingest.store.fork_lock import ForkLock
+from eyelet_ingest.store.timings import Timings
 
 SLOW_MS = 500.0  # a question that takes longer is a slow one
 
@@ -34,9 +35,11 @@ class Counters:
 
 
 class Asked:
-    """Adds up what questions say of themselves: one short lock a question."""
+    """Adds up what questions say of themselves: one short lock a question. `timings`: how long they, and all else that
+    the Store does, took."""
 
     def __init__(self) -> None:
+        self.timings = Timings()
         self._lock = ForkLock()
         self._sums: dict[str, int] = {}  # guarded by _lock
 

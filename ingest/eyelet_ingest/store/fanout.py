@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from eyelet_ingest.errors import PartitionUnreadable
-from eyelet_ingest.store import roles, schema
+from eyelet_ingest.store import choice, roles, schema
 from eyelet_ingest.store.answers import Partitions, Unreadable
 from eyelet_ingest.store.catalog import Part
 from eyelet_ingest.store.connect import MALFORMED, is_passing, is_there, remedy, replacing
@@ -75,11 +75,20 @@ class FanOut:
         self.ahead = False  # threads ask before it is known whether their answer is needed
         self.lacks: Callable[[Part], bool] | None = None  # which partitions surely have no answer, and are not opened
         self.passing = False  # more partitions than may be open: most are met in passing
+        self.uses: dict[str, int] = {}  # index → days that were asked by it; threads may lose one of many
 
     def close(self) -> None:
         """Count what this question has cost."""
         bad = len(self.unreadable) + len(self.troubles)
         self.roots.asked.question(self.elapsed_ms(), len(self.scanned), self.skipped, self.unasked, bad)
+        if self.uses:
+            self.roots.asked.timings.use(self.uses)
+
+    def used(self, source: str) -> str:
+        """Count by what a day is asked: `source` stands behind `from hooks`, and is given back."""
+        index = source.removeprefix(choice.INDEXED_BY) if source.startswith(choice.INDEXED_BY) else ""
+        self.uses[index] = self.uses.get(index, 0) + 1
+        return source
 
     def each(self, parts: Sequence[Part], ask: Ask[Found]) -> Iterator[tuple[Part, Found]]:
         """What each partition answers, in order; one that cannot is noted, and the others are asked all the same.

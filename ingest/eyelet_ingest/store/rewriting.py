@@ -42,6 +42,19 @@ def migrate(root: str, key: PartitionKey) -> tuple[int, int]:
             conn.close()
 
 
+def mend(root: str, key: PartitionKey, lacking: tuple[str, ...]) -> list[str]:
+    """Make indexes, triggers and views of a day again that another program dropped or changed; which ones were."""
+    path = layout.db_path(root, key)
+    with sealing.rewriting(root, key, sealing.MENDED):
+        conn = _opened(path)
+        try:
+            return schema.remake(conn, path, lacking)
+        except conn.DatabaseError as bad:
+            raise connect.trouble("mend", path, bad) from bad
+        finally:
+            conn.close()
+
+
 def _opened(path: str) -> Any:
     if not connect.is_there(path):
         raise PartitionUnreadable("open", path, "there is no such day", "`eyelet partitions` lists those there are")

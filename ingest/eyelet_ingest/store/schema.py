@@ -366,6 +366,48 @@ def index_statements() -> "dict[str, str]":
     return dict(made)
 
 
+def make(conn: "Any", version: int) -> None:
+    """The first steps, up to this version, in a database of nobody's: what a day of that version looks like."""
+    for step in STEPS[:version]:
+        for statement in step:
+            conn.execute(statement)
+
+
+def remake(conn: "Any", path: str, lacking: "tuple[str, ...]") -> "list[str]":
+    """Make those indexes, triggers and views of ours again that are gone or were made otherwise: the names of those
+    that were. The caller holds the day's lock. What is a table is left alone (`rebuild`). PartitionUnreadable where
+    SQLite refuses, and the file is as it was then.
+    """
+    made = {}
+    for step in STEPS[: version_of(conn)]:
+        for statement in step:
+            words = statement.split()
+            if words[0] == "create":
+                kind, name = _kind_and_name(words)
+                made[name] = kind, statement
+    again = [name for name in made if name in lacking and made[name][0] != "table"]
+    try:
+        with transaction(conn):
+            for name in again:
+                kind, statement = made[name]
+                conn.execute(f"drop {kind} if exists {name}")
+                conn.execute(statement)
+            if {made[name][0] for name in again} & {"trigger"}:  # without it a change would not have ended them
+                conn.execute("delete from eyelet_counts")
+                conn.execute("delete from eyelet_hours")
+    except conn.DatabaseError as bad:
+        if isinstance(bad, conn.OperationalError) and is_passing(str(bad)):
+            raise
+        raise PartitionUnreadable("mend", path, str(bad), remedy(path, bad)) from bad
+    return again
+
+
+def _kind_and_name(words: "list[str]") -> "tuple[str, str]":
+    """Of `create [unique] KIND [if not exists] NAME …`."""
+    rest = [word for word in words[1:8] if word not in ("unique", "if", "not", "exists")]
+    return rest[0], rest[1]
+
+
 def names() -> "frozenset[str]":
     """The tables, views, indexes and triggers that are ours: what the schema makes, and the text index."""
     from eyelet_ingest.store import text_schema
@@ -539,11 +581,12 @@ def add_columns(conn: "Any", columns: "list[tuple[str, str, bool]]") -> "list[st
                 conn.execute(keep, (_COLUMN_KEY + name, definition))
                 added.append(name)
             if is_indexed:
-                sql = f"create index if not exists hooks_x_{name} on hooks ({name}) where {name} is not null"
+                sql = f"create index if not exists {PLUGIN_INDEX}{name} on hooks ({name}) where {name} is not null"
                 conn.execute(sql)
     return added
 
 
+PLUGIN_INDEX = "hooks_x_"  # how the name of an index of a plugin's column begins
 _COLUMN_KEY = "column:"  # in eyelet_partition, before the name of a column that a plugin added
 
 

@@ -31,8 +31,8 @@ QUIET_US = HOUR_US  # a sealed day is not sealed again by itself while events st
 SETTINGS = "sealing.json"
 # What our own commands do to a sealed day without touching an event: those that were sealed have to be what they were.
 OTHERS_WROTE, COMPACTED, BROUGHT_UP = "tables of other programs", "written anew", "brought up to a newer version"
-INDEXED = "its text indexed anew"
-ROWS_STAY = (OTHERS_WROTE, COMPACTED, BROUGHT_UP, INDEXED)
+INDEXED, MENDED, ANALYSED = "its text indexed anew", "its indexes mended", "analysed anew"
+ROWS_STAY = (OTHERS_WROTE, COMPACTED, BROUGHT_UP, INDEXED, MENDED, ANALYSED)
 ACCEPTED = "accepted as it is"
 
 

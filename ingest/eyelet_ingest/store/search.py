@@ -143,18 +143,19 @@ class Search(FanOut):
     def walk(self, lent: Lent) -> tuple[str | None, list[str], list[object]]:
         """How to meet what matches in order of time: what stands behind `from hooks`, None where nothing can match, and
         the conditions that go with it."""
-        return choice.for_page(lent.conn, self.ways, lent.indexes), self.clauses, self.params
+        source = choice.for_page(lent.conn, self.ways, lent.indexes)
+        return self.used(source) if source is not None else None, self.clauses, self.params
 
     def how(self, lent: Lent, only_ids: bool = False, where: Filter | None = None) -> str:
         """How to find all that matches, or what another filter on the same days asks for: what stands behind `from
         hooks`. Where only ids are asked for, the index of a single condition knows them all, however many they are."""
         ways = self.ways if where is None else select.ways(where)
         if self.text:
-            return choice.rare(lent.conn, ways, lent.indexes) or choice.BY_TIME
+            return self.used(choice.rare(lent.conn, ways, lent.indexes) or choice.BY_TIME)
         clauses = self.clauses if where is None else select.conditions(where)[0]
         if only_ids and len(clauses) == 1 and ways and ways[0].index in lent.indexes:
-            return f" indexed by {ways[0].index}"
-        return choice.for_all(lent.conn, ways, lent.indexes)
+            return self.used(choice.INDEXED_BY + ways[0].index)
+        return self.used(choice.for_all(lent.conn, ways, lent.indexes))
 
     def minus(self) -> tuple[Filter, Filter] | None:
         """What is counted, and what of it is taken away again: counts of either may be known, where those of what
@@ -176,7 +177,7 @@ class Search(FanOut):
         if not self.clauses:
             return Asked(clauses, params, span=(int(str(params[0])), int(str(params[1]))))
         rare = choice.rare(lent.conn, self.ways, lent.indexes)
-        return Asked(clauses + self.clauses, params + self.params, rare or choice.BY_TIME)
+        return Asked(clauses + self.clauses, params + self.params, self.used(rare or choice.BY_TIME))
 
     def _count(self, lent: Lent, part: Part) -> int:
         from eyelet_ingest.store import statistics
@@ -217,7 +218,7 @@ class Search(FanOut):
     def _counted_by(self, lent: Lent, part: Part) -> str:
         low, high = self.where.within(part.bounds_us)
         by_index = (high - low) * INDEX_SHARE > layout.DAY_US and "hooks_type" in lent.indexes
-        return " indexed by hooks_type" if by_index else choice.BY_TIME
+        return self.used(choice.INDEXED_BY + "hooks_type" if by_index else choice.BY_TIME)
 
     def _summary(self, lent: Lent, part: Part) -> tally.OfPart:
         in_range, params = self.in_range(part)
@@ -246,7 +247,7 @@ class Search(FanOut):
                 return known
         failures = select.Way("hooks_error", "error = 1", [], True)
         ways = self.ways if self.where.errors else [failures, *self.ways]
-        source = choice.for_all(lent.conn, ways, lent.indexes)
+        source = self.used(choice.for_all(lent.conn, ways, lent.indexes))
         with statistics.snapshot(lent.conn):
             clauses, params = self.asked(lent, [*in_range, "error = 1"], params)
             where = select.where_sql(clauses)
@@ -352,6 +353,7 @@ class _Page:
         if self.only_src and search.ways[0].index in lent.indexes:
             ids = choice.rare_src_ids(lent.conn, search.ways[0], in_range, params, self.oldest_first, most)
             if ids is not None:
+                search.used(choice.INDEXED_BY + search.ways[0].index)
                 return self._of_ids(lent, part, ids)
             source, more, values = choice.BY_TIME, search.clauses, search.params
         else:

@@ -138,10 +138,21 @@ def set_aside(root: str) -> "list[str]":
     return sorted(found)
 
 
-def why(path: str) -> str:
-    """Why the event in this file waits; "" where nobody can say."""
+def strangers(root: str) -> "list[str]":
+    """Places of this root's on other disks that are there and no private folders of this user: nothing goes there."""
+    return [folder for folder in folders(root)[1:] if os.path.lexists(folder) and not _is_own(folder)]
+
+
+def received_ns(path: str) -> "int | None":
+    """When the event in this file was received, by the file's name; None where that says nothing."""
+    digits = os.path.basename(path).partition("-")[0]
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 20 else None
+
+
+def why(path: str, most_bytes: int = EVENT_MAX_BYTES) -> str:
+    """Why the event in this file waits; "" where nobody can say, and of a file with more than `most_bytes`."""
     try:
-        record = parse(_content(path, EVENT_MAX_BYTES).decode("utf-8", "replace"))
+        record = parse(_content(path, most_bytes).decode("utf-8", "replace"))
     except (BadInput, OSError):
         return ""
     return str(record.get("why", "")) if isinstance(record, dict) else ""
@@ -179,7 +190,7 @@ def drain(root: str, deadline_ns: int, *, chosen: "Any" = None, quick: bool = Fa
 
     days: dict[str, list[str]] = {}
     for path in paths:
-        days.setdefault(_mount_of(path), []).append(path)
+        days.setdefault(mount_of(path), []).append(path)
     try:
         with FileLock(os.path.join(root, "spool", "drain.lock"), 0):
             for of_day in days.values():
@@ -289,7 +300,8 @@ def _is_own(folder: str) -> bool:
     return is_folder and (not hasattr(os, "getuid") or (there.st_uid == os.getuid() and not there.st_mode & 0o077))
 
 
-def _mount_of(path: str) -> str:
+def mount_of(path: str) -> str:
+    """The day that a waiting file is of, by its name: `default-2026-079`."""
     return os.path.basename(path)[: -len(".json")].lstrip(".").split("-", 2)[-1]
 
 
@@ -302,7 +314,7 @@ def read(path: str, most_bytes: int = EVENT_MAX_BYTES) -> "tuple[layout.Partitio
 
     content = _content(path, most_bytes)
     record = parse(content.decode("utf-8", "replace"))
-    key = layout.key_from_mount_name(_mount_of(path))
+    key = layout.key_from_mount_name(mount_of(path))
     try:
         if key is None or not isinstance(record, dict) or record["v"] != FORMAT:
             raise ValueError("not an event of this format")

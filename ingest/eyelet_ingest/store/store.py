@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.retention import Retained, Rules
     from eyelet_ingest.store.scanning import Looker, Scan
     from eyelet_ingest.store.sync import Synced
+    from eyelet_ingest.store.timings import Timings
     from eyelet_ingest.store.tombstones import Sieve
     from eyelet_ingest.store.transfer import Clean
     from eyelet_ingest.store.wanted import Wanted
@@ -176,6 +177,11 @@ class Store(Tending, Asking):
         """What reading has cost so far: connections opened and lent again, partitions scanned, slow ones, errors."""
         return Counters(**self._handles.counts(), **self._asked.sums())
 
+    @property
+    def timings(self) -> "Timings":
+        """How long what this Store did took, since it was last asked: to be kept by a `Meter`."""
+        return self._asked.timings
+
     @contextmanager
     def bulk(self) -> Generator["Store", None, None]:
         """Within this block the days that are appended to stay open for writing, which one event at a time needs to be
@@ -215,6 +221,7 @@ class Store(Tending, Asking):
         deleted: "Deletions" = "ignore",
     ) -> Appended:
         """`append` of events that each come with the given name of their context."""
+        started_ns, told = time.perf_counter_ns(), [0, 0]
         identity.make_private_dir(self.root)
         days: dict[tuple[PartitionKey, str], list[Event]] = {}
         bounds, last_context, day = (0, 0), "", []  # they come mostly in order: the last one's day is the next one's
@@ -228,7 +235,7 @@ class Store(Tending, Asking):
         for (key, context), some in days.items():
             sift = self._sieve(key, deleted)
             try:
-                fresh = self._insert(key, context, some, time.monotonic_ns() + deadline_ms * 1_000_000, sift)
+                fresh = self._insert(key, context, some, time.monotonic_ns() + deadline_ms * 1_000_000, sift, told)
             except PartitionError as bad:
                 refused.append(Refused(key, some, bad))
                 continue
@@ -240,15 +247,23 @@ class Store(Tending, Asking):
                 held.add(key)
         if refused:
             self._asked.refused(len(refused))
+        took_us = (time.perf_counter_ns() - started_ns) // 1_000
+        self._asked.timings.add("append", took_us, len(refused), *told)
         return Appended(stored, duplicates, frozenset(held), refused, dead)
 
     def _insert(
-        self, key: PartitionKey, context: str, events: list[Event], deadline_ns: int, sift: "Sieve | None"
+        self,
+        key: PartitionKey,
+        context: str,
+        events: list[Event],
+        deadline_ns: int,
+        sift: "Sieve | None",
+        told: list[int],
     ) -> int:
         rows = [writer.row_of(event) for event in events]
         if self._writers and self._writers[0].bulks:
-            return self._writers[0].insert(key, context, rows, deadline_ns, sift)
-        return writer.insert(self.root, key, context, rows, deadline_ns, sift=sift)
+            return self._writers[0].insert(key, context, rows, deadline_ns, sift, told)
+        return writer.insert(self.root, key, context, rows, deadline_ns, sift=sift, told=told)
 
     def _sieve(self, key: PartitionKey, deleted: "Deletions") -> "Sieve | None":
         if deleted == "ignore":
@@ -264,7 +279,25 @@ class Store(Tending, Asking):
         """
         from eyelet_ingest.store.checkpoint import checkpoint
 
-        return checkpoint(self.root, self.catalog.partitions() if key is None else [key], mode, only_with_wal=not key)
+        done = []
+        for one in self.catalog.partitions() if key is None else [key]:
+            started_ns = time.perf_counter_ns()
+            tried = checkpoint(self.root, [one], mode, only_with_wal=not key)
+            for result in tried:
+                took_us = (time.perf_counter_ns() - started_ns) // 1_000
+                self.timings.add("checkpoint", took_us, bool(result.error and not result.busy), 0, result.busy)
+            done += tried
+        return done
+
+    def try_checkpoint(self, key: PartitionKey, mode: str = "passive") -> "Checkpointed":
+        """Checkpoint a day where nobody is in the way of it: without waiting for its lock, and hardly for readers."""
+        from eyelet_ingest.store.checkpoint import attempt
+
+        started_ns = time.perf_counter_ns()
+        done = attempt(self.root, key, mode)
+        if done.mode:
+            self.timings.add("checkpoint", (time.perf_counter_ns() - started_ns) // 1_000, bool(done.error))
+        return done
 
     def maintain(self, deadline_ms: float, first: Iterable[PartitionKey] = ()) -> "Maintained":
         """Give finished days what makes questions about them cheap, those of `first` before others, for about

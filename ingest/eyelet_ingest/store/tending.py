@@ -83,6 +83,12 @@ class Tending:
 
         return migrate(self.root, key)
 
+    def optimise(self, key: PartitionKey) -> int:
+        """Tell SQLite's planner anew what is in a day; how many indexes it knows of. A sealed day is sealed again."""
+        from eyelet_ingest.store.optimising import optimise
+
+        return optimise(self.root, key)
+
     def index_text(
         self,
         deadline_ms: float,

@@ -191,6 +191,23 @@ def read_state(root: str, key: PartitionKey) -> TextState:
         reader.close()
 
 
+def lacking(root: str, key: PartitionKey) -> int:
+    """How many rows of a day its index does not hold as they are: what arrived or changed since. Quick where nothing is
+    lacking. PartitionUnreadable as for `read_state`."""
+    path = layout.db_path(root, key)
+    reader = open_reader(path)
+    try:
+        upto = watermark(reader)
+        if upto is None:
+            return int(reader.execute("select count(*) from hooks").fetchone()[0])
+        behind, changed = reader.execute(_LACKING, (upto, upto)).fetchone()
+        return int(behind) + int(changed)
+    except reader.DatabaseError as bad:
+        raise PartitionUnreadable("read", path, *schema.diagnosis(reader, path, bad)) from bad
+    finally:
+        reader.close()
+
+
 def drop(conn: Any) -> bool:
     """Take the index out of a day; False where it has none. Inside a transaction: for who deletes, or changes what
     other rows say. With `secure_delete` nothing of it is left; catch-up makes it anew."""
@@ -285,7 +302,8 @@ def _bytes(conn: Any) -> int:
         return int(conn.execute(sql).fetchone()[0])
 
 
-_STATE = f"""
-    select (select count(*) from {INDEX}_docsize), (select count(*) from hooks where arrived > ? or arrived is null),
+_LACKING = f"""
+    select (select count(*) from hooks where arrived > ? or arrived is null),
         (select count(*) from {GONE} where id in (select id from hooks where arrived <= ?))
 """  # noqa: S608  our own names
+_STATE = _LACKING.replace("select", f"select (select count(*) from {INDEX}_docsize),", 1)  # noqa: S608  our own names

@@ -47,6 +47,7 @@ def insert(
     chosen: "Any" = None,
     sift: "Callable[[list[Row]], list[Row]] | None" = None,
     left_open: "list[Any] | None" = None,
+    told: "list[int] | None" = None,
 ) -> int:
     """Store what is new of `rows`, all of the day `key`, and return how many that were; the rest was known.
 
@@ -56,7 +57,8 @@ def insert(
     asked under the day's lock which of the rows may be stored at all.
 
     `left_open` is for a process that ends at once: as long as the WAL is short, the connection is put there instead of
-    being closed, which would checkpoint it: two to four fsyncs, 20 ms on a disk, in a life of 10.
+    being closed, which would checkpoint it: two to four fsyncs, 20 ms on a disk, in a life of 10. `told` is a list of
+    two counts: tries that began anew, and locks that others had, are added to them.
     """
     path = layout.db_path(root, key)
     if sift and not is_there(path) and not sift(rows):
@@ -64,7 +66,9 @@ def insert(
     tries = 0
     while True:
         try:
-            with FileLock(layout.lock_path(root, key), deadline_ns, alarm=chosen is not None):
+            with FileLock(layout.lock_path(root, key), deadline_ns, alarm=chosen is not None) as lock:
+                if told is not None:
+                    told[1] += lock.waited
                 allowed = sift(rows) if sift else rows
                 if sift and not allowed:
                     return 0
@@ -82,6 +86,8 @@ def insert(
                         conn.close()  # under the lock: the sole opener checkpoints, and nobody else may write then
         except PartitionBusy:
             tries += 1
+            if told is not None:
+                told[0] += 1
             if not pause(tries, deadline_ns):
                 raise
 

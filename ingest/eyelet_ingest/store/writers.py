@@ -82,13 +82,19 @@ class Writers:
             self.close()
 
     def insert(
-        self, key: PartitionKey, given: str, rows: "list[Row]", deadline_ns: int, sift: "Sift | None" = None
+        self,
+        key: PartitionKey,
+        given: str,
+        rows: "list[Row]",
+        deadline_ns: int,
+        sift: "Sift | None" = None,
+        told: "list[int] | None" = None,
     ) -> int:
         """As `writer.insert`, through the day's open writer."""
         self._leave_parents()
         one = self._take(key)
         try:
-            return self._insert(one, given, rows, deadline_ns, sift)
+            return self._insert(one, given, rows, deadline_ns, sift, told)
         except BaseException:
             with self._lock:
                 self.errors += 1
@@ -155,7 +161,15 @@ class Writers:
         for one in writers:
             self._kept.pop(one.key, None)
 
-    def _insert(self, one: _Writer, given: str, rows: "list[Row]", deadline_ns: int, sift: "Sift | None" = None) -> int:
+    def _insert(
+        self,
+        one: _Writer,
+        given: str,
+        rows: "list[Row]",
+        deadline_ns: int,
+        sift: "Sift | None" = None,
+        told: "list[int] | None" = None,
+    ) -> int:
         if sift and not is_there(one.path) and not sift(rows):
             return 0  # nothing that would make the day
         tries = 0
@@ -164,11 +178,15 @@ class Writers:
             if not one.turn.acquire(timeout=left_s):
                 raise PartitionBusy("lock", one.path, "others kept it until the deadline", "try again")
             try:
-                with FileLock(layout.lock_path(self.root, one.key), deadline_ns):
+                with FileLock(layout.lock_path(self.root, one.key), deadline_ns) as lock:
+                    if told is not None:
+                        told[1] += lock.waited
                     allowed = sift(rows) if sift else rows
                     return self._transact(one, given, allowed, deadline_ns) if allowed or not sift else 0
             except PartitionBusy:
                 tries += 1
+                if told is not None:
+                    told[0] += 1
                 if not pause(tries, deadline_ns):
                     raise
             finally:
