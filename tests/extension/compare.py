@@ -18,8 +18,8 @@ def as_an_ordinary_table_understands(sql: str) -> str:
     """The same statement, in which no number beside a column lets SQLite take the column for one value.
 
     It leaves such a column out of an order, a group, a partition. But as a number '100' and '1e2' are equal,
-    and as texts two values: SQLite 3.40 to 3.53 give an ordinary table's rows in the wrong order then, and the virtual
-    table's in the right one. (`wherePathSatisfiesOrderBy` in src/where.c does not look at affinities.)
+    and as texts two values: SQLite 3.40.1 and 3.53.4 give an ordinary table's rows in the wrong order then, and the
+    virtual table's in the right one.
     """
     return _EQUAL.sub(lambda found: f"{found[1]}+{found[2]}" if found[1] else f"+{found[3]}{found[4]}", sql)
 
