@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.extension import days
-from tests.extension.compare import difference
+from tests.extension.compare import as_an_ordinary_table_understands, difference
 from tests.extension.selects import Select, Selects, samples_of, seeded
 
 SOAK = bool(os.environ.get("EYELET_SOAK"))
@@ -26,6 +27,8 @@ SCARS = (
     Select("select 1 from hooks where src glob replace(hex(zeroblob(60000)), '00', '*')", "rows"),  # an error
     Select("select * from hooks where id = '1735689600000000' || char(0)", "rows"),  # a number, for some SQLites
     Select("select * from hooks where id in (5, '1735689600000000' || char(0))", "rows"),
+    # an ordinary table has '100' and '1e2' mixed: see compare.py
+    Select("select session_id, id from hooks a where cast(100 as integer) == a.session_id order by 1, 2", "order"),
 )
 
 
@@ -41,7 +44,7 @@ def test_the_statements_do_not_depend_on_what_sqlite_leaves_open(
     other = made.shuffled()
     for number in range(0, STATEMENTS, 20):
         one = Selects(seeded(number), samples).select()
-        wrong = difference(other, made.plain, one)
+        wrong = difference(other, made.plain, replace(one, sql=as_an_ordinary_table_understands(one.sql)))
         assert not wrong, f"seed {number}: {wrong}\n{one.sql}"
     other.close()
 
