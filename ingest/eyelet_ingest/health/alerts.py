@@ -57,7 +57,7 @@ def evaluate(
     `known` names the checks there are: an alert of one that is gone is over. Where the alerts cannot be kept, those are
     answered that these findings would raise, and nobody is told: without a memory it would be told again and again.
     """
-    seen = _seen([*findings, *([scoring.finding(score, settings)] if score else [])])
+    seen = _seen([*findings, *([scoring.finding(score, settings, runnable("doctor", root))] if score else [])])
     try:
         changed = _applied(root, seen, now_us, known, claims=bool(telling.channels(settings)))
         _tell(root, changed, score, settings, now_us)
