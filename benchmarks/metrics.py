@@ -2,7 +2,8 @@
 
 Without is `EYELET_METRICS=0` for a hook, and for the Store one whose measurements are thrown away as they come. Each
 ratio is taken within its round, so that a slow moment of the machine meets both sides; the median of the rounds is
-printed with its quartiles. `python benchmarks/metrics.py [--hooks 1000] [--rounds 15]`
+printed with its quartiles: of the time on the clock, and of the processor's, which others at work hardly change.
+`python benchmarks/metrics.py [--hooks 1000] [--rounds 15]`
 """
 
 import argparse
@@ -12,7 +13,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from capture import Side, figures
@@ -35,6 +36,9 @@ class Unmeasured(Timings):
     def add(self, op: str, took_us: int, errors: int = 0, retries: int = 0, lock_waits: int = 0) -> None:
         """Nothing."""
 
+    def use(self, uses: Mapping[str, int]) -> None:
+        """Nothing."""
+
 
 def hooks(folder: str, events: int) -> None:
     """One hook at a time: both sides in turn, in the order that the round's number says."""
@@ -43,22 +47,31 @@ def hooks(folder: str, events: int) -> None:
     hook = launch.write(folder)
     with_metrics = Side([hook], payload, lambda number: f"{folder}/with")
     without = Side([hook], payload, lambda number: f"{folder}/without", {"EYELET_METRICS": "0"})
+    worked_ms: dict[Side, list[float]] = {with_metrics: [], without: []}
     for number in range(events + 1):
         for side in (with_metrics, without)[:: 1 if number % 2 else -1]:
-            (took,) = side.wave(number, 1, folder)
+            child, started = side.start(number, folder)
+            _, status, used = os.wait4(child, 0)
+            assert status == 0
             if number:  # the first round warms caches
-                side.times_ms.append(took)
-    ratios = [one / other for one, other in zip(with_metrics.times_ms, without.times_ms, strict=True)]
-    print(f"{'a hook with':44}{figures(with_metrics.times_ms)}")
+                side.times_ms.append((time.perf_counter() - started) * 1_000)
+                worked_ms[side].append((used.ru_utime + used.ru_stime) * 1_000)
+    print(f"{'a hook with, ms: p50, p95, p99, worst':44}{figures(with_metrics.times_ms)}")
     print(f"{'a hook without':44}{figures(without.times_ms)}")
-    say("a hook, whole process", ratios)
-    of_means = statistics.median(with_metrics.times_ms) / statistics.median(without.times_ms)
-    print(f"{'  median to median':44}{of_means:8.4f}")
+    print(f"{'':44}{'clock':>8}{'':22}{'processor':>10}")
+    say("a hook, whole process", ratios(with_metrics.times_ms, without.times_ms), ratios(*worked_ms.values()))
 
 
-def say(name: str, ratios: list[float]) -> None:
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    print(f"{name:44}{middle:8.4f}   ({low:.3f} to {high:.3f})")
+def ratios(ours: list[float], theirs: list[float]) -> list[float]:
+    return [one / other for one, other in zip(ours, theirs, strict=True)]
+
+
+def say(name: str, on_clock: list[float], of_processor: list[float]) -> None:
+    told = ""
+    for several in (on_clock, of_processor):
+        low, middle, high = statistics.quantiles(several, n=4)
+        told += f"{middle:8.3f}  ({low:.3f} to {high:.3f})  "
+    print(f"{name:44}{told}")
 
 
 def events(count: int, first_us: int) -> list[Event]:
@@ -78,20 +91,20 @@ def events(count: int, first_us: int) -> list[Event]:
 
 def in_turn(name: str, rounds: int, work: Callable[[Store, int], object], root_of: Callable[[str], str]) -> None:
     """`work` through a Store that measures and one that does not."""
-    ratios = []
+    clock: dict[str, list[float]] = {"with": [], "without": []}
+    processor: dict[str, list[float]] = {"with": [], "without": []}
     for number in range(rounds + 1):
-        took = {}
         for side in ("with", "without")[:: 1 if number % 2 else -1]:
             with Store(root_of(side)) as store, store.bulk():
                 if side == "without":
                     store._asked.timings = Unmeasured()
                 work(store, -1)
-                started = time.perf_counter()
+                started, worked = time.perf_counter(), time.process_time()
                 work(store, number)
-                took[side] = time.perf_counter() - started
-        if number:
-            ratios.append(took["with"] / took["without"])
-    say(name, ratios)
+                if number:
+                    clock[side].append(time.perf_counter() - started)
+                    processor[side].append(time.process_time() - worked)
+    say(name, ratios(*clock.values()), ratios(*processor.values()))
 
 
 def singles(store: Store, number: int) -> None:

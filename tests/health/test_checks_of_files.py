@@ -58,7 +58,11 @@ def test_a_long_wal_is_found_with_who_keeps_it_and_brought_in_when_he_is_gone(
     filled(store, [day(0)], events=200, chars=10_000)
     whose = patient(store, wal_warn_mib=1, wal_error_mib=2)
     (found,) = bad(whose, "wal")
-    assert found.status == "error" and f"process {reader.pid}" in found.message and "end " in found.fix
+    assert (
+        found.status == "error"
+        and f"process {reader.pid}" in found.message
+        and f"end process {reader.pid}, then: " in found.fix
+    )
     assert "others kept it" in repaired(whose, "wal")[0]
     assert [one.evidence["wal_bytes"] for one in bad(whose, "wal")] == [found.evidence["wal_bytes"]]
     reader.communicate()

@@ -30,7 +30,7 @@ HOLD_DOUBLINGS = 5  # 5 h 20 min at most
 FLAPPING_US = 6 * 3_600_000_000
 LATELY_US = 7 * 86_400_000_000
 MOST = 200  # alerts that are looked at in one evaluation, and listed
-MESSAGE_MOST_CHARS = 1_000
+MESSAGE_MOST_CHARS, LINE_MOST_CHARS = 1_000, 200
 TELLING = "alerts"  # the name of the alert, and of the check, that somebody could not be told
 
 
@@ -57,7 +57,7 @@ def evaluate(
     `known` names the checks there are: an alert of one that is gone is over. Where the alerts cannot be kept, those are
     answered that these findings would raise, and nobody is told: without a memory it would be told again and again.
     """
-    seen = _seen([*findings, *([scoring.finding(score, settings)] if score else [])])
+    seen = _seen([*findings, *([scoring.finding(score, settings, runnable("doctor", root))] if score else [])])
     try:
         changed = _applied(root, seen, now_us, known, claims=bool(telling.channels(settings)))
         _tell(root, changed, score, settings, now_us)
@@ -105,7 +105,9 @@ def line(root: str) -> str:
         firing = [one for one in current(root) if one.state == FIRING]
         if firing:
             more = f", and {len(firing) - 1:,} more" if len(firing) > 1 else ""
-            return f"alert: {firing[0].name} ({firing[0].level}): {firing[0].message}{more}; see `{runnable('alerts', root)}`"
+            first = firing[0]
+            said = first.message if len(first.message) <= LINE_MOST_CHARS else first.message[:LINE_MOST_CHARS] + "…"
+            return f"alert: {first.name} ({first.level}): {said}{more}; see `{runnable('alerts', root)}`"
     return ""
 
 

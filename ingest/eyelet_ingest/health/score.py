@@ -107,15 +107,15 @@ def level(total: int, settings: Settings) -> str:
     return WARN if total < settings["health.score_warn"] else OK
 
 
-def finding(found: Score, settings: Settings) -> Finding:
-    """The score as a finding: what alerts are made of."""
+def finding(found: Score, settings: Settings, fix: str = "eyelet doctor") -> Finding:
+    """The score as a finding, what alerts are made of; `fix` is the command that says more."""
     weakest = min(found.areas, key=lambda area: area.score)
     said = f"the score is {found.total} of {BEST}"
     evidence = {"score": found.total, **{area.name: area.score for area in found.areas}}
     status = level(found.total, settings)
     if status != OK:
         said += f"; the weakest area is {weakest.title} with {weakest.score}"
-    return Finding(status, said, "" if status == OK else "eyelet doctor", evidence, name="score")
+    return Finding(status, said, "" if status == OK else fix, evidence, name="score")
 
 
 def _area(name: str, title: str, parts: list[Part], looked_at: int) -> AreaScore:

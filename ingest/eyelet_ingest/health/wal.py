@@ -49,7 +49,9 @@ def _of_day(patient: Patient, key: PartitionKey, path: str, size: int, age_s: fl
         return None
     said = f"is {mib(size)} large" if status != OK else f"of {mib(size)} waits for {_spelt(age_s)}"
     kept = readers.of(path)
-    by = f"; {', '.join(str(one) for one in kept)} reads what stands in it" if kept else ""
+    by = (
+        f"; {', '.join(str(one) for one in kept)} read{'s' if len(kept) == 1 else ''} what stands in it" if kept else ""
+    )
     evidence = {
         "wal_bytes": size,
         "untouched_s": round(age_s),
@@ -57,7 +59,8 @@ def _of_day(patient: Patient, key: PartitionKey, path: str, size: int, age_s: fl
     }
     fix = command(patient, "checkpoint", "truncate", "--context", key.context, "--day", key.date)
     if kept:
-        fix = f"end {' and '.join(str(one) for one in kept)}, then: {fix}"
+        # Not by their names, which are anybody's: this may be typed into a shell.
+        fix = f"end {' and '.join(f'process {one.pid}' for one in kept)}, then: {fix}"
 
     def repair() -> str:
         (done,) = patient.store.checkpoint(key, "truncate")  # PASSIVE goes first, and waits for nobody

@@ -1,5 +1,6 @@
 """What a Store does to days as a whole: list, seal, verify, archive, write anew, bring up, lend to other programs."""
 
+import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # imported by the methods that need them: a query pays for no
     from eyelet_ingest.store.sealing import Sealed
     from eyelet_ingest.store.text_index import CaughtUp, TextState
     from eyelet_ingest.store.text_rounds import Indexed, TextRounds
+    from eyelet_ingest.store.timings import Timings
     from eyelet_ingest.store.verify import Verified
 
 
@@ -27,6 +29,7 @@ class Tending:
     release: Callable[..., bool]
     _lent: "weakref.WeakSet[DayConnection]"
     _text_rounds: "TextRounds"
+    timings: "Timings"
 
     def days(self, keys: Iterable[PartitionKey] | None = None) -> "Iterator[Day]":
         """What is known of these days, of all where None, oldest first: events, bytes, seal, archive. Days that cannot
@@ -100,7 +103,11 @@ class Tending:
         and again: a day that has all it needs costs a look at its file. Nothing is raised. `before` is told of each
         day that is opened: a server lets go of it, as SQLite keeps the files of what is closed while another
         connection of the process reads the same day."""
-        return self._text_rounds.run(self.catalog.partitions(), deadline_ms, first, before)
+        started_ns = time.perf_counter_ns()
+        done = self._text_rounds.run(self.catalog.partitions(), deadline_ms, first, before)
+        if done.rows or done.troubled:  # most rounds find nothing to do
+            self.timings.add("text_index", (time.perf_counter_ns() - started_ns) // 1_000, bool(done.troubled))
+        return done
 
     def text_catch_up(self, key: PartitionKey, deadline_ms: float) -> bool:
         """Bring the text index of one day up, for about `deadline_ms`; whether it holds all that arrived. False, too,
