@@ -144,6 +144,13 @@ def test_a_word_may_be_a_value_that_stands_beside_the_rows(visit: Visit) -> None
     assert box(page).input_value() == "tool:Bash "
 
 
+def test_after_a_slip_was_mended_it_is_offered_again(visit: Visit) -> None:
+    page = visit(WORK)
+    typed(page, "tool:Bx")
+    page.keyboard.press("Backspace")
+    assert offered(page) == ["Bash"]
+
+
 def test_within_a_quote_and_a_column_nothing_is_offered(visit: Visit) -> None:
     page = visit(WORK)
     for text in ('"too', "command:to", "https://to"):
