@@ -107,6 +107,8 @@ def _earlier(lines: "Sequence[samples.Line]", now_us: int) -> "list[Sample]":
 def gauges(store: "Store", *, process: bool = False) -> dict[str, float]:
     """What the root and this process are like now: days and their bytes, WALs, what waits, the disk, the machine.
     With `process`, what this process has open and takes. Nothing of a root in memory, or that is not there."""
+    import shutil
+
     from eyelet_ingest.store import spool
 
     if not os.path.isdir(store.root):
@@ -122,10 +124,19 @@ def gauges(store: "Store", *, process: bool = False) -> dict[str, float]:
             found["wal_bytes"] += wal_bytes
             found["wal_largest_bytes"] = max(found["wal_largest_bytes"], wal_bytes)
     found["spool_events"] = float(len(spool.waiting(store.root)))
-    disk = os.statvfs(store.root)
-    found["disk_free_bytes"], found["disk_bytes"] = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-    found["load"] = os.getloadavg()[0]
+    with suppress(OSError):
+        disk = shutil.disk_usage(store.root)
+        found["disk_free_bytes"], found["disk_bytes"] = float(disk.free), float(disk.total)
+    found["load"] = load()
     return {**found, **_of_process()} if process else found
+
+
+def load() -> float:
+    """The machine's load over the last minute; 0 where the system does not tell."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows; a container without /proc
+        return 0.0
 
 
 def _of_process() -> dict[str, float]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from eyelet_ingest import settings
+from eyelet_ingest import metering, settings
 from eyelet_ingest.errors import BadInput, EyeletError
 from eyelet_ingest.health import strategies
 from eyelet_ingest.health.strategies import Wal
@@ -67,7 +67,7 @@ def look(store: "Store", key: PartitionKey, now_us: int) -> Wal | None:
         age_s=max(0.0, now_s - file.st_mtime),  # with a WAL, only a checkpoint writes to the file
         idle_s=max(0.0, now_s - wal.st_mtime),
         priority=strategies.priority_of(key.bounds_us[0], now_us),
-        load=os.getloadavg()[0] / (os.cpu_count() or 1),
+        load=metering.load() / (os.cpu_count() or 1),
         lock_waits=store.timings.lock_waits(),
     )
 
