@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from datasette_eyelet import describe, eyelet_connections, instance, queries
+from datasette_eyelet import describe, eyelet_connections, eyelet_database, instance, queries
 from datasette_eyelet.scope import Scope, scope_of
 from eyelet_ingest.store import connect, layout
 from eyelet_ingest.store.layout import DAY_US, key_for
@@ -463,3 +463,15 @@ async def test_every_table_over_days_is_described_and_hidden_by_no_query(
     names = listed | set(await database.view_names())
     assert names == set(describe.database("eyelet")["tables"])
     assert not names & {query.name for query in queries.queries_of("eyelet")}, "0.65 shows the query in its place"
+
+
+async def test_how_a_name_is_spelled_is_known_without_asking_the_days(
+    way: str, site: Any, record: Any, noon_us: int
+) -> None:
+    """0.65 asks it before each look at who may see a table: 26 times for the front page."""
+    record(noon_us)
+    database = site.datasette.databases["eyelet"]
+    for name in ("hooks", "HOOKS", "sessions", "partitions", "eyelet_values", "hooks_fts", "nothing"):
+        asked = (eyelet_database._SPELLED, (name,))
+        told = [tuple(row) for row in (await database.execute(*asked)).rows]
+        assert told == await database.read(lambda conn, asked=asked: [tuple(row) for row in conn.execute(*asked)]), name
