@@ -152,6 +152,17 @@ def test_one_run_at_a_time(home: str) -> None:
     assert scratch.running(home) is None
 
 
+def test_what_could_not_be_removed_at_the_end_is_remembered_for_the_next_run(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as stuck:
+        stuck.setattr(scratch, "remove", lambda folder: False)
+        run.run(home, asked(home, limit_s=1e-9))
+    assert len(left_in(home)) == 1
+    run.run(home, asked(home, limit_s=1e-9))
+    assert left_in(home) == []
+
+
 def test_a_folder_that_is_not_of_a_run_is_never_removed(home: str, tmp_path: Path) -> None:
     mine = tmp_path / (scratch.PREFIX + "mine")
     (mine / "work").mkdir(parents=True)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -172,7 +173,10 @@ def test_a_run_ends_with_the_server(serve: Serve, how: str) -> None:
     import urllib.parse
     import urllib.request
 
-    served = serve()
+    with socket.socket() as free:  # of several servers that begin at once two may choose the same one
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    served = serve("--port", str(port))
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
     opener.open(served.sign_in_url).read()
     url = urllib.parse.urljoin(served.search_url, BENCH)

@@ -88,8 +88,9 @@ def turn(home: str, about: Running) -> Generator[Turn, None, None]:
         try:
             yield Turn(home, about)
         finally:
-            with suppress(FileNotFoundError):
-                os.unlink(os.path.join(home, RUNNING))
+            if not (about.folder and os.path.exists(about.folder)):  # else the next run removes what is left
+                with suppress(FileNotFoundError):
+                    os.unlink(os.path.join(home, RUNNING))
     finally:
         lock.__exit__(None, None, None)
 

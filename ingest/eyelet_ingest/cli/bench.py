@@ -74,7 +74,7 @@ def bench(
     asked = _with(asked, scale=scale, seed=seed, limit_s=limit, keep=keep)
     if nice and hasattr(os, "nice"):
         os.nice(nice)
-    with _ending(until_input_ends), _told() as tell:
+    with _ending(until_input_ends) as ended, _told(ended) as tell:
         from eyelet_ingest.bench import run
 
         result = run.run(home, asked, tell)
@@ -111,18 +111,22 @@ def _with(asked: "Asked", *, scale: float, seed: int, limit_s: float, keep: str 
 
 
 @contextmanager
-def _ending(with_input: bool) -> Iterator[None]:
+def _ending(with_input: bool) -> Iterator[threading.Event]:
     """A signal to end is like Ctrl-C, so that the folder goes; with `with_input` so is the end of standard input: who
-    began this died."""
+    began this died. Further ones are not heard, as they would stop the removal. The event is set by the first: where
+    it comes at a moment at which Python drops what a handler raises, who looks at it ends."""
+    ended = threading.Event()
 
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        if not ended.is_set():
+            ended.set()
+            raise KeyboardInterrupt
 
-    before = {one: signal.signal(one, interrupt) for one in (signal.SIGTERM, *_hang_up())}
+    before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM, *_hang_up())}
     if with_input:
         threading.Thread(target=_end_with_input, daemon=True).start()
     try:
-        yield
+        yield ended
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
@@ -139,12 +143,15 @@ def _end_with_input() -> None:
 
 
 @contextmanager
-def _told() -> "Iterator[Callable[[str, float], None]]":
-    """How far it is, on standard error: one line that changes on a terminal, else a line for each stage."""
+def _told(ended: threading.Event) -> "Iterator[Callable[[str, float], None]]":
+    """How far it is, on standard error: one line that changes on a terminal, else a line for each stage. Who tells it
+    after `ended` is interrupted."""
     last = [""]
     on_terminal = sys.stderr.isatty()
 
     def tell(stage: str, part: float) -> None:
+        if ended.is_set():
+            raise KeyboardInterrupt
         if on_terminal:
             line = f"{part * 100:3.0f} %  {stage}"
             if line != last[0]:
