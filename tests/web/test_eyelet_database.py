@@ -475,3 +475,21 @@ async def test_how_a_name_is_spelled_is_known_without_asking_the_days(
         asked = (eyelet_database._SPELLED, (name,))
         told = [tuple(row) for row in (await database.execute(*asked)).rows]
         assert told == await database.read(lambda conn, asked=asked: [tuple(row) for row in conn.execute(*asked)]), name
+
+
+async def test_a_start_counts_no_day(
+    way: str, site: Any, record: Any, noon_us: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Datasette gives it an hour as it starts: with a thousand days it answered two seconds later."""
+    record(*(noon_us - day * DAY_US for day in range(3)))
+    counted: list[float] = []
+    database = site.datasette.databases["eyelet"]
+
+    async def events(limit_ms: float) -> int | None:
+        counted.append(limit_ms)
+        return None
+
+    monkeypatch.setattr(database.counting, "events", events)
+    for limit in (10, 60 * 60 * 1000):
+        assert await database.table_counts(limit) == {"hooks": None, "partitions": 3}
+    assert counted == [10, 0]
