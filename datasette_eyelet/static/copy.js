@@ -1,5 +1,5 @@
-// Links that are there to be copied are copied by a click: opened in a new tab or without this, they are links. Commands
-// that one can run get a button that copies them.
+// Links that are there to be copied are copied by a click: opened in a new tab or without this, they are links.
+// Commands that one can run get a button that copies them.
 (() => {
   "use strict";
   const copied = async (text) => {
