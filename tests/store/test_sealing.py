@@ -107,6 +107,23 @@ def test_a_day_that_is_not_there_cannot_be_sealed_and_is_not_made(store: Store) 
     assert not os.path.exists(layout.logs_dir(store.root))
 
 
+def test_a_day_that_others_sealed_while_its_lock_was_waited_for_is_sealed_and_not_changed(
+    sealed: Store, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_first = sealing._count_first
+
+    def with_others(root: str, key: PartitionKey) -> None:
+        count_first(root, key)
+        monkeypatch.setattr(sealing, "_count_first", count_first)
+        assert sealing.seal(root, key).fresh
+
+    sealed.append([make_event(DAY.bounds_us[0] + 7)])
+    monkeypatch.setattr(sealing, "_count_first", with_others)
+    done = sealed.seal(DAY)
+    assert (done.fresh, done.seal.rows) == (False, 41)
+    assert states(sealed) == [verify.UNCHANGED] * 3
+
+
 def test_a_late_event_is_told_and_seals_again_with_the_reason(sealed: Store, make_event: MakeEvent) -> None:
     sealed.append([make_event(DAY.bounds_us[0] + 7)])
     found = state(sealed)

@@ -69,17 +69,17 @@ def seal(root: str, key: PartitionKey, *, reason: str = "", force: bool = False)
     path = layout.db_path(root, key)
     if not connect.is_there(path):
         raise PartitionUnreadable("seal", path, "there is no such day", "`eyelet partitions` lists those there are")
-    before = manifest.read(root, key)
-    if before is not None and not before.reopened and not force:
-        with FileDigests() as digests:
-            if is_settled(root, key) and digests.of(path)[0] == before.newest.sha256:
-                manifest.remember_announced(root, key, before.newest.hash)
-                return Sealed(key, before.newest, False, before.newest.bytes)
+    looked_at = manifest.read(root, key)
+    if not force and (done := _as_sealed(root, key, looked_at)):
+        return done
     _count_first(root, key)
     with alone(root, key), FileDigests() as digests:
         if not connect.is_there(path):
             raise PartitionUnreadable("seal", path, "it was removed meanwhile")
         before = manifest.read(root, key)
+        # Others sealed it while the lock was waited for: there is nothing left to do, and nobody changed it.
+        if not force and before != looked_at and (done := _as_sealed(root, key, before)):
+            return done
         conn = connect.open_writer(path, busy_ms=DEADLINE_MS)
         try:
             why = _why(conn, path, before, reason, force)
@@ -91,6 +91,17 @@ def seal(root: str, key: PartitionKey, *, reason: str = "", force: bool = False)
         finally:
             conn.close()  # under the lock: as the sole opener it checkpoints, and nobody else may write then
     return done
+
+
+def _as_sealed(root: str, key: PartitionKey, known: "manifest.Manifest | None") -> Sealed | None:
+    """The newest seal of a day that is byte for byte what was sealed; None of any other."""
+    if known is None or known.reopened or not is_settled(root, key):
+        return None
+    with FileDigests() as digests:
+        if digests.of(layout.db_path(root, key))[0] != known.newest.sha256:
+            return None
+    manifest.remember_announced(root, key, known.newest.hash)
+    return Sealed(key, known.newest, False, known.newest.bytes)
 
 
 def reseal_after(root: str, key: PartitionKey, reason: str) -> Sealed | None:
