@@ -217,6 +217,7 @@ async def test_days_that_cannot_be_read_are_named_to_whoever_may_see_them_and_ag
     own = await follow(site, cookie="ds_actor=" + site.datasette.sign({"a": {"id": "ann"}}, "actor"))
     [day] = (await everything.told("unreadable"))["unreadable"]
     assert (day["context"], day["day"]) == ("hidden", layout.key_for("hidden", at).date) and day["error"]
+    await own.told("rows")  # it follows from now on
     record(now_us(), context="mine")
     await own.until(lambda me: me.count() == 1)
     assert [name for name, _ in own.messages if name == "unreadable"] == []
