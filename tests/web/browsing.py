@@ -85,7 +85,7 @@ class BrowsedSite:
 @pytest.fixture(scope="module")
 def browsed(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[BrowsedSite]:
     home = tmp_path_factory.mktemp("browsed")
-    from tests.web.conftest import Served
+    from tests.web.conftest import Served, free_port
 
     root = str(home / "root")
     now_us = time.time_ns() // 1_000
@@ -94,6 +94,7 @@ def browsed(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator
         store.append(list(work(noon_us)), "work")
         demo.record(store, now_us, 3)
     command = [sys.executable, "-c", "from eyelet_ingest.cli import main; main()", "serve", "--root", root]
+    command += ["--port", str(free_port())]  # two runs of these tests at once would both find the first free one
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

@@ -94,6 +94,13 @@ def record(store: Store, make_event: Callable[..., Event]) -> Record:
 Serve = Callable[..., "Served"]
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class Served:
     """One running `eyelet serve`: its links as it printed them."""
 
@@ -148,9 +155,7 @@ class Running:
     """One `datasette serve` with the plugin in a process of its own; what it says goes to a file."""
 
     def __init__(self, root: str, log: Path, settings: dict[str, Any], open_files: int | None) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self._log = log
         config = log.with_suffix(".json")
         config.write_text(json.dumps({"plugins": {"datasette-eyelet": {"root": root, **settings}}}))

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.web.browsing import NARROW, REFUSED, WIDE, asked, shows
+from tests.web.conftest import free_port
 
 pytestmark = pytest.mark.browser
 
@@ -32,7 +33,7 @@ def visit(chromium: Any, serve: Any, record: Any, noon_us: int) -> Iterator[Visi
             duration_ms=float(number),
         )
     record(noon_us + 200_000_000, hook_type="UserPromptSubmit", data='{"prompt":"<b>\u202ebold</b>"}')
-    served = serve()
+    served = serve("--port", str(free_port()))
     contexts: list[Any] = []
     complaints: list[str] = []
 

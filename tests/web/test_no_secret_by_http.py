@@ -12,6 +12,7 @@ from eyelet_ingest import tokens
 from eyelet_ingest.store.select import Filter
 from eyelet_ingest.store.store import Store
 from tests.corpus.planted import Planted, a_token, planted, traces
+from tests.web.conftest import free_port
 
 TOKEN = a_token(9)
 INSERT = "/-/eyelet/api/insert"
@@ -81,7 +82,7 @@ def test_the_servers_log_has_none(secrets: list[Planted], serve: Any, root: str,
     import http.client
     from urllib.parse import urlsplit
 
-    served = serve()
+    served = serve("--port", str(free_port()))
     said, _ = tokens.create(root, "agent", [], ["write"])
     address = urlsplit(served.search_url)
     for body in bodies(secrets):

@@ -23,15 +23,9 @@ from click.testing import CliRunner
 from datasette.app import Datasette
 
 from eyelet_ingest.cli import cli
+from tests.web.conftest import free_port
 
 Serve = Callable[..., Any]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def browser() -> tuple[urllib.request.OpenerDirector, CookieJar]:

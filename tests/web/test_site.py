@@ -11,6 +11,8 @@ import pytest
 from datasette.app import Datasette
 from datasette.utils import parse_metadata
 
+from tests.web.conftest import free_port
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -63,7 +65,7 @@ async def test_the_sites_front_page_has_the_entry_in_the_look_of_our_pages(open_
 
 def test_the_site_that_make_serve_starts_has_the_override(serve: Any, record: Any) -> None:
     record(1_774_008_000_000_000, hook_type="Stop")
-    served = serve()
+    served = serve("--port", str(free_port()))
     browser = build_opener(HTTPCookieProcessor())
     browser.open(served.sign_in_url, timeout=30).close()
     with browser.open(urljoin(served.search_url, "/"), timeout=30) as answer:
