@@ -3,6 +3,8 @@
 Later ones win: the default, the global file (`~/.eyelet/eyelet.yaml`, or EYELET_CONFIG), the project's (`eyelet.yaml`
 in the project's folder or the nearest one above it, up to the git root), the environment, the command line. A project's
 file comes with whatever one clones, so it may not say where things are written but inside the project.
+
+Over 400 lines, as a quarter of them is the table of the settings, which belongs beside what judges their values.
 """
 
 import os

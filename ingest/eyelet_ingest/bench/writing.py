@@ -221,6 +221,7 @@ class _Crowd:
         ended = threading.Event()
         threads = [threading.Thread(target=self._ask, args=(at, ended)) for at in range(self.readers)]
         wrote: list[Took] = []
+        is_done = False
         try:
             for thread in threads:
                 thread.start()
@@ -228,13 +229,13 @@ class _Crowd:
             for at in range(WRITES):
                 wrote.append(took(partial(write, at)))
                 ended.wait(WRITE_S)
+            is_done = True
         except threading.BrokenBarrierError:
             pass  # a thread says why
-        except BaseException:
-            ended.set()
-            self.ready.abort()
-            raise
         finally:
+            if not is_done:
+                ended.set()
+                self.ready.abort()
             for thread in threads:
                 if thread.ident is not None:
                     thread.join()
